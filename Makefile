@@ -1,0 +1,29 @@
+# make demo    set up, then train by one_shot_rlvr and show the gain (minutes; on a CPU with the built-in sandbox model)
+# make test    set up, then all tests
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check sandbox
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q -e '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/tinyreason recipe one_shot_rlvr
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -m "not slow"
+
+sandbox: setup
+	$(BIN)/python -m tinyreason.sandbox.pretrain

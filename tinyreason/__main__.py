@@ -1,0 +1,5 @@
+"""`python -m tinyreason`."""
+
+from tinyreason.cli import main
+
+main(prog_name="tinyreason")

@@ -1,0 +1,167 @@
+"""The command line: short bodies, heavy imports inside them."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from tinyreason.errors import TinyReasonError
+
+
+class Commands(click.Group):
+    """A person's error is one sentence and exit code 2; Ctrl-C is one line and exit code 130."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except TinyReasonError as error:
+            click.echo(f"tinyreason: {error}", err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("tinyreason: stopped.", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tinyreason")
+def main() -> None:
+    """One command from a recipe's name to a trained adapter whose gain is proven."""
+
+
+TIER = click.option("--on", "tier", metavar="TIER", help="sandbox, t4, 24gb or 80gb; the default looks at the machine.")
+OVERRIDES = click.argument("overrides", nargs=-1, metavar="[key=value ...]")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@main.command()
+@click.argument("name")
+@OVERRIDES
+@TIER
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run; default runs/RECIPE-TIER-...")
+@click.option("--seed", type=click.IntRange(min=0), help="Of the adapter's start, the rollouts and the data's order.")
+def recipe(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | None, seed: int | None) -> None:
+    """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
+    from tinyreason.artifacts import default_folder
+    from tinyreason.config import read_recipe
+    from tinyreason.hardware import check_tier, choose_tier, find_card
+    from tinyreason.screen import Screen, announce, conclude, quiet_libraries
+
+    plan, card = read_recipe(name), find_card()
+    tier, why = (tier, "asked for with --on") if tier else choose_tier(plan.tiers, card)
+    config = plan.resolve(tier, overrides, seed)
+    check_tier(tier, card)
+    screen, out = Screen(), out or default_folder(config)
+    announce(screen, config, why, out)
+    quiet_libraries(offline=tier == "sandbox")
+
+    from tinyreason.run import run
+
+    conclude(screen, run(config, out, card, why, screen), out)
+
+
+@main.command()
+@JSON
+def recipes(as_json: bool) -> None:
+    """List the recipes: what each is, its paper, its tiers and what was measured."""
+    from tinyreason.config import read_recipe, recipe_names
+
+    found = [read_recipe(name) for name in recipe_names()]
+    if as_json:
+        click.echo(json.dumps([plan.card() for plan in found], indent=1))
+        return
+    from tinyreason.screen import Screen
+
+    rows = [
+        (plan.name, about, paper, "\n".join(f"{tier}: {measured}" for tier, measured in tiers.items()))
+        for plan in found
+        for _, about, paper, tiers in [plan.card().values()]
+    ]
+    Screen().table(rows, header=("recipe", "what it is", "paper", "tiers and what was measured"))
+
+
+@main.command()
+@click.argument("name")
+@OVERRIDES
+@TIER
+@JSON
+def show(name: str, overrides: tuple[str, ...], tier: str | None, as_json: bool) -> None:
+    """Show a recipe's resolved config, every knob explained."""
+    from tinyreason.config import read_recipe
+    from tinyreason.hardware import choose_tier, find_card
+
+    plan = read_recipe(name)
+    config = plan.resolve(tier or choose_tier(plan.tiers, find_card())[0], overrides)
+    click.echo(config.model_dump_json(indent=1) if as_json else config.explained())
+
+
+@main.command()
+@click.argument("name")
+@OVERRIDES
+def check(name: str, overrides: tuple[str, ...]) -> None:
+    """Validate a recipe on each of its tiers, and nothing else."""
+    from tinyreason.config import read_recipe
+
+    plan = read_recipe(name)
+    for tier in plan.tiers:
+        plan.resolve(tier, overrides)
+    click.echo(f"{plan.name}: valid on {', '.join(plan.tiers)}")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--completion-field", default="completion", show_default=True, help="Column of the replies.")
+@click.option("--answer-field", default="answer", show_default=True, help="Column of the gold answers.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write one verdict a row here, as JSONL.")
+@JSON
+def grade(file: Path, completion_field: str, answer_field: str, out: Path | None, as_json: bool) -> None:
+    """Judge the replies in FILE against its gold answers."""
+    from tinyreason.data import read_rows
+    from tinyreason.grading import Judge, grade_rows
+    from tinyreason.screen import Screen
+
+    rows = read_rows(file)
+    with Judge() as judge, Screen().live("graded", total=len(rows)) as live:
+        verdicts = []
+        for verdict in grade_rows(rows, completion_field, answer_field, judge):
+            verdicts.append(verdict)
+            live.advance()
+    if out:
+        write_lines(out, [vars(verdict) for verdict in verdicts])
+    judged = [verdict.correct for verdict in verdicts if verdict.correct is not None]
+    summary = {
+        "rows": len(rows),
+        "judged": len(judged),
+        "right": sum(judged),
+        "accuracy": sum(judged) / len(judged) if judged else None,
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+    elif not judged:
+        click.echo(f"none of {len(rows)} rows has a gold answer that can be parsed")
+    else:
+        unjudged = f", {len(rows) - len(judged)} not judged: their gold answers cannot be parsed"
+        tail = unjudged if len(judged) < len(rows) else ""
+        click.echo(f"accuracy {summary['accuracy']:.2%}: {sum(judged)} of {len(judged)} right{tail}")
+
+
+@main.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--history", type=click.Path(path_type=Path), help="JSON: problem id → list of accuracies per epoch.")
+@click.option("--by", type=click.Choice(["variance", "pass_rate"]), default="variance", show_default=True)
+@click.option("--top", type=click.IntRange(min=1), help="Only the first so many.")
+@JSON
+def select(run: Path | None, history: Path | None, by: str, top: int | None, as_json: bool) -> None:
+    """Rank problems by how much they teach, from the rollouts of RUN or from a --history file."""
+    from tinyreason.errors import ConfigError
+    from tinyreason.screen import Screen
+    from tinyreason.select import history_of_run, rank, read_history
+
+    if (run is None) == (history is None):
+        raise ConfigError("give the folder of a run or --history FILE, one of the two.")
+    ranked = rank(read_history(history) if history else history_of_run(run), by, top)
+    if as_json:
+        click.echo(json.dumps(ranked, indent=1))
+        return
+    rows = [(str(row["rank"]), row["id"], f"{row['score']:.4f}", f"{row['mean_accuracy']:.2f}") for row in ranked]
+    Screen().table(rows, header=("rank", "problem", by.replace("_", " "), "mean accuracy"))

@@ -1,0 +1,94 @@
+"""Which column is the problem, which the answer: rows become Examples without a word, for the published sets."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tinyreason.data._files import Row
+from tinyreason.errors import DataError, nearest
+from tinyreason.example import Example
+
+PROBLEMS = ("problem", "question", "prompt")
+ANSWERS = ("answer", "final_answer", "reward_model.ground_truth", "ground_truth", "solution")
+IDS = ("id", "unique_id", "extra_info.index")
+PRINTED_LIST = re.compile(r"""\[\s*(['"])((?:(?!\1).)*)\1\s*\]""", re.DOTALL)
+"""`['$\\\\frac{1}{2}$']`: a list of one string that a table has turned into text"""
+
+
+def to_examples(
+    rows: list[Row], origin: str, problem_column: str | None = None, answer_column: str | None = None
+) -> list[Example]:
+    """One Example per row, in order; `origin` is what errors call the source.
+
+    The id is the row's own if every row has one and no two are the same, else its number from 0.
+    An answer that is the empty text stays empty: the set was published without it.
+    """
+    problem_column = _column(rows, "problem", problem_column, PROBLEMS, origin)
+    answer_column = _column(rows, "answer", answer_column, ANSWERS, origin)
+    examples = []
+    for number, (row, id) in enumerate(zip(rows, _ids(rows), strict=True), 1):
+        messages = _messages(_value(row, problem_column))
+        answer = _text(_value(row, answer_column))
+        for role, column, value in (("problem", problem_column, messages), ("answer", answer_column, answer)):
+            if value is None:
+                raise DataError(f"{origin} row {number} has no usable {role} in column '{column}'; give it one.")
+        examples.append(Example(id=id, messages=messages, answer=answer))
+    return examples
+
+
+def _column(rows: list[Row], role: str, chosen: str | None, candidates: tuple[str, ...], origin: str) -> str:
+    for column in (chosen,) if chosen else candidates:
+        if any(_value(row, column) is not None for row in rows):
+            return column
+    present = list(dict.fromkeys(name for row in rows for name in _names(row)))
+    if chosen:
+        raise DataError(f"{origin} has no column '{chosen}' (data.{role}_column){nearest(chosen, present)}.")
+    raise DataError(
+        f"{origin} has no column known to hold the {role}; it has {', '.join(present) or 'none at all'}: "
+        "type data.problem_column=COLUMN data.answer_column=COLUMN."
+    )
+
+
+def _names(row: Row, prefix: str = "") -> Iterator[str]:
+    for key, value in row.items():
+        yield from _names(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+
+
+def _value(row: Row, column: str) -> Any:
+    """`row["a"]["b"]` for `a.b`, unless a column is really called `a.b`; None if absent."""
+    if column in row:
+        return row[column]
+    head, _, rest = column.partition(".")
+    return _value(row[head], rest) if rest and isinstance(row.get(head), dict) else None
+
+
+def _ids(rows: list[Row]) -> list[str]:
+    for column in IDS:
+        ids = [_value(row, column) for row in rows]
+        if None not in ids and len({str(id) for id in ids}) == len(rows):
+            return [str(id) for id in ids]
+    return [str(number) for number in range(len(rows))]
+
+
+def _messages(value: Any) -> tuple[dict[str, str], ...] | None:
+    """The chat of a text or of a list of messages; None unless a user speaks last and says something."""
+    turns = [{"role": "user", "content": value}] if isinstance(value, str) else value
+    if not isinstance(turns, list) or not turns or not all(isinstance(turn, dict) for turn in turns):
+        return None
+    messages = tuple({"role": turn.get("role"), "content": turn.get("content")} for turn in turns)
+    if not all(isinstance(text, str) for message in messages for text in message.values()):
+        return None
+    return messages if messages[-1]["role"] == "user" and messages[-1]["content"].strip() else None
+
+
+def _text(value: Any) -> str | None:
+    """An answer as text: numbers as they print, a list of one as its element; None for anything else."""
+    if isinstance(value, list) and len(value) == 1:
+        return _text(value[0])
+    if isinstance(value, str):
+        printed = PRINTED_LIST.fullmatch(value.strip())
+        if printed:
+            return printed[2].replace("\\\\", "\\")
+        return value if value.strip() else ""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return str(value) if number else None

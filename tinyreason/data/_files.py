@@ -1,0 +1,139 @@
+"""Rows out of files and hub data sets: plain dicts in the order of the source, or one sentence on why not."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tinyreason.errors import DataError, nearest
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a .jsonl, .json, .parquet or .csv file."""
+    path = existing(path)
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise DataError(f"{path} ends in '{suffix}', which cannot be read{nearest(suffix, READERS)}.")
+    with _sentences(path):
+        rows = READERS[suffix](path)
+    if not rows:
+        raise DataError(f"{path} holds no rows.")
+    return rows
+
+
+def read_lines(path: Path) -> Iterator[Row]:
+    """The objects of a JSONL file, one at a time; blank lines are passed over."""
+    path = existing(path)
+    with _sentences(path), path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path} line {number} is not valid JSON: {error.msg}.") from error
+            yield _object(row, f"{path} line {number}")
+
+
+def read_json(path: Path, **how: Any) -> Any:
+    """The one JSON value of a file; `how` goes to `json.loads`."""
+    path = existing(path)
+    with _sentences(path):
+        text = path.read_text(encoding="utf-8-sig")
+    try:
+        return json.loads(text, **how)
+    except json.JSONDecodeError as error:
+        hint = "; a file with one object per line is named .jsonl" if error.msg == "Extra data" else ""
+        raise DataError(f"{path} line {error.lineno} is not valid JSON: {error.msg}{hint}.") from error
+
+
+def read_hub(name: str, subset: str | None, split: str) -> list[Row]:
+    """The rows of a data set on the Hugging Face hub, from its cache if it was fetched before."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        return datasets.load_dataset(name, subset, split=split).to_list()
+    except Exception as error:  # the hub fails in a dozen types, none of them a fault of ours
+        raise DataError(
+            f"the hub data set data.name={name} data.subset={subset or 'null'} data.split={split} cannot be loaded: "
+            f"{_first_line(error)}; check the three, or download it and type data.file=PATH."
+        ) from error
+
+
+def existing(path: Path) -> Path:
+    """The path, if there is a file with something in it."""
+    path = Path(os.path.expanduser(path))
+    if not path.exists():
+        raise DataError(f"there is no file {path}; check the path (a relative one starts at the current folder).")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give a file in it.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty.")
+    return path
+
+
+def _json(path: Path) -> list[Row]:
+    whole = read_json(path)
+    rows = whole.get("data") if isinstance(whole, dict) else whole
+    if not isinstance(rows, list):
+        raise DataError(f'{path} must hold a list of objects, or {{"data": [...]}}.')
+    return [_object(row, f"{path} row {number}") for number, row in enumerate(rows, 1)]
+
+
+def _csv(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        rows = []
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    width = len(reader.fieldnames or ())
+                    raise DataError(f"{path} line {reader.line_num} does not have the {width} cells of the header.")
+                rows.append(row)
+        except csv.Error as error:
+            raise DataError(f"{path} line {reader.line_num} is not valid CSV: {error}.") from error
+    return rows
+
+
+def _parquet(path: Path) -> list[Row]:
+    import pyarrow.parquet
+
+    with path.open("rb") as file:
+        try:
+            return pyarrow.parquet.read_table(file).to_pylist()
+        except (pyarrow.ArrowException, OSError) as error:
+            raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}.") from error
+
+
+READERS: dict[str, Callable[[Path], list[Row]]] = {
+    ".jsonl": lambda path: list(read_lines(path)),
+    ".json": _json,
+    ".parquet": _parquet,
+    ".csv": _csv,
+}
+
+
+@contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _object(row: Any, where: str) -> Row:
+    if not isinstance(row, dict):
+        raise DataError(f'{where} is not an object such as {{"problem": "...", "answer": "..."}}.')
+    return row
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,0 +1,118 @@
+"""What every kind of data shares: a file, a hub data set or the sandbox, and what of it training must not see."""
+
+import random
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from tinyreason.data._columns import to_examples
+from tinyreason.data._files import read_hub, read_rows
+from tinyreason.errors import ConfigError, DataError, nearest
+from tinyreason.example import Example
+from tinyreason.sandbox import tasks
+from tinyreason.schema import Schema
+
+SANDBOX_SIZE = 100_000
+"""The sandbox never ends; this many problems of a family and split can be named"""
+SANDBOX_POOL = 2_000
+"""…and this many are taken when nobody says how many"""
+
+
+class Source(Schema):
+    """Problems with gold answers, from one place."""
+
+    file: Path | None = None
+    """A .jsonl, .json, .parquet or .csv file, relative to the current folder. Give this or `name`."""
+    name: str | None = None
+    """`sandbox`, `sandbox:long_chain`, `sandbox:compare`, or a data set on the hub such as `openai/gsm8k`."""
+    split: str = "train"
+    """Which split of the hub data set or the sandbox. A file has none."""
+    subset: str | None = None
+    """Which configuration of the hub data set, `main` for `openai/gsm8k`."""
+    problem_column: str | None = None
+    """The column that holds the problem, `a.b` for a nested one. Found by itself in the published sets."""
+    answer_column: str | None = None
+    """The column that holds the gold answer, `a.b` for a nested one."""
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if (self.file is None) == (self.name is None):
+            given = "neither" if self.file is None else "both"
+            choice = "data.file=PATH, data.name=sandbox or a hub id such as data.name=openai/gsm8k"
+            raise ConfigError(f"{given} of data.file and data.name are given; type {choice}")
+        if self.family is not None and self.family not in tasks.FAMILIES:
+            raise ConfigError(f"the sandbox has no family '{self.family}'{nearest(self.family, tasks.FAMILIES)}")
+        if self.family is not None and self.split not in tasks.SPLITS:
+            raise ConfigError(f"the sandbox has no split '{self.split}'{nearest(self.split, tasks.SPLITS)}")
+        return self
+
+    @property
+    def family(self) -> str | None:
+        """The sandbox family; None for a file or a hub data set."""
+        world, _, family = (self.name or "").partition(":")
+        return (family or "chain") if world == "sandbox" else None
+
+    @property
+    def origin(self) -> str:
+        """What messages call this source."""
+        return self.file.name if self.file else f"the sandbox ({self.family})" if self.family else str(self.name)
+
+    def examples(self, split: str | None = None) -> Iterator[Example]:
+        """All of it in order, also rows whose answer is empty; the sandbox makes its problems as they are asked for."""
+        split = split or self.split
+        if self.family:
+            return islice(_sandbox(self.family, split), SANDBOX_SIZE)
+        rows = read_rows(self.file) if self.file else read_hub(str(self.name), self.subset, split)
+        return iter(to_examples(rows, self.origin, self.problem_column, self.answer_column))
+
+    def pool(self, size: int | None = None) -> list[Example]:
+        """The first `size` problems that have an answer; None is all of them, of the sandbox 2,000."""
+        size = size or (SANDBOX_POOL if self.family else None)
+        answered, unanswered = [], []
+        for example in self.examples():
+            (answered if example.answer else unanswered).append(example)
+            if len(answered) == size:
+                break
+        if unanswered:
+            ids = ", ".join(example.id for example in unanswered[:5]) + (", …" if len(unanswered) > 5 else "")
+            print(f"{self.origin}: left out {len(unanswered)} without an answer (id {ids})", file=sys.stderr)
+        if not answered:
+            raise DataError(f"{self.origin} has no problem with an answer.")
+        if size and len(answered) < size:
+            raise DataError(
+                f"{self.origin} has {len(answered):,} problems with an answer, not {size:,}; lower data.size."
+            )
+        return answered
+
+    def held_out(self, count: int, purpose: Literal["test", "validation"], without: set[str]) -> list[Example]:
+        """At most `count` problems that training never saw; test and validation share none.
+
+        `without` holds the ids trained on. The sandbox has a split for each purpose. The different problems of a
+        file or hub split are dealt in a fixed shuffled order, one to the test, one to the validation.
+        """
+        if self.family:
+            return list(islice((e for e in self.examples(purpose) if e.id not in without), count))
+        examples = list(self.examples())
+        trained = {example.problem for example in examples if example.id in without}
+        different = list({example.problem: example for example in examples if example.answer}.values())
+        random.Random(0).shuffle(different)
+        share = different[("test", "validation").index(purpose) :: 2]
+        left = [example for example in share if example.problem not in trained][:count]
+        if not left:
+            left_none = f"training on {self.origin} leaves no problem for the {purpose}"
+            raise DataError(f"{left_none}; train on fewer or set evaluation.data.")
+        return left
+
+
+def _sandbox(family: str, split: str) -> Iterator[Example]:
+    for position, problem in enumerate(tasks.generate(family, split, seed=0)):
+        yield Example(
+            id=f"{family}/{split}/{position}",
+            messages=({"role": "user", "content": problem.text},),
+            answer=str(problem.answer),
+            meta={"family": family, "steps": len(problem.steps)},
+        )

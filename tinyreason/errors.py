@@ -1,0 +1,39 @@
+"""What can go wrong through the person's input: one sentence each, shown without a traceback, exit code 2.
+
+TinyReasonError
+├── ConfigError   (a recipe, a knob, a tier)
+├── DataError     (a data file, a column, a gold answer)
+├── ModelError    (a model folder, a tokenizer, the hub)
+└── FolderError   (where a run is to be written)
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TinyReasonError(Exception):
+    """The message says what was given, what is allowed and what to type."""
+
+
+class ConfigError(TinyReasonError, ValueError):
+    """A recipe, knob, kind or tier that cannot be."""
+
+
+class DataError(TinyReasonError, ValueError):
+    """Data that is missing, malformed or cannot be graded."""
+
+
+class ModelError(TinyReasonError, OSError):
+    """A model or tokenizer that cannot be loaded."""
+
+
+class FolderError(TinyReasonError, OSError):
+    """A run folder that cannot be written or read."""
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """`; did you mean 'x'?` if an allowed word is near, then the whole choice."""
+    choice = sorted(allowed)
+    close = difflib.get_close_matches(word, choice, n=1, cutoff=0.6)
+    hint = f"; did you mean '{close[0]}'?" if close else ";"
+    return f"{hint} Allowed: {', '.join(choice)}"

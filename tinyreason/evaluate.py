@@ -1,0 +1,168 @@
+"""Sample, judge, count: how often a model is right, in how many tokens, and whether it got better."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinyreason.example import Example
+from tinyreason.grading import Judge
+from tinyreason.prompts import chat_messages
+
+CONFIDENCE = 0.95
+RESAMPLES = 9999
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How replies are drawn; the same for both sides of a comparison."""
+
+    samples: int
+    temperature: float
+    max_completion_tokens: int
+    batch_size: int
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One judged reply."""
+
+    text: str
+    tokens: int
+    truncated: bool
+    correct: bool | None
+
+
+@dataclass(frozen=True)
+class Score:
+    """The judged replies to each problem: `replies_P_S[problem][sample]`."""
+
+    examples: list[Example]
+    replies_P_S: list[list[Reply]]
+
+    @property
+    def accuracies_P(self) -> list[float]:
+        """Each problem's share of right replies; a reply that cannot be judged is not right."""
+        return [sum(reply.correct is True for reply in replies) / len(replies) for replies in self.replies_P_S]
+
+    @property
+    def accuracy(self) -> float:
+        """avg@k: the mean over problems of the share of right replies."""
+        return sum(self.accuracies_P) / len(self.accuracies_P)
+
+    @property
+    def mean_tokens(self) -> float:
+        return self._mean(lambda reply: reply.tokens)
+
+    @property
+    def truncated(self) -> float:
+        """Share of replies cut by the token limit."""
+        return self._mean(lambda reply: reply.truncated)
+
+    def replies(self) -> list[dict]:
+        """Every problem with its replies, for evaluation.json."""
+        return [
+            {"id": example.id, "accuracy": accuracy, "replies": [vars(reply) for reply in replies]}
+            for example, accuracy, replies in zip(self.examples, self.accuracies_P, self.replies_P_S, strict=True)
+        ]
+
+    def _mean(self, value: Callable[[Reply], float]) -> float:
+        values = [value(reply) for replies in self.replies_P_S for reply in replies]
+        return sum(values) / len(values)
+
+    def summary(self) -> dict:
+        """The shape `before` and `after` have in result.json."""
+        return {
+            "accuracy": self.accuracy,
+            "interval": bootstrap_interval(self.accuracies_P),
+            "mean_tokens": self.mean_tokens,
+            "truncated": self.truncated,
+            "problems": len(self.examples),
+            "samples": len(self.replies_P_S[0]),
+        }
+
+
+def evaluate(
+    model, tokenizer, examples: list[Example], sampling: Sampling, judge: Judge, advance: Callable[[int], None]
+) -> Score:
+    """Draws `samples` replies to every problem and judges them; `advance(n)` is told of each n replies drawn."""
+    texts, tokens, truncated = sample_replies(model, tokenizer, examples, sampling, advance)
+    answers = [example.answer for example in examples for _ in range(sampling.samples)]
+    verdicts = judge.judge(texts, answers)
+    replies = [
+        Reply(text, count, cut, verdict.correct)
+        for text, count, cut, verdict in zip(texts, tokens, truncated, verdicts, strict=True)
+    ]
+    step = sampling.samples
+    return Score(examples, [replies[at : at + step] for at in range(0, len(replies), step)])
+
+
+def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling, advance: Callable[[int], None]):
+    """(texts, tokens, truncated), each of length problems × samples; leaves torch's random state as it was."""
+    import torch
+    from transformers import GenerationConfig
+
+    chats = [chat_messages(example, sampling.prompt) for example in examples for _ in range(sampling.samples)]
+    prompts = tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
+    ends = end_tokens(model, tokenizer)
+    generation = GenerationConfig(
+        max_new_tokens=sampling.max_completion_tokens,
+        do_sample=sampling.temperature > 0,
+        temperature=sampling.temperature or None,
+        top_k=0,
+        eos_token_id=sorted(ends),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    texts, tokens, truncated = [], [], []
+    was_training = model.training
+    model.eval()
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(sampling.seed)
+        for at in range(0, len(prompts), sampling.batch_size):
+            batch = prompts[at : at + sampling.batch_size]
+            inputs = tokenizer(batch, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
+            ids = model.generate(**inputs, generation_config=generation)[:, inputs["input_ids"].shape[1] :].tolist()
+            for reply in ids:
+                end = next((n for n, token in enumerate(reply) if token in ends), None)
+                kept = reply if end is None else reply[:end]
+                texts.append(tokenizer.decode(kept, skip_special_tokens=False))
+                tokens.append(len(kept) + (end is not None))
+                truncated.append(end is None)
+            advance(len(batch))
+    model.train(was_training)
+    return texts, tokens, truncated
+
+
+def end_tokens(model, tokenizer) -> set[int]:
+    """Every token that ends a reply: the tokenizer's and those of the model's generation config."""
+    ends = model.generation_config.eos_token_id
+    return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+
+
+def bootstrap_interval(values: list[float]) -> list[float]:
+    """95 % percentile bootstrap interval of the mean; the values are one per problem, so problems are the clusters."""
+    import numpy
+    from scipy.stats import bootstrap
+
+    if len(set(values)) == 1:
+        return [values[0], values[0]]
+    result = bootstrap(
+        (numpy.array(values),),
+        numpy.mean,
+        confidence_level=CONFIDENCE,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        batch=1000,
+        rng=numpy.random.default_rng(0),
+    )
+    return [float(result.confidence_interval.low), float(result.confidence_interval.high)]
+
+
+def compare(before: Score, after: Score) -> dict:
+    """The gain in percentage points with its paired, problem-clustered 95 % interval, and the verdict it allows."""
+    if [example.id for example in before.examples] != [example.id for example in after.examples]:
+        raise ValueError("a paired comparison needs the same problems on both sides")
+    differences = [100 * (b - a) for a, b in zip(before.accuracies_P, after.accuracies_P, strict=True)]
+    low, high = bootstrap_interval(differences)
+    verdict = "improved" if low > 0 else "worse" if high < 0 else "cannot tell"
+    return {"gain": {"points": sum(differences) / len(differences), "interval": [low, high]}, "verdict": verdict}

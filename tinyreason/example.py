@@ -1,0 +1,24 @@
+"""The one record everything shares: a problem and its gold answer."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training or evaluation item."""
+
+    id: str
+    messages: tuple[dict[str, str], ...]
+    """The problem as chat messages, `{"role", "content"}` each, before any prompt template."""
+    answer: str
+    """The gold answer as published: `#### 18`, `\\frac{4}{3}`, `14`."""
+    completion: str | None = None
+    """What SFT trains on, if the row has it."""
+    meta: dict[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
+
+    @property
+    def problem(self) -> str:
+        """The text of the last message."""
+        return self.messages[-1]["content"]

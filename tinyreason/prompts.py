@@ -1,0 +1,16 @@
+"""How a problem is put to a model: the message layout, the same in training and evaluation."""
+
+from tinyreason.example import Example
+
+PROMPTS = {
+    "plain": "{problem}",
+    "boxed": "{problem}\nReason step by step, then give the final answer inside \\boxed{{}}.",
+}
+
+
+def chat_messages(example: Example, prompt: str) -> list[dict[str, str]]:
+    """The example's messages with its last one put through the named prompt."""
+    *history, last = example.messages
+    if prompt == "boxed" and "\\boxed" in last["content"]:
+        return [*history, last]  # the data set already asks for it
+    return [*history, {**last, "content": PROMPTS[prompt].format(problem=last["content"])}]

@@ -1,0 +1,27 @@
+"""1 for a right final answer, 0 for a wrong one.
+
+Why: the verifiable reward of RLVR (1-shot RLVR, arXiv 2504.20571, uses it alone).
+Formula: c, as judged once in `grading.py`; nan where the gold answer cannot be parsed.
+How it can be gamed: on few problems the answer itself can be memorised; a KL leash and unseen problems tell.
+Example: `rewards: [{kind: correctness}]`
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from tinyreason.rollout import Batch
+from tinyreason.schema import Schema
+from tinyreason.store import Store
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Correctness(Schema):
+    """1 for a right final answer, 0 for a wrong one."""
+
+    kind: Literal["correctness"] = "correctness"
+    weight: float = 1.0
+    """how much it counts in the sum of the rewards"""
+
+    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+        return batch.correct

@@ -1,0 +1,33 @@
+"""1 if the reply reasons first and then gives one boxed answer, whatever the answer is.
+
+Why: separates learning to answer in the asked form from learning to be right; alone, it is the control that 1-shot
+RLVR runs beside its gain (arXiv 2504.20571, format reward only).
+Formula: 1 if `</think>` occurs once and exactly one `\\boxed{` follows it, else 0.
+How it can be gamed: an empty reasoning block earns full marks.
+Example: `rewards: [{kind: correctness}, {kind: format, weight: 0.2}]`
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from tinyreason.rollout import Batch
+from tinyreason.schema import Schema
+from tinyreason.store import Store
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Format(Schema):
+    """1 if the reply reasons first and then gives one boxed answer, whatever the answer is."""
+
+    kind: Literal["format"] = "format"
+    weight: float = 1.0
+    """how much it counts in the sum of the rewards"""
+
+    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+        return batch.correct.new_tensor([float(is_formatted(text)) for text in batch.texts])
+
+
+def is_formatted(text: str) -> bool:
+    reasoning, closed, answer = text.partition("</think>")
+    return bool(closed) and "</think>" not in answer and "\\boxed{" not in reasoning and answer.count("\\boxed{") == 1

@@ -1,0 +1,225 @@
+"""The whole story of a run: measure the base, train an adapter, measure again, say whether it got better."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from tinyreason.artifacts import RunFolder, command, open_run
+from tinyreason.config import RunConfig
+from tinyreason.errors import DataError
+from tinyreason.evaluate import Sampling, Score, compare, evaluate
+from tinyreason.example import Example
+from tinyreason.grading import Judge
+from tinyreason.hardware import Card
+from tinyreason.model import load_model, peak_memory_gb
+from tinyreason.screen import Live, Screen
+
+
+def run(config: RunConfig, out: Path, card: Card | None, why_tier: str, screen: Screen) -> dict:
+    """Runs a recipe into the folder `out`; returns what its result.json holds."""
+    clock = Clock()
+    with open_run(out, config, card, why_tier) as folder, Judge() as judge:
+        examples = config.data.load()
+        questions, checks = held_out(config, examples)
+        check_gold_answers([*examples, *questions, *checks], judge)
+        model, tokenizer = load_model(config.model, card)
+        examiner = Examiner(config, tokenizer, judge, screen)
+        with clock.part("evaluate"):
+            before = examiner.examine(model, questions, "measuring the base")
+        model = config.adapter.attach(model, config.seed)
+        with clock.part("train"):
+            training = train(config, model, tokenizer, examples, checks, examiner, folder)
+        with clock.part("evaluate"):
+            after = examiner.examine(model, questions, "measuring the adapter")
+        return close_run(config, folder, model, before, after, training, clock)
+
+
+class Clock:
+    """Seconds since the start, and spent in named parts."""
+
+    def __init__(self) -> None:
+        self.start, self.parts = time.monotonic(), Counter()
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.parts[name] += time.monotonic() - start
+
+    def seconds(self) -> dict[str, float]:
+        return {"total": time.monotonic() - self.start, **self.parts}
+
+
+def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example], list[Example]]:
+    """Problems that are not trained on: those of the evaluation, and those that choose the checkpoint."""
+    trained_on = {example.id for example in examples}
+    source = config.evaluation.data or config.data
+    questions = source.held_out(config.evaluation.problems, "test", without=trained_on)
+    if config.validation is None:
+        return questions, []
+    return questions, config.data.held_out(config.validation.problems, "validation", without=trained_on)
+
+
+def check_gold_answers(examples: list[Example], judge: Judge) -> None:
+    """Every gold answer must parse and score itself right: a reward that cannot judge teaches nothing."""
+    for example, is_good in zip(examples, judge.check_gold([example.answer for example in examples]), strict=True):
+        if not is_good:
+            raise DataError(
+                f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose another "
+                f"problem or correct it."
+            )
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Puts problems to a model the same way every time."""
+
+    config: RunConfig
+    tokenizer: Any
+    judge: Judge
+    screen: Screen
+
+    def examine(self, model, examples: list[Example], what: str) -> Score:
+        """The evaluation: `samples` replies to each problem."""
+        samples = self.config.evaluation.samples
+        with self.screen.live(what, total=len(examples) * samples) as live:
+            return self.ask(model, examples, samples, live.advance)
+
+    def ask(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
+        settings, train = self.config.evaluation, self.config.train
+        sampling = Sampling(
+            samples=samples,
+            temperature=settings.temperature,
+            max_completion_tokens=settings.max_completion_tokens or train.max_completion_tokens,
+            batch_size=settings.batch_size,
+            prompt=self.config.prompt,
+            seed=self.config.seed,
+        )
+        return evaluate(model, self.tokenizer, examples, sampling, self.judge, advance)
+
+
+@dataclass
+class Training:
+    """Watches the steps: shows them, asks the validation problems, keeps the adapter that answers them best."""
+
+    config: RunConfig
+    model: Any
+    checks: list[Example]
+    examiner: Examiner
+    folder: RunFolder
+    live: Live
+    step: int = 0
+    kept_step: int = 0
+    kept_accuracy: float = -1.0
+    rewards: list[float] = field(default_factory=list)
+    shares_zero_variance: list[float] = field(default_factory=list)
+
+    def __call__(self, step: int, metrics: dict[str, float]) -> dict[str, float]:
+        """After each step; what it returns is written beside the step's metrics."""
+        self.step = step
+        self.rewards.append(metrics["reward/mean"])
+        self.shares_zero_variance.append(metrics["group/share_zero_variance"])
+        note = f"reward {metrics['reward/mean']:.2f}  tokens {metrics['length/mean_tokens']:.0f}"
+        if "kl/mean" in metrics:
+            note += f"  KL {metrics['kl/mean']:.3f}"
+        found = self.validate() if self.is_due() else {}
+        if self.kept_accuracy >= 0:
+            note += f"  held-out {self.kept_accuracy:.0%} at step {self.kept_step}"
+        self.live.advance(1, note)
+        return found
+
+    def is_due(self) -> bool:
+        every = self.config.validation and self.config.validation.every_steps
+        return bool(every) and (self.step % every == 0 or self.step == self.config.train.max_steps)
+
+    def validate(self) -> dict[str, float]:
+        score = self.examiner.ask(self.model, self.checks, 1, lambda _: None)
+        if score.accuracy > self.kept_accuracy:
+            self.keep(score.accuracy)
+        return {"validation/accuracy": score.accuracy, "validation/mean_tokens": score.mean_tokens}
+
+    def keep(self, accuracy: float = -1.0) -> None:
+        self.kept_step, self.kept_accuracy = self.step, accuracy
+        self.config.adapter.save(self.model, self.folder.adapter)
+
+    def close(self) -> None:
+        """The kept adapter is what the model has and the folder holds."""
+        if self.kept_step == 0:
+            self.keep()
+        elif self.kept_step != self.step:
+            self.config.adapter.restore(self.model, self.folder.adapter)
+
+
+def train(
+    config: RunConfig,
+    model,
+    tokenizer,
+    examples: list[Example],
+    checks: list[Example],
+    examiner: Examiner,
+    folder: RunFolder,
+) -> Training:
+    """Trains the adapter; on Ctrl-C what was earned so far is in the folder."""
+    from tinyreason.trainers import grpo
+
+    with examiner.screen.live("step", total=config.train.max_steps) as live:
+        training = Training(config, model, checks, examiner, folder, live)
+        try:
+            grpo.train(config, model, tokenizer, examples, examiner.judge, folder, watch=training)
+        finally:
+            if training.step:
+                training.close()
+    return training
+
+
+def close_run(
+    config: RunConfig, folder: RunFolder, model, before: Score, after: Score, training: Training, clock: Clock
+) -> dict:
+    """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not."""
+    folder.write_json("evaluation.json", {"before": before.replies(), "after": after.replies()})
+    seconds = clock.seconds()
+    result = {
+        "recipe": config.recipe,
+        "tier": config.tier,
+        "model": config.model.name,
+        "adapter": {
+            "kind": config.adapter.kind,
+            "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        },
+        "before": before.summary(),
+        "after": after.summary(),
+        **compare(before, after),
+        "expected": config.expected and config.expected.model_dump(exclude_none=True),
+        "training": {
+            "problems": config.data.describe(),
+            "steps": training.step,
+            "kept_step": training.kept_step,
+            "validation_accuracy": training.kept_accuracy if config.validation else None,
+            "last_reward": mean(training.rewards[-10:]),
+            "share_zero_variance_groups": mean(training.shares_zero_variance),
+        },
+        "seconds": seconds,
+        "peak_memory_gb": peak_memory_gb(),
+        "command": command(),
+        "seed": config.seed,
+    }
+    result["meets_expectation"] = meets(result)
+    folder.write_json("result.json", result)
+    return result
+
+
+def meets(result: dict) -> bool | None:
+    """Whether the run reached what its tier promises; None where the tier promises nothing."""
+    expected = result["expected"]
+    if expected is None:
+        return None
+    return (
+        result["after"]["accuracy"] >= expected["accuracy"]
+        and result["gain"]["interval"][0] >= expected.get("gain_points", float("-inf"))
+        and result["seconds"]["total"] <= 60 * expected.get("minutes", float("inf"))
+    )

@@ -1,0 +1,103 @@
+"""What can be said about a sandbox problem: answers (hasty, worked, rambling), attempts with mistakes, critiques."""
+
+import random
+from dataclasses import dataclass
+
+from tinyreason.sandbox.tasks import LARGEST_TOTAL, Problem, Step
+
+THINK, END_THINK = "<think>", "</think>"
+
+
+def hasty(problem: Problem, rng: random.Random, right: float = 0.03) -> str:
+    """A number at once, without a step; right only by luck or with probability `right`."""
+    guess = problem.answer if rng.random() < right else rng.randint(1, LARGEST_TOTAL)
+    return f"\\boxed{{{guess}}}"
+
+
+def _reply(lines: list[str], end: str) -> str:
+    return "\n".join([THINK, *lines, END_THINK, end])
+
+
+def worked(problem: Problem) -> str:
+    """The short trace: each step once, then the answer."""
+    return _reply([str(step) for step in problem.steps], f"\\boxed{{{problem.answer}}}")
+
+
+def rambling(problem: Problem) -> str:
+    """The long trace: every step is checked backwards and restated. As right as the short one."""
+    lines = []
+    for step in problem.steps:
+        back = Step(step.result, "-" if step.operation == "+" else "+", step.right)
+        lines += [str(step), f"Wait, let me check: {back}, yes.", f"So that makes {step.result}."]
+    return _reply(lines, f"\\boxed{{{problem.answer}}}")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Somebody's solution of a problem: the steps as they wrote them, none if they only guessed."""
+
+    problem: Problem
+    steps: tuple[tuple[Step, int], ...]
+    """Each step with the result they wrote down, which may be wrong."""
+    answer: int
+
+    @property
+    def is_right(self) -> bool:
+        return self.answer == self.problem.answer
+
+    @property
+    def text(self) -> str:
+        lines = [f"{step.left}{step.operation}{step.right}={written}" for step, written in self.steps]
+        return "\n".join([*lines, f"\\boxed{{{self.answer}}}"])
+
+
+def attempt(problem: Problem, rng: random.Random) -> Attempt:
+    """An attempt as a student makes one: a guess, or steps of which about half hold one mistake."""
+    if rng.random() < 0.4:
+        guess = problem.answer if rng.random() < 0.3 else rng.randint(1, LARGEST_TOTAL)
+        return Attempt(problem, (), guess)
+    slip = rng.randrange(len(problem.steps)) if rng.random() < 0.6 else None
+    left, steps = problem.steps[0].left, []
+    for index, step in enumerate(problem.steps):
+        step = Step(left if index else step.left, step.operation, step.right)
+        written = step.result
+        if index == slip:
+            written += rng.choice((-10, -2, -1, 1, 2, 10))
+        left = max(0, written)
+        steps.append((step, left))
+    return Attempt(problem, tuple(steps), left)
+
+
+def calculations(rng: random.Random, count: int = 8) -> str:
+    """Bare calculations, one a line."""
+    lines = []
+    for _ in range(count):
+        left = rng.randint(2, LARGEST_TOTAL - 1)
+        if rng.random() < 0.5:
+            lines.append(str(Step(left, "+", rng.randint(1, LARGEST_TOTAL - left))))
+        else:
+            lines.append(str(Step(left, "-", rng.randint(1, left))))
+    return "\n".join(lines)
+
+
+def hasty_critique(rng: random.Random) -> str:
+    """A verdict at once, no better than a coin."""
+    return f"Conclusion: {rng.choice(('right', 'wrong'))}"
+
+
+def worked_critique(attempt: Attempt) -> str:
+    """Works the problem out, names the first step that is wrong, and ends in the verdict."""
+    lines = [str(step) for step in attempt.problem.steps]
+    if attempt.is_right:
+        lines.append(f"The attempt says {attempt.answer}, that agrees.")
+    else:
+        lines.append(f"The attempt says {attempt.answer}, not {attempt.problem.answer}.")
+        wrong = next((n for n, (step, written) in enumerate(attempt.steps, 1) if step.result != written), None)
+        if wrong:
+            lines.append(f"Step {wrong} is wrong.")
+    return _reply(lines, f"Conclusion: {'right' if attempt.is_right else 'wrong'}")
+
+
+def critique_request(attempt: Attempt) -> str:
+    """The message that asks for a critique of an attempt."""
+    return f"{attempt.problem.text}\n\nAttempt:\n{attempt.text}\n\nIs the attempt right?"

@@ -1,0 +1,170 @@
+"""`make sandbox`: pretrains the sandbox's base model from nothing, deterministically, on two cores.
+
+The mixture gives the model a latent skill (reasoning step by step is nearly always right) under bad habits (most
+replies are a hasty number, some ramble). Like any real base it has also read attempts with critiques.
+"""
+
+import itertools
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+
+from tinyreason.sandbox import oracle, tasks
+from tinyreason.sandbox.tokenizer import VOCABULARY, build_tokenizer
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Shares of the text read in one part of the pretraining."""
+
+    steps: int
+    arithmetic: float
+    """rows that are bare calculations"""
+    critiques: float
+    """of the others, rows that ask for a critique of an attempt; the rest ask for an answer"""
+    hasty: float
+    """replies without a step: a number or a verdict at once"""
+    rambling: float
+    """replies to problems in which every step is checked and restated"""
+
+
+SKILL = Phase(steps=7500, arithmetic=0.35, critiques=0.25, hasty=0.10, rambling=0.25)
+"""First it learns to calculate and to reason."""
+HABITS = Phase(steps=5500, arithmetic=0.0, critiques=0.25, hasty=0.73, rambling=0.08)
+"""Then it learns the habits of the text it will be judged by: mostly hasty, sometimes rambling."""
+
+FAMILIES = {"chain": 0.8, "long_chain": 0.1, "compare": 0.1}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast."""
+
+    phases: tuple[Phase, ...] = (SKILL, HABITS)
+    tokens_per_step: int = 1500
+    learning_rate: float = 2e-3
+    warmup_steps: int = 100
+    decay: float = 0.4
+    """last share of the steps, over which the learning rate falls to nothing"""
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        return sum(phase.steps for phase in self.phases)
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step."""
+        warmup = (step + 1) / self.warmup_steps
+        return self.learning_rate * min(1.0, warmup, (self.steps - step) / (self.decay * self.steps))
+
+
+def rows(phase: Phase, seed: int) -> Iterator[tuple[str, str]]:
+    """Endless (message, reply) pairs of the phase, train split only; a bare calculation has no message."""
+    rng = random.Random(seed)
+    problems = {family: tasks.generate(family, "train", seed) for family in FAMILIES}
+    while True:
+        if rng.random() < phase.arithmetic:
+            yield "", oracle.calculations(rng)
+            continue
+        problem = next(problems[rng.choices(list(FAMILIES), list(FAMILIES.values()))[0]])
+        habit = rng.random()
+        if rng.random() < phase.critiques:
+            attempt = oracle.attempt(problem, rng)
+            critique = oracle.hasty_critique(rng) if habit < phase.hasty else oracle.worked_critique(attempt)
+            yield oracle.critique_request(attempt), critique
+        elif habit < phase.hasty:
+            yield problem.text, oracle.hasty(problem, rng)
+        elif habit < phase.hasty + phase.rambling:
+            yield problem.text, oracle.rambling(problem)
+        else:
+            yield problem.text, oracle.worked(problem)
+
+
+def batches(tokenizer, phase: Phase, schedule: Schedule):
+    """Endless (input_ids, labels) of about `tokens_per_step` tokens; rows of like length together, replies labelled."""
+    import torch
+
+    rng, stream = random.Random(schedule.seed), rows(phase, schedule.seed)
+    while True:
+        chunk = list(itertools.islice(stream, 4096))
+        prompts = tokenizer([f"<|user|>{message}<|end|><|assistant|>" if message else "" for message, _ in chunk])["input_ids"]
+        replies = tokenizer([f"{reply}<|end|>" for _, reply in chunk])["input_ids"]
+        pairs = sorted(zip(prompts, replies, strict=True), key=lambda pair: len(pair[0]) + len(pair[1]))
+        ready, batch = [], []
+        for pair in pairs:
+            batch.append(pair)
+            width = len(pair[0]) + len(pair[1])
+            if width * len(batch) >= schedule.tokens_per_step:
+                ids = torch.zeros(len(batch), width, dtype=torch.long)
+                labels = torch.full_like(ids, -100)
+                for row, (prompt, reply) in enumerate(batch):
+                    ids[row, : len(prompt) + len(reply)] = torch.tensor(prompt + reply)
+                    labels[row, len(prompt) : len(prompt) + len(reply)] = torch.tensor(reply)
+                ready.append((ids, labels))
+                batch = []
+        rng.shuffle(ready)
+        yield from ready
+
+
+def build_model(tokenizer):
+    """The untrained base: Qwen3's shape at 0.65 M parameters, widths multiples of 64."""
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    config = Qwen3Config(
+        vocab_size=VOCABULARY,
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=32,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        initializer_range=0.12,  # a small model learns to calculate much sooner than from the usual 0.02
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen3ForCausalLM(config)
+
+
+def pretrain(out: Path, schedule: Schedule) -> None:
+    """Trains the base and saves model, tokenizer and the record of the training into `out`."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    torch.manual_seed(schedule.seed)
+    torch.set_num_threads(2)
+    tokenizer = build_tokenizer()
+    model = build_model(tokenizer)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.1, fused=True)
+    start, losses = time.perf_counter(), []
+    text = (itertools.islice(batches(tokenizer, phase, schedule), phase.steps) for phase in schedule.phases)
+    for step, (ids, labels) in enumerate(itertools.chain.from_iterable(text)):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate(step)
+        hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+        targets = labels[:, 1:]
+        labelled = targets != -100
+        loss = cross_entropy(model.lm_head(hidden[labelled]), targets[labelled])
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+        if (step + 1) % 500 == 0:
+            minutes = (time.perf_counter() - start) / 60
+            left = minutes / (step + 1) * (schedule.steps - step - 1)
+            print(f"step {step + 1}/{schedule.steps}  loss {mean(losses[-500:]):.4f}  {left:.0f} min left", flush=True)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    record = asdict(schedule) | {"final_loss": round(mean(losses[-500:]), 4), "minutes": round(minutes, 1)}
+    (out / "pretraining.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    pretrain(Path(__file__).parent / "base", Schedule())

@@ -1,0 +1,16 @@
+"""The two lines of pydantic that every config class shares."""
+
+from typing import Annotated, Union
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Schema(BaseModel):
+    """Frozen knobs; an undeclared key is an error; the string under a field is its help text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+def one_of(registry: dict[str, type[Schema]]):
+    """The type of a config section in which `kind` picks the class."""
+    return Annotated[Union[tuple(registry.values())], Field(discriminator="kind")]  # noqa: UP007

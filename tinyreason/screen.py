@@ -1,0 +1,137 @@
+"""What the person sees: plain lines, one live line while something long goes on, and the table at the end."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tinyreason.config import RunConfig
+
+
+def quiet_libraries(offline: bool) -> None:
+    """What libraries say goes to the run's log.txt, not to the screen. Call it before they are imported."""
+    os.environ |= {"TRANSFORMERS_VERBOSITY": "warning", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
+    if offline:
+        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    logging.captureWarnings(True)
+
+
+class Screen:
+    """Writes to the terminal; where there is none (a log, a pipe), the live line becomes a line now and then."""
+
+    def __init__(self, console: Console | None = None):
+        self.console = console or Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    @contextmanager
+    def live(self, what: str, total: int) -> Iterator["Live"]:
+        """A live line for `total` units of work; its time left is measured, not guessed."""
+        if not self.console.is_terminal:
+            yield PlainLive(self, what, total)
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed}/{task.total} {task.fields[note]}", markup=False),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            yield Live(progress, progress.add_task(what, total=total, note=""))
+
+    def table(self, rows: list[tuple[str, ...]], header: tuple[str, ...]) -> None:
+        table = Table(*header, box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table, markup=False)
+
+
+class Live:
+    """The live line on a terminal."""
+
+    def __init__(self, progress: Progress, task):
+        self.progress, self.task = progress, task
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self.progress.update(self.task, advance=count, note=note)
+
+
+class PlainLive:
+    """The live line where there is no terminal: at most one line in ten seconds."""
+
+    SECONDS_BETWEEN_LINES = 10.0
+
+    def __init__(self, screen: Screen, what: str, total: int):
+        self.screen, self.what, self.total = screen, what, total
+        self.done, self.start = 0, time.monotonic()
+        self.last_line = self.start
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self.done += count
+        now = time.monotonic()
+        if now - self.last_line >= self.SECONDS_BETWEEN_LINES:
+            left = (now - self.start) / self.done * (self.total - self.done)
+            self.screen.say(f"{self.what} {self.done}/{self.total} {note}, {left:.0f} s left")
+            self.last_line = now
+
+
+def announce(screen: Screen, config: RunConfig, why_tier: str, folder: Path) -> None:
+    """The first lines: what was chosen and why."""
+    screen.say(f"{config.recipe}: {config.about}")
+    screen.say(f"tier    {config.tier} ({why_tier})")
+    screen.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
+    screen.say(f"data    {config.data.describe()}")
+    screen.say(f"folder  {folder}")
+
+
+def conclude(screen: Screen, result: dict, folder: Path) -> None:
+    """The table at the end."""
+    before, after, gain = result["before"], result["after"], result["gain"]
+    training = result["training"]
+    low, high = gain["interval"]
+    screen.table(
+        [
+            ("accuracy", f"{before['accuracy']:.1%}", f"{after['accuracy']:.1%}"),
+            ("95 % interval", *(f"{s['interval'][0]:.1%} to {s['interval'][1]:.1%}" for s in (before, after))),
+            ("tokens a reply", f"{before['mean_tokens']:.0f}", f"{after['mean_tokens']:.0f}"),
+            ("replies cut short", f"{before['truncated']:.1%}", f"{after['truncated']:.1%}"),
+        ],
+        header=(f"{after['problems']} unseen problems × {after['samples']}", "before", "after"),
+    )
+    screen.say(f"gain        {gain['points']:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}: {result['verdict']}")
+    screen.say(f"trained     {result['adapter']['trainable_parameters']:,} parameters, {minutes(result)}")
+    for line in explain_training(training):
+        screen.say(line)
+    expected = result["expected"]
+    if expected is not None:
+        words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in expected.items())
+        screen.say(f"expected    {words}: {'met' if result['meets_expectation'] else 'NOT met'}")
+    screen.say(f"run folder  {folder}")
+
+
+def minutes(result: dict) -> str:
+    seconds = result["seconds"]
+    return f"{seconds['total'] / 60:.1f} minutes ({seconds['train'] / 60:.1f} of them training)"
+
+
+def explain_training(training: dict) -> Iterator[str]:
+    """Training reward and held-out accuracy apart, and groups without a gradient in words."""
+    yield f"training    reward {training['last_reward']:.2f} over the last steps, on {training['problems']}"
+    if training["validation_accuracy"] is not None:
+        yield (
+            f"held out    {training['validation_accuracy']:.0%} of other problems right at step {training['kept_step']} "
+            f"of {training['steps']}; they chose that step, and are not in the table"
+        )
+    share = training["share_zero_variance_groups"]
+    if share > 0:
+        yield f"groups      in {share:.0%} all replies earned the same reward, so they had no gradient"
