@@ -27,3 +27,4 @@ check: setup
 
 sandbox: setup
 	$(BIN)/python -m tinyreason.sandbox.pretrain
+	$(BIN)/python -m tinyreason.sandbox.measure

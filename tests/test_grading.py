@@ -129,6 +129,11 @@ def test_the_verdict_shows_what_was_compared(judge):
     assert verdict(judge, "so $x = 18$", "18").extracted == "x = 18"
 
 
+@pytest.mark.parametrize("answer", [r"\{1, 2\}", r"1\\{2}", r"(1, 2\}", "{1, 2}", "a_{b^{c}}"])
+def test_escaped_braces_do_not_open_or_close_a_box(judge, answer):
+    assert verdict(judge, boxed(answer), r"\frac12").extracted == answer
+
+
 # What is equal.
 
 
@@ -185,7 +190,7 @@ def test_integers_compared_at_once_are_judged_as_math_verify_does():
     rng = random.Random(0)
     numbers = [0, 7, 18, 999, 1_000, 12_345, 1_234_567, 10**30, *(rng.randrange(10**6) for _ in range(20))]
     forms = [f"{number}" for number in numbers] + [f"{number:,}" for number in numbers]
-    forms += [f"-{form}" for form in forms[::3]] + [f"+{form}" for form in forms[::3]] + ["007", "-0", "00", "1,2", "0,123"]
+    forms += [sign + form for form in forms[::3] for sign in "-+"] + ["007", "-0", "00", "1,2", "0,123"]
     pairs = [(boxed(form), form.replace(",", "")) for form in forms]
     pairs += [(boxed(rng.choice(forms)), rng.choice(forms)) for _ in range(150)]
     completions, answers = zip(*pairs, strict=True)
@@ -262,9 +267,10 @@ def test_a_worker_cannot_eat_the_memory():
 
 
 def test_a_hostile_answer_repeated_is_judged_once(judge):
+    verdict(judge, boxed("x"), "x")
     started = time.monotonic()
     verdicts = judge.judge([boxed(f"{TOWER}+1")] * 64, ["5"] * 64)
-    assert time.monotonic() - started < TIMEOUT_S + 3
+    assert time.monotonic() - started < TIMEOUT_S + 0.9
     started = time.monotonic()
     assert verdict(judge, boxed(f"{TOWER}+1"), "5") == verdicts[0]
     assert time.monotonic() - started < 0.2
@@ -330,6 +336,7 @@ def test_an_interrupt_leaves_no_process_and_a_judge_that_works(tmp_path):
 
 
 @linux
+@pytest.mark.slow
 def test_a_killed_parent_leaves_no_process(tmp_path):
     process = start_hung_script(tmp_path)
     process.kill()
@@ -380,8 +387,8 @@ UNPARSABLE = {
         "np.arcsin(10/13)": "Python, not mathematics",
         "-1./3": "Math-Verify cannot read `1.`",
         "-3./2": "Math-Verify cannot read `3.`",
-        "E_{1},E_{2}": "Math-Verify does not find a set of symbols equal to itself",
-        r"\frac{dM}{dt}=\frac{10^{5} L_{\odot}}{0.007 c^{2} M_{\odot}^{6}}} M^{6}": "a brace too many in the data",
+        "E_{1},E_{2}": "Math-Verify takes E for Euler's number, which has no index",
+        r"\frac{dM}{dt}=\frac{10^{5} L_{\odot}}{0.007 c^{2} M_{\odot}^{6}} M^{6}": r"Math-Verify cannot read \odot",
     },
 }
 
@@ -390,8 +397,7 @@ UNPARSABLE = {
     ("name", "field"),
     [
         ("gsm8k_test", "answer"),
-        ("math500", "answer"),
-        ("math500", "solution"),
+        pytest.param("math500", "answer", marks=pytest.mark.slow),
         ("aime24", "answer"),
         ("aime24", "solution"),
         ("aime25", "answer"),
@@ -408,28 +414,34 @@ def test_published_gold_answers_score_themselves_right(name, field):
     assert failed == set(UNPARSABLE.get(name, {}))
 
 
-def test_published_solutions_are_right_and_those_of_other_problems_wrong():
-    rows = published("math500")
-    solutions, answers = [row["solution"] for row in rows], [row["answer"] for row in rows]
+@pytest.mark.parametrize("rows", [50, pytest.param(500, marks=pytest.mark.slow)])
+def test_published_solutions_are_right_and_those_of_other_problems_wrong(rows):
+    problems = published("math500")[:rows]
+    solutions, answers = [row["solution"] for row in problems], [row["answer"] for row in problems]
+    others = answers[1:] + answers[:1]
     with Judge(workers=2) as judge:
         assert all(said.correct for said in judge.judge(solutions, answers))
-        others = answers[1:] + answers[:1]
-        right = [said.correct for said in judge.judge(solutions, others)]
-    assert [a for a, b, same in zip(answers, others, right, strict=True) if same and a != b] == []
+        mixed = judge.judge(solutions, others)
+    same = {(a, b) for a, b, said in zip(answers, others, mixed, strict=True) if said.correct and a != b}
+    assert same <= {("5", "x=5")}
+    assert sum(said.correct for said in mixed) < rows / 20
 
 
 @pytest.mark.slow
 def test_two_hundred_rows_are_graded_in_a_second():
+    """Half integers, half LaTeX of which half is right; hardly a pair repeats."""
     rng = random.Random(0)
-    integers = [(row["answer"], row["answer"]) for row in published("gsm8k_test")]
+    integers = [(row["answer"], row["answer"]) for row in published("gsm8k_train")]
     golds = [row["answer"] for row in published("math500")]
-    latex = [(boxed(f"{rng.choice(golds)} + {rng.randrange(999)}"), rng.choice(golds)) for _ in range(1_000)]
-    pairs = rng.sample(integers, 1_000) + latex
+    fractions = [rf"\frac{{{rng.randrange(1, 999)}}}{{{rng.randrange(2, 99)}}}" for _ in range(2_500)]
+    latex = [(boxed(rng.choice((gold, fraction))), gold) for gold, fraction in zip(golds * 5, fractions, strict=True)]
+    pairs = rng.sample(integers, 2_500) + latex
+    rng.shuffle(pairs)
     with Judge(workers=2) as judge:
         started = time.monotonic()
         verdicts = judge.judge(*map(list, zip(*pairs, strict=True)))
         seconds = time.monotonic() - started
-    assert all(said.correct for said in verdicts[:1_000])
+    assert sum(said.correct for said in verdicts) > 3_500
     assert len(pairs) / seconds > 200
 
 
@@ -445,7 +457,8 @@ def published(name):
 
 def run_python(*arguments, check=True):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, *arguments], env=env, text=True, capture_output=True, check=check, timeout=60)
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=env, text=True, capture_output=True, check=check, timeout=60)
 
 
 def kill_children():
@@ -459,7 +472,7 @@ def start_hung_script(folder):
     script.write_text(
         textwrap.dedent("""
         from tinyreason.grading import Judge
-        judge = Judge(timeout_s=4)
+        judge = Judge(timeout_s=2)
         judge.check_gold(["x"])
         print("ready", flush=True)
         try:
@@ -479,11 +492,12 @@ def start_hung_script(folder):
 def processes_end(mark, within_s):
     """Whether no other process with `mark` in its environment is left in time."""
     deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if not any(mark in environment(pid) for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid()):
-            return True
+    own = str(os.getpid())
+    while any(mark in environment(pid) for pid in os.listdir("/proc") if pid.isdigit() and pid != own):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
-    return False
+    return True
 
 
 def environment(pid):

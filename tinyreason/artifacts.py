@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import shlex
+import shutil
 import sys
 import tempfile
 from datetime import datetime
@@ -16,7 +17,7 @@ import yaml
 
 from tinyreason.config import RunConfig
 from tinyreason.errors import FolderError, TinyReasonError
-from tinyreason.hardware import Card
+from tinyreason.hardware import Card, device_and_dtype
 
 LIBRARIES = ("tinyreason", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "math-verify")
 
@@ -27,7 +28,7 @@ def default_folder(config: RunConfig) -> Path:
 
 
 class RunFolder:
-    """An open run folder. As a context it takes back what it made if the run ends in a person's error."""
+    """An open run folder. As a context it takes back what it made if the run stops before anything was earned."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -55,11 +56,10 @@ class RunFolder:
     def __exit__(self, kind, error, trace) -> None:
         logging.getLogger().removeHandler(self._log)
         self._log.close()
-        if isinstance(error, TinyReasonError):
-            for name in ("log.txt", "config.yaml", "environment.json"):
-                (self.path / name).unlink(missing_ok=True)
-            if self.is_new and not any(self.path.iterdir()):
-                self.path.rmdir()
+        if isinstance(error, TinyReasonError | KeyboardInterrupt) and not self.adapter.exists():
+            shutil.rmtree(self.path)
+            if not self.is_new:
+                self.path.mkdir()
 
     def write_text(self, name: str, text: str) -> None:
         """Whole or not at all: written beside, synced, then renamed."""
@@ -96,6 +96,7 @@ def environment(config: RunConfig, card: Card | None, why_tier: str) -> dict[str
         "cpu_cores": os.cpu_count(),
         "card": vars(card) if card else None,
         "tier": {"got": config.tier, "why": why_tier},
+        "device": dict(zip(("name", "dtype"), device_and_dtype(card), strict=True)),
         "command": command(),
     }
 
@@ -109,4 +110,5 @@ def _version(library: str) -> str | None:
 
 def command() -> str:
     """The command line that started this process."""
-    return shlex.join(["tinyreason" if sys.argv[0].endswith(("tinyreason", "__main__.py")) else sys.argv[0], *sys.argv[1:]])
+    program, *arguments = sys.argv
+    return shlex.join(["tinyreason" if "tinyreason" in Path(program).parts[-2:] else program, *arguments])

@@ -57,6 +57,7 @@ def recipe(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | 
 
     from tinyreason.run import run
 
+    card = None if tier == "sandbox" else card  # the sandbox's figures are a CPU's
     conclude(screen, run(config, out, card, why, screen), out)
 
 
@@ -127,7 +128,7 @@ def grade(file: Path, completion_field: str, answer_field: str, out: Path | None
             verdicts.append(verdict)
             live.advance()
     if out:
-        write_lines(out, [vars(verdict) for verdict in verdicts])
+        out.write_text("".join(json.dumps(vars(verdict)) + "\n" for verdict in verdicts), encoding="utf-8")
     judged = [verdict.correct for verdict in verdicts if verdict.correct is not None]
     summary = {
         "rows": len(rows),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,11 +20,9 @@ from tinyreason.errors import ConfigError, nearest
 from tinyreason.rewards import REWARDS
 from tinyreason.schema import Schema, one_of
 
-RECIPES = next(
-    folder
-    for folder in (Path(__file__).parents[1] / "recipes", Path(__file__).parent / "_recipes")
-    if folder.is_dir()
-)
+PACKAGE = Path(__file__).parent
+RECIPES = PACKAGE / "_recipes" if (PACKAGE / "_recipes").is_dir() else PACKAGE.parent / "recipes"
+"""Inside an installed package; beside it in a checkout."""
 TIERS = ("sandbox", "t4", "24gb", "80gb")
 
 
@@ -183,8 +182,10 @@ class RunConfig(Schema):
             if name in self.trl:
                 raise ValueError(f"trl.{name} is train.{knob} here; type train.{knob}={self.trl[name]}")
         if self.tier == "sandbox" and self.data.name and not self.data.name.startswith("sandbox"):
-            raise ValueError(f"the sandbox tier never uses the network, and data.name={self.data.name} is a hub id; "
-                f"give a local file with data.file=, or choose another tier with --on")
+            raise ValueError(
+                f"the sandbox tier never uses the network, and data.name={self.data.name} is a hub id; "
+                f"give a local file with data.file=, or choose another tier with --on"
+            )
         if self.tier == "sandbox" and self.model.name != "sandbox" and not Path(self.model.name).exists():
             raise ValueError(
                 f"the sandbox tier never uses the network, and model.name={self.model.name} is neither 'sandbox' nor "
@@ -242,7 +243,9 @@ def read_recipe(name_or_file: str) -> Recipe:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
     tiers = values.pop("tiers", None) if isinstance(values, dict) else None
     if not isinstance(tiers, dict) or not tiers or not all(isinstance(tier, dict) for tier in tiers.values()):
-        raise ConfigError(f"{path} is not a recipe: it needs a section `tiers:` with at least one of {', '.join(TIERS)}.")
+        raise ConfigError(
+            f"{path} is not a recipe: it needs a section `tiers:` with at least one of {', '.join(TIERS)}."
+        )
     return Recipe(path.stem, values, tiers)
 
 
@@ -311,10 +314,10 @@ def sentence(error: ValidationError, values: dict[str, Any]) -> str:
     place: Any = values
     path = []
     for key in first["loc"]:
-        inside = isinstance(place, dict) and key in place or isinstance(place, list) and isinstance(key, int)
+        inside = (isinstance(place, dict) and key in place) or (isinstance(place, list) and isinstance(key, int))
         if inside:
             place = place[key]
-        if inside or first["type"] in ("missing", "extra_forbidden") and key == first["loc"][-1]:
+        if inside or (first["type"] in ("missing", "extra_forbidden") and key == first["loc"][-1]):
             path.append(str(key))
     name = ".".join(path)
     match first["type"]:
@@ -360,7 +363,7 @@ def _explained(section: Schema, depth: int) -> Iterator[str]:
         for number, item in enumerate(value) if isinstance(value, tuple) else [(None, value)]:
             name = knob if number is None else f"{knob}.{number}"
             if isinstance(item, Schema):
-                yield f"{indent}{name}:  # {(type(item).__doc__ or '').strip()}"
+                yield f"{indent}{name}:  # {(type(item).__doc__ or '').partition(chr(10))[0]}"
                 yield from _explained(item, depth + 1)
             else:
                 shown = json.dumps(item, default=str, ensure_ascii=False)
@@ -374,7 +377,7 @@ def knob_help(schema: type[Schema]) -> dict[str, str]:
         if not issubclass(kind, Schema) or kind is Schema:
             continue
         body = ast.parse(inspect.getsource(kind)).body[0].body
-        for field, text in zip(body, body[1:], strict=False):
+        for field, text in pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
                 texts[field.target.id] = text.value.value
     return texts

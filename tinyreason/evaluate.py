@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tinyreason.example import Example
 from tinyreason.grading import Judge
+from tinyreason.model import end_tokens
 from tinyreason.prompts import chat_messages
 
 CONFIDENCE = 0.95
@@ -105,11 +106,10 @@ def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling
     chats = [chat_messages(example, sampling.prompt) for example in examples for _ in range(sampling.samples)]
     prompts = tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
     ends = end_tokens(model, tokenizer)
+    drawn = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0} if sampling.temperature else {}
     generation = GenerationConfig(
+        **drawn,
         max_new_tokens=sampling.max_completion_tokens,
-        do_sample=sampling.temperature > 0,
-        temperature=sampling.temperature or None,
-        top_k=0,
         eos_token_id=sorted(ends),
         pad_token_id=tokenizer.pad_token_id,
     )
@@ -131,12 +131,6 @@ def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling
             advance(len(batch))
     model.train(was_training)
     return texts, tokens, truncated
-
-
-def end_tokens(model, tokenizer) -> set[int]:
-    """Every token that ends a reply: the tokenizer's and those of the model's generation config."""
-    ends = model.generation_config.eos_token_id
-    return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
 
 
 def bootstrap_interval(values: list[float]) -> list[float]:

@@ -37,7 +37,7 @@ TOO_LONG = f"answer longer than {MAX_ANSWER_CHARS:,} characters"
 BAD_GOLD = "gold answer cannot be parsed"
 DIED = "judge process died"
 
-_INTEGER = re.compile(r"[-+]?(?:[0-9]{1,40}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,12})")
+_INTEGER = re.compile(r"[-+]?[0-9]{1,40}|-?[1-9][0-9]{0,2}(?:,[0-9]{3}){1,12}")
 _NUMBER = re.compile(r"\$?([-+]?\$?\d[\d,]*(?:\.\d+)?%?)(?:\.|\s+[A-Za-z]{2,}[A-Za-z .]*)?")
 _BRACE = re.compile(r"\\boxed\s*\{|\\\\(?!boxed)|\\[{}]|[{}]")
 
@@ -267,7 +267,7 @@ def _prepare_worker() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (WORKER_MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    _ask_math_verify(Pair(r"\frac{1}{2}", "0.5"))
+    _ask_math_verify(Pair("x^2 + 2x + 1", "(x + 1)^2"))
 
 
 def _compare(pair: Pair, timeout_s: float) -> Verdict:

@@ -48,7 +48,7 @@ def choose_tier(tiers: Collection[str], card: Card | None) -> tuple[str, str]:
     fitting = [tier for tier, memory_gb in TIER_MEMORY_GB.items() if tier in tiers and memory_gb <= card.memory_gb]
     if fitting:
         return fitting[-1], f"{card.name}, {card.memory_gb:.0f} GB"
-    return "sandbox", f"{card.name} has {card.memory_gb:.0f} GB, less than any other tier of this recipe asks for"
+    return "sandbox", f"this recipe has no tier for {card.name} with {card.memory_gb:.0f} GB"
 
 
 def check_tier(tier: str, card: Card | None) -> None:

@@ -13,7 +13,10 @@ def load_model(config: Model, card: Card | None):
     """(model, tokenizer), the model in evaluation mode on its device. Errors: `ModelError`, one sentence."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_default_handler()  # what it says goes where all logs go, not to the screen
+    logging.enable_propagation()
     source = SANDBOX if config.name == "sandbox" else Path(config.name)
     is_local = source.exists()
     if is_local:
@@ -33,6 +36,12 @@ def load_model(config: Model, card: Card | None):
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model.to(device).eval(), tokenizer
+
+
+def end_tokens(model, tokenizer) -> set[int]:
+    """Every token that ends a reply: the tokenizer's and those of the model's generation config."""
+    ends = model.generation_config.eos_token_id
+    return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
 
 
 def check_model_folder(folder: Path, name: str) -> None:

@@ -171,9 +171,12 @@ def train(
         training = Training(config, model, checks, examiner, folder, live)
         try:
             grpo.train(config, model, tokenizer, examples, examiner.judge, folder, watch=training)
-        finally:
+        except KeyboardInterrupt:
             if training.step:
                 training.close()
+                examiner.screen.say(f"stopped after step {training.step}; the adapter so far is in {folder.adapter}")
+            raise
+        training.close()
     return training
 
 

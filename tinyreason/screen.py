@@ -16,11 +16,9 @@ from tinyreason.config import RunConfig
 
 def quiet_libraries(offline: bool) -> None:
     """What libraries say goes to the run's log.txt, not to the screen. Call it before they are imported."""
-    os.environ |= {"TRANSFORMERS_VERBOSITY": "warning", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
-    os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
+    os.environ |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     if offline:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        os.environ["HF_HUB_OFFLINE"] = "1"
     logging.captureWarnings(True)
 
 
@@ -81,7 +79,7 @@ class PlainLive:
         now = time.monotonic()
         if now - self.last_line >= self.SECONDS_BETWEEN_LINES:
             left = (now - self.start) / self.done * (self.total - self.done)
-            self.screen.say(f"{self.what} {self.done}/{self.total} {note}, {left:.0f} s left")
+            self.screen.say(f"{self.what} {self.done}/{self.total}{note and '  ' + note}  {left:.0f} s left")
             self.last_line = now
 
 
@@ -108,7 +106,8 @@ def conclude(screen: Screen, result: dict, folder: Path) -> None:
         ],
         header=(f"{after['problems']} unseen problems × {after['samples']}", "before", "after"),
     )
-    screen.say(f"gain        {gain['points']:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}: {result['verdict']}")
+    interval = f"95 % interval {low:+.1f} to {high:+.1f}"
+    screen.say(f"gain        {gain['points']:+.1f} points, {interval}: {result['verdict']}")
     screen.say(f"trained     {result['adapter']['trainable_parameters']:,} parameters, {minutes(result)}")
     for line in explain_training(training):
         screen.say(line)
@@ -129,8 +128,8 @@ def explain_training(training: dict) -> Iterator[str]:
     yield f"training    reward {training['last_reward']:.2f} over the last steps, on {training['problems']}"
     if training["validation_accuracy"] is not None:
         yield (
-            f"held out    {training['validation_accuracy']:.0%} of other problems right at step {training['kept_step']} "
-            f"of {training['steps']}; they chose that step, and are not in the table"
+            f"held out    {training['validation_accuracy']:.0%} of other problems right at step "
+            f"{training['kept_step']} of {training['steps']}; they chose that step, and are not in the table"
         )
     share = training["share_zero_variance_groups"]
     if share > 0:

@@ -53,7 +53,7 @@ class Lora(Schema):
 
     def save(self, model, folder: Path) -> None:
         """Writes a folder that any PEFT user can load."""
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, selected_adapters=["default"])  # TRL adds a frozen copy named "ref"
 
     def restore(self, model, folder: Path) -> None:
         """Puts a saved adapter's weights back into an attached one."""

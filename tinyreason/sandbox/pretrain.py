@@ -91,7 +91,8 @@ def batches(tokenizer, phase: Phase, schedule: Schedule):
     rng, stream = random.Random(schedule.seed), rows(phase, schedule.seed)
     while True:
         chunk = list(itertools.islice(stream, 4096))
-        prompts = tokenizer([f"<|user|>{message}<|end|><|assistant|>" if message else "" for message, _ in chunk])["input_ids"]
+        asked = [f"<|user|>{message}<|end|><|assistant|>" if message else "" for message, _ in chunk]
+        prompts = tokenizer(asked)["input_ids"]
         replies = tokenizer([f"{reply}<|end|>" for _, reply in chunk])["input_ids"]
         pairs = sorted(zip(prompts, replies, strict=True), key=lambda pair: len(pair[0]) + len(pair[1]))
         ready, batch = [], []

@@ -1,4 +1,4 @@
-"""The sandbox's tokenizer: byte-level BPE over single digits, so any text round-trips and numbers are digit by digit."""
+"""The sandbox's tokenizer: byte-level BPE, so any text round-trips, with every digit a token of its own."""
 
 import itertools
 import random

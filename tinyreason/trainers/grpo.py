@@ -1,6 +1,7 @@
 """GRPO through TRL. One small subclass puts our rewards and advantages in place of TRL's."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +13,9 @@ from trl import GRPOConfig, GRPOTrainer
 from tinyreason.artifacts import RunFolder
 from tinyreason.config import TRL_NAMES, RunConfig
 from tinyreason.errors import ConfigError
-from tinyreason.evaluate import end_tokens
 from tinyreason.example import Example
 from tinyreason.grading import Judge
+from tinyreason.model import end_tokens
 from tinyreason.prompts import chat_messages
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
@@ -160,7 +161,8 @@ def grpo_arguments(config: RunConfig, device: str, dtype: str, folder: RunFolder
     try:
         return GRPOConfig(**(knobs | config.trl))
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"TRL refuses this configuration: {str(error).removeprefix('GRPOConfig.__init__() ')}.") from None
+        reason = str(error).removeprefix("GRPOConfig.__init__() ")
+        raise ConfigError(f"TRL refuses this configuration: {reason}.") from None
 
 
 def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
@@ -194,3 +196,5 @@ def train(
     trainer.remove_callback(PrinterCallback)
     trainer.scorer = scorer
     trainer.train()
+    with suppress(OSError):
+        (folder.path / "checkpoints").rmdir()  # empty: TRL makes it, nothing goes in yet

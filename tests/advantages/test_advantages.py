@@ -1,0 +1,31 @@
+"""What holds for every advantage estimator."""
+
+import pytest
+import torch
+
+from tinyreason.advantages import ADVANTAGES
+from tinyreason.store import Store
+
+
+@pytest.mark.parametrize("kind", ADVANTAGES)
+@pytest.mark.parametrize("value", [0.0, 1.0, torch.nan])
+def test_equal_rewards_give_no_gradient(kind, value, batch_of):
+    batch = batch_of(["x"] * 8, reward=[value] * 8, group_size=4)
+    assert ADVANTAGES[kind]()(batch, torch.ones(8), Store()).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("kind", ADVANTAGES)
+def test_a_groups_advantages_depend_on_that_group_alone(kind, batch_of):
+    one = batch_of(["x"] * 8, reward=[1, 0, 0, 0, 1, 1, 0, 0], group_size=4)
+    other = batch_of(["x"] * 8, reward=[1, 0, 0, 0, 0, 0, 1, 0], group_size=4)
+    first, second = (ADVANTAGES[kind]()(batch, torch.zeros(8), Store()) for batch in (one, other))
+    assert torch.equal(first[:4], second[:4])
+    assert not torch.equal(first[4:], second[4:])
+
+
+@pytest.mark.parametrize("kind", ADVANTAGES)
+def test_the_better_rollout_has_the_higher_advantage_and_a_group_sums_to_0(kind, batch_of):
+    rewards = [0.1, 0.9, 0.5, 0.2]
+    advantages = ADVANTAGES[kind]()(batch_of(["x"] * 4, reward=rewards, group_size=4), torch.zeros(4), Store())
+    assert advantages.argsort().tolist() == torch.tensor(rewards).argsort().tolist()
+    assert advantages.sum().abs() < 1e-5

@@ -1,0 +1,54 @@
+"""Shared pieces: real data if it is at hand, scored batches from a few numbers, the sandbox base."""
+
+import os
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+
+from tinyreason.example import Example
+from tinyreason.rollout import Batch
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data sets."""
+    if not SHARED.is_dir():
+        pytest.skip("the real data sets are not beside this checkout (../shared/data)")
+    return SHARED
+
+
+@pytest.fixture
+def batch_of():
+    """A scored batch from its texts and what the test cares about."""
+    import torch
+
+    def build(texts, correct=None, reward=None, group_size=None):
+        count, size = len(texts), group_size or len(texts)
+        return Batch(
+            examples=[Example("0", ({"role": "user", "content": "1+1?"},), "2")] * count,
+            texts=list(texts),
+            ids=[[1] * (len(text) + 1) for text in texts],
+            group=torch.arange(count) // size,
+            length=torch.tensor([len(text) + 1 for text in texts]),
+            truncated=torch.zeros(count, dtype=torch.bool),
+            correct=torch.tensor(correct or [0.0] * count),
+            group_size=size,
+            max_completion_tokens=64,
+            step=1,
+            reward=None if reward is None else torch.tensor(reward, dtype=torch.float32),
+        )
+
+    return build
+
+
+@pytest.fixture
+def sandbox():
+    """(model, tokenizer) of the sandbox, freshly loaded."""
+    from tinyreason.config import Model
+    from tinyreason.model import load_model
+
+    return load_model(Model(name="sandbox"), card=None)

@@ -1,0 +1,167 @@
+"""The walls of the house: who may import whom, one home per library, names that agree, files that fit on a screen."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinyreason.adapters import ADAPTERS
+from tinyreason.advantages import ADVANTAGES
+from tinyreason.data import DATA
+from tinyreason.rewards import REWARDS
+
+PACKAGE = Path(__file__).resolve().parents[1] / "tinyreason"
+TREES = {
+    path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+ROWS = (
+    {"cli"},
+    {"run"},
+    {"evaluate", "report", "trainers"},
+    {"model"},
+    {"artifacts", "screen"},
+    {"hardware"},
+    {"config"},
+    {"adapters", "rewards", "advantages", "samplers", "data", "sandbox", "select"},
+    {"grading", "prompts", "rollout"},
+    {"example", "store", "schema", "errors"},
+)
+"""From the top. A file or folder imports from rows strictly below its own, or from inside its own folder."""
+
+SIBLINGS = {"data": "tinyreason.sandbox.tasks", "select": "tinyreason.data"}
+"""Who may import what of its own row, all the same."""
+
+HOMES = {
+    "trl": ("trainers/",),
+    "peft": ("adapters/",),
+    "datasets": ("data/", "trainers/"),
+    "click": ("cli.py",),
+    "yaml": ("config.py", "artifacts.py"),
+    "pydantic": ("schema.py", "config.py", "data/", "adapters/", "rewards/", "advantages/", "samplers/"),
+    "math_verify": ("grading.py",),
+    "pebble": ("grading.py",),
+    "rich": ("screen.py",),
+    "scipy": ("evaluate.py",),
+}
+FAMILIES = {"adapters": ADAPTERS, "rewards": REWARDS, "advantages": ADVANTAGES, "data": DATA}
+HEAVY = ("torch", "transformers", "datasets", "pandas", "pyarrow", "trl", "peft")
+MOST_LINES_OF_A_FILE = 350
+MOST_LINES_OF_A_FUNCTION = 55
+
+
+def imports(file):
+    """Every module that a file imports anywhere in it, functions included, as a dotted name."""
+    for node in ast.walk(TREES[file]):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file} line {node.lineno}: a relative import; write tinyreason.x"
+            if node.module == "tinyreason" or is_folder(node.module):
+                yield from (f"{node.module}.{name.name}" for name in node.names)
+            else:
+                yield node.module
+
+
+def is_folder(module):
+    return module.startswith("tinyreason.") and PACKAGE.joinpath(*module.split(".")[1:]).is_dir()
+
+
+def part(name):
+    """`trainers/grpo.py` and `tinyreason.trainers.grpo` are both of `trainers`."""
+    return name.removeprefix("tinyreason.").replace("/", ".").removesuffix(".py").split(".")[0]
+
+
+def row(name):
+    found = [number for number, names in enumerate(ROWS) if part(name) in names]
+    assert found, f"{part(name)} stands in no row; give it one in {Path(__file__).name}"
+    return found[0]
+
+
+@pytest.mark.parametrize("file", [file for file in TREES if file not in ("__init__.py", "__main__.py")])
+def test_a_file_imports_only_from_the_rows_below_it(file):
+    wrong = []
+    for module in imports(file):
+        if not module.startswith("tinyreason.") or part(module) == part(file):
+            continue
+        allowed = SIBLINGS.get(part(file))
+        if row(module) <= row(file) and not (allowed and f"{module}.".startswith(f"{allowed}.")):
+            wrong.append(module)
+    assert not wrong, f"{file} imports {', '.join(wrong)}, which is not below it"
+
+
+def test_imports_inside_functions_are_seen():
+    assert "tinyreason.run" in imports("cli.py")
+    assert "peft" in imports("adapters/lora.py")
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_has_one_home(library):
+    users = [file for file in TREES if library in {module.split(".")[0] for module in imports(file)}]
+    strangers = [file for file in users if not file.startswith(HOMES[library])]
+    assert users, f"nothing imports {library} any more; take it out of the list"
+    assert not strangers, f"{library} belongs in {', '.join(HOMES[library])}, and {', '.join(strangers)} imports it"
+
+
+@pytest.mark.parametrize("command", ["--help", "recipes", "show one_shot_rlvr", "check one_shot_rlvr"])
+def test_a_command_that_trains_nothing_imports_nothing_heavy(command):
+    code = f"""
+import runpy, sys
+sys.argv = ["tinyreason", *{command.split()!r}]
+try:
+    runpy.run_module("tinyreason", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+print("imported", *(name for name in {HEAVY} if name in sys.modules), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert done.stderr.split() == ["imported"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_registry_holds_what_its_folder_holds(family):
+    stems = {path.stem for path in (PACKAGE / family).glob("*.py") if not path.name.startswith("_")}
+    assert set(FAMILIES[family]) == stems
+
+
+@pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in FAMILIES for kind in FAMILIES[family]])
+def test_kind_file_and_class_carry_one_name(family, kind):
+    leaf = FAMILIES[family][kind]
+    assert leaf.model_fields["kind"].default == kind
+    assert leaf.__module__ == f"tinyreason.{family}.{kind}"
+    assert leaf.__name__ == "".join(word.capitalize() for word in kind.split("_"))
+
+
+@pytest.mark.parametrize("file", TREES)
+def test_a_file_fits_on_a_few_screens_and_a_function_on_one(file):
+    lines = (PACKAGE / file).read_text(encoding="utf-8").count("\n")
+    long = [
+        node.name
+        for node in ast.walk(TREES[file])
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno + 1 > MOST_LINES_OF_A_FUNCTION
+    ]
+    assert lines <= MOST_LINES_OF_A_FILE
+    assert not long
+
+
+def test_nothing_is_called_by_a_name_that_says_nothing():
+    names = {Path(file).stem.strip("_") for file in TREES} | {part(file) for file in TREES}
+    assert not names & {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+@pytest.mark.parametrize("file", TREES)
+def test_a_public_function_or_class_says_what_it_is_for(file):
+    silent = [
+        node.name
+        for node in TREES[file].body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert not silent, f"no docstring: {', '.join(silent)}"

@@ -1,0 +1,172 @@
+"""The whole path, two steps short; and one real run, marked slow."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from tinyreason.config import read_recipe
+from tinyreason.errors import DataError, FolderError, ModelError
+from tinyreason.run import meets, run
+from tinyreason.screen import Screen, announce, conclude
+
+QUICK = (
+    "train.max_steps=2",
+    "train.rollouts_per_step=16",
+    "evaluation.problems=12",
+    "evaluation.samples=2",
+    "validation.problems=6",
+    "validation.every_steps=1",
+)
+
+
+def run_quickly(out, *overrides: str, recipe: str = "one_shot_rlvr") -> tuple[dict, str]:
+    """(result, what was on the screen)"""
+    config = read_recipe(recipe).resolve("sandbox", (*QUICK, *overrides))
+    screen = Screen(Console(file=io.StringIO(), width=200))
+    announce(screen, config, "no CUDA GPU found", out)
+    result = run(config, out, None, "no CUDA GPU found", screen)
+    conclude(screen, result, out)
+    return result, screen.console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return *run_quickly(out), out
+
+
+def test_the_run_folder_holds_what_the_readme_says(finished):
+    _, _, out = finished
+    names = {path.name for path in out.iterdir()}
+    assert {"config.yaml", "environment.json", "metrics.jsonl", "rollouts.jsonl", "adapter", "log.txt"} <= names
+    assert {"evaluation.json", "result.json"} <= names
+    assert not any(name.endswith(".part") for name in names)
+
+
+def test_result_json_has_the_documented_shape(finished):
+    result, _, out = finished
+    assert json.loads((out / "result.json").read_text()) == json.loads(json.dumps(result))
+    assert result.keys() >= {"recipe", "tier", "model", "adapter", "before", "after", "gain", "verdict", "expected"}
+    assert result.keys() >= {"meets_expectation", "seconds", "peak_memory_gb", "command", "seed"}
+    for side in (result["before"], result["after"]):
+        assert side.keys() >= {"accuracy", "interval", "mean_tokens", "problems", "samples"}
+        assert 0 <= side["interval"][0] <= side["accuracy"] <= side["interval"][1] <= 1
+        assert (side["problems"], side["samples"]) == (12, 2)
+    low, high = result["gain"]["interval"]
+    assert low <= result["gain"]["points"] <= high
+    assert result["gain"]["points"] == pytest.approx(100 * (result["after"]["accuracy"] - result["before"]["accuracy"]))
+    assert result["seconds"].keys() == {"total", "train", "evaluate"}
+    assert result["adapter"] == {"kind": "lora", "trainable_parameters": 4608}
+
+
+def test_the_evaluated_problems_are_neither_trained_on_nor_used_to_choose_the_checkpoint(finished):
+    _, _, out = finished
+    evaluation = json.loads((out / "evaluation.json").read_text())
+    asked = {problem["id"] for side in evaluation.values() for problem in side}
+    trained_on = {json.loads(line)["problem_id"] for line in (out / "rollouts.jsonl").open()}
+    assert len(trained_on) == 1
+    assert all(id.startswith("chain/test/") for id in asked)
+    assert all(id.startswith("chain/train/") for id in trained_on)
+
+
+def test_the_held_out_curve_stands_beside_the_training_reward(finished):
+    _, _, out = finished
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").open()]
+    assert [row["step"] for row in rows] == [1, 2]
+    assert all({"reward/mean", "validation/accuracy", "kl/mean", "length/mean_tokens"} <= row.keys() for row in rows)
+
+
+def test_the_screen_says_what_was_chosen_and_what_came_of_it(finished):
+    _, screen, out = finished
+    for words in ("sandbox (no CUDA GPU found)", "problem", "before", "after", "gain", "4,608 parameters", str(out)):
+        assert words in screen
+    assert "Warning" not in screen
+
+
+def test_the_saved_adapter_is_the_one_that_was_evaluated(finished, sandbox):
+    from tinyreason.evaluate import Sampling, sample_replies
+
+    _, _, out = finished
+    config = read_recipe("one_shot_rlvr").resolve("sandbox", QUICK)
+    model, tokenizer = sandbox
+    model = config.adapter.attach(model, seed=5)
+    config.adapter.restore(model, out / "adapter")
+    after = json.loads((out / "evaluation.json").read_text())["after"]
+    questions = config.data.held_out(12, "test", without=set())
+    texts, _, _ = sample_replies(
+        model.eval(), tokenizer, questions, Sampling(2, 1.0, 160, 256, "plain", seed=0), lambda _: None
+    )
+    assert texts == [reply["text"] for problem in after for reply in problem["replies"]]
+
+
+@pytest.mark.parametrize(
+    ("override", "error"),
+    [
+        ("data.index=100000000", DataError),
+        ("data.file=missing.jsonl", DataError),
+        ("model.name=.", ModelError),
+    ],
+)
+def test_a_persons_error_leaves_nothing_behind(override, error, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(error):
+        run_quickly(out, override)
+    assert not out.exists()
+
+
+def test_a_gold_answer_that_cannot_be_graded_is_refused_before_training(tmp_path):
+    file = tmp_path / "odd.jsonl"
+    rows = [{"question": f"{n}+1?", "answer": str(n + 1)} for n in range(40)]
+    rows[0]["answer"] = "\\begin{nonsense"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match="gold answer of problem 0"):
+        run_quickly(tmp_path / "run", f"data.file={file}", "data.index=0")
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FolderError, match="not empty"):
+        run_quickly(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_ctrl_c_during_training_keeps_the_adapter_trained_so_far(tmp_path, monkeypatch):
+    from tinyreason.run import Training
+
+    def press_ctrl_c(self, step, metrics):
+        self.step = step
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "__call__", press_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        run_quickly(tmp_path / "run")
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_run_is_held_against_what_its_tier_promises():
+    result = {"after": {"accuracy": 0.9}, "gain": {"interval": [50, 60]}, "seconds": {"total": 120}}
+    assert meets(result | {"expected": None}) is None
+    assert meets(result | {"expected": {"accuracy": 0.85, "gain_points": 45, "minutes": 5}}) is True
+    assert meets(result | {"expected": {"accuracy": 0.95}}) is False
+    assert meets(result | {"expected": {"accuracy": 0.85, "gain_points": 55}}) is False
+    assert meets(result | {"expected": {"accuracy": 0.85, "minutes": 1}}) is False
+
+
+def test_real_problems_run_through_and_are_honestly_not_solved(tmp_path, shared_data):
+    file = shared_data / "gsm8k_train.jsonl"
+    result, _ = run_quickly(tmp_path / "run", f"data.file={file}", "data.index=5", "train.max_completion_tokens=32")
+    assert result["after"]["accuracy"] < 0.2
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_one_problem_teaches_the_sandbox_model_to_reason(tmp_path):
+    config = read_recipe("one_shot_rlvr").resolve("sandbox")
+    result = run(config, tmp_path / "run", None, "", Screen(Console(file=io.StringIO())))
+    assert result["before"]["accuracy"] <= 0.35
+    assert result["after"]["accuracy"] >= 0.85
+    assert result["gain"]["interval"][0] >= 45
+    assert result["verdict"] == "improved"
