@@ -1,5 +1,6 @@
 """A recipe, a tier and `key=value` overrides become one checked RunConfig, or one sentence about what is wrong."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,9 @@ tiers:
 """
 
 
-@pytest.fixture
-def plan(tmp_path):
-    return write(tmp_path, RECIPE)
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("recipe"), RECIPE)
 
 
 def write(folder: Path, text: str):
@@ -322,6 +323,7 @@ def test_a_folder_is_no_recipe(tmp_path):
 
 # Anything at all
 
+DOCUMENT = yaml.safe_load(RECIPE)
 KNOBS = [
     *RunConfig.model_fields,
     *(f"train.{knob}" for knob in Train.model_fields),
@@ -358,21 +360,16 @@ def is_a_config_or_a_sentence(action):
         assert config.explained()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(st.lists(overrides, min_size=1, max_size=4))
-def test_whatever_is_typed_gives_a_config_or_a_sentence(recipe, typed):
-    is_a_config_or_a_sentence(lambda: recipe.resolve("sandbox", tuple(typed)))
-
-
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("recipe"), RECIPE)
-
-
 @settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(overrides, min_size=1, max_size=4))
+def test_whatever_is_typed_gives_a_config_or_a_sentence(plan, typed):
+    is_a_config_or_a_sentence(lambda: plan.resolve("sandbox", tuple(typed)))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(changes=st.lists(st.tuples(paths, values), min_size=1, max_size=4), removed=st.sets(paths, max_size=1))
 def test_whatever_stands_in_the_file_gives_a_config_or_a_sentence(tmp_path_factory, changes, removed):
-    document = yaml.safe_load(RECIPE)
+    document = deepcopy(DOCUMENT)
     for path, value in [*changes, *((path, None) for path in removed)]:
         place, (*parents, last) = document, path.split(".")
         for key in parents:

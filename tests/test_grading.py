@@ -21,15 +21,13 @@ from tinyreason.grading import Judge, grade_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-TIMEOUT_S = 1.0
+TIMEOUT_S = 0.5
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 TOWER = "9^{9^{9^9}}"
 HOSTILE = {
     "a tower of powers": TOWER,
-    "a tower of three hundred powers": "9^{" * 300 + "9" + "}" * 300,
     "the factorial of 10^100": "(10^{100})!",
-    "the factorial of a hundred digits": "1" * 100 + "!",
     "a sum of 10^12 terms": r"\sum_{n=1}^{10^{12}} \frac{1}{n^2}",
     "nine hundred parentheses": "(" * 900 + "1" + ")" * 900,
     "nested fractions": r"\frac{1}{" * 150 + "1" + "}" * 150,
@@ -45,6 +43,12 @@ HOSTILE = {
 @pytest.fixture(scope="module")
 def judge():
     with Judge(workers=2, timeout_s=TIMEOUT_S) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="module")
+def patient_judge():
+    with Judge(workers=2) as judge:
         yield judge
 
 
@@ -186,7 +190,7 @@ def test_check_gold_tells_the_answers_that_can_be_graded(judge):
 # The fast path.
 
 
-def test_integers_compared_at_once_are_judged_as_math_verify_does():
+def test_integers_compared_at_once_are_judged_as_math_verify_does(patient_judge):
     rng = random.Random(0)
     numbers = [0, 7, 18, 999, 1_000, 12_345, 1_234_567, 10**30, *(rng.randrange(10**6) for _ in range(20))]
     forms = [f"{number}" for number in numbers] + [f"{number:,}" for number in numbers]
@@ -194,15 +198,15 @@ def test_integers_compared_at_once_are_judged_as_math_verify_does():
     pairs = [(boxed(form), form.replace(",", "")) for form in forms]
     pairs += [(boxed(rng.choice(forms)), rng.choice(forms)) for _ in range(150)]
     completions, answers = zip(*pairs, strict=True)
-    with Judge(workers=2) as fast, Judge(workers=2, fast=False) as slow:
-        told = [[said.correct for said in judge.judge(completions, answers)] for judge in (fast, slow)]
+    with Judge(workers=2, fast=False) as slow:
+        told = [[said.correct for said in judge.judge(completions, answers)] for judge in (patient_judge, slow)]
     assert told[0] == told[1]
     assert {True, False} <= set(told[0])
 
 
 def test_integers_start_no_worker():
     before = set(multiprocessing.active_children())
-    with Judge() as judge:
+    with Judge(workers=1) as judge:
         assert [said.correct for said in judge.judge([boxed(5), boxed(6)], ["5", "5"])] == [True, False]
         assert set(multiprocessing.active_children()) == before
         verdict(judge, boxed("x"), "x")
@@ -227,9 +231,15 @@ def test_each_hostile_answer_costs_its_limit_and_the_others_are_graded(judge):
     seconds = time.monotonic() - started
     assert [said.correct for said in verdicts[0::2]] == [False] * len(HOSTILE)
     assert [said.correct for said in verdicts[1::2]] == [True] * len(HOSTILE)
-    assert verdicts[0].note == "took longer than 1 s"
+    assert verdicts[0].note == "took longer than 0.5 s"
     assert max(said.seconds for said in verdicts) <= TIMEOUT_S + 0.1
-    assert seconds < len(HOSTILE) * (TIMEOUT_S + 1)
+    assert seconds < patience(len(HOSTILE) * TIMEOUT_S)
+
+
+@linux
+def test_a_worker_ends_itself_when_its_time_is_over():
+    code = f"from tinyreason.grading import Pair, _compare; _compare(Pair('5', {TOWER!r}), 0.2)"
+    assert run_python("-c", code, check=False).returncode == -signal.SIGPROF
 
 
 @pytest.mark.parametrize(
@@ -245,7 +255,7 @@ def test_each_hostile_answer_costs_its_limit_and_the_others_are_graded(judge):
 def test_an_answer_too_long_is_wrong_straight_away(judge, completion):
     started = time.monotonic()
     said = verdict(judge, completion, "1")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < patience(1)
     assert (said.correct, said.note) == (False, "answer longer than 2,000 characters")
 
 
@@ -256,7 +266,7 @@ def test_a_megabyte_of_anything_is_read_in_seconds(judge, piece):
     completion = piece * (1_000_000 // len(piece))
     started = time.monotonic()
     said = verdict(judge, completion, r"\frac{5}{7}")
-    assert time.monotonic() - started < TIMEOUT_S + 4
+    assert time.monotonic() - started < patience(TIMEOUT_S + 1)
     assert said.correct is False
 
 
@@ -270,10 +280,10 @@ def test_a_hostile_answer_repeated_is_judged_once(judge):
     verdict(judge, boxed("x"), "x")
     started = time.monotonic()
     verdicts = judge.judge([boxed(f"{TOWER}+1")] * 64, ["5"] * 64)
-    assert time.monotonic() - started < TIMEOUT_S + 0.9
+    assert time.monotonic() - started < patience(TIMEOUT_S)
     started = time.monotonic()
     assert verdict(judge, boxed(f"{TOWER}+1"), "5") == verdicts[0]
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < patience(0.1)
 
 
 def test_only_so_many_pairs_are_remembered(monkeypatch):
@@ -316,8 +326,7 @@ def test_an_unguarded_script_is_not_run_again_by_the_workers(tmp_path):
         textwrap.dedent("""
         print("once")
         from tinyreason.grading import Judge
-        judge = Judge(timeout_s=0.5)
-        print(judge.judge([r"\\boxed{x}", r"\\boxed{9^{9^{9^9}}}"], ["x", "5"]))
+        print(Judge(workers=1).judge([r"\\boxed{x}"], ["x"]))
         """)
     )
     done = run_python(str(script))
@@ -327,12 +336,13 @@ def test_an_unguarded_script_is_not_run_again_by_the_workers(tmp_path):
 
 
 @linux
+@pytest.mark.slow
 def test_an_interrupt_leaves_no_process_and_a_judge_that_works(tmp_path):
     process = start_hung_script(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert "[True, False]" in out, err
-    assert processes_end("GRADING_TEST", within_s=5)
+    assert processes_end("GRADING_TEST", within_s=patience(1))
 
 
 @linux
@@ -340,8 +350,8 @@ def test_an_interrupt_leaves_no_process_and_a_judge_that_works(tmp_path):
 def test_a_killed_parent_leaves_no_process(tmp_path):
     process = start_hung_script(tmp_path)
     process.kill()
-    process.communicate(timeout=20)
-    assert processes_end("GRADING_TEST", within_s=10)
+    process.communicate(timeout=120)
+    assert processes_end("GRADING_TEST", within_s=patience(3))
 
 
 # Rows.
@@ -406,22 +416,20 @@ UNPARSABLE = {
         pytest.param("olympiadbench", "final_answer", marks=pytest.mark.slow),
     ],
 )
-def test_published_gold_answers_score_themselves_right(name, field):
+def test_published_gold_answers_score_themselves_right(patient_judge, name, field):
     golds = [row[field][0] if isinstance(row[field], list) else str(row[field]) for row in published(name)]
-    with Judge(workers=2) as judge:
-        fine = judge.check_gold(golds)
+    fine = patient_judge.check_gold(golds)
     failed = {grading.gold_text(gold) for gold, right in zip(golds, fine, strict=True) if not right}
     assert failed == set(UNPARSABLE.get(name, {}))
 
 
 @pytest.mark.parametrize("rows", [50, pytest.param(500, marks=pytest.mark.slow)])
-def test_published_solutions_are_right_and_those_of_other_problems_wrong(rows):
+def test_published_solutions_are_right_and_those_of_other_problems_wrong(patient_judge, rows):
     problems = published("math500")[:rows]
     solutions, answers = [row["solution"] for row in problems], [row["answer"] for row in problems]
     others = answers[1:] + answers[:1]
-    with Judge(workers=2) as judge:
-        assert all(said.correct for said in judge.judge(solutions, answers))
-        mixed = judge.judge(solutions, others)
+    assert all(said.correct for said in patient_judge.judge(solutions, answers))
+    mixed = patient_judge.judge(solutions, others)
     same = {(a, b) for a, b, said in zip(answers, others, mixed, strict=True) if said.correct and a != b}
     assert same <= {("5", "x=5")}
     assert sum(said.correct for said in mixed) < rows / 20
@@ -455,10 +463,18 @@ def published(name):
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def patience(work_s):
+    """How long that much work may take on the wall, given what this machine grants us now: four times its share."""
+    wall, work = time.monotonic(), time.process_time()
+    while time.process_time() - work < 0.05:
+        pass
+    return 4 * work_s * (time.monotonic() - wall) / 0.05
+
+
 def run_python(*arguments, check=True):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, *arguments]
-    return subprocess.run(command, env=env, text=True, capture_output=True, check=check, timeout=60)
+    return subprocess.run(command, env=env, text=True, capture_output=True, check=check, timeout=120)
 
 
 def kill_children():
@@ -485,7 +501,7 @@ def start_hung_script(folder):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen([sys.executable, str(script)], env=env, start_new_session=True, **pipes)
     assert process.stdout.readline() == "ready\n"
-    time.sleep(0.7)
+    time.sleep(0.4)
     return process
 
 

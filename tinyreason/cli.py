@@ -71,14 +71,10 @@ def recipes(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([plan.card() for plan in found], indent=1))
         return
-    from tinyreason.screen import Screen
-
-    rows = [
-        (plan.name, about, paper, "\n".join(f"{tier}: {measured}" for tier, measured in tiers.items()))
-        for plan in found
-        for _, about, paper, tiers in [plan.card().values()]
-    ]
-    Screen().table(rows, header=("recipe", "what it is", "paper", "tiers and what was measured"))
+    for card in (plan.card() for plan in found):
+        click.echo(f"{card['name']:<16}{card['about']}\n{'':<16}{card['paper']}")
+        for tier, measured in card["tiers"].items():
+            click.echo(f"{'':<16}{tier:<8} measured: {measured}")
 
 
 @main.command()

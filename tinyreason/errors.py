@@ -7,7 +7,6 @@ TinyReasonError
 └── FolderError   (where a run is to be written)
 """
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -33,6 +32,8 @@ class FolderError(TinyReasonError, OSError):
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """`; did you mean 'x'?` if an allowed word is near, then the whole choice."""
+    import difflib
+
     choice = sorted(allowed)
     close = difflib.get_close_matches(word, choice, n=1, cutoff=0.6)
     hint = f"; did you mean '{close[0]}'?" if close else ";"

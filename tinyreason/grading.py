@@ -1,9 +1,10 @@
 """The only judge: rewards, evaluation and `tinyreason grade` all ask here whether a completion is right.
 
 Math-Verify compares, in worker processes, because an answer such as `9^{9^{9^9}}` hangs or eats the memory of whoever
-reads it and only the kernel can stop that: a worker's memory is capped and a timer kills it at the item's time limit.
-Each comparison is a task of its own, so a killed one costs only itself, and sending it (0.1 ms) costs little beside
-reading LaTeX (2 to 10 ms); plain integers are compared at once and repeated pairs only once.
+reads it and only the kernel can stop that: a worker's memory is capped and a timer kills it at the item's time limit,
+which counts processor time, so that a busy machine changes no verdict. Each comparison is a task of its own, so a
+killed one costs only itself, and sending it (0.1 ms) costs little beside reading LaTeX (2 to 10 ms); plain integers
+are compared at once and repeated pairs only once.
 """
 
 import logging
@@ -46,10 +47,9 @@ _BRACE = re.compile(r"\\boxed\s*\{|\\\\(?!boxed)|\\[{}]|[{}]")
 class Verdict:
     """Whether a completion is right."""
 
-    correct: bool | None
-    """None: the gold answer cannot be parsed, so nobody can tell."""
+    correct: bool | None  # None: the gold answer cannot be parsed, so nobody can tell
     extracted: str | None
-    seconds: float  # a repeated pair carries the figure of the first
+    seconds: float  # of processor time; a repeated pair carries the figure of the first
     note: str = ""
 
 
@@ -205,9 +205,9 @@ class Judge(AbstractContextManager):
         if self._pool is None:
             self._pool = _start_pool(self.workers)
             self._end_workers = weakref.finalize(self, _stop_pool, self._pool)
-        backstop_s = self.timeout_s + 1  # pebble's coarser clock, for systems without SIGALRM
+        wall_s = self.timeout_s * (30 if hasattr(signal, "setitimer") else 1)
         try:
-            tasks = [self._pool.schedule(_compare, (pair, self.timeout_s), timeout=backstop_s) for pair in pairs]
+            tasks = [self._pool.schedule(_compare, (pair, self.timeout_s), timeout=wall_s) for pair in pairs]
             return [self._outcome(task, pair) for task, pair in zip(tasks, pairs, strict=True)]
         except BaseException:
             self.close()
@@ -217,13 +217,13 @@ class Judge(AbstractContextManager):
         error = task.exception()
         if error is None or isinstance(error, BrokenExecutor):
             return task.result()
-        timed_out = isinstance(error, TimeoutError) or getattr(error, "exitcode", 0) == -_SIGALRM
+        timed_out = isinstance(error, TimeoutError) or getattr(error, "exitcode", 0) == -_SIGPROF
         return Verdict(False, pair.answer or None, self.timeout_s, self.took_longer if timed_out else DIED)
 
 
 _PARENT = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 _STARTING = threading.Lock()
-_SIGALRM = getattr(signal, "SIGALRM", -1)
+_SIGPROF = getattr(signal, "SIGPROF", -1)
 
 
 class _Worker(_PARENT.Process):
@@ -272,19 +272,19 @@ def _prepare_worker() -> None:
 
 def _compare(pair: Pair, timeout_s: float) -> Verdict:
     """Runs in a worker, which the kernel ends when the time is over."""
-    started = time.perf_counter()
+    started = time.process_time()
     _end_me_after(timeout_s)
     try:
         correct, extracted, note = _ask_math_verify(pair)
     finally:
         _end_me_after(0)
-    return Verdict(correct, extracted, time.perf_counter() - started, note)
+    return Verdict(correct, extracted, time.process_time() - started, note)
 
 
 def _end_me_after(seconds: float) -> None:
-    """Have the kernel kill this process then, whatever it does; 0 calls it off."""
+    """Have the kernel kill this process after so much work, whatever it does; 0 calls it off."""
     if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _ask_math_verify(pair: Pair) -> tuple[bool | None, str | None, str]:

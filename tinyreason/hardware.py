@@ -22,7 +22,7 @@ class Card:
 
     @property
     def has_bfloat16(self) -> bool:
-        """Real bfloat16 arithmetic. Not `torch.cuda.is_bf16_supported()`, which counts emulation and says yes on a T4."""
+        """Real bfloat16 arithmetic. `torch.cuda.is_bf16_supported()` counts emulation and says yes on a T4."""
         return self.capability >= (8, 0)
 
 

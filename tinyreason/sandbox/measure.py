@@ -82,7 +82,7 @@ def write_card(base: Path, count: int = 400) -> None:
         rows="\n".join(rows),
         hasty_verdicts=measure(model, tokenizer, requests, verdicts)["right"],
         worked_verdicts=measure(model, tokenizer, requests, verdicts, oracle.THINK)["right"],
-        **{habit: record["phases"][-1][habit] for habit in ("hasty", "rambling", "critiques")},
+        **{habit: record["courses"][-1]["phases"][-1][habit] for habit in ("hasty", "rambling", "critiques")},
     )
     (base.parent / "MODEL_CARD.md").write_text(card)
     print(card)

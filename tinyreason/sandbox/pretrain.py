@@ -9,7 +9,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
 
@@ -41,15 +41,17 @@ FAMILIES = {"chain": 0.8, "long_chain": 0.1, "compare": 0.1}
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and how fast."""
+class Course:
+    """Phases under one optimizer and one curve of the learning rate."""
 
-    phases: tuple[Phase, ...] = (SKILL, HABITS)
-    tokens_per_step: int = 1500
-    learning_rate: float = 2e-3
-    warmup_steps: int = 100
-    decay: float = 0.4
+    phases: tuple[Phase, ...]
+    learning_rate: float
+    decay: float
     """last share of the steps, over which the learning rate falls to nothing"""
+    tokens_count_alike: bool
+    """else batches do, and a token of a short reply weighs more than one of a long reply"""
+    warmup_steps: int = 100
+    tokens_per_step: int = 1500
     seed: int = 0
 
     @property
@@ -60,6 +62,13 @@ class Schedule:
         """Learning rate of a step."""
         warmup = (step + 1) / self.warmup_steps
         return self.learning_rate * min(1.0, warmup, (self.steps - step) / (self.decay * self.steps))
+
+
+COURSES = (
+    Course((SKILL, HABITS), learning_rate=2e-3, decay=0.4, tokens_count_alike=False),
+    # Short replies weighed more so far, and it has become hastier than its text: settle the shares.
+    Course((replace(HABITS, steps=1500),), learning_rate=5e-4, decay=1.0, tokens_count_alike=True, seed=1),
+)
 
 
 def rows(phase: Phase, seed: int) -> Iterator[tuple[str, str]]:
@@ -84,11 +93,11 @@ def rows(phase: Phase, seed: int) -> Iterator[tuple[str, str]]:
             yield problem.text, oracle.worked(problem)
 
 
-def batches(tokenizer, phase: Phase, schedule: Schedule):
+def batches(tokenizer, phase: Phase, course: Course):
     """Endless (input_ids, labels) of about `tokens_per_step` tokens; rows of like length together, replies labelled."""
     import torch
 
-    rng, stream = random.Random(schedule.seed), rows(phase, schedule.seed)
+    rng, stream = random.Random(course.seed), rows(phase, course.seed)
     while True:
         chunk = list(itertools.islice(stream, 4096))
         asked = [f"<|user|>{message}<|end|><|assistant|>" if message else "" for message, _ in chunk]
@@ -99,7 +108,7 @@ def batches(tokenizer, phase: Phase, schedule: Schedule):
         for pair in pairs:
             batch.append(pair)
             width = len(pair[0]) + len(pair[1])
-            if width * len(batch) >= schedule.tokens_per_step:
+            if width * len(batch) >= course.tokens_per_step:
                 ids = torch.zeros(len(batch), width, dtype=torch.long)
                 labels = torch.full_like(ids, -100)
                 for row, (prompt, reply) in enumerate(batch):
@@ -133,39 +142,48 @@ def build_model(tokenizer):
     return Qwen3ForCausalLM(config)
 
 
-def pretrain(out: Path, schedule: Schedule) -> None:
-    """Trains the base and saves model, tokenizer and the record of the training into `out`."""
+def study(model, tokenizer, course: Course) -> None:
+    """Trains the model in place through one course."""
     import torch
     from torch.nn.functional import cross_entropy
 
-    torch.manual_seed(schedule.seed)
-    torch.set_num_threads(2)
-    tokenizer = build_tokenizer()
-    model = build_model(tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.1, fused=True)
     start, losses = time.perf_counter(), []
-    text = (itertools.islice(batches(tokenizer, phase, schedule), phase.steps) for phase in schedule.phases)
+    text = (itertools.islice(batches(tokenizer, phase, course), phase.steps) for phase in course.phases)
     for step, (ids, labels) in enumerate(itertools.chain.from_iterable(text)):
         for group in optimizer.param_groups:
-            group["lr"] = schedule.rate(step)
+            group["lr"] = course.rate(step)
         hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
         targets = labels[:, 1:]
         labelled = targets != -100
         loss = cross_entropy(model.lm_head(hidden[labelled]), targets[labelled])
+        weight = labelled.sum() / (course.tokens_per_step / 3) if course.tokens_count_alike else 1.0
         optimizer.zero_grad()
-        loss.backward()
+        (weight * loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.item())
         if (step + 1) % 500 == 0:
-            minutes = (time.perf_counter() - start) / 60
-            left = minutes / (step + 1) * (schedule.steps - step - 1)
-            print(f"step {step + 1}/{schedule.steps}  loss {mean(losses[-500:]):.4f}  {left:.0f} min left", flush=True)
+            left = (time.perf_counter() - start) / 60 / (step + 1) * (course.steps - step - 1)
+            print(f"step {step + 1}/{course.steps}  loss {mean(losses[-500:]):.4f}  {left:.0f} min left", flush=True)
+
+
+def pretrain(out: Path) -> None:
+    """Trains the base and saves model, tokenizer and the record of the training into `out`."""
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_num_threads(2)
+    tokenizer = build_tokenizer()
+    model = build_model(tokenizer)
+    start = time.perf_counter()
+    for course in COURSES:
+        study(model, tokenizer, course)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    record = asdict(schedule) | {"final_loss": round(mean(losses[-500:]), 4), "minutes": round(minutes, 1)}
+    record = {"courses": [asdict(course) for course in COURSES], "minutes": (time.perf_counter() - start) / 60}
     (out / "pretraining.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    pretrain(Path(__file__).parent / "base", Schedule())
+    pretrain(Path(__file__).parent / "base")
