@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from tinyreason.artifacts import RunFolder, default_folder, open_run
-from tinyreason.config import RunConfig, read_recipe
+from tinyreason.config import RunConfig
 from tinyreason.errors import DataError, FolderError
 from tinyreason.hardware import Card
+from tinyreason.recipe import read_recipe
 
 TEXTS = [
     "plain",

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from tinyreason import screen
 from tinyreason.cli import Commands, main
-from tinyreason.config import RunConfig, recipe_names
+from tinyreason.config import RunConfig
+from tinyreason.recipe import recipe_names
 
 
 @pytest.fixture(autouse=True)
@@ -186,7 +187,7 @@ def test_check_names_the_tiers_that_are_valid(name):
 
 
 def test_check_takes_a_file(tmp_path):
-    from tinyreason.config import RECIPES
+    from tinyreason.recipe import RECIPES
 
     mine = tmp_path / "mine.yaml"
     mine.write_text((RECIPES / "one_shot_rlvr.yaml").read_text(encoding="utf-8"), encoding="utf-8")

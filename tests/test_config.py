@@ -8,9 +8,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyreason.config import RunConfig, Train, read_recipe
+from tinyreason.config import RunConfig, Train
 from tinyreason.data import OneShot
 from tinyreason.errors import ConfigError
+from tinyreason.recipe import read_recipe
 
 RECIPE = """
 about: a recipe of the tests

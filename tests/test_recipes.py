@@ -5,20 +5,9 @@ from pydantic import ValidationError
 
 from tinyreason.adapters import ADAPTERS
 from tinyreason.advantages import ADVANTAGES
-from tinyreason.config import (
-    RECIPES,
-    TIERS,
-    Evaluation,
-    Expected,
-    Model,
-    RunConfig,
-    Train,
-    Validation,
-    knob_help,
-    read_recipe,
-    recipe_names,
-)
+from tinyreason.config import TIERS, Evaluation, Expected, Model, RunConfig, Train, Validation, knob_help
 from tinyreason.data import DATA
+from tinyreason.recipe import RECIPES, read_recipe, recipe_names
 from tinyreason.rewards import REWARDS
 from tinyreason.schema import Schema
 

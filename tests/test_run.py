@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from tinyreason.config import read_recipe
 from tinyreason.errors import DataError, FolderError, ModelError
+from tinyreason.recipe import read_recipe
 from tinyreason.run import meets, run
 from tinyreason.screen import Screen, announce, conclude
 

@@ -33,9 +33,9 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.adapter = path / "adapter"
-        self.is_new = not path.exists()
         self._log: logging.Handler | None = None
         try:
+            self.is_new = not path.exists()
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise FolderError(f"{path} is not empty; choose another folder with --out, or remove it.")
             path.mkdir(parents=True, exist_ok=True)
@@ -57,14 +57,15 @@ class RunFolder:
         logging.getLogger().removeHandler(self._log)
         self._log.close()
         if isinstance(error, TinyReasonError | KeyboardInterrupt) and not self.adapter.exists():
-            shutil.rmtree(self.path)
-            if not self.is_new:
-                self.path.mkdir()
+            for child in self.path.iterdir():
+                shutil.rmtree(child) if child.is_dir() else child.unlink()
+            if self.is_new:
+                self.path.rmdir()
 
     def write_text(self, name: str, text: str) -> None:
         """Whole or not at all: written beside, synced, then renamed."""
         beside = self.path / f".{name}.part"
-        with open(beside, "w", encoding="utf-8") as file:
+        with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -76,7 +77,7 @@ class RunFolder:
     def append(self, name: str, rows: list[dict[str, Any]]) -> None:
         """Appends lines to a .jsonl, in one write."""
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        with open(self.path / name, "a", encoding="utf-8", errors="surrogatepass") as file:
+        with open(self.path / name, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(lines)
 
 

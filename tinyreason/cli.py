@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.errors import TinyReasonError
+from tinyreason.errors import FolderError, TinyReasonError
 
 
 class Commands(click.Group):
@@ -43,8 +43,8 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recipe(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | None, seed: int | None) -> None:
     """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
     from tinyreason.artifacts import default_folder
-    from tinyreason.config import read_recipe
     from tinyreason.hardware import check_tier, choose_tier, find_card
+    from tinyreason.recipe import read_recipe
     from tinyreason.screen import Screen, announce, conclude, quiet_libraries
 
     plan, card = read_recipe(name), find_card()
@@ -65,7 +65,7 @@ def recipe(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | 
 @JSON
 def recipes(as_json: bool) -> None:
     """List the recipes: what each is, its paper, its tiers and what was measured."""
-    from tinyreason.config import read_recipe, recipe_names
+    from tinyreason.recipe import read_recipe, recipe_names
 
     found = [read_recipe(name) for name in recipe_names()]
     if as_json:
@@ -84,8 +84,8 @@ def recipes(as_json: bool) -> None:
 @JSON
 def show(name: str, overrides: tuple[str, ...], tier: str | None, as_json: bool) -> None:
     """Show a recipe's resolved config, every knob explained."""
-    from tinyreason.config import read_recipe
     from tinyreason.hardware import choose_tier, find_card
+    from tinyreason.recipe import read_recipe
 
     plan = read_recipe(name)
     config = plan.resolve(tier or choose_tier(plan.tiers, find_card())[0], overrides)
@@ -97,7 +97,7 @@ def show(name: str, overrides: tuple[str, ...], tier: str | None, as_json: bool)
 @OVERRIDES
 def check(name: str, overrides: tuple[str, ...]) -> None:
     """Validate a recipe on each of its tiers, and nothing else."""
-    from tinyreason.config import read_recipe
+    from tinyreason.recipe import read_recipe
 
     plan = read_recipe(name)
     for tier in plan.tiers:
@@ -118,13 +118,16 @@ def grade(file: Path, completion_field: str, answer_field: str, out: Path | None
     from tinyreason.screen import Screen
 
     rows = read_rows(file)
-    with Judge() as judge, Screen().live("graded", total=len(rows)) as live:
+    with Judge() as judge, Screen(stderr=as_json).live("graded", total=len(rows)) as live:
         verdicts = []
         for verdict in grade_rows(rows, completion_field, answer_field, judge):
             verdicts.append(verdict)
             live.advance()
     if out:
-        out.write_text("".join(json.dumps(vars(verdict)) + "\n" for verdict in verdicts), encoding="utf-8")
+        try:
+            out.write_text("".join(json.dumps(vars(verdict)) + "\n" for verdict in verdicts), encoding="utf-8")
+        except OSError as error:
+            raise FolderError(f"cannot write {out}: {error.strerror}; choose another place with --out.") from None
     judged = [verdict.correct for verdict in verdicts if verdict.correct is not None]
     summary = {
         "rows": len(rows),

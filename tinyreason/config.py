@@ -1,28 +1,21 @@
-"""A recipe is data: a YAML file, a tier of it, and the person's `key=value` overrides, validated as one RunConfig."""
+"""RunConfig: everything that decides a run, validated, every knob with its help text under it."""
 
 import ast
 import inspect
 import json
+import os
 from collections.abc import Iterator
-from copy import deepcopy
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from tinyreason.adapters import ADAPTERS
 from tinyreason.advantages import ADVANTAGES
 from tinyreason.data import DATA
-from tinyreason.errors import ConfigError, nearest
 from tinyreason.rewards import REWARDS
 from tinyreason.schema import Schema, one_of
 
-PACKAGE = Path(__file__).parent
-RECIPES = PACKAGE / "_recipes" if (PACKAGE / "_recipes").is_dir() else PACKAGE.parent / "recipes"
-"""Inside an installed package; beside it in a checkout."""
 TIERS = ("sandbox", "t4", "24gb", "80gb")
 
 
@@ -181,179 +174,20 @@ class RunConfig(Schema):
         for knob, name in TRL_NAMES.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is train.{knob} here; type train.{knob}={self.trl[name]}")
-        if self.tier == "sandbox" and self.data.name and not self.data.name.startswith("sandbox"):
-            raise ValueError(
-                f"the sandbox tier never uses the network, and data.name={self.data.name} is a hub id; "
-                f"give a local file with data.file=, or choose another tier with --on"
-            )
-        if self.tier == "sandbox" and self.model.name != "sandbox" and not Path(self.model.name).exists():
+        if "seed" in self.trl:
+            raise ValueError(f"trl.seed is seed here; type seed={self.trl['seed']}")
+        for path, data in (("data", self.data), ("evaluation.data", self.evaluation.data)):
+            if self.tier == "sandbox" and data and data.name and not data.family:
+                raise ValueError(
+                    f"the sandbox tier never uses the network, and {path}.name={data.name} is a hub id; "
+                    f"give a local file with {path}.file=, or choose another tier with --on"
+                )
+        if self.tier == "sandbox" and self.model.name != "sandbox" and not os.path.exists(self.model.name):
             raise ValueError(
                 f"the sandbox tier never uses the network, and model.name={self.model.name} is neither 'sandbox' nor "
                 f"a local folder; choose another tier with --on"
             )
         return self
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A recipe file as read: not yet a choice of tier, not yet validated."""
-
-    name: str
-    values: dict[str, Any]
-    tiers: dict[str, dict[str, Any]]
-
-    def card(self) -> dict[str, Any]:
-        """What `recipes` says of it."""
-        tiers = {tier: values.get("measured", "not yet") for tier, values in self.tiers.items()}
-        return {"name": self.name, "about": self.values.get("about"), "paper": self.values.get("paper"), "tiers": tiers}
-
-    def resolve(self, tier: str, overrides: tuple[str, ...] = (), seed: int | None = None) -> RunConfig:
-        """The recipe on one tier with the person's overrides, validated as a whole."""
-        if tier not in self.tiers:
-            raise ConfigError(f"recipe {self.name} has no tier '{tier}'{nearest(tier, self.tiers)}.")
-        values = deepcopy(merge(self.values, self.tiers[tier])) | {"recipe": self.name, "tier": tier}
-        apply_overrides(values, overrides)
-        if overrides:
-            values["expected"] = None  # a changed run promises nothing
-        if seed is not None:
-            values["seed"] = seed
-        try:
-            return RunConfig.model_validate(values)
-        except ValidationError as error:
-            raise ConfigError(sentence(error, values)) from None
-
-
-def recipe_names() -> list[str]:
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
-
-
-def read_recipe(name_or_file: str) -> Recipe:
-    """Reads a shipped recipe by name, or any YAML file by path."""
-    path = Path(name_or_file)
-    if path.suffix not in (".yaml", ".yml"):
-        if name_or_file not in recipe_names():
-            hint = nearest(name_or_file, recipe_names())
-            raise ConfigError(f"no recipe '{name_or_file}'{hint}, or the path of a .yaml file.")
-        path = RECIPES / f"{name_or_file}.yaml"
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read recipe {path}: {getattr(error, 'strerror', None) or error}.") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-    tiers = values.pop("tiers", None) if isinstance(values, dict) else None
-    if not isinstance(tiers, dict) or not tiers or not all(isinstance(tier, dict) for tier in tiers.values()):
-        raise ConfigError(
-            f"{path} is not a recipe: it needs a section `tiers:` with at least one of {', '.join(TIERS)}."
-        )
-    return Recipe(path.stem, values, tiers)
-
-
-def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above` laid over `below`; sections merge, anything else is replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
-
-
-ALTERNATIVES = {"data.file": "data.name", "data.name": "data.file", "data.index": "data.id", "data.id": "data.index"}
-"""Giving one of these takes the other away where only the recipe has set it."""
-
-
-def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:
-    """Lays `path.to.key=value` over the values, in place; list items are named by number."""
-    pairs = []
-    for override in overrides:
-        path, equals, text = override.partition("=")
-        if not equals or not path or path.startswith("-"):
-            raise ConfigError(
-                f"'{override}' is not an override; type it as path.to.key=value, e.g. train.max_steps=50."
-            )
-        pairs.append((path, _parse(text)))
-    given = {path for path, _ in pairs}
-    for path in given & ALTERNATIVES.keys():
-        section, _, other = ALTERNATIVES[path].rpartition(".")
-        if ALTERNATIVES[path] not in given and isinstance(values.get(section), dict):
-            values[section] = {key: value for key, value in values[section].items() if key != other}
-    for path, value in pairs:
-        _put(values, path, value)
-
-
-def _parse(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
-def _put(values: dict[str, Any], path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    place: Any = values
-    for depth, key in enumerate(parents, 1):
-        if isinstance(place, dict) and place.get(key) is None:
-            place[key] = {}
-        place = _item(place, key, ".".join(parents[:depth]))
-    _item(place, last, path, missing=None)
-    place[int(last) if isinstance(place, list) else last] = value
-
-
-def _item(place: Any, key: str, path: str, **default: Any) -> Any:
-    if isinstance(place, dict):
-        return place.get(key, *default.values())
-    if isinstance(place, list) and key.isdigit() and int(key) < len(place):
-        return place[int(key)]
-    what = f"a list of {len(place)}, numbered from 0" if isinstance(place, list) else "not a section"
-    raise ConfigError(f"there is no {path}: {path.rpartition('.')[0]} is {what}.")
-
-
-def sentence(error: ValidationError, values: dict[str, Any]) -> str:
-    """The first thing pydantic found wrong, as one sentence with the path, the value and what is allowed."""
-    first, *others = error.errors(include_url=False)
-    place: Any = values
-    path = []
-    for key in first["loc"]:
-        inside = (isinstance(place, dict) and key in place) or (isinstance(place, list) and isinstance(key, int))
-        if inside:
-            place = place[key]
-        if inside or (first["type"] in ("missing", "extra_forbidden") and key == first["loc"][-1]):
-            path.append(str(key))
-    name = ".".join(path)
-    match first["type"]:
-        case "extra_forbidden":
-            text = f"there is no knob '{name}'{nearest(path[-1], _knobs(first['loc'][:-1]))}."
-        case "missing":
-            text = f"{name} is missing; type {name}=…"
-        case "union_tag_invalid":
-            kinds = [kind.strip(" '") for kind in first["ctx"]["expected_tags"].split(",")]
-            text = f"{name}.kind '{first['ctx']['tag']}' is unknown{nearest(first['ctx']['tag'], kinds)}."
-        case "value_error":
-            text = f"{name + ': ' if name else ''}{first['ctx']['error']}."
-        case _:
-            text = f"{name}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
-    return text + (f" ({len(others)} more after this one.)" if others else "")
-
-
-def _knobs(location: tuple[str | int, ...]) -> list[str]:
-    """Names of the fields of the config class at a pydantic location."""
-    classes: list[Any] = [RunConfig]
-    for key in location:
-        named = [kind for kind in _schemas(classes) if key == kind.model_fields.get("kind", Field()).default]
-        below = [kind.model_fields[key].annotation for kind in _schemas(classes) if key in kind.model_fields]
-        classes = named or below or classes
-    return sorted({name for kind in _schemas(classes) for name in kind.model_fields})
-
-
-def _schemas(annotations: list[Any]) -> list[type[Schema]]:
-    """Every config class inside a list of type annotations."""
-    found = []
-    for annotation in annotations:
-        if isinstance(annotation, type) and issubclass(annotation, Schema):
-            found.append(annotation)
-        else:
-            found += _schemas(list(getattr(annotation, "__args__", ())))
-    return found
 
 
 def _explained(section: Schema, depth: int) -> Iterator[str]:

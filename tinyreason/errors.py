@@ -11,7 +11,10 @@ from collections.abc import Iterable
 
 
 class TinyReasonError(Exception):
-    """The message says what was given, what is allowed and what to type."""
+    """The message says what was given, what is allowed and what to type, on one line."""
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().split())
 
 
 class ConfigError(TinyReasonError, ValueError):
@@ -36,5 +39,5 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
 
     choice = sorted(allowed)
     close = difflib.get_close_matches(word, choice, n=1, cutoff=0.6)
-    hint = f"; did you mean '{close[0]}'?" if close else ";"
-    return f"{hint} Allowed: {', '.join(choice)}"
+    hint = f"; did you mean '{close[0]}'? Allowed:" if close else "; allowed:"
+    return f"{hint} {', '.join(choice)}"

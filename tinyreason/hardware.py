@@ -28,15 +28,23 @@ class Card:
 
 def find_card() -> Card | None:
     """The first CUDA card the driver reports, or None."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not shutil.which("nvidia-smi"):
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible == "" or not shutil.which("nvidia-smi"):
         return None
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    query = [
+        *(("-i", visible) if visible else ()),
+        "--query-gpu=name,memory.total,compute_cap",
+        "--format=csv,noheader,nounits",
+    ]
+    answer = subprocess.run(["nvidia-smi", *query], capture_output=True, text=True, check=False)
     if answer.returncode or not answer.stdout.strip():
         return None
-    name, memory_mib, capability = (part.strip() for part in answer.stdout.splitlines()[0].split(","))
-    major, minor = capability.split(".")
-    return Card(name, float(memory_mib) / 1024, (int(major), int(minor)))
+    try:
+        name, memory_mib, capability = (part.strip() for part in answer.stdout.splitlines()[0].split(","))
+        major, minor = capability.split(".")
+        return Card(name, float(memory_mib) / 1024, (int(major), int(minor)))
+    except ValueError:  # [N/A], or a sentence
+        return None
 
 
 def choose_tier(tiers: Collection[str], card: Card | None) -> tuple[str, str]:
@@ -48,6 +56,8 @@ def choose_tier(tiers: Collection[str], card: Card | None) -> tuple[str, str]:
     fitting = [tier for tier, memory_gb in TIER_MEMORY_GB.items() if tier in tiers and memory_gb <= card.memory_gb]
     if fitting:
         return fitting[-1], f"{card.name}, {card.memory_gb:.0f} GB"
+    if "sandbox" not in tiers:
+        raise ConfigError(f"{card.name} has {card.memory_gb:.0f} GB, and this recipe has the tiers {', '.join(tiers)}.")
     return "sandbox", f"this recipe has no tier for {card.name} with {card.memory_gb:.0f} GB"
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Schema(BaseModel):
     """Frozen knobs; an undeclared key is an error; the string under a field is its help text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def one_of(registry: dict[str, type[Schema]]):

@@ -25,8 +25,10 @@ def quiet_libraries(offline: bool) -> None:
 class Screen:
     """Writes to the terminal; where there is none (a log, a pipe), the live line becomes a line now and then."""
 
-    def __init__(self, console: Console | None = None):
-        self.console = console or Console(highlight=False, soft_wrap=True)
+    def __init__(self, console: Console | None = None, stderr: bool = False):
+        self.console = console or Console(highlight=False, soft_wrap=True, stderr=stderr)
+        if not self.console.is_terminal:
+            self.console.width = 1000
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False)
@@ -119,6 +121,7 @@ def conclude(screen: Screen, result: dict, folder: Path) -> None:
 
 
 def minutes(result: dict) -> str:
+    """How long it took, and what of that was training."""
     seconds = result["seconds"]
     return f"{seconds['total'] / 60:.1f} minutes ({seconds['train'] / 60:.1f} of them training)"
 

@@ -97,7 +97,7 @@ def test_json_that_is_really_jsonl_says_how_to_name_it(jsonl):
         ("rows.csv", b'problem,answer\n"1+1?,2\n', "is not valid CSV"),
         ("rows.parquet", b"PAR1 but no more", "is not a readable Parquet file"),
         ("rows.jsnl", b"{}", "did you mean '.jsonl'?"),
-        ("rows", b"{}", "Allowed: .csv, .json, .jsonl, .parquet"),
+        ("rows", b"{}", "allowed: .csv, .json, .jsonl, .parquet"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_answered_with_one_sentence(tmp_path, name, content, words):

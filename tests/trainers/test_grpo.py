@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from tinyreason.artifacts import RunFolder
-from tinyreason.config import TRL_NAMES, Train, read_recipe
+from tinyreason.config import TRL_NAMES, Train
 from tinyreason.errors import ConfigError
 from tinyreason.grading import Judge
+from tinyreason.recipe import read_recipe
 
 QUICK = ("train.max_steps=2", "train.rollouts_per_step=16", "train.max_completion_tokens=96")
 

@@ -29,5 +29,6 @@ class Format(Schema):
 
 
 def is_formatted(text: str) -> bool:
+    """Whether the reasoning is closed once and one box follows it."""
     reasoning, closed, answer = text.partition("</think>")
     return bool(closed) and "</think>" not in answer and "\\boxed{" not in reasoning and answer.count("\\boxed{") == 1
