@@ -3,10 +3,11 @@
 import json
 import sys
 from pathlib import Path
+from typing import IO
 
 import click
 
-from tinyreason.errors import FolderError, TinyReasonError
+from tinyreason.errors import TinyReasonError
 
 
 class Commands(click.Group):
@@ -109,40 +110,29 @@ def check(name: str, overrides: tuple[str, ...]) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--completion-field", default="completion", show_default=True, help="Column of the replies.")
 @click.option("--answer-field", default="answer", show_default=True, help="Column of the gold answers.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write one verdict a row here, as JSONL.")
+@click.option("--out", type=click.File("w", "utf-8", atomic=True), help="Write one verdict a row here, as JSONL.")
 @JSON
-def grade(file: Path, completion_field: str, answer_field: str, out: Path | None, as_json: bool) -> None:
+def grade(file: Path, completion_field: str, answer_field: str, out: IO[str] | None, as_json: bool) -> None:
     """Judge the replies in FILE against its gold answers."""
     from tinyreason.data import read_rows
-    from tinyreason.grading import Judge, grade_rows
+    from tinyreason.grading import Judge, grade_rows, tally
     from tinyreason.screen import Screen
 
-    rows = read_rows(file)
+    rows, verdicts = read_rows(file), []
     with Judge() as judge, Screen(stderr=as_json).live("graded", total=len(rows)) as live:
-        verdicts = []
         for verdict in grade_rows(rows, completion_field, answer_field, judge):
             verdicts.append(verdict)
             live.advance()
-    if out:
-        try:
-            out.write_text("".join(json.dumps(vars(verdict)) + "\n" for verdict in verdicts), encoding="utf-8")
-        except OSError as error:
-            raise FolderError(f"cannot write {out}: {error.strerror}; choose another place with --out.") from None
-    judged = [verdict.correct for verdict in verdicts if verdict.correct is not None]
-    summary = {
-        "rows": len(rows),
-        "judged": len(judged),
-        "right": sum(judged),
-        "accuracy": sum(judged) / len(judged) if judged else None,
-    }
+            if out:
+                out.write(json.dumps(vars(verdict)) + "\n")
+    counts = tally(verdicts)
     if as_json:
-        click.echo(json.dumps(summary))
-    elif not judged:
-        click.echo(f"none of {len(rows)} rows has a gold answer that can be parsed")
-    else:
-        unjudged = f", {len(rows) - len(judged)} not judged: their gold answers cannot be parsed"
-        tail = unjudged if len(judged) < len(rows) else ""
-        click.echo(f"accuracy {summary['accuracy']:.2%}: {sum(judged)} of {len(judged)} right{tail}")
+        click.echo(json.dumps(counts))
+        return
+    accuracy = "unknown" if counts["accuracy"] is None else f"{counts['accuracy']:.2%}"
+    click.echo(f"accuracy {accuracy}: {counts['right']} of {counts['judged']} right")
+    if counts["judged"] < counts["rows"]:
+        click.echo(f"{counts['rows'] - counts['judged']} rows not judged: their gold answers cannot be parsed")
 
 
 @main.command()

@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -204,6 +205,7 @@ def _explained(section: Schema, depth: int) -> Iterator[str]:
                 yield f"{indent}{name}: {shown}".ljust(44) + (f"  # {texts[knob]}" if knob in texts else "")
 
 
+@cache
 def knob_help(schema: type[Schema]) -> dict[str, str]:
     """Knob → the string under it in the source. (Pydantic can read these too, at every start-up.)"""
     texts = {}

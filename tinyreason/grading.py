@@ -118,6 +118,13 @@ def grade_rows(rows: Iterable[dict], completion_field: str, answer_field: str, j
         yield from judge.judge(completions, answers)
 
 
+def tally(verdicts: list[Verdict]) -> dict[str, int | float | None]:
+    """Rows, how many could be judged, how many are right, and their share of the judged."""
+    judged = [verdict.correct for verdict in verdicts if verdict.correct is not None]
+    accuracy = sum(judged) / len(judged) if judged else None
+    return {"rows": len(verdicts), "judged": len(judged), "right": sum(judged), "accuracy": accuracy}
+
+
 def _text(row: dict, name: str, number: int) -> str:
     if name not in row:
         raise DataError(f"row {number} has no field '{name}'{nearest(name, row)}")

@@ -1,5 +1,6 @@
 """The base model and its tokenizer, from the package, a local folder or the hub."""
 
+import os
 from pathlib import Path
 
 from tinyreason.config import Model
@@ -11,22 +12,22 @@ SANDBOX = Path(__file__).parent / "sandbox" / "base"
 
 def load_model(config: Model, card: Card | None):
     """(model, tokenizer), the model in evaluation mode on its device. Errors: `ModelError`, one sentence."""
+    source = str(SANDBOX) if config.name == "sandbox" else config.name
+    is_local = os.path.exists(source)
+    if is_local:
+        check_model_folder(Path(source), config.name)
+
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_default_handler()  # what it says goes where all logs go, not to the screen
     logging.enable_propagation()
-    source = SANDBOX if config.name == "sandbox" else Path(config.name)
-    is_local = source.exists()
-    if is_local:
-        check_model_folder(source, config.name)
-    where = str(source) if is_local else config.name
     device, dtype = device_and_dtype(card)
     trust = {"trust_remote_code": config.trust_remote_code}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left", **trust)
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=getattr(torch, dtype), **trust)
+        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **trust)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **trust)
     except (OSError, ValueError, KeyError, ImportError) as error:
         first_line = str(error).strip().splitlines()[0].rstrip(".")
         reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"

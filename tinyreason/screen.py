@@ -91,7 +91,16 @@ def announce(screen: Screen, config: RunConfig, why_tier: str, folder: Path) -> 
     screen.say(f"tier    {config.tier} ({why_tier})")
     screen.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
     screen.say(f"data    {config.data.describe()}")
+    screen.say(f"guards  {'; '.join(guards(config)) or 'none'}")
     screen.say(f"folder  {folder}")
+
+
+def guards(config: RunConfig) -> Iterator[str]:
+    """What keeps the model from learning the training answers by heart."""
+    if config.train.kl:
+        yield f"a KL leash of {config.train.kl:g} to the base"
+    if config.validation:
+        yield f"the step that does best on {config.validation.problems} other problems is kept"
 
 
 def conclude(screen: Screen, result: dict, folder: Path) -> None:
