@@ -212,7 +212,7 @@ def replies(tmp_path):
 
 def test_grade_prints_the_accuracy_among_what_can_be_judged(replies):
     assert printed("grade", replies) == (
-        "accuracy 66.67%: 2 of 3 right, 1 not judged: their gold answers cannot be parsed\n"
+        "accuracy 66.67%: 2 of 3 right\nrows not judged, their gold answers cannot be parsed: 1\n"
     )
 
 
@@ -224,7 +224,7 @@ def test_grade_as_json_has_the_counts(replies):
 def test_grade_without_one_gold_answer_does_not_divide_by_zero(tmp_path):
     path = tmp_path / "replies.jsonl"
     path.write_text('{"completion": "\\\\boxed{7}", "answer": ""}\n')
-    assert "none of 1 rows" in printed("grade", path)
+    assert "accuracy unknown" in printed("grade", path)
     assert json.loads(printed("grade", path, "--json"))["accuracy"] is None
 
 

@@ -16,6 +16,9 @@ class Commands(click.Group):
     def invoke(self, context: click.Context):
         try:
             return super().invoke(context)
+        except click.FileError as error:
+            error.exit_code = 2
+            raise
         except TinyReasonError as error:
             click.echo(f"tinyreason: {error}", err=True)
             sys.exit(2)
@@ -132,7 +135,7 @@ def grade(file: Path, completion_field: str, answer_field: str, out: IO[str] | N
     accuracy = "unknown" if counts["accuracy"] is None else f"{counts['accuracy']:.2%}"
     click.echo(f"accuracy {accuracy}: {counts['right']} of {counts['judged']} right")
     if counts["judged"] < counts["rows"]:
-        click.echo(f"{counts['rows'] - counts['judged']} rows not judged: their gold answers cannot be parsed")
+        click.echo(f"rows not judged, their gold answers cannot be parsed: {counts['rows'] - counts['judged']}")
 
 
 @main.command()

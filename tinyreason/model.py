@@ -18,6 +18,7 @@ def load_model(config: Model, card: Card | None):
         check_model_folder(Path(source), config.name)
 
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
@@ -28,7 +29,7 @@ def load_model(config: Model, card: Card | None):
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **trust)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **trust)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0].rstrip(".")
         reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
         raise ModelError(f"cannot load model.name={config.name}: {first_line}.{reach}") from None

@@ -12,7 +12,7 @@ from tinyreason.errors import ConfigError
 from tinyreason.grading import Judge
 from tinyreason.recipe import read_recipe
 
-QUICK = ("train.max_steps=2", "train.rollouts_per_step=16", "train.max_completion_tokens=96")
+QUICK = ("train.max_steps=2", "train.rollouts_per_step=16", "train.max_completion_tokens=64")
 
 
 def train(folder, *overrides: str, seed: int = 0):
