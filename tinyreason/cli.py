@@ -16,11 +16,9 @@ class Commands(click.Group):
     def invoke(self, context: click.Context):
         try:
             return super().invoke(context)
-        except click.FileError as error:
-            error.exit_code = 2
-            raise
-        except TinyReasonError as error:
-            click.echo(f"tinyreason: {error}", err=True)
+        except (TinyReasonError, click.FileError) as error:
+            text = error.format_message() if isinstance(error, click.FileError) else error
+            click.echo(f"tinyreason: {text}", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
             click.echo("tinyreason: stopped.", err=True)
