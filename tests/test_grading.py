@@ -487,7 +487,9 @@ def start_hung_script(folder):
     script = folder / "hung.py"
     script.write_text(
         textwrap.dedent("""
+        import signal
         from tinyreason.grading import Judge
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
         judge = Judge(timeout_s=2)
         judge.check_gold(["x"])
         print("ready", flush=True)
