@@ -125,6 +125,14 @@ def test_a_gold_answer_that_cannot_be_graded_is_refused_before_training(tmp_path
         run_quickly(tmp_path / "run", f"data.file={file}", "data.index=0")
 
 
+def test_a_held_out_problem_that_cannot_be_graded_is_left_out_and_named(tmp_path):
+    file = tmp_path / "odd.jsonl"
+    rows = [{"question": f"{n}+1?", "answer": "\\begin{nonsense" if n == 7 else str(n + 1)} for n in range(12)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _, screen = run_quickly(tmp_path / "run", f"data.file={file}", "data.index=0", "train.max_steps=1")
+    assert "cannot be graded: 7" in screen
+
+
 def test_a_folder_with_something_in_it_is_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FolderError, match="not empty"):

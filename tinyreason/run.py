@@ -25,8 +25,8 @@ def run(config: RunConfig, out: Path, card: Card | None, why_tier: str, screen: 
     clock = Clock()
     with open_run(out, config, card, why_tier) as folder, Judge() as judge:
         examples = config.data.load()
-        questions, checks = held_out(config, examples)
-        check_gold_answers([*examples, *questions, *checks], judge)
+        check_gold_answers(examples, judge)
+        questions, checks = (gradable(found, judge, screen) for found in held_out(config, examples))
         model, tokenizer = load_model(config.model, card)
         examiner = Examiner(config, tokenizer, judge, screen)
         with clock.part("evaluate"):
@@ -73,6 +73,17 @@ def check_gold_answers(examples: list[Example], judge: Judge) -> None:
                 f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose another "
                 f"problem or correct it."
             )
+
+
+def gradable(examples: list[Example], judge: Judge, screen: Screen) -> list[Example]:
+    """Of held-out problems, those that can be judged; the others are named, not counted as wrong."""
+    fine = judge.check_gold([example.answer for example in examples])
+    odd = [example.id for example, is_fine in zip(examples, fine, strict=True) if not is_fine]
+    if odd:
+        screen.say(f"left out of the held-out problems, their gold answers cannot be graded: {', '.join(odd)}")
+    if examples and len(odd) == len(examples):
+        raise DataError("no held-out problem has a gold answer that can be graded; set evaluation.data.")
+    return [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]
 
 
 @dataclass(frozen=True)
