@@ -48,7 +48,18 @@ def batch_of():
 @pytest.fixture
 def sandbox():
     """(model, tokenizer) of the sandbox, freshly loaded."""
-    from tinyreason.config import Model
-    from tinyreason.model import load_model
+    return load()
 
-    return load_model(Model(name="sandbox"), card=None)
+
+def load(name="sandbox", **knobs):
+    """(model, tokenizer) as a run on a CPU loads them."""
+    from tinyreason.config import Kernels, Model
+    from tinyreason.model import load_model, means_for
+
+    model = Model(name=str(name), **knobs)
+    return load_model(model, means_for(model, Kernels(), card=None))
+
+
+@pytest.fixture(name="load", scope="session")
+def load_fixture():
+    return load

@@ -13,7 +13,7 @@ import yaml
 from tinyreason.artifacts import RunFolder, default_folder, open_run
 from tinyreason.config import RunConfig
 from tinyreason.errors import DataError, FolderError
-from tinyreason.hardware import Card
+from tinyreason.hardware import Card, choose_means
 from tinyreason.recipe import read_recipe
 
 TEXTS = [
@@ -86,13 +86,16 @@ def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_is(tmp_path, p
 
 
 def test_an_open_run_holds_its_config_and_its_environment(tmp_path, config):
-    folder = open_run(tmp_path / "run", config, Card("Tesla T4", 15.0, (7, 5)), "asked for with --on")
+    means = choose_means(config.model, config.kernels, Card("Tesla T4", 15.0, (7, 5)), {}, "qwen3")
+    folder = open_run(tmp_path / "run", config, means, "asked for with --on")
     assert names(folder.path) == {"config.yaml", "environment.json"}
     written = yaml.safe_load((folder.path / "config.yaml").read_text(encoding="utf-8"))
     assert RunConfig.model_validate(written) == config
     environment = json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))
     assert environment["tier"] == {"got": "sandbox", "why": "asked for with --on"}
     assert environment["card"]["name"] == "Tesla T4"
+    assert environment["means"]["dtype"]["got"] == "float16"
+    assert environment["means"]["attention"].keys() == {"asked", "got", "why"}
     assert environment["versions"]["tinyreason"] and environment["versions"]["torch"]
 
 

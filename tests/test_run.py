@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from tinyreason.errors import DataError, FolderError, ModelError
+from tinyreason.model import means_for
 from tinyreason.recipe import read_recipe
 from tinyreason.run import meets, run
 from tinyreason.screen import Screen, announce, conclude
@@ -25,8 +26,9 @@ def run_quickly(out, *overrides: str, recipe: str = "one_shot_rlvr") -> tuple[di
     """(result, what was on the screen)"""
     config = read_recipe(recipe).resolve("sandbox", (*QUICK, *overrides))
     screen = Screen(Console(file=io.StringIO(), width=200))
-    announce(screen, config, "no CUDA GPU found", out)
-    result = run(config, out, None, "no CUDA GPU found", screen)
+    means = means_for(config.model, config.kernels, card=None)
+    announce(screen, config, means, "no CUDA GPU found", out)
+    result = run(config, out, means, "no CUDA GPU found", screen)
     conclude(screen, result, out)
     return result, screen.console.file.getvalue()
 
@@ -173,7 +175,8 @@ def test_real_problems_run_through_and_are_honestly_not_solved(tmp_path, shared_
 @pytest.mark.slow
 def test_one_problem_teaches_the_sandbox_model_to_reason(tmp_path):
     config = read_recipe("one_shot_rlvr").resolve("sandbox")
-    result = run(config, tmp_path / "run", None, "", Screen(Console(file=io.StringIO())))
+    means = means_for(config.model, config.kernels, card=None)
+    result = run(config, tmp_path / "run", means, "", Screen(Console(file=io.StringIO())))
     assert result["before"]["accuracy"] <= 0.35
     assert result["after"]["accuracy"] >= 0.85
     assert result["gain"]["interval"][0] >= 45

@@ -17,9 +17,12 @@ import yaml
 
 from tinyreason.config import RunConfig
 from tinyreason.errors import FolderError, TinyReasonError
-from tinyreason.hardware import Card, device_and_dtype
+from tinyreason.hardware import Means
 
-LIBRARIES = ("tinyreason", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "math-verify")
+LIBRARIES = (
+    *("tinyreason", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "math-verify"),
+    *("bitsandbytes", "flash-attn", "liger-kernel"),
+)
 
 
 def default_folder(config: RunConfig) -> Path:
@@ -81,23 +84,24 @@ class RunFolder:
             file.write(lines)
 
 
-def open_run(out: Path, config: RunConfig, card: Card | None, why_tier: str) -> RunFolder:
+def open_run(out: Path, config: RunConfig, means: Means, why_tier: str) -> RunFolder:
     """The run's folder with its resolved config and environment already in it."""
     folder = RunFolder(out)
     folder.write_text("config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    folder.write_json("environment.json", environment(config, card, why_tier))
+    folder.write_json("environment.json", environment(config, means, why_tier))
     return folder
 
 
-def environment(config: RunConfig, card: Card | None, why_tier: str) -> dict[str, Any]:
+def environment(config: RunConfig, means: Means, why_tier: str) -> dict[str, Any]:
     """Versions, hardware, and what was chosen and why."""
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
         "platform": platform.platform(),
         "cpu_cores": os.cpu_count(),
-        "card": vars(card) if card else None,
+        "card": vars(means.card) if means.card else None,
         "tier": {"got": config.tier, "why": why_tier},
-        "device": dict(zip(("name", "dtype"), device_and_dtype(card), strict=True)),
+        "device": means.device,
+        "means": {name: vars(choice) for name, choice in means.choices().items()},
         "command": command(),
     }
 

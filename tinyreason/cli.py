@@ -46,6 +46,7 @@ def recipe(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | 
     """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
     from tinyreason.artifacts import default_folder
     from tinyreason.hardware import check_tier, choose_tier, find_card
+    from tinyreason.model import means_for
     from tinyreason.recipe import read_recipe
     from tinyreason.screen import Screen, announce, conclude, quiet_libraries
 
@@ -54,13 +55,14 @@ def recipe(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | 
     config = plan.resolve(tier, overrides, seed)
     check_tier(tier, card)
     screen, out = Screen(), out or default_folder(config)
-    announce(screen, config, why, out)
     quiet_libraries(offline=tier == "sandbox")
+    card = None if tier == "sandbox" else card  # the sandbox's figures are a CPU's
+    means = means_for(config.model, config.kernels, card)
+    announce(screen, config, means, why, out)
 
     from tinyreason.run import run
 
-    card = None if tier == "sandbox" else card  # the sandbox's figures are a CPU's
-    conclude(screen, run(config, out, card, why, screen), out)
+    conclude(screen, run(config, out, means, why, screen), out)
 
 
 @main.command()

@@ -25,8 +25,23 @@ class Model(Schema):
 
     name: str
     """`sandbox`, a local folder, or a hub id"""
+    quantize: Literal["none", "nf4", "int8"] = "none"
+    """how bitsandbytes holds the frozen weights: NF4 with double quantisation, LLM.int8, or as they are"""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """what the base computes in; auto = bfloat16 from Ampere on, float16 before, float32 on a CPU"""
     trust_remote_code: bool = False
     """run Python code that comes with the model; off unless you trust its author"""
+
+
+class Kernels(Schema):
+    """Faster code for the card; auto takes what the card and the installed packages allow."""
+
+    attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = "auto"
+    """FlashAttention-2 (flash-attn), PyTorch's own fused attention, or plain matrices"""
+    fused: Literal["auto", "liger", "off"] = "auto"
+    """Liger's fused norm, rotary embedding and MLP"""
+    optimizer: Literal["auto", "adamw", "adamw_8bit", "paged_adamw_8bit"] = "auto"
+    """AdamW of torch, or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)"""
 
 
 class Train(Schema):
@@ -150,6 +165,7 @@ class RunConfig(Schema):
     advantage: one_of(ADVANTAGES)
     adapter: one_of(ADAPTERS)
     train: Train
+    kernels: Kernels = Kernels()
     evaluation: Evaluation = Evaluation()
     validation: Validation | None = None
     """null = the last step is kept"""
@@ -175,8 +191,14 @@ class RunConfig(Schema):
         for knob, name in TRL_NAMES.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is train.{knob} here; type train.{knob}={self.trl[name]}")
-        if "seed" in self.trl:
-            raise ValueError(f"trl.seed is seed here; type seed={self.trl['seed']}")
+        for name, knob in (("seed", "seed"), ("optim", "kernels.optimizer")):
+            if name in self.trl:
+                raise ValueError(f"trl.{name} is {knob} here; type {knob}={self.trl[name]}")
+        if self.model.quantize not in ("none", *self.adapter.quantized_bases):
+            raise ValueError(
+                f"adapter {self.adapter.kind} with these switches cannot sit on a base with "
+                f"model.quantize={self.model.quantize}; it can on {', '.join(('none', *self.adapter.quantized_bases))}"
+            )
         for path, data in (("data", self.data), ("evaluation.data", self.evaluation.data)):
             if self.tier == "sandbox" and data and data.name and not data.family:
                 raise ValueError(

@@ -99,7 +99,10 @@ def evaluate(
 
 
 def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling, advance: Callable[[int], None]):
-    """(texts, tokens, truncated), each of length problems × samples; leaves torch's random state as it was."""
+    """(texts, tokens, truncated), each of length problems × samples; leaves torch's random state as it was.
+
+    Prompts of like length are answered together, the longest first: a batch is padded to its longest.
+    """
     import torch
     from transformers import GenerationConfig
 
@@ -113,22 +116,24 @@ def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling
         eos_token_id=sorted(ends),
         pad_token_id=tokenizer.pad_token_id,
     )
-    texts, tokens, truncated = [], [], []
+    order = sorted(range(len(prompts)), key=lambda n: -len(prompts[n]))
+    texts, tokens, truncated = ([None] * len(prompts) for _ in range(3))
     was_training = model.training
     model.eval()
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(sampling.seed)
-        for at in range(0, len(prompts), sampling.batch_size):
-            batch = prompts[at : at + sampling.batch_size]
+        for at in range(0, len(order), sampling.batch_size):
+            rows = order[at : at + sampling.batch_size]
+            batch = [prompts[n] for n in rows]
             inputs = tokenizer(batch, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
             ids = model.generate(**inputs, generation_config=generation)[:, inputs["input_ids"].shape[1] :].tolist()
-            for reply in ids:
-                end = next((n for n, token in enumerate(reply) if token in ends), None)
+            for n, reply in zip(rows, ids, strict=True):
+                end = next((place for place, token in enumerate(reply) if token in ends), None)
                 kept = reply if end is None else reply[:end]
-                texts.append(tokenizer.decode(kept, skip_special_tokens=False))
-                tokens.append(len(kept) + (end is not None))
-                truncated.append(end is None)
-            advance(len(batch))
+                texts[n] = tokenizer.decode(kept, skip_special_tokens=False)
+                tokens[n] = len(kept) + (end is not None)
+                truncated[n] = end is None
+            advance(len(rows))
     model.train(was_training)
     return texts, tokens, truncated
 

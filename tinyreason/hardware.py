@@ -1,15 +1,28 @@
-"""What this machine has, which tier that means, and the device and dtype to use. Torch-free at import."""
+"""What this machine has, which tier that means, and what a run computes with. Torch-free at import."""
 
 import os
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import metadata
 
+from packaging.version import Version
+
+from tinyreason.config import Kernels, Model
 from tinyreason.errors import ConfigError
 
 TIER_MEMORY_GB = {"t4": 14.0, "24gb": 22.0, "80gb": 75.0}
 """The least memory a card of each tier reports; `sandbox` needs none."""
+
+FLASH_FOR_BLACKWELL = Version("2.8.3.post1")
+"""The first flash-attn built for compute capability 12.x."""
+
+LIGER_MODELS = frozenset(
+    "gemma gemma2 gemma3_text glm4 granite llama mistral mixtral olmo2 olmo3 phi3 qwen2 qwen3 qwen3_moe smollm3".split()
+)
+"""Text models (`model_type`) that liger-kernel has kernels for."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,9 @@ class Card:
     def has_bfloat16(self) -> bool:
         """Real bfloat16 arithmetic. `torch.cuda.is_bf16_supported()` counts emulation and says yes on a T4."""
         return self.capability >= (8, 0)
+
+    def describe(self) -> str:
+        return f"{self.name} ({dotted(self.capability)})"
 
 
 def find_card() -> Card | None:
@@ -74,8 +90,160 @@ def check_tier(tier: str, card: Card | None) -> None:
         )
 
 
-def device_and_dtype(card: Card | None) -> tuple[str, str]:
-    """Where to compute and in what: bfloat16 from Ampere on, float16 before, float32 on a CPU."""
+@dataclass(frozen=True)
+class Choice:
+    """What was asked for, what is on, and why."""
+
+    asked: str
+    got: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Means:
+    """How a run computes on this machine."""
+
+    card: Card | None
+    dtype: Choice
+    quantize: Choice
+    attention: Choice
+    fused: Choice
+    optimizer: Choice
+
+    @property
+    def device(self) -> str:
+        return "cuda" if self.card else "cpu"
+
+    def choices(self) -> dict[str, Choice]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Choice)}
+
+
+def choose_means(
+    model: Model, kernels: Kernels, card: Card | None, packages: Mapping[str, str], model_type: str | None
+) -> Means:
+    """The fastest means that card, installed packages (name → version) and model allow; a pure function.
+
+    Errors: `ConfigError` for what was asked for and cannot be had; `auto` never fails.
+    """
+    dtype = choose_dtype(model.dtype, card)
+    return Means(
+        card=card,
+        dtype=dtype,
+        quantize=choose_quantization(model.quantize, card, packages),
+        attention=choose_attention(kernels.attention, dtype.got, card, packages),
+        fused=choose_fused(kernels.fused, card, packages, model_type),
+        optimizer=choose_optimizer(kernels.optimizer, card, packages),
+    )
+
+
+def choose_dtype(asked: str, card: Card | None) -> Choice:
+    """bfloat16 from Ampere on, float16 before, float32 on a CPU."""
+    fitting = "float32" if card is None else "bfloat16" if card.has_bfloat16 else "float16"
     if card is None:
-        return "cpu", "float32"
-    return "cuda", "bfloat16" if card.has_bfloat16 else "float16"
+        why, wrong = "no CUDA GPU", ("bfloat16", "float16")
+    else:
+        generation = "Ampere or newer" if card.has_bfloat16 else "before Ampere, no bfloat16"
+        why, wrong = f"{card.describe()}: {generation}", () if card.has_bfloat16 else ("bfloat16",)
+    if asked in wrong:
+        raise ConfigError(f"model.dtype={asked} is impossible here ({why}); type model.dtype={fitting}.")
+    return Choice(asked, fitting, why) if asked == "auto" else Choice(asked, asked, "asked for")
+
+
+def choose_quantization(asked: str, card: Card | None, packages: Mapping[str, str]) -> Choice:
+    """What was asked for, where bitsandbytes can do it."""
+    if asked == "none":
+        return Choice(asked, asked, "not asked for")
+    if "bitsandbytes" not in packages:
+        raise ConfigError(f"model.quantize={asked} needs bitsandbytes; type: pip install bitsandbytes")
+    least = {"nf4": (6, 0), "int8": (7, 5)}[asked]
+    if card and card.capability < least:
+        raise ConfigError(
+            f"model.quantize={asked} needs compute capability {dotted(least)} and {card.describe()} is older; "
+            f"type model.quantize={'nf4' if card.capability >= (6, 0) else 'none'}."
+        )
+    return Choice(asked, asked, f"asked for; bitsandbytes {packages['bitsandbytes']}")
+
+
+def choose_attention(asked: str, dtype: str, card: Card | None, packages: Mapping[str, str]) -> Choice:
+    """FlashAttention-2 where it can run, else PyTorch's own."""
+    if asked in ("sdpa", "eager"):
+        return Choice(asked, asked, "asked for")
+    obstacle = flash_obstacle(dtype, card, packages)
+    if not obstacle:
+        version = packages["flash-attn"]
+        return Choice(asked, "flash_attention_2", f"flash-attn {version}" if asked == "auto" else "asked for")
+    if asked == "auto":
+        return Choice(asked, "sdpa", obstacle)
+    raise ConfigError(f"kernels.attention=flash_attention_2 is impossible here: {obstacle}; or type sdpa in its place.")
+
+
+def flash_obstacle(dtype: str, card: Card | None, packages: Mapping[str, str]) -> str | None:
+    """Why FlashAttention-2 cannot run, or None."""
+    if card is None:
+        return "FlashAttention-2 needs a CUDA GPU and none is used"
+    if card.capability < (8, 0):
+        return f"FlashAttention-2 needs compute capability 8.0 (Ampere) and {card.describe()} is older"
+    if dtype == "float32":
+        return "FlashAttention-2 computes in half precision and model.dtype is float32"
+    if "flash-attn" not in packages:
+        return "flash-attn is not installed (pip install flash-attn --no-build-isolation)"
+    if card.capability >= (12, 0) and Version(packages["flash-attn"]) < FLASH_FOR_BLACKWELL:
+        return (
+            f"flash-attn {packages['flash-attn']} has no kernels for {card.describe()} "
+            f"(pip install 'flash-attn>={FLASH_FOR_BLACKWELL}' --no-build-isolation)"
+        )
+    return None
+
+
+def choose_fused(asked: str, card: Card | None, packages: Mapping[str, str], model_type: str | None) -> Choice:
+    """Liger's kernels where they can run."""
+    if asked == "off":
+        return Choice(asked, asked, "asked for")
+    obstacle = liger_obstacle(card, packages, model_type)
+    if asked == "auto" and not obstacle and card.capability < (8, 0):
+        obstacle = f"Triton supports cards from compute capability 8.0 on; try kernels.fused=liger on {card.describe()}"
+    if not obstacle:
+        return Choice(asked, "liger", f"liger-kernel {packages['liger-kernel']}" if asked == "auto" else "asked for")
+    if asked == "auto":
+        return Choice(asked, "off", obstacle)
+    raise ConfigError(f"kernels.fused=liger is impossible here: {obstacle}; or type kernels.fused=off.")
+
+
+def liger_obstacle(card: Card | None, packages: Mapping[str, str], model_type: str | None) -> str | None:
+    """Why Liger's kernels cannot run, or None."""
+    if card is None:
+        return "Liger's kernels need a CUDA GPU and none is used"
+    if card.capability < (7, 0):
+        return f"Liger's kernels need compute capability 7.0 and {card.describe()} is older"
+    if model_type not in LIGER_MODELS:
+        return f"Liger has no kernels for models of type {model_type}"
+    if "liger-kernel" not in packages:
+        return "liger-kernel is not installed (pip install liger-kernel)"
+    return None
+
+
+def choose_optimizer(asked: str, card: Card | None, packages: Mapping[str, str]) -> Choice:
+    """8-bit paged AdamW on a CUDA GPU, where bitsandbytes is installed."""
+    has_8_bit = card is not None and "bitsandbytes" in packages
+    if asked == "auto":
+        why = "no CUDA GPU" if card is None else "a CUDA GPU" if has_8_bit else "bitsandbytes is not installed"
+        return Choice(asked, "paged_adamw_8bit" if has_8_bit else "adamw", why)
+    if asked != "adamw" and "bitsandbytes" not in packages:
+        raise ConfigError(f"kernels.optimizer={asked} needs bitsandbytes; type: pip install bitsandbytes")
+    if asked.startswith("paged") and card is None:
+        raise ConfigError(f"kernels.optimizer={asked} pages between a CUDA GPU and the CPU, and no GPU is used here.")
+    return Choice(asked, asked, "asked for")
+
+
+def installed_packages() -> dict[str, str]:
+    """Name → version of the optional packages that are here."""
+    found = {}
+    for name in ("bitsandbytes", "flash-attn", "liger-kernel"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def dotted(capability: tuple[int, int]) -> str:
+    """(8, 6) → 8.6"""
+    return f"{capability[0]}.{capability[1]}"

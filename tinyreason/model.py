@@ -1,18 +1,47 @@
-"""The base model and its tokenizer, from the package, a local folder or the hub."""
+"""The base model and its tokenizer, from the package, a local folder or the hub; quantised or not."""
 
+import json
 import os
 from pathlib import Path
 
-from tinyreason.config import Model
+from tinyreason.config import Kernels, Model
 from tinyreason.errors import ModelError
-from tinyreason.hardware import Card, device_and_dtype
+from tinyreason.hardware import Card, Means, choose_means, installed_packages
 
 SANDBOX = Path(__file__).parent / "sandbox" / "base"
 
 
-def load_model(config: Model, card: Card | None):
+def means_for(config: Model, kernels: Kernels, card: Card | None) -> Means:
+    """How this model computes on this machine; of the model only its config.json is read."""
+    return choose_means(config, kernels, card, installed_packages(), read_model_type(config))
+
+
+def read_model_type(config: Model) -> str | None:
+    """The architecture's name (`model_type`) in the model's config.json."""
+    file = Path(source_of(config), "config.json")
+    if not os.path.exists(file.parent):
+        from huggingface_hub import hf_hub_download
+
+        try:
+            file = Path(hf_hub_download(config.name, "config.json"))
+        except (OSError, ValueError) as error:
+            raise ModelError(cannot_load(config, error, is_local=False)) from None
+    else:
+        check_model_folder(file.parent, config.name)
+    try:
+        return json.loads(file.read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError):
+        raise ModelError(f"cannot load model.name={config.name}: its config.json is not a model's.") from None
+
+
+def source_of(config: Model) -> str:
+    """What transformers loads it from."""
+    return str(SANDBOX) if config.name == "sandbox" else config.name
+
+
+def load_model(config: Model, means: Means):
     """(model, tokenizer), the model in evaluation mode on its device. Errors: `ModelError`, one sentence."""
-    source = str(SANDBOX) if config.name == "sandbox" else config.name
+    source = source_of(config)
     is_local = os.path.exists(source)
     if is_local:
         check_model_folder(Path(source), config.name)
@@ -24,20 +53,70 @@ def load_model(config: Model, card: Card | None):
 
     logging.disable_default_handler()  # what it says goes where all logs go, not to the screen
     logging.enable_propagation()
-    device, dtype = device_and_dtype(card)
+    if means.device == "cuda" and not torch.cuda.is_available():
+        raise ModelError(f"torch {torch.__version__} cannot use {means.card.describe()}; type: tinyreason doctor")
     trust = {"trust_remote_code": config.trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **trust)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **trust)
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=getattr(torch, means.dtype.got),
+            attn_implementation=means.attention.got,
+            quantization_config=quantization(means),
+            device_map={"": means.device},
+            **trust,
+        )
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-        first_line = str(error).strip().splitlines()[0].rstrip(".")
-        reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
-        raise ModelError(f"cannot load model.name={config.name}: {first_line}.{reach}") from None
+        raise ModelError(cannot_load(config, error, is_local)) from None
     if tokenizer.chat_template is None:
         raise ModelError(f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model.")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model.to(device).eval(), tokenizer
+    if means.fused.got == "liger":
+        from liger_kernel.transformers import _apply_liger_kernel_to_instance
+
+        _apply_liger_kernel_to_instance(model, fused_linear_cross_entropy=False)  # the trainers have their own loss
+    return model.eval(), tokenizer
+
+
+def skeleton(config: Model):
+    """The model without its weights, on torch's meta device: what layers it has and of what shapes."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    trust = {"trust_remote_code": config.trust_remote_code}
+    source = source_of(config)
+    try:
+        shape = AutoConfig.from_pretrained(source, **trust)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(shape, **trust)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(cannot_load(config, error, is_local=os.path.exists(source))) from None
+
+
+def quantization(means: Means):
+    """The configuration of bitsandbytes, or None."""
+    if means.quantize.got == "none":
+        return None
+
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if means.quantize.got == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, means.dtype.got),
+    )
+
+
+def cannot_load(config: Model, error: Exception, is_local: bool) -> str:
+    """One sentence from a library's error."""
+    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
+    return f"cannot load model.name={config.name}: {first_line}.{reach}"
 
 
 def end_tokens(model, tokenizer) -> set[int]:

@@ -15,25 +15,26 @@ from tinyreason.errors import DataError
 from tinyreason.evaluate import Sampling, Score, compare, evaluate
 from tinyreason.example import Example
 from tinyreason.grading import Judge
-from tinyreason.hardware import Card
-from tinyreason.model import load_model, peak_memory_gb
+from tinyreason.hardware import Means
+from tinyreason.model import load_model, peak_memory_gb, skeleton
 from tinyreason.screen import Live, Screen
 
 
-def run(config: RunConfig, out: Path, card: Card | None, why_tier: str, screen: Screen) -> dict:
+def run(config: RunConfig, out: Path, means: Means, why_tier: str, screen: Screen) -> dict:
     """Runs a recipe into the folder `out`; returns what its result.json holds."""
     clock = Clock()
-    with open_run(out, config, card, why_tier) as folder, Judge() as judge:
+    with open_run(out, config, means, why_tier) as folder, Judge() as judge:
+        config.adapter.layers(skeleton(config.model))  # an adapter that cannot fit is refused before anything is loaded
         examples = config.data.load()
         check_gold_answers(examples, judge)
         questions, checks = (gradable(found, judge, screen) for found in held_out(config, examples))
-        model, tokenizer = load_model(config.model, card)
+        model, tokenizer = load_model(config.model, means)
         examiner = Examiner(config, tokenizer, judge, screen)
         with clock.part("evaluate"):
             before = examiner.examine(model, questions, "measuring the base")
         model = config.adapter.attach(model, config.seed)
         with clock.part("train"):
-            training = train(config, model, tokenizer, examples, checks, examiner, folder)
+            training = train(config, means, model, tokenizer, examples, checks, examiner, folder)
         with clock.part("evaluate"):
             after = examiner.examine(model, questions, "measuring the adapter")
         return close_run(config, folder, model, before, after, training, clock)
@@ -142,6 +143,7 @@ class Training:
         if self.kept_accuracy >= 0:
             note += f"  held-out {self.kept_accuracy:.0%} at step {self.kept_step}"
         self.live.advance(1, note)
+        self.config.adapter.after_step(self.model, self.folder.path, step)
         return found
 
     def is_due(self) -> bool:
@@ -168,6 +170,7 @@ class Training:
 
 def train(
     config: RunConfig,
+    means: Means,
     model,
     tokenizer,
     examples: list[Example],
@@ -181,7 +184,7 @@ def train(
     with examiner.screen.live("step", total=config.train.max_steps) as live:
         training = Training(config, model, checks, examiner, folder, live)
         try:
-            grpo.train(config, model, tokenizer, examples, examiner.judge, folder, watch=training)
+            grpo.train(config, means, model, tokenizer, examples, examiner.judge, folder, watch=training)
         except KeyboardInterrupt:
             if training.step:
                 training.close()

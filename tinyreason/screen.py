@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tinyreason.config import RunConfig
+from tinyreason.hardware import Means
 
 
 def quiet_libraries(offline: bool) -> None:
@@ -20,6 +21,7 @@ def quiet_libraries(offline: bool) -> None:
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     logging.captureWarnings(True)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of a cast at every int8 product
 
 
 class Screen:
@@ -85,11 +87,16 @@ class PlainLive:
             self.last_line = now
 
 
-def announce(screen: Screen, config: RunConfig, why_tier: str, folder: Path) -> None:
+def announce(screen: Screen, config: RunConfig, means: Means, why_tier: str, folder: Path) -> None:
     """The first lines: what was chosen and why."""
     screen.say(f"{config.recipe}: {config.about}")
     screen.say(f"tier    {config.tier} ({why_tier})")
     screen.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
+    screen.say(f"machine {means.card.describe() if means.card else 'CPU'}, {means.dtype.got} ({means.dtype.why})")
+    for name in ("quantize", "attention", "fused", "optimizer"):
+        choice = means.choices()[name]
+        if means.card or choice.asked not in ("auto", "none"):
+            screen.say(f"        {name} {choice.got} ({choice.why})")
     screen.say(f"data    {config.data.describe()}")
     screen.say(f"guards  {'; '.join(guards(config)) or 'none'}")
     screen.say(f"folder  {folder}")

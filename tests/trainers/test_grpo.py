@@ -17,15 +17,16 @@ QUICK = ("train.max_steps=2", "train.rollouts_per_step=16", "train.max_completio
 
 def train(folder, *overrides: str, seed: int = 0):
     """Two steps of GRPO on one sandbox problem; (model, metrics, rollouts, start tensors)."""
-    from tinyreason.model import load_model
+    from tinyreason.model import load_model, means_for
     from tinyreason.trainers import grpo
 
     config = read_recipe("one_shot_rlvr").resolve("sandbox", (*QUICK, *overrides), seed)
-    model, tokenizer = load_model(config.model, card=None)
+    means = means_for(config.model, config.kernels, card=None)
+    model, tokenizer = load_model(config.model, means)
     model = config.adapter.attach(model, seed)
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
     with RunFolder(folder) as run, Judge() as judge:
-        grpo.train(config, model, tokenizer, config.data.load(), judge, run, watch=lambda step, metrics: {})
+        grpo.train(config, means, model, tokenizer, config.data.load(), judge, run, watch=lambda step, metrics: {})
     rows = {name: [json.loads(line) for line in (folder / name).open()] for name in ("metrics.jsonl", "rollouts.jsonl")}
     return model, rows["metrics.jsonl"], rows["rollouts.jsonl"], start
 

@@ -1,5 +1,8 @@
 """Adapters: one kind a file. `attach`, `save`, and a learning rate of its own; the only home of peft."""
 
 from tinyreason.adapters.lora import Lora
+from tinyreason.adapters.lora_xs import LoraXs
+from tinyreason.adapters.miss import Miss
+from tinyreason.adapters.tinylora import Tinylora
 
-ADAPTERS = {"lora": Lora}
+ADAPTERS = {"lora": Lora, "lora_xs": LoraXs, "miss": Miss, "tinylora": Tinylora}

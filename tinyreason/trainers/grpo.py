@@ -15,6 +15,7 @@ from tinyreason.config import TRL_NAMES, RunConfig
 from tinyreason.errors import ConfigError
 from tinyreason.example import Example
 from tinyreason.grading import Judge
+from tinyreason.hardware import Means
 from tinyreason.model import end_tokens
 from tinyreason.prompts import chat_messages
 from tinyreason.rollout import Batch
@@ -36,6 +37,10 @@ METRICS = {
     "step_time": "time/step_s",
 }
 """TRL's name → ours, for what is kept of each step in metrics.jsonl."""
+
+
+OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}
+"""Our name → TRL's (`optim`)."""
 
 
 @dataclass
@@ -136,26 +141,28 @@ class StepLog(TrainerCallback):
         self.folder.append("metrics.jsonl", [{"step": state.global_step} | metrics | found])
 
 
-def grpo_arguments(config: RunConfig, device: str, dtype: str, folder: RunFolder) -> GRPOConfig:
+def grpo_arguments(config: RunConfig, means: Means, folder: RunFolder) -> GRPOConfig:
     """TRL's config: our knobs under TRL's names, the person's `trl:` as it is."""
-    train = config.train
+    train, is_cpu = config.train, means.device == "cpu"
     micro_batch = train.micro_batch_size or train.rollouts_per_step
     knobs = {name: getattr(train, knob) for knob, name in TRL_NAMES.items()}
     knobs |= {
         "learning_rate": config.learning_rate,
         "per_device_train_batch_size": micro_batch,
         "gradient_accumulation_steps": train.rollouts_per_step // micro_batch,
+        "beta": 0.0,  # set after TRL has been built: it would hold a copy of a fresh adapter to know the base by
         "output_dir": str(folder.path / "checkpoints"),
         "seed": config.seed,
         "logging_steps": 1,
         "save_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
-        "gradient_checkpointing": device != "cpu",
-        "use_cpu": device == "cpu",
-        "bf16": dtype == "bfloat16",
-        "fp16": dtype == "float16",
-        "dataloader_pin_memory": device != "cpu",
+        "gradient_checkpointing": not is_cpu,
+        "use_cpu": is_cpu,
+        "bf16": means.dtype.got == "bfloat16",
+        "fp16": means.dtype.got == "float16",
+        "optim": OPTIMIZERS[means.optimizer.got],
+        "dataloader_pin_memory": not is_cpu,
         "remove_unused_columns": False,
     }
     try:
@@ -175,6 +182,7 @@ def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
 
 def train(
     config: RunConfig,
+    means: Means,
     model,
     tokenizer,
     examples: list[Example],
@@ -183,17 +191,20 @@ def train(
     watch: Watch,
 ) -> None:
     """Trains the adapter of `model` in place; every rollout and every step's metrics go to the folder."""
-    dtype = str(model.dtype).removeprefix("torch.")
     scorer = Scorer(config, examples, judge, folder, end_tokens(model, tokenizer))
     trainer = LeafGRPOTrainer(
         model=model,
-        args=grpo_arguments(config, model.device.type, dtype, folder),
+        args=grpo_arguments(config, means, folder),
         train_dataset=training_rows(config, examples),
         processing_class=tokenizer,
         reward_funcs=scorer.score,
         callbacks=[StepLog(folder, watch)],
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.beta = config.train.kl
+    for parameter in model.parameters():
+        if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
+            parameter.data = parameter.data.float()
     trainer.scorer = scorer
     trainer.train()
     with suppress(OSError):

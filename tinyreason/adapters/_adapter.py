@@ -1,0 +1,153 @@
+"""What every adapter does alike: find its layers, attach, save, restore, start from an earlier one."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from tinyreason.errors import ConfigError, ModelError
+from tinyreason.schema import Schema
+
+TARGETS = {
+    "all-linear": None,
+    "mlp": ("gate_proj", "up_proj", "gate_up_proj", "down_proj"),
+    "attention": ("q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj"),
+}
+"""The names that Llama-like models give their linear layers; Phi-3 fuses some."""
+
+
+class Adapter(Schema):
+    """Knobs and doings of every adapter."""
+
+    rank: int = Field(16, ge=1)
+    """r, the rank of the update"""
+    targets: Literal["all-linear", "mlp", "attention"] | tuple[str, ...] = "all-linear"
+    """which linear layers get an adapter: a group, or a list of their names; the LM head never does"""
+    start: str | None = None
+    """folder of an adapter of this kind, of this base, to go on from; null = a fresh one"""
+
+    @property
+    def quantized_bases(self) -> tuple[str, ...]:
+        """The kinds of `model.quantize` it can sit on."""
+        return ("nf4", "int8")
+
+    def peft_config(self, targets: list[str]):
+        """PEFT's configuration of this adapter."""
+        raise NotImplementedError
+
+    def attach(self, model, seed: int):
+        """A PEFT model around `model`, drawn from `seed`, that answers as the base does (or as `start` did)."""
+        import torch
+        from peft import get_peft_model
+
+        layers = self.layers(model)
+        torch.manual_seed(seed)
+        adapted = get_peft_model(model, self.peft_config(sorted({name.rpartition(".")[2] for name in layers})))
+        self.prepare(adapted)
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()  # small steps vanish in half precision
+        if self.start:
+            self.go_on(adapted, Path(self.start))
+        return adapted
+
+    def prepare(self, adapted) -> None:
+        """What an adapter changes in the PEFT model before training."""
+
+    def layers(self, model) -> dict[str, tuple[int, int]]:
+        """Name → (out, in) of every linear layer of `model` that gets an adapter. Weights are not read."""
+        linear = linear_layers(model)
+        names = TARGETS[self.targets] if isinstance(self.targets, str) else self.targets
+        chosen = {name: shape for name, shape in linear.items() if names is None or name.rpartition(".")[2] in names}
+        known = sorted({name.rpartition(".")[2] for name in linear})
+        wrong = [] if isinstance(self.targets, str) else sorted(set(self.targets) - set(known))
+        if wrong or not chosen:
+            asked = ", ".join(wrong) or self.targets
+            raise ConfigError(f"adapter.targets={asked} matches no linear layer of this model; it has {known}.")
+        name, smallest = min(chosen.items(), key=lambda item: min(item[1]))
+        if self.rank > min(smallest):
+            raise ConfigError(
+                f"adapter.rank={self.rank} is larger than layer {name} ({smallest[0]} × {smallest[1]}); "
+                f"type adapter.rank={min(smallest)} or less."
+            )
+        return chosen
+
+    def save(self, model, folder: Path) -> None:
+        """Writes a folder that any PEFT user can load."""
+        model.save_pretrained(folder, selected_adapters=["default"])
+
+    def restore(self, model, folder: Path) -> None:
+        """Puts a saved adapter's weights back into an attached one."""
+        from peft import load_peft_weights, set_peft_model_state_dict
+
+        set_peft_model_state_dict(model, load_peft_weights(str(folder), device=str(model.device)))
+
+    def merge(self, model):
+        """The base with the adapter added into its float weights; `model` is used up."""
+        if getattr(model, "is_loaded_in_4bit", False) or getattr(model, "is_loaded_in_8bit", False):
+            raise ConfigError(
+                "an adapter is not merged into a quantised base, it would be rounded away; load the base "
+                "with model.quantize=none."
+            )
+        return model.merge_and_unload()
+
+    def after_step(self, model, folder: Path, step: int) -> None:
+        """Called after each optimizer step with the run's folder."""
+
+    def go_on(self, adapted, folder: Path) -> None:
+        """Takes up the adapter in `folder`, and holds it as "ref" too: the leash is then to it, not to the base."""
+        from safetensors import SafetensorError
+
+        if not (folder / "adapter_config.json").is_file():
+            raise ModelError(f"adapter.start={folder} is no adapter folder: it has no adapter_config.json.")
+        try:
+            self.restore(adapted, folder)
+            adapted.load_adapter(str(folder), adapter_name="ref", is_trainable=False)
+        except (RuntimeError, KeyError, OSError, SafetensorError) as error:
+            if isinstance(error, ModelError):
+                raise
+            reason = str(error).strip().splitlines()[0].rstrip(".:")
+            raise ModelError(f"adapter.start={folder} does not fit this model and adapter: {reason}.") from None
+        adapted.set_adapter("default")
+
+
+def linear_layers(model) -> dict[str, tuple[int, int]]:
+    """Name → (out, in) of the linear layers of a transformer, quantised or not, without its LM head."""
+    head = model.get_output_embeddings()
+    return {
+        name: (layer.out_features, layer.in_features)
+        for name, layer in model.named_modules()
+        if hasattr(layer, "in_features") and hasattr(layer, "weight") and layer is not head
+    }
+
+
+def lora_factors(model, adapter: str) -> dict:
+    """Layer name → (A (r × in), B (out × r)), the tensors that the PEFT adapter of this name computes with."""
+    return {
+        name: (layer.lora_A[adapter].weight.detach(), layer.lora_B[adapter].weight.detach())
+        for name, layer in model.named_modules()
+        if adapter in getattr(layer, "lora_A", ())
+    }
+
+
+def write_lora(model, folder: Path, factors: dict, rank: int, alpha: float) -> None:
+    """Writes layer name → (A, B) as a plain LoRA folder, whatever adapter they came from."""
+    from copy import copy
+
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    config = copy(model.peft_config["default"])
+    config.r, config.lora_alpha, config.init_lora_weights, config.inference_mode = rank, alpha, True, True
+    config.save_pretrained(str(folder))
+    tensors = {f"{name}.lora_{side}.weight": pair[at] for name, pair in factors.items() for at, side in enumerate("AB")}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "adapter_model.safetensors")
+
+
+def read_lora(folder: Path) -> dict:
+    """Layer name → (A, B) of a plain LoRA folder."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(folder / "adapter_model.safetensors")
+    names = [name.removesuffix(".lora_A.weight") for name in tensors if name.endswith(".lora_A.weight")]
+    return {name: (tensors[f"{name}.lora_A.weight"], tensors[f"{name}.lora_B.weight"]) for name in names}

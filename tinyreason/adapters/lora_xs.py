@@ -1,0 +1,31 @@
+"""LoRA-XS: ΔW = (α/r) U_r R Σ_r V_rᵀ, with the r top singular vectors of W frozen and only R (r × r) trained.
+
+Why: arXiv 2405.17604; r² parameters a layer, whatever its width: kilobytes for a whole model.
+Here: R starts at exactly zero (the paper draws it with a spread of 1e-5). On a quantised base the vectors are those of
+the dequantised W. What is saved is the folded plain LoRA, A = Σ_r V_rᵀ and B = U_r R, and R alone beside it.
+Learning rate: 1e-3, measured on the sandbox (README); the paper's 4e-3 is for supervised training at scale 1.
+Example: `adapter: {kind: lora_xs, rank: 16}`
+"""
+
+from typing import Literal
+
+from tinyreason.adapters._svd import SingularAdapter, singular_vectors
+
+
+class LoraXs(SingularAdapter):
+    """An r × r matrix between the frozen singular vectors of each layer."""
+
+    kind: Literal["lora_xs"] = "lora_xs"
+
+    @property
+    def default_learning_rate(self) -> float:
+        return 1e-3
+
+    def factors(self, weight):
+        left, values, right = singular_vectors(weight, self.rank)
+        return values[:, None] * right.T, left
+
+    def middles(self, count: int, device) -> list:
+        from tinyreason.adapters._layers import Matrix
+
+        return [Matrix(self.rank, device) for _ in range(count)]
