@@ -20,7 +20,7 @@ TREES = {
 
 ROWS = (
     {"cli"},
-    {"run"},
+    {"run", "doctor"},
     {"evaluate", "report", "trainers"},
     {"model"},
     {"artifacts", "screen"},

@@ -139,6 +139,30 @@ def grade(file: Path, completion_field: str, answer_field: str, out: IO[str] | N
 
 
 @main.command()
+@JSON
+def doctor(as_json: bool) -> None:
+    """What this machine has, and what is missing. Exit code 0 when the main job can run."""
+    from tinyreason.doctor import examine
+    from tinyreason.screen import Screen, quiet_libraries
+
+    quiet_libraries(offline=True)
+    facts = examine()
+    if as_json:
+        click.echo(json.dumps([vars(fact) for fact in facts], indent=1))
+    else:
+        marks = {True: "ok", False: "NO", None: ""}
+        Screen().table([(fact.name, marks[fact.ok], fact.value) for fact in facts], header=("", "", "found"))
+        for fact in facts:
+            if fact.advice and fact.ok is not True:
+                click.echo(f"{fact.name}: {fact.advice}")
+    if any(fact.ok is False for fact in facts):
+        click.echo("tinyreason: the main job cannot run here yet.", err=True)
+        sys.exit(1)
+    if not as_json:
+        click.echo("The main job can run here; type: tinyreason recipe one_shot_rlvr")
+
+
+@main.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--history", type=click.Path(path_type=Path), help="JSON: problem id → list of accuracies per epoch.")
 @click.option("--by", type=click.Choice(["variance", "pass_rate"]), default="variance", show_default=True)

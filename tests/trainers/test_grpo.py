@@ -113,3 +113,35 @@ def test_micro_batches_give_the_same_rollouts_and_nearly_the_same_adapter(traine
 def test_a_knob_trl_does_not_know_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="betta"):
         train(tmp_path / "run", "trl.betta=0.1")
+
+
+ADAPTERS_AND_BASES = [
+    *[(kind, base) for kind in ("lora", "lora_xs", "tinylora", "miss") for base in ("none", "nf4", "int8")],
+    *[("lora rslora=true", "nf4"), ("lora dora=true", "nf4"), ("lora init=pissa", "none")],
+]
+
+
+@pytest.mark.parametrize(("adapter", "base"), ADAPTERS_AND_BASES)
+def test_every_adapter_trains_on_every_base_in_full_precision_and_its_leash_starts_slack(tmp_path, adapter, base):
+    kind, *switches = adapter.split()
+    section = {"kind": kind} | dict(switch.split("=") for switch in switches)
+    text = ", ".join(f"{key}: {value}" for key, value in section.items())
+    overrides = (f"adapter={{{text}}}", f"model.quantize={base}", "train.learning_rate=1e-2", "train.kl=0.1")
+    model, metrics, _, start = train(tmp_path / "run", *overrides)
+    changed = {name for name, p in model.named_parameters() if name in start and not torch.equal(p, start[name])}
+    ours = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert changed and changed <= ours
+    assert all(model.get_parameter(name).dtype == torch.float32 for name in ours)
+    assert metrics[0]["kl/mean"] == pytest.approx(0, abs=1e-6)
+    assert metrics[1]["kl/mean"] > 1e-6
+
+
+def test_a_trained_start_is_what_the_leash_holds_to(tmp_path):
+    from tinyreason.recipe import read_recipe
+
+    adapter = read_recipe("one_shot_rlvr").resolve("sandbox").adapter
+    model, _, _, _ = train(tmp_path / "first", "train.learning_rate=1e-2")
+    adapter.save(model, tmp_path / "adapter")
+    _, metrics, _, _ = train(tmp_path / "second", f"adapter.start={tmp_path / 'adapter'}", "train.learning_rate=1e-2")
+    assert metrics[0]["kl/mean"] == pytest.approx(0, abs=1e-6)
+    assert metrics[1]["kl/mean"] > 1e-6

@@ -1,0 +1,149 @@
+"""What this machine has, whether the main job can run on it, and the line that mends what cannot."""
+
+import importlib
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+from tinyreason.config import Kernels, Model
+from tinyreason.errors import TinyReasonError
+from tinyreason.hardware import Card, choose_means, choose_tier, dotted, find_card, installed_packages
+from tinyreason.recipe import read_recipe
+
+NEEDS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "math-verify", "pebble", "click")
+LEAST_DISK_GB = 5.0
+TORCH_HELP = "https://pytorch.org/get-started/locally"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing about this machine. `ok` is None where it is only worth knowing; `advice` is what to type."""
+
+    name: str
+    value: str
+    ok: bool | None = None
+    advice: str | None = None
+
+
+def examine() -> list[Fact]:
+    """Every fact, the needed ones first. The main job can run unless one of them is not ok."""
+    card = find_card()
+    return [
+        Fact("python", platform.python_version(), True),  # an older one could not have installed this
+        *(library(name) for name in NEEDS),
+        *cuda(card),
+        tier(card),
+        *extras(card),
+        disk(),
+        Fact("HF_TOKEN", "set" if os.environ.get("HF_TOKEN") else "not set: public models and data only"),
+    ]
+
+
+def library(name: str) -> Fact:
+    """Whether a needed library is here, in a version we can use, and can be imported."""
+    wanted = requirement(name)
+    install = f"pip install '{wanted}'"
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Fact(name, "not installed", False, install)
+    if not wanted.specifier.contains(version, prereleases=True):
+        return Fact(name, f"{version}, and tinyreason needs {wanted.specifier}", False, install)
+    if conflict := conflict_of(name):
+        return Fact(name, f"{version} wants {conflict}", False, f"pip install '{conflict}'")
+    try:
+        importlib.import_module(name.replace("-", "_"))
+    except Exception as error:  # whatever a broken installation raises
+        return Fact(
+            name, f"{version}, cannot be imported: {str(error).splitlines()[:1]}", False, f"{install} --force-reinstall"
+        )
+    return Fact(name, version, True)
+
+
+def requirement(name: str) -> Requirement:
+    """What tinyreason's own metadata asks of a library."""
+    asked = (Requirement(text) for text in metadata.requires("tinyreason") or ())
+    return next(found for found in asked if found.name == name)
+
+
+def conflict_of(name: str) -> str | None:
+    """The first requirement of an installed library that another installed library does not meet."""
+    for wanted in map(Requirement, metadata.requires(name) or ()):
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            return f"{wanted.name}{wanted.specifier}"
+        if not wanted.specifier.contains(version, prereleases=True):
+            return f"{wanted.name}{wanted.specifier}"
+    return None
+
+
+def cuda(card: Card | None) -> list[Fact]:
+    """The card, and whether this build of torch can compute on it."""
+    if card is None:
+        return [Fact("GPU", "no CUDA GPU: the sandbox tier runs on the CPU")]
+    facts = [Fact("GPU", f"{card.describe()}, {card.memory_gb:.0f} GB")]
+    try:
+        import torch
+    except ImportError:
+        return facts
+    if torch.version.cuda is None:
+        return [*facts, Fact("CUDA", f"torch {torch.__version__} is a CPU build", False, f"{TORCH_HELP}, choose CUDA")]
+    if not torch.cuda.is_available():
+        advice = "update the NVIDIA driver, or choose an older CUDA at " + TORCH_HELP
+        return [
+            *facts,
+            Fact("CUDA", f"torch's CUDA {torch.version.cuda} does not start with this driver", False, advice),
+        ]
+    built = torch.cuda.get_arch_list()
+    if not runs_on(card.capability, built):
+        advice = f"choose a build of torch with an older CUDA at {TORCH_HELP}"
+        return [
+            *facts,
+            Fact("CUDA", f"torch {torch.__version__} has no kernels for {dotted(card.capability)}", False, advice),
+        ]
+    return [*facts, Fact("CUDA", torch.version.cuda, True)]
+
+
+def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
+    """Whether code built for these (`sm_80`, `compute_90`) runs on a card: same major and no newer minor, or PTX."""
+    for name in built:
+        kind, _, number = name.rstrip("af").partition("_")
+        major, minor = int(number[:-1]), int(number[-1])
+        if kind == "sm" and major == capability[0] and minor <= capability[1]:
+            return True
+        if kind == "compute" and (major, minor) <= capability:
+            return True
+    return False
+
+
+def tier(card: Card | None) -> Fact:
+    """The tier on which the main job runs here."""
+    try:
+        name, why = choose_tier(read_recipe("one_shot_rlvr").tiers, card)
+    except TinyReasonError as error:
+        return Fact("tier", str(error), False)
+    return Fact("tier", f"{name} ({why})", True)
+
+
+def extras(card: Card | None) -> list[Fact]:
+    """The optional kernels: what a run would take, and why."""
+    means = choose_means(Model(name="any"), Kernels(), card, installed_packages(), "qwen2")
+    shown = ("dtype", "attention", "fused", "optimizer")
+    return [Fact(name, f"{means.choices()[name].got} ({means.choices()[name].why})") for name in shown]
+
+
+def disk() -> Fact:
+    """Room for a model and a run, under the current directory."""
+    free_gb = shutil.disk_usage(".").free / 2**30
+    if free_gb >= LEAST_DISK_GB:
+        return Fact("disk", f"{free_gb:.0f} GB free")
+    return Fact(
+        "disk", f"{free_gb:.1f} GB free, little for a downloaded model", None, "free some, or set HF_HOME elsewhere"
+    )
