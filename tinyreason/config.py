@@ -61,7 +61,7 @@ class Train(Schema):
     """of the sampled rollouts"""
     learning_rate: float | None = Field(None, gt=0)
     """null = the adapter's own default"""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    schedule: Literal["constant", "linear", "cosine", "cosine_with_min_lr"] = "constant"
     """how the learning rate falls (TRL: lr_scheduler_type)"""
     weight_decay: float = Field(0.0, ge=0)
     """of AdamW"""

@@ -115,12 +115,16 @@ def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:
 
 
 class Plain(yaml.SafeLoader):
-    """YAML in which numbers, true, false and null are as in JSON, and all else is text: 007, 1:30, yes, 2024-01-01."""
+    """YAML in which numbers, true, false and null are as in JSON, and all else is text: 007, 1:30, yes, 2024-01-01.
+
+    Anchors and merge keys (`<<: *name`) work as in YAML.
+    """
 
     yaml_implicit_resolvers = {}
 
 
 for tag, pattern, first in (
+    ("merge", "<<", "<"),
     ("null", "null|~|", ["n", "~", ""]),
     ("bool", "true|false", "tf"),
     ("int", "-?(0|[1-9][0-9]*)", "-0123456789"),

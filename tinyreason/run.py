@@ -59,11 +59,19 @@ class Clock:
 def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example], list[Example]]:
     """Problems that are not trained on: those of the evaluation, and those that choose the checkpoint."""
     trained_on = {example.id for example in examples}
-    source = config.evaluation.data or config.data
-    questions = source.held_out(config.evaluation.problems, "test", without=trained_on)
+    questions = test_problems(config, examples)
     if config.validation is None:
         return questions, []
     return questions, config.data.held_out(config.validation.problems, "validation", without=trained_on)
+
+
+def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
+    """The evaluation's problems: a test set of its own without what is trained on, else held out from the training's."""
+    own, count = config.evaluation.data, config.evaluation.problems
+    if own is None or own.family:
+        return (own or config.data).held_out(count, "test", without={example.id for example in examples})
+    trained_on = {example.problem for example in examples}
+    return [example for example in own.load() if example.problem not in trained_on][:count]
 
 
 def check_gold_answers(examples: list[Example], judge: Judge) -> None:
