@@ -66,7 +66,7 @@ def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example],
 
 
 def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
-    """The evaluation's problems: a test set of its own without what is trained on, else held out from the training's."""
+    """The evaluation's problems: a test set of its own, less what is trained on, or held out from the training data."""
     own, count = config.evaluation.data, config.evaluation.problems
     if own is None or own.family:
         return (own or config.data).held_out(count, "test", without={example.id for example in examples})
