@@ -381,3 +381,14 @@ def test_whatever_stands_in_the_file_gives_a_config_or_a_sentence(tmp_path_facto
             place[last] = value
     text = yaml.safe_dump(document)
     is_a_config_or_a_sentence(lambda: write(tmp_path_factory.getbasetemp(), text).resolve("sandbox"))
+
+
+def test_another_kind_of_adapter_starts_from_its_own_defaults():
+    plan = read_recipe("rlvr")
+    config = plan.resolve("sandbox", ("adapter.kind=lora_xs", "adapter.rank=8"))
+    assert config.adapter == type(config.adapter)(rank=8)
+    assert config.learning_rate == config.adapter.default_learning_rate
+    assert plan.resolve("sandbox", ("adapter.kind=lora_xs", "train.learning_rate=0.5")).learning_rate == 0.5
+    same = plan.resolve("sandbox", ("adapter.kind=lora", "adapter.rank=8"))
+    assert same.learning_rate == plan.resolve("sandbox").learning_rate
+    assert same.adapter.targets == plan.resolve("sandbox").adapter.targets

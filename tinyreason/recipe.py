@@ -111,7 +111,17 @@ def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:
         if ALTERNATIVES[path] not in given and isinstance(values.get(section), dict):
             values[section] = {key: value for key, value in values[section].items() if key != other}
     for path, value in pairs:
+        if path == "adapter.kind" and value != values.get("adapter", {}).get("kind"):
+            forget_adapter(values)
+    for path, value in pairs:
         _put(values, path, value)
+
+
+def forget_adapter(values: dict[str, Any]) -> None:
+    """Another kind of adapter starts from its own defaults: rank, α and learning rate were chosen for the recipe's."""
+    values["adapter"] = {}
+    if isinstance(values.get("train"), dict):
+        values["train"] = {key: value for key, value in values["train"].items() if key != "learning_rate"}
 
 
 class Plain(yaml.SafeLoader):

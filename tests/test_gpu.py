@@ -1,0 +1,102 @@
+"""On a CUDA card: each fast path against plain torch, and the smallest-memory path at a real size."""
+
+import pytest
+import torch
+
+from tinyreason.config import Kernels, Model
+from tinyreason.hardware import find_card, installed_packages
+from tinyreason.model import load_model, means_for, peak_memory_gb
+
+pytestmark = pytest.mark.gpu
+IDS = torch.tensor([[300, 12, 40, 301, 77, 5, 9, 8], [9, 8, 7, 6, 5, 4, 3, 2]])
+
+
+@pytest.fixture(scope="module")
+def card():
+    found = find_card()
+    if found is None:
+        pytest.skip("no CUDA card here")
+    return found
+
+
+def save_random(folder, **shape):
+    """A random Qwen2 of this shape, with the sandbox's tokenizer."""
+    import transformers
+
+    from tinyreason.model import SANDBOX
+
+    config = transformers.Qwen2Config(**shape, pad_token_id=0, bos_token_id=0, eos_token_id=1)
+    torch.manual_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.save_pretrained(folder)
+    transformers.AutoTokenizer.from_pretrained(SANDBOX).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(card, tmp_path_factory):
+    shape = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2, "vocab_size": 512}
+    return save_random(tmp_path_factory.mktemp("small"), **shape, num_attention_heads=4, num_key_value_heads=2)
+
+
+def loss_and_gradients(folder, card, **kernels):
+    config = Model(name=str(folder))
+    means = means_for(config, Kernels(**kernels), card)
+    model, _ = load_model(config, means)
+    loss = model(IDS.cuda(), labels=IDS.cuda()).loss
+    loss.backward()
+    return means, loss.float(), {name: p.grad.float() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize(
+    ("package", "fast"),
+    [
+        (None, {"attention": "sdpa"}),
+        ("flash-attn", {"attention": "flash_attention_2"}),
+        ("liger-kernel", {"fused": "liger"}),
+    ],
+)
+def test_a_fast_path_agrees_with_plain_torch(card, small, package, fast):
+    if package and (package not in installed_packages() or not card.has_bfloat16):
+        pytest.skip(f"needs {package} and an Ampere card")
+    plain = {"attention": "eager", "fused": "off"}
+    means, fast_loss, fast_gradients = loss_and_gradients(small, card, **(plain | fast))
+    _, loss, gradients = loss_and_gradients(small, card, **plain)
+    assert {name: means.choices()[name].got for name in fast} == fast
+    assert torch.allclose(fast_loss, loss, rtol=1e-2)
+    for name, gradient in gradients.items():
+        assert (fast_gradients[name] - gradient).norm() <= 0.05 * gradient.norm() + 1e-4, name
+
+
+def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, tmp_path):
+    from tinyreason.artifacts import RunFolder
+    from tinyreason.grading import Judge
+    from tinyreason.recipe import read_recipe
+    from tinyreason.trainers import grpo
+
+    folder = save_random(
+        tmp_path / "model",
+        **{"hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "vocab_size": 151936},
+        **{"num_attention_heads": 12, "num_key_value_heads": 2, "tie_word_embeddings": True},
+    )
+    overrides = (
+        f"model.name={folder}",
+        "model.quantize=nf4",
+        "adapter={kind: lora_xs, rank: 16}",
+        *("train.max_steps=3", "train.rollouts_per_step=16", "train.micro_batch_size=4"),
+        *("train.max_completion_tokens=256", "rewards=[{kind: format}]"),
+    )
+    config = read_recipe("one_shot_rlvr").resolve("sandbox", overrides)
+    means = means_for(config.model, config.kernels, card)
+    model, tokenizer = load_model(config.model, means)
+    model = config.adapter.attach(model, seed=0)
+    assert sum(p.numel() for p in model.parameters() if p.requires_grad) == 28 * 7 * 16**2
+    seconds = []
+    with RunFolder(tmp_path / "run") as run, Judge() as judge:
+        examples = config.data.load()
+        grpo.train(
+            config, means, model, tokenizer, examples, judge, run, lambda _, m: seconds.append(m["time/step_s"]) or {}
+        )
+    print(f"{card.describe()}: {peak_memory_gb():.2f} GB at most, {seconds[-1]:.1f} s a step of 16 × 256 tokens")
+    assert len(seconds) == 3
+    assert peak_memory_gb() < 12
