@@ -232,7 +232,7 @@ def test_a_changed_run_promises_nothing_and_another_seed_is_no_change(plan):
         (["train.micro_batch_size=7"], "is not a multiple of micro_batch_size=7; try train.micro_batch_size=8"),
         (["trl.beta=0.1"], "trl.beta is train.kl here; type train.kl=0.1"),
         (["trl.num_generations=4"], "trl.num_generations is train.group_size here"),
-        (["trl.seed=3"], "trl.seed is seed here; type seed=3"),
+        (["trl.seed=3"], "trl.seed is seed here; set seed instead"),
         (["tier=80gb"], "--on"),
         (["recipe=another"], "recipe"),
         (["data.file=mine.jsonl", "data.name=sandbox"], "both of data.file and data.name are given"),

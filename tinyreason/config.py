@@ -193,7 +193,7 @@ class RunConfig(Schema):
                 raise ValueError(f"trl.{name} is train.{knob} here; type train.{knob}={self.trl[name]}")
         for name, knob in (("seed", "seed"), ("optim", "kernels.optimizer")):
             if name in self.trl:
-                raise ValueError(f"trl.{name} is {knob} here; type {knob}={self.trl[name]}")
+                raise ValueError(f"trl.{name} is {knob} here; set {knob} instead")
         if self.model.quantize not in ("none", *self.adapter.quantized_bases):
             raise ValueError(
                 f"adapter {self.adapter.kind} with these switches cannot sit on a base with "

@@ -24,7 +24,7 @@ def run(config: RunConfig, out: Path, means: Means, why_tier: str, screen: Scree
     """Runs a recipe into the folder `out`; returns what its result.json holds."""
     clock = Clock()
     with open_run(out, config, means, why_tier) as folder, Judge() as judge:
-        config.adapter.layers(skeleton(config.model))  # an adapter that cannot fit is refused before anything is loaded
+        config.adapter.check(skeleton(config.model))
         examples = config.data.load()
         check_gold_answers(examples, judge)
         questions, checks = (gradable(found, judge, screen) for found in held_out(config, examples))

@@ -247,6 +247,8 @@ def test_an_adapter_of_another_base_is_refused(attached, tiny, load, tmp_path, n
         adapter, model = attached(name, architecture="Llama")
         train_a_little(model)
         adapter.save(model, folder)
+    adapter, (model, _) = EVERY[name].model_copy(update={"start": str(folder)}), load(tiny("Qwen2"))
     with pytest.raises(ModelError) as caught:
-        EVERY[name].model_copy(update={"start": str(folder)}).attach(load(tiny("Qwen2"))[0], seed=0)
+        adapter.check(model)
+        adapter.attach(model, seed=0)
     assert str(folder) in str(caught.value) and "\n" not in str(caught.value)

@@ -54,6 +54,12 @@ class Adapter(Schema):
     def prepare(self, adapted) -> None:
         """What an adapter changes in the PEFT model before training."""
 
+    def check(self, skeleton) -> None:
+        """Refuses, before any weight is read, an adapter that cannot be attached to the model of this skeleton."""
+        self.layers(skeleton)
+        if self.start and not Path(self.start, "adapter_config.json").is_file():
+            raise ModelError(f"adapter.start={self.start} is no adapter folder: it has no adapter_config.json.")
+
     def layers(self, model) -> dict[str, tuple[int, int]]:
         """Name → (out, in) of every linear layer of `model` that gets an adapter. Weights are not read."""
         linear = linear_layers(model)
@@ -98,8 +104,6 @@ class Adapter(Schema):
         """Takes up the adapter in `folder`, and holds it as "ref" too: the leash is then to it, not to the base."""
         from safetensors import SafetensorError
 
-        if not (folder / "adapter_config.json").is_file():
-            raise ModelError(f"adapter.start={folder} is no adapter folder: it has no adapter_config.json.")
         try:
             self.restore(adapted, folder)
             adapted.load_adapter(str(folder), adapter_name="ref", is_trainable=False)
