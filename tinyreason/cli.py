@@ -7,6 +7,7 @@ from typing import IO
 
 import click
 
+from tinyreason.cli_build import critiques, solutions
 from tinyreason.errors import TinyReasonError
 
 
@@ -30,6 +31,9 @@ class Commands(click.Group):
 def main() -> None:
     """One command from a recipe's name to a trained adapter whose gain is proven."""
 
+
+main.add_command(critiques)
+main.add_command(solutions)
 
 TIER = click.option("--on", "tier", metavar="TIER", help="sandbox, t4, 24gb or 80gb; the default looks at the machine.")
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[key=value ...]")

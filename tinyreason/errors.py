@@ -4,7 +4,9 @@ TinyReasonError
 ├── ConfigError   (a recipe, a knob, a tier)
 ├── DataError     (a data file, a column, a gold answer)
 ├── ModelError    (a model folder, a tokenizer, the hub)
-└── FolderError   (where a run is to be written)
+├── FolderError   (where a run is to be written)
+├── TeacherError  (a key, an endpoint, an answer that cannot be used)
+└── CostLimit     (--max-cost is reached; exit code 3)
 """
 
 from collections.abc import Iterable
@@ -31,6 +33,14 @@ class ModelError(TinyReasonError, OSError):
 
 class FolderError(TinyReasonError, OSError):
     """A run folder that cannot be written or read."""
+
+
+class TeacherError(TinyReasonError, RuntimeError):
+    """A teacher that cannot be reached, refuses, or answers what nobody can use."""
+
+
+class CostLimit(TinyReasonError):
+    """The next request might cost more than --max-cost allows."""
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

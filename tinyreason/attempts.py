@@ -1,0 +1,103 @@
+"""Attempts at the problems: read from a file, made by the sandbox's oracle, or sampled from models."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tinyreason.data import read_rows
+from tinyreason.errors import ConfigError, DataError
+from tinyreason.example import Example
+from tinyreason.grading import Judge
+from tinyreason.prompts import chat_messages
+from tinyreason.request import Attempt, Request, request_id
+from tinyreason.sandbox import oracle
+from tinyreason.sandbox.reader import read_attempt, read_problem
+from tinyreason.teachers.local import Local
+
+TEXTS = ("attempt", "completion", "response", "solution")
+
+Made = tuple[Example, str, str]
+"""(problem, text, by whom)"""
+
+
+def read_attempts(path: Path, examples: list[Example], dropped: Counter[str]) -> list[Made]:
+    """The file's attempts at these problems; a row says by `problem` or `problem_id` at which one it is."""
+    by_id = {example.id: example for example in examples}
+    by_text = {example.problem.strip(): example for example in examples}
+    made, foreign = [], []
+    for number, row in enumerate(read_rows(path), 1):
+        text = next((row[name] for name in TEXTS if isinstance(row.get(name), str) and row[name].strip()), None)
+        problem, id = row.get("problem"), row.get("problem_id")
+        if text is None or (problem is None and id is None):
+            raise DataError(
+                f"{path} row {number} is no attempt; it needs '{TEXTS[0]}' (or {', '.join(TEXTS[1:])}) and "
+                "'problem_id' or 'problem'."
+            )
+        example = by_id.get(str(id)) if problem is None else by_text.get(str(problem).strip())
+        if example is None:
+            foreign.append(id if problem is None else str(problem))
+        else:
+            made.append((example, text, str(row.get("attempt_by") or path.name)))
+    if not made:
+        asked = f"'{examples[0].id}'" if len(examples) == 1 else f"the {len(examples):,} of --data"
+        raise DataError(
+            f"{path} has no attempt at problem {asked}; it has attempts at '{foreign[0]:.60}'"
+            f"{' and others' if len(set(foreign)) > 1 else ''}: choose it with --id, or give another file."
+        )
+    if foreign:
+        dropped["attempt at another problem"] = len(foreign)
+    return made
+
+
+def oracle_attempts(examples: list[Example], count: int, seed: int) -> Iterator[Made]:
+    """As a student of the sandbox makes them."""
+    for example in examples:
+        problem = read_problem(example.problem)
+        if problem is None:
+            raise ConfigError(
+                f"--from oracle makes attempts at the sandbox's problems only, and problem '{example.id}' is none."
+            )
+        rng = random.Random(f"{example.problem}/{seed}")
+        yield from ((example, oracle.attempt(problem, rng).text, "oracle") for _ in range(count))
+
+
+def attempt_requests(source: Local, examples: list[Example], count: int) -> list[Request]:
+    """What a model is asked when its attempts are wanted: the problem as in training and evaluation."""
+    requests = []
+    for example in examples:
+        messages = tuple(chat_messages(example, "plain" if read_problem(example.problem) else "boxed"))
+        ids = (request_id(messages, draw, source.settings) for draw in range(count))
+        requests += [Request(id, example, messages) for id in ids]
+    return requests
+
+
+def judged(made: Iterable[Made], judge: Judge, dropped: Counter[str]) -> list[Attempt]:
+    """Each different attempt once, with the judge's word on it."""
+    different: dict[tuple[str, str], Made] = {}
+    for example, reply, by in made:
+        text = readable(example, reply)
+        if not text:
+            dropped["attempt without an answer"] += 1
+        elif (example.id, text) in different:
+            dropped["attempt made before"] += 1
+        else:
+            different[example.id, text] = example, text, by
+    texts, answers = [text for _, text in different], [example.answer for example, _, _ in different.values()]
+    attempts = []
+    for (example, text, by), verdict in zip(different.values(), judge.judge(texts, answers), strict=True):
+        if verdict.correct is None:
+            dropped["attempt nobody can judge"] += 1
+        else:
+            attempts.append(Attempt(example, text, by, verdict.correct))
+    return attempts
+
+
+def readable(example: Example, reply: str) -> str:
+    """The attempt in a reply: of a sandbox problem its steps and answer, else what follows the thoughts."""
+    problem = read_problem(example.problem)
+    if problem:
+        attempt = read_attempt(problem, reply)
+        return attempt.text if attempt else ""
+    _, ended, said = reply.rpartition("</think>")
+    return "" if not ended and "<think>" in said else said.strip()

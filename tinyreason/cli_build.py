@@ -1,0 +1,169 @@
+"""`tinyreason critiques build` and `tinyreason solutions build`."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+PATH = click.Path(path_type=Path)
+COUNT = click.IntRange(min=1)
+SHARED = (
+    click.option("--data", metavar="FILE", help="Problems with answers: a file, sandbox or sandbox:FAMILY."),
+    click.option("--index", type=click.IntRange(min=0), help="Only the problem in this place, the first is 0."),
+    click.option("--id", help="Only the problem with this id."),
+    click.option("--problems", type=COUNT, help="Only the first so many problems."),
+    click.option("--teacher", metavar="KIND", help="Who answers: openai (any such endpoint), local, oracle or file."),
+    click.option("--base-url", help="openai: what stands before /chat/completions."),
+    click.option("--model", help="openai: the model's name there. local: a folder or hub id."),
+    click.option("--key-variable", help="openai: environment variable with the key; default OPENAI_API_KEY."),
+    click.option("--concurrency", type=COUNT, help="openai: requests on their way at once; default 16."),
+    click.option("--max-tokens", type=COUNT, help="openai, local: longest answer."),
+    click.option("--temperature", type=click.FloatRange(min=0), help="openai, local: of the answers."),
+    click.option("--timeout-s", type=click.FloatRange(min=0, min_open=True), help="openai: wait for an answer."),
+    click.option("--retries", type=click.IntRange(min=0), help="openai: after a fault, 429 not counted."),
+    click.option("--price-in", type=click.FloatRange(min=0), help="openai: price of a million tokens sent."),
+    click.option("--price-out", type=click.FloatRange(min=0), help="openai: price of a million tokens received."),
+    click.option("--max-cost", type=click.FloatRange(min=0), help="openai: most that the set may cost, all runs."),
+    click.option("--teacher-file", type=PATH, help="file: the answers."),
+    click.option("--samples", type=COUNT, default=1, show_default=True, help="Answers asked for to each request."),
+    click.option("--n", type=COUNT, help="Rows wanted; default: all that pass the filters."),
+    click.option("--trim", type=click.FloatRange(0, 0.5, max_open=True), default=0.05, show_default=True,
+                 help="With --n: share of the longest, and of the shortest, that goes first."),
+    click.option("--near-duplicates", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True,
+                 help="Rows that agree in so much of their text are one; 1 keeps all."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of attempts and draws."),
+    click.option("--out", type=PATH, help="The .jsonl to write; the answers are kept beside it."),
+    click.option("--print-prompt", is_flag=True, help="Print the prompts and do nothing."),
+    click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+)  # fmt: skip
+KNOBS = {"price_in": "price_per_million_input_tokens", "price_out": "price_per_million_output_tokens"}
+TEACHER_KNOBS = (
+    *("base_url", "model", "key_variable", "concurrency", "max_tokens", "temperature", "timeout_s", "retries"),
+    *("price_in", "price_out", "max_cost", "teacher_file"),
+)
+
+
+def shared(command):
+    """The options of both commands."""
+    for option in reversed(SHARED):
+        command = option(command)
+    return command
+
+
+@click.group()
+def critiques() -> None:
+    """Critiques of attempts at problems, for critique fine-tuning."""
+
+
+@click.group()
+def solutions() -> None:
+    """Worked solutions of problems, for SFT."""
+
+
+@critiques.command("build")
+@shared
+@click.option("--attempts", type=COUNT, default=100, show_default=True, help="Of each problem.")
+@click.option("--attempts-file", type=PATH, help="Attempts already made: attempt and problem_id or problem.")
+@click.option(
+    "--from",
+    "attempts_by",
+    multiple=True,
+    metavar="MODEL",
+    help="Who makes attempts, repeatable: oracle, sandbox, a folder (model, adapter, run) or hub id.",
+)
+def build_critiques(attempts: int, attempts_file: Path | None, attempts_by: tuple[str, ...], **options: Any) -> None:
+    """Have attempts criticised; keep the critiques whose verdict the judge shares.
+
+    \b
+    Without a key:  tinyreason critiques build --data sandbox --index 0 --teacher oracle --out critiques.jsonl
+    With one:       tinyreason critiques build --data gsm8k.jsonl --index 3 --from Qwen/Qwen2.5-1.5B-Instruct
+                    --teacher openai --model gpt-4.1-mini --n 600 --out critiques.jsonl
+    """
+    made = {"attempts": attempts, "attempts_file": attempts_file, "attempts_by": attempts_by}
+    _build("critiques", options, made)
+
+
+@solutions.command("build")
+@shared
+def build_solutions(**options: Any) -> None:
+    """Have problems solved; keep the solutions that the judge finds right.
+
+    \b
+    Without a key:  tinyreason solutions build --data sandbox --teacher oracle --problems 500 --out solutions.jsonl
+    """
+    _build("solutions", options, {})
+
+
+def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None:
+    from tinyreason.teacher_prompts import printed
+
+    if options["print_prompt"]:
+        click.echo(printed(what))
+        return
+    from tinyreason.order import CritiqueOrder, SolutionOrder, read_order
+    from tinyreason.screen import Screen, quiet_libraries
+
+    for name in ("data", "teacher", "out"):
+        if options[name] is None:
+            raise click.UsageError(f"Missing option '--{name}'.")
+    order = read_order(CritiqueOrder if what == "critiques" else SolutionOrder, _values(options) | attempts)
+    quiet_libraries(offline=False)
+
+    from tinyreason import build
+
+    builder = build.build_critiques if what == "critiques" else build.build_solutions
+    summary = builder(order, options["out"], Screen(stderr=options["as_json"]))
+    if options["as_json"]:
+        click.echo(json.dumps(vars(summary), indent=1))
+    else:
+        click.echo("\n".join(_lines(what, summary)))
+    if summary.stopped:
+        from tinyreason.artifacts import command
+
+        twice = re.sub(r"(--max-cost[ =])(\S+)", lambda found: f"{found[1]}{2 * float(found[2]):g}", command())
+        click.echo(f"tinyreason: stopped, {summary.stopped}; to go on, type: {twice}", err=True)
+        sys.exit(3)
+
+
+def _values(options: dict[str, Any]) -> dict[str, Any]:
+    """The order as plain values."""
+    from tinyreason.errors import ConfigError
+
+    data, place, size = options["data"], {key: options[key] for key in ("index", "id")}, options["problems"]
+    place = {key: value for key, value in place.items() if value is not None}
+    if len(place) + (size is not None) > 1:
+        raise ConfigError("--index, --id and --problems are given; give one of them.")
+    source = {"name": data} if data.partition(":")[0] == "sandbox" else {"file": data}
+    chosen = {"kind": "one_shot", **place} if place else {"kind": "problems", "size": size}
+    knobs = {KNOBS.get(name, name): options[name] for name in TEACHER_KNOBS if options[name] is not None}
+    if "teacher_file" in knobs:
+        knobs["file"] = knobs.pop("teacher_file")
+    if options["teacher"] == "local":
+        knobs["seed"] = options["seed"]
+    filters = {name: options[name] for name in ("n", "trim", "near_duplicates", "seed")}
+    return {
+        "data": source | chosen,
+        "teacher": {"kind": options["teacher"]} | knobs,
+        "samples": options["samples"],
+        "filters": filters,
+        "seed": options["seed"],
+    }
+
+
+def _lines(what: str, summary) -> list[str]:
+    cost = "unknown (give --price-in and --price-out)" if summary.cost is None else f"{summary.cost:.4f}"
+    besides = f", at most {summary.possible_cost:.4f} more for broken replies" if summary.possible_cost else ""
+    lines = [
+        f"kept        {summary.kept:,} {what}, in {summary.out}"
+        if summary.kept
+        else "kept        none, nothing written",
+        *(f"dropped     {count:,}: {reason}" for reason, count in summary.dropped.items()),
+        f"requests    {summary.requests:,}, {summary.from_cache:,} of them answered before",
+        f"tokens      {summary.tokens_in:,} in, {summary.tokens_out:,} out",
+        f"cost        {cost}{besides}",
+        f"seconds     {summary.seconds:.1f}",
+    ]
+    return lines

@@ -1,0 +1,64 @@
+"""From requests to answers in the journal: only what it lacks is asked."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from tinyreason.draw import draw_replies
+from tinyreason.errors import TeacherError
+from tinyreason.journal import Journal
+from tinyreason.request import Answer, Request, Work
+from tinyreason.screen import Screen
+from tinyreason.teachers._teacher import Teacher
+
+PATIENCE = 20
+"""so many answers and none of them usable: no more are paid for"""
+
+
+def collect(
+    teacher: Teacher,
+    requests: list[Request],
+    journal: Journal,
+    screen: Screen,
+    what: str,
+    usable: Callable[[str], Any] = bool,
+) -> Counter[str]:
+    """Each answer is in the journal as soon as it arrives; returns why some did not, reason → how many.
+
+    Raises `CostLimit` and `TeacherError` once what was on its way has arrived.
+    """
+    missing = [request for request in requests if request.id not in journal]
+    known = [journal[request.id] for request in requests if request.id in journal]
+    paid = sum(map(price, known))
+    verdicts = Counter(bool(usable(answer.text)) for answer in known)
+    faults: Counter[str] = Counter()
+
+    def check_patience(last: str) -> None:
+        if verdicts[False] >= PATIENCE and not verdicts[True]:
+            raise TeacherError(
+                f"none of {verdicts[False]} {what} of {teacher.title} ends as asked, with 'Conclusion: right' or "
+                f"'Conclusion: wrong'; the last ends '{last[-60:]}': choose another --model, or raise --max-tokens."
+            )
+
+    def deliver(answer: Answer) -> None:
+        nonlocal paid
+        if answer.text is None:
+            faults[answer.fault] += 1
+            return
+        journal.append(answer)
+        paid += price(answer)
+        verdicts[bool(usable(answer.text))] += 1
+        live.advance(note=f"cost {paid:.4f}" if paid else "")
+        check_patience(answer.text)
+
+    if missing:
+        if known:
+            check_patience(known[-1].text)
+        with screen.live(what, total=len(missing)) as live:
+            teacher.answer(Work(missing, deliver, paid, draw_replies))
+    return faults
+
+
+def price(answer: Answer) -> float:
+    """What it cost, or may have cost."""
+    return (answer.cost or 0.0) + answer.possible_cost

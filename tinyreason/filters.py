@@ -1,0 +1,107 @@
+"""Which rows of a set are kept: the filters of One-Shot-CFT (arXiv 2506.03295) and near-duplicates."""
+
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tinyreason.errors import DataError
+from tinyreason.example import Example
+from tinyreason.schema import Schema
+
+Row = dict[str, Any]
+
+LEAK_WORDS = 13
+"""a run of so many words of another problem is no accident (the window of GPT-3's decontamination)"""
+
+
+class Filters(Schema):
+    """What becomes of the rows whose answers are usable."""
+
+    n: Annotated[int, Field(ge=1)] | None = None
+    """rows wanted at most; null = all"""
+    trim: float = Field(0.05, ge=0, lt=0.5)
+    """with `n`: share dropped at either end of the order by length before the rest is drawn, never below n"""
+    near_duplicates: float = Field(0.95, gt=0, le=1)
+    """rows of one problem with the same numbers are one if they agree in so much of their text; 1 = keep all"""
+    seed: int = Field(0, ge=0)
+    """of the draw down to n"""
+
+    def apply(self, rows: list[Row], others: Iterable[Example], dropped: Counter[str]) -> list[Row]:
+        """The rows kept, in their order; `dropped` is told how many went at each filter."""
+        stages: tuple[tuple[str, Callable[[list[Row]], list[Row]]], ...] = (
+            ("text of another problem in it", lambda rows: without_leaks(rows, others)),
+            ("near-duplicate", lambda rows: without_near_duplicates(rows, self.near_duplicates)),
+            ("longest or shortest", lambda rows: trimmed(rows, self.trim, self.n)),
+            ("more than n", lambda rows: subsample(rows, self.n, self.seed)),
+        )
+        for reason, stage in stages:
+            left = stage(rows)
+            dropped[reason] += len(rows) - len(left)
+            rows = left
+        return rows
+
+
+def without_leaks(rows: list[Row], others: Iterable[Example]) -> list[Row]:
+    """Those whose completion repeats no 13 words on end of a problem that is not theirs."""
+    where: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        own = _runs(row["problem"]) | _runs(row.get("attempt", ""))
+        for run in _runs(row["completion"]) - own:
+            where[run].append(number)
+    leaky = {number for other in others for run in _runs(other.problem) for number in where.get(run, ())}
+    return [row for number, row in enumerate(rows) if number not in leaky]
+
+
+def without_near_duplicates(rows: list[Row], ratio: float) -> list[Row]:
+    """The first of those that say the same of the same attempt. A row with another number in it says something else."""
+    from rapidfuzz import fuzz, process
+
+    if ratio == 1:
+        return rows
+    kept, alike = [], defaultdict(list)
+    for row in rows:
+        text = " ".join(f"{row.get('attempt', '')} {row['completion']}".lower().split())
+        seen = alike[row["problem_id"], tuple(sorted(re.findall(r"\d+(?:\.\d+)?", text)))]
+        if process.extractOne(text, seen, scorer=fuzz.ratio, score_cutoff=100 * ratio) is None:
+            seen.append(text)
+            kept.append(row)
+    return kept
+
+
+def trimmed(rows: list[Row], share: float, n: int | None) -> list[Row]:
+    """Without the longest and the shortest completions, as many of the one as of the other."""
+    surplus = len(rows) - n if n else 0
+    each = min(int(share * len(rows)), surplus // 2)
+    if each <= 0:
+        return rows
+    by_length = sorted(range(len(rows)), key=lambda number: len(rows[number]["completion"]))
+    inside = set(by_length[each:-each])
+    return [row for number, row in enumerate(rows) if number in inside]
+
+
+def subsample(rows: list[Row], n: int | None, seed: int) -> list[Row]:
+    """n of them, in their order."""
+    if n is None or len(rows) <= n:
+        return rows
+    return [rows[number] for number in sorted(random.Random(seed).sample(range(len(rows)), n))]
+
+
+def check_not_empty(rows: list[Row], what: str, dropped: Counter[str], hint: str = "") -> None:
+    """Says which filter took most where nothing is left."""
+    if rows:
+        return
+    total = dropped.total()
+    ((reason, most),) = dropped.most_common(1) or [("nothing to answer", 0)]
+    raise DataError(
+        f"no {what} is left of {total:,}: the filter '{reason}' took {most:,}{hint and f' ({hint})'}; "
+        "try another --teacher or --model, or other attempts."
+    )
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[at : at + LEAK_WORDS]) for at in range(len(words) - LEAK_WORDS + 1)}

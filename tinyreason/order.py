@@ -1,0 +1,72 @@
+"""What is to be built: a set of solutions or of critiques, every knob with its help text under it."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from tinyreason.data import DATA
+from tinyreason.errors import ConfigError, nearest
+from tinyreason.filters import Filters
+from tinyreason.schema import Schema, one_of
+from tinyreason.teachers import TEACHERS
+
+
+class SolutionOrder(Schema):
+    """Worked solutions, for SFT."""
+
+    data: one_of(DATA)
+    """the problems"""
+    teacher: one_of(TEACHERS)
+    """who answers"""
+    samples: int = Field(1, ge=1)
+    """answers asked for to each request"""
+    filters: Filters = Filters()
+    """which rows are kept"""
+    seed: int = Field(0, ge=0)
+    """of the attempts"""
+
+
+class CritiqueOrder(SolutionOrder):
+    """Critiques of attempts, for critique fine-tuning."""
+
+    attempts: int = Field(100, ge=1)
+    """of each problem, shared evenly among those who make them"""
+    attempts_by: tuple[str, ...] = ()
+    """`oracle` (sandbox problems only), `sandbox`, model folders, hub ids, folders of adapters or of runs"""
+    attempts_file: Path | None = None
+    """attempts already made: rows with `attempt` (or `completion`) and `problem_id` or `problem`"""
+
+
+OPTIONS = {
+    "attempts_by": "from",
+    "file": "teacher-file",
+    "price_per_million_input_tokens": "price-in",
+    "price_per_million_output_tokens": "price-out",
+}
+"""Knob → what it is called on the command line, where that is another word."""
+
+
+def read_order(kind: type[SolutionOrder], values: dict[str, Any]) -> SolutionOrder:
+    """The order that the options make; `ConfigError` in the options' words."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    knob = str(first["loc"][-1]) if first["loc"] else ""
+    option = f"--{OPTIONS.get(knob, knob.replace('_', '-'))}"
+    teacher = values["teacher"].get("kind")
+    match first["type"]:
+        case "value_error":
+            text = f"{first['ctx']['error']}."
+        case "union_tag_invalid":
+            text = f"there is no --teacher '{teacher}'{nearest(str(teacher), TEACHERS)}."
+        case "extra_forbidden":
+            fields = [name for name in TEACHERS[teacher].model_fields if name != "kind"]
+            takes = ", ".join(f"--{OPTIONS.get(name, name.replace('_', '-'))}" for name in fields) or "no options"
+            text = f"the teacher {teacher} has no {option}; it takes {takes}."
+        case "missing":
+            text = f"the teacher {teacher} needs {option}."
+        case _:
+            text = f"{option} {first['input']!r:.80}: {first['msg'][0].lower()}{first['msg'][1:]}."
+    raise ConfigError(text)

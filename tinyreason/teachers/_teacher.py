@@ -1,0 +1,32 @@
+"""What every teacher can do."""
+
+from typing import Any, ClassVar
+
+from tinyreason.request import Work
+from tinyreason.schema import Schema
+
+
+class Teacher(Schema):
+    """Answers requests."""
+
+    reads_instructions: ClassVar[bool] = False
+    """whether a sandbox problem too is put to it in plain words, not as the sandbox puts it"""
+    decides: ClassVar[tuple[str, ...]] = ()
+    """knobs that change what it says; requests that differ in others are the same request"""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What tells its answers from another teacher's."""
+        return {"kind": self.kind} | {name: getattr(self, name) for name in self.decides}
+
+    @property
+    def title(self) -> str:
+        """The model's name, for the provenance of a row."""
+        return getattr(self, "model", self.kind)
+
+    def check(self) -> None:
+        """Refuses, in one sentence, what can be seen to be wrong before any work."""
+
+    def answer(self, work: Work) -> None:
+        """Delivers an answer to every request, as each arrives."""
+        raise NotImplementedError

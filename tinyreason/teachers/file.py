@@ -1,0 +1,75 @@
+"""Answers that are already written."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from tinyreason.data import read_rows
+from tinyreason.errors import DataError
+from tinyreason.request import Answer, Request, Work
+from tinyreason.teachers._teacher import Teacher
+
+TEXTS = ("critique", "solution", "completion", "text")
+
+
+class File(Teacher):
+    """Looks the answers up in a .jsonl, .json, .parquet or .csv file.
+
+    A row holds the answer in `critique`, `solution`, `completion` or `text`, and says what it answers: by
+    `request_sha256`, by `problem_id` and `attempt`, or, for a solution, by `problem_id`. Files that this builder wrote
+    can be read again.
+
+    Why: for critiques that people wrote, or that came from a batch run of an API.
+
+    How it can be gamed: a file that was filtered by its author says nothing about how often its teacher is right.
+
+    Example: `teacher: {kind: file, file: critiques.jsonl}`.
+    """
+
+    kind: Literal["file"] = "file"
+    decides: ClassVar[tuple[str, ...]] = ("digest",)
+    file: Path
+    """the answers"""
+
+    @property
+    def title(self) -> str:
+        return self.file.name
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the file's bytes: another file is another teacher."""
+        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+
+    def check(self) -> None:
+        self._texts()
+
+    def answer(self, work: Work) -> None:
+        texts = self._texts()
+        for request in work.requests:
+            text = next((texts[key] for key in _keys(request) if key in texts), None)
+            work.deliver(
+                Answer(request.id, text, cost=0.0, fault="" if text else f"{self.file.name} has no answer to it")
+            )
+
+    def _texts(self) -> dict[Any, str]:
+        texts: dict[Any, str] = {}
+        for number, row in enumerate(read_rows(self.file), 1):
+            text = next((row[name] for name in TEXTS if isinstance(row.get(name), str) and row[name].strip()), None)
+            key = row.get("request_sha256") or (row.get("problem_id") and _key(row["problem_id"], row.get("attempt")))
+            if text is None or not key:
+                raise DataError(
+                    f"{self.file} row {number} is no answer; it needs '{TEXTS[0]}' (or {', '.join(TEXTS[1:])}) and "
+                    "'request_sha256', or 'problem_id' and 'attempt'."
+                )
+            texts.setdefault(key, text)
+        return texts
+
+
+def _keys(request: Request) -> tuple:
+    attempt = request.attempt
+    return request.id, _key(request.example.id, attempt and attempt.text)
+
+
+def _key(problem_id: Any, attempt: Any) -> tuple[str, str]:
+    return str(problem_id), str(attempt or "").strip()

@@ -1,0 +1,41 @@
+"""The sandbox's own critic."""
+
+from typing import Literal
+
+from tinyreason.errors import TeacherError
+from tinyreason.request import Answer, Request, Work
+from tinyreason.sandbox import oracle
+from tinyreason.sandbox.reader import read_attempt, read_problem
+from tinyreason.teachers._teacher import Teacher
+
+
+class Oracle(Teacher):
+    """Works a sandbox problem out, points at the first wrong step of an attempt, and is never mistaken.
+
+    Why: a teacher that costs nothing and needs no network, so that the whole way can be tried and tested.
+
+    How it can be gamed: its critiques are all of one mould; what a model learns from them it learns for that mould.
+
+    Example: `teacher: {kind: oracle}`.
+    """
+
+    kind: Literal["oracle"] = "oracle"
+
+    def answer(self, work: Work) -> None:
+        for request in work.requests:
+            work.deliver(Answer(request.id, _say(request), cost=0.0))
+
+
+def _say(request: Request) -> str:
+    problem = read_problem(request.example.problem)
+    if problem is None:
+        raise TeacherError(
+            f"the oracle knows the sandbox's problems only, and problem '{request.example.id}' is none of them; "
+            "choose another --teacher: openai, local or file."
+        )
+    if request.attempt is None:
+        return oracle.worked(problem)
+    attempt = read_attempt(problem, request.attempt.text)
+    if attempt is None:
+        raise TeacherError(f"the oracle finds no \\boxed{{}} answer in an attempt at problem '{request.example.id}'.")
+    return oracle.worked_critique(attempt)
