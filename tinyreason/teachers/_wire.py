@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,8 @@ class Wire:
 
     def __init__(self, teacher: "Openai", work: Work):
         self.teacher, self.work, self.key = teacher, work, teacher.key()
-        self.places = asyncio.Semaphore(teacher.concurrency)
+        self.places: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
+        """a connection for each request that may be on its way; one pool of them all is slow where they are many"""
         self.spent, self.reserved, self.on_their_way = work.paid, 0.0, 0
         self.freed, self.stopped = asyncio.Event(), asyncio.Event()
         self.why: TinyReasonError | None = None
@@ -55,11 +57,14 @@ class Wire:
         """Every request; raises what stopped it, once what was on its way has arrived."""
         requests = iter(self.work.requests)
         workers = min(len(self.work.requests), self.teacher.concurrency * WORKERS_A_PLACE)
-        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=self.teacher.concurrency)
-        async with httpx.AsyncClient(timeout=timeout, limits=limits) as self.http, asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self.work_through(requests))
+        timeout, trusted = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S), httpx.create_ssl_context()
+        async with AsyncExitStack() as connections:
+            for _ in range(self.teacher.concurrency):
+                client = httpx.AsyncClient(timeout=timeout, verify=trusted)
+                self.places.put_nowait(await connections.enter_async_context(client))
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(self.work_through(requests))
         if self.why:
             raise self.why
 
@@ -147,14 +152,14 @@ class Wire:
         """(text, tokens in, tokens out), once."""
         url, body = self.teacher.url, self.teacher.body(request)
         headers = {"Authorization": f"Bearer {self.key}", "Accept-Encoding": "identity"}
-        async with self.places:
+        async with self.place() as http:
             if self.why:
                 raise Fault("stopped before it was sent", again=False)
             status = None
             try:
                 async with (
                     asyncio.timeout(self.teacher.timeout_s),
-                    self.http.stream("POST", url, json=body, headers=headers) as response,
+                    http.stream("POST", url, json=body, headers=headers) as response,
                 ):
                     self.reached, status = True, response.status_code
                     text = await self.read(response)
@@ -168,6 +173,15 @@ class Wire:
         if status != 200:
             raise self.refusal(response, text)
         return _content(text)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[httpx.AsyncClient]:
+        """One of the connections, when one is free."""
+        http = await self.places.get()
+        try:
+            yield http
+        finally:
+            self.places.put_nowait(http)
 
     async def read(self, response: httpx.Response) -> str:
         """The body, but not more than a body can be."""
