@@ -69,7 +69,7 @@ def recipe(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | 
     conclude(screen, run(config, out, means, why, screen), out)
 
 
-@main.command()
+@main.command(short_help="List the recipes, their tiers and what was measured.")
 @JSON
 def recipes(as_json: bool) -> None:
     """List the recipes: what each is, its paper, its tiers and what was measured."""
@@ -166,7 +166,7 @@ def doctor(as_json: bool) -> None:
         click.echo("The main job can run here; type: tinyreason recipe one_shot_rlvr")
 
 
-@main.command()
+@main.command(short_help="Rank problems by how much they teach.")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--history", type=click.Path(path_type=Path), help="JSON: problem id → list of accuracies per epoch.")
 @click.option("--by", type=click.Choice(["variance", "pass_rate"]), default="variance", show_default=True)

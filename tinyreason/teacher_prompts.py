@@ -68,7 +68,9 @@ def end_in_verdict(critique: str) -> str:
     """The critique with its last words as training wants them: no markdown, no [END]."""
     text = critique.strip()
     found = VERDICT.search(text)
-    return f"{text[: found.start()].rstrip('*_# ')}Conclusion: {found[1].lower()}" if found else text
+    if not found:
+        return text
+    return f"{re.sub('[*_#]+ ?$', '', text[: found.start()])}Conclusion: {found[1].lower()}"
 
 
 def printed(kind: str) -> str:

@@ -27,7 +27,7 @@ FAILED_IN_A_ROW = 5
 """so many requests given up, and no answer between them: the teacher is gone"""
 WORKERS_A_PLACE = 4
 """for each request on its way, so many that are on their way or wait to be sent again"""
-BACKOFF = tenacity.wait_exponential_jitter(initial=0.1, max=30, jitter=0.1)
+BACKOFF = tenacity.wait_exponential(multiplier=0.1, max=30) + tenacity.wait_random(0, 0.1)
 SHOWN_CHARS = 200
 
 
