@@ -1,6 +1,8 @@
 """`critiques build` and `solutions build` as a person types them, against a real server on loopback."""
 
 import json
+import logging
+import os
 import random
 import re
 import signal
@@ -26,7 +28,11 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     lines("problems.jsonl", [{"id": "sum", "problem": "What is 12+30?", "answer": "42"}])
     write_attempts(40)
-    return tmp_path
+    before = dict(os.environ)
+    yield tmp_path
+    os.environ.clear()
+    os.environ.update(before)
+    logging.captureWarnings(False)
 
 
 def lines(name, rows):
@@ -284,6 +290,18 @@ def test_a_slow_answer_is_given_up_and_asked_for_again():
         assert built(*words("--timeout-s", 0.3, url=server.url))["kept"] == 1
 
 
+def test_ctrl_c_keeps_what_has_arrived():
+    with Endpoint(delay_s=0.05) as server:
+        process = run(server.url)
+        while len(server.answered) < 20:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "tinyreason: stopped."
+    assert len(rows("set.jsonl.answers.jsonl")) >= 16
+
+
 def test_a_second_builder_of_the_same_set_is_sent_away():
     with Endpoint(delay_s=0.5) as server:
         process = run(server.url)
@@ -389,6 +407,12 @@ def test_a_server_that_refuses_ends_it_at_once(status, answer):
         assert server.number <= 16
 
 
+def test_a_web_page_is_not_taken_for_a_server_that_recovers():
+    page = (200, b"<!doctype html><title>Welcome</title>", ("Content_Type", "text/html; charset=utf-8"))
+    with Endpoint(fault=lambda number: page) as server:
+        assert "answers with web pages; check --base-url" in complaint(*words(url=server.url))
+
+
 def test_a_server_that_is_down_ends_it_after_a_few_requests():
     with Endpoint(fault=lambda number: "500") as server:
         assert "failed 5 requests in a row, last with: HTTP 500 (not now)" in complaint(
@@ -406,7 +430,7 @@ def test_a_pause_of_hours_is_not_waited_for():
 def test_a_teacher_that_never_ends_with_a_verdict_is_paid_for_a_few_answers_only():
     with Endpoint(say=lambda body: "It depends.") as server:
         line = complaint(*words("--concurrency", 2, url=server.url))
-        assert "none of 20 critiques of m ends as asked" in line and "'It depends.'" in line
+        assert "none of 20 critiques of m ends with 'Conclusion: right'" in line and "'It depends.'" in line
         assert server.number <= 22
         complaint(*words("--concurrency", 2, url=server.url))
         assert server.number <= 22

@@ -78,7 +78,7 @@ def build_critiques(order: CritiqueOrder, out: Path, screen: Screen) -> Summary:
         check_not_empty(attempts, "attempt", build.dropped)
         asked = ((a.example, critique_messages(a.example, a.text, words), a) for a in attempts)
         requests = build.requests(asked)
-        build.ask(requests, "critiques", usable=verdict_of)
+        build.ask(requests, "critiques", verdict_of, "ends with 'Conclusion: right' or 'Conclusion: wrong'")
         rows = [critique_row(request, answer, order.teacher) for request, answer in build.answered(requests)]
         rows = build.keep(rows, "no verdict at the end", lambda row: row["verdict"])
         rows = build.keep(
@@ -157,12 +157,12 @@ class Build:
                 requests.setdefault(id, Request(id, example, messages, attempt))
         return list(requests.values())
 
-    def ask(self, requests: list[Request], what: str, usable: Callable[[str], Any] = bool) -> None:
+    def ask(self, requests: list[Request], what: str, *usable: Any) -> None:
         """Has them answered, as far as the money goes."""
         self.summary.requests = len(requests)
         self.summary.from_cache = sum(request.id in self.journal for request in requests)
         try:
-            self.faults = collect(self.order.teacher, requests, self.journal, self.screen, what, usable)
+            self.faults = collect(self.order.teacher, requests, self.journal, self.screen, what, *usable)
         except CostLimit as limit:
             self.summary.stopped = str(limit)
 

@@ -110,7 +110,8 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
         if options[name] is None:
             raise click.UsageError(f"Missing option '--{name}'.")
     order = read_order(CritiqueOrder if what == "critiques" else SolutionOrder, _values(options) | attempts)
-    quiet_libraries(offline=False)
+    models = [*attempts.get("attempts_by", ()), *([order.teacher.model] if options["teacher"] == "local" else [])]
+    quiet_libraries(offline=all(name in ("oracle", "sandbox") or Path(name).exists() for name in models))
 
     from tinyreason import build
 
@@ -119,11 +120,11 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
     if options["as_json"]:
         click.echo(json.dumps(vars(summary), indent=1))
     else:
-        click.echo("\n".join(_lines(what, summary)))
+        click.echo("\n".join(_lines(what, summary, options["n"])))
     if summary.stopped:
         from tinyreason.artifacts import command
 
-        twice = re.sub(r"(--max-cost[ =])(\S+)", lambda found: f"{found[1]}{2 * float(found[2]):g}", command())
+        twice = re.sub(r"(--max-cost[ =])(\S+)", lambda found: f"{found[1]}{2 * float(found[2]) or 1:g}", command())
         click.echo(f"tinyreason: stopped, {summary.stopped}; to go on, type: {twice}", err=True)
         sys.exit(3)
 
@@ -153,11 +154,12 @@ def _values(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lines(what: str, summary) -> list[str]:
+def _lines(what: str, summary, wanted: int | None) -> list[str]:
+    short = f" ({wanted:,} wanted)" if wanted and summary.kept < wanted else ""
     cost = "unknown (give --price-in and --price-out)" if summary.cost is None else f"{summary.cost:.4f}"
     besides = f", at most {summary.possible_cost:.4f} more for broken replies" if summary.possible_cost else ""
-    lines = [
-        f"kept        {summary.kept:,} {what}, in {summary.out}"
+    return [
+        f"kept        {summary.kept:,} {what}{short}, in {summary.out}"
         if summary.kept
         else "kept        none, nothing written",
         *(f"dropped     {count:,}: {reason}" for reason, count in summary.dropped.items()),
@@ -166,4 +168,3 @@ def _lines(what: str, summary) -> list[str]:
         f"cost        {cost}{besides}",
         f"seconds     {summary.seconds:.1f}",
     ]
-    return lines

@@ -21,11 +21,13 @@ def collect(
     journal: Journal,
     screen: Screen,
     what: str,
-    usable: Callable[[str], Any] = bool,
+    usable: Callable[[str], Any] = str.strip,
+    needs: str = "says anything",
 ) -> Counter[str]:
     """Each answer is in the journal as soon as it arrives; returns why some did not, reason → how many.
 
-    Raises `CostLimit` and `TeacherError` once what was on its way has arrived.
+    `needs` is what `usable` asks of an answer, in words. Raises `CostLimit` and `TeacherError`, once what was on its
+    way has arrived.
     """
     missing = [request for request in requests if request.id not in journal]
     known = [journal[request.id] for request in requests if request.id in journal]
@@ -36,8 +38,8 @@ def collect(
     def check_patience(last: str) -> None:
         if verdicts[False] >= PATIENCE and not verdicts[True]:
             raise TeacherError(
-                f"none of {verdicts[False]} {what} of {teacher.title} ends as asked, with 'Conclusion: right' or "
-                f"'Conclusion: wrong'; the last ends '{last[-60:]}': choose another --model, or raise --max-tokens."
+                f"none of {verdicts[False]} {what} of {teacher.title} {needs}; the last ends '{last[-60:]}': "
+                "choose another --model, or raise --max-tokens."
             )
 
     def deliver(answer: Answer) -> None:

@@ -25,6 +25,8 @@ RATE_LIMIT_PATIENCE_S = 3600
 """how long one request waits out 429"""
 FAILED_IN_A_ROW = 5
 """so many requests given up, and no answer between them: the teacher is gone"""
+MOST_WEB_PAGES = 3
+"""so many in place of answers, and no answer yet: the address is not the API's"""
 WORKERS_A_PLACE = 4
 """for each request on its way, so many that are on their way or wait to be sent again"""
 BACKOFF = tenacity.wait_exponential(multiplier=0.1, max=30) + tenacity.wait_random(0, 0.1)
@@ -51,7 +53,8 @@ class Wire:
         self.spent, self.reserved, self.on_their_way = work.paid, 0.0, 0
         self.freed, self.stopped = asyncio.Event(), asyncio.Event()
         self.why: TinyReasonError | None = None
-        self.reached, self.failed_in_a_row = False, 0
+        self.reached = self.understood = False
+        self.failed_in_a_row = self.web_pages = 0
 
     async def answer_all(self) -> None:
         """Every request; raises what stopped it, once what was on its way has arrived."""
@@ -172,7 +175,12 @@ class Wire:
                 raise Fault(f"the connection was cut ({reason})", paid=status == 200) from None
         if status != 200:
             raise self.refusal(response, text)
-        return _content(text)
+        self.web_pages += response.headers.get("Content-Type", "").startswith("text/html")
+        if self.web_pages == MOST_WEB_PAGES and not self.understood:
+            raise TeacherError(f"{url} answers with web pages; check --base-url, it often ends in /v1.")
+        content = _content(text)
+        self.understood = True
+        return content
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[httpx.AsyncClient]:
