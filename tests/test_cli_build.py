@@ -176,6 +176,20 @@ def test_help_is_there(command):
     assert tinyreason(command, "build", "--help").stdout.startswith(f"Usage: tinyreason {command} build ")
 
 
+def test_a_set_can_be_read_again_as_the_answers_of_a_file():
+    with Endpoint() as server:
+        built(*words(url=server.url))
+    asked = (
+        "critiques build --data problems.jsonl --attempts-file attempts.jsonl --teacher file --teacher-file set.jsonl"
+    )
+    assert built(*asked.split(), "--out", "again.jsonl")["kept"] == 40
+    assert [row["critique"] for row in rows("again.jsonl")] == [row["critique"] for row in rows()]
+    assert Path("again.jsonl.answers.jsonl").read_text() == ""
+    lines("set.jsonl", rows()[:30])
+    summary = built(*asked.split(), "--out", "again.jsonl")
+    assert (summary["kept"], summary["dropped"]) == (30, {"not answered": 10})
+
+
 # The sandbox
 
 

@@ -47,7 +47,7 @@ def collect(
         if answer.text is None:
             faults[answer.fault] += 1
             return
-        journal.append(answer)
+        (journal.hold if teacher.is_free else journal.append)(answer)
         paid += price(answer)
         verdicts[bool(usable(answer.text))] += 1
         live.advance(note=f"cost {paid:.4f}" if paid else "")

@@ -64,6 +64,10 @@ class Journal(AbstractContextManager):
     def __getitem__(self, request_id: str) -> Answer:
         return self._answers[request_id]
 
+    def hold(self, answer: Answer) -> None:
+        """Only until the journal is closed."""
+        self._answers[answer.request_sha256] = answer
+
     def append(self, answer: Answer) -> None:
         """Written before this returns, synced soon after."""
         if self._fault:
@@ -75,7 +79,7 @@ class Journal(AbstractContextManager):
             self._file.flush()
         except OSError as error:
             raise self._unwritable(error) from None
-        self._answers[answer.request_sha256] = answer
+        self.hold(answer)
         self._unsynced.set()
 
     def _read(self) -> None:

@@ -11,6 +11,8 @@ class Teacher(Schema):
 
     reads_instructions: ClassVar[bool] = False
     """whether a sandbox problem too is put to it in plain words, not as the sandbox puts it"""
+    is_free: ClassVar[bool] = False
+    """whether to ask it again costs nothing, so that its answers need no journal"""
     decides: ClassVar[tuple[str, ...]] = ()
     """knobs that change what it says; requests that differ in others are the same request"""
 

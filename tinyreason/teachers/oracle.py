@@ -1,6 +1,6 @@
 """The sandbox's own critic."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tinyreason.errors import TeacherError
 from tinyreason.request import Answer, Request, Work
@@ -20,6 +20,7 @@ class Oracle(Teacher):
     """
 
     kind: Literal["oracle"] = "oracle"
+    is_free: ClassVar[bool] = True
 
     def answer(self, work: Work) -> None:
         for request in work.requests:
