@@ -33,7 +33,7 @@ ROWS = (
 )
 """From the top. A file or folder imports from rows strictly below its own, or from inside its own folder."""
 
-SIBLINGS = {"data": "tinyreason.sandbox.tasks", "select": "tinyreason.data"}
+SIBLINGS = {"data": "tinyreason.sandbox", "select": "tinyreason.data"}
 """Who may import what of its own row, all the same."""
 
 HOMES = {

@@ -229,7 +229,7 @@ def test_a_changed_run_promises_nothing_and_another_seed_is_no_change(plan):
             "rollouts_per_step=64 is not a multiple of group_size=7; try train.rollouts_per_step=63",
         ),
         (["train.rollouts_per_step=3"], "is not a multiple of group_size=8; try train.rollouts_per_step=8"),
-        (["train.micro_batch_size=7"], "is not a multiple of micro_batch_size=7; try train.micro_batch_size=8"),
+        (["train.micro_batch_size=7"], "is not a multiple of micro_batch_size=7; try train.micro_batch_size=4"),
         (["trl.beta=0.1"], "trl.beta is train.kl here; type train.kl=0.1"),
         (["trl.num_generations=4"], "trl.num_generations is train.group_size here"),
         (["trl.seed=3"], "trl.seed is seed here; set seed instead"),
