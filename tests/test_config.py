@@ -214,7 +214,7 @@ def test_a_changed_run_promises_nothing_and_another_seed_is_no_change(plan):
         (["train.learning_rate=.inf"], "train.learning_rate="),
         (["train.entropy_bonus=nan"], "train.entropy_bonus="),
         (["train.entropy_bonus=.nan"], "train.entropy_bonus="),
-        (["rewards=[]"], "rewards=[]"),
+        (["rewards=[]"], "trainer grpo needs rewards"),
         (["rewards=5"], "rewards=5"),
         (["rewards.0=5"], "rewards.0=5"),
         (["data=null"], "data=None"),
