@@ -43,7 +43,7 @@ ROWS = (
 """From the top. A file or folder imports from rows strictly below its own, or from inside its own folder."""
 
 SIBLINGS = {
-    "data": ("tinyreason.sandbox.tasks",),
+    "data": ("tinyreason.sandbox",),
     "select": ("tinyreason.data",),
     "teachers": ("tinyreason.data", "tinyreason.sandbox"),
     "teacher_prompts": ("tinyreason.sandbox",),

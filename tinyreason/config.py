@@ -45,20 +45,14 @@ class Kernels(Schema):
 
 
 class Train(Schema):
-    """The knobs of the training loop; all others of TRL are reached through `trl:`."""
+    """The knobs of every training loop; all others of TRL are reached through `trl:`."""
 
     max_steps: int = Field(ge=1)
     """optimizer steps"""
-    rollouts_per_step: int = Field(64, ge=2)
-    """completions sampled for each step, groups × group size (TRL: generation_batch_size)"""
-    group_size: int = Field(8, ge=2)
-    """completions of one problem that are compared with each other (TRL: num_generations)"""
     micro_batch_size: int | None = Field(None, ge=1)
-    """completions a backward pass; null = all of a step at once (TRL: per_device_train_batch_size)"""
+    """rows a backward pass; null = all of a step at once (TRL: per_device_train_batch_size)"""
     max_completion_tokens: int = Field(ge=1)
     """longest reply (TRL: max_completion_length)"""
-    temperature: float = Field(1.0, gt=0)
-    """of the sampled rollouts"""
     learning_rate: float | None = Field(None, gt=0)
     """null = the adapter's own default"""
     schedule: Literal["constant", "linear", "cosine", "cosine_with_min_lr"] = "constant"
@@ -67,12 +61,63 @@ class Train(Schema):
     """of AdamW"""
     max_gradient_norm: float = Field(1.0, gt=0)
     """gradients are clipped to this norm (TRL: max_grad_norm)"""
+
+    @property
+    def rows_per_step(self) -> int:
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def micro_batches_divide(self) -> Self:
+        rows, micro = self.rows_per_step, self.micro_batch_size or self.rows_per_step
+        if rows % micro:
+            fitting = max(size for size in range(1, micro) if rows % size == 0)
+            raise ValueError(
+                f"a step of {rows} rows is not a multiple of micro_batch_size={micro}; "
+                f"try train.micro_batch_size={fitting}"
+            )
+        return self
+
+
+class TrainSft(Train):
+    """Supervised fine-tuning on completions: the loss is on them alone, never on the prompt."""
+
+    kind: Literal["sft"] = "sft"
+    """the trainer; comes from `trainer:`"""
+    batch_size: int = Field(16, ge=1)
+    """rows a step"""
+    max_tokens: int = Field(ge=8)
+    """longest row, prompt and completion; longer ones are left out and counted (TRL: max_length)"""
+    truncate_ratio: float = Field(1.0, gt=0, le=1)
+    """share of each completion's tokens that is trained on, from its beginning (Distilling the Essence)"""
+    packing: bool = False
+    """several rows in one sequence of max_tokens, each attending to itself alone; all rows must weigh the same"""
+
+    @property
+    def rows_per_step(self) -> int:
+        return self.batch_size
+
+
+class TrainGrpo(Train):
+    """Group-relative policy optimisation."""
+
+    kind: Literal["grpo"] = "grpo"
+    """the trainer; comes from `trainer:`"""
+    rollouts_per_step: int = Field(64, ge=2)
+    """completions sampled for each step, groups × group size (TRL: generation_batch_size)"""
+    group_size: int = Field(8, ge=2)
+    """completions of one problem that are compared with each other (TRL: num_generations)"""
+    temperature: float = Field(1.0, gt=0)
+    """of the sampled rollouts"""
     kl: float = Field(0.0, ge=0)
     """weight of the KL penalty to the base, k3 estimator: the leash (TRL: beta)"""
     entropy_bonus: float = 0.0
     """weight of the token entropy added to the objective (TRL: entropy_coef)"""
     loss: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = "dapo"
     """how token losses are averaged: a rollout's mean, a constant length, all tokens of the batch (TRL: loss_type)"""
+
+    @property
+    def rows_per_step(self) -> int:
+        return self.rollouts_per_step
 
     @model_validator(mode="after")
     def batches_divide(self) -> Self:
@@ -81,30 +126,31 @@ class Train(Schema):
                 f"rollouts_per_step={self.rollouts_per_step} is not a multiple of group_size={self.group_size}; "
                 f"try train.rollouts_per_step={max(1, self.rollouts_per_step // self.group_size) * self.group_size}"
             )
-        if self.micro_batch_size and self.rollouts_per_step % self.micro_batch_size:
-            raise ValueError(
-                f"rollouts_per_step={self.rollouts_per_step} is not a multiple of "
-                f"micro_batch_size={self.micro_batch_size}; try train.micro_batch_size={self.group_size}"
-            )
         return self
 
 
 TRL_NAMES = {
     "max_steps": "max_steps",
-    "rollouts_per_step": "generation_batch_size",
-    "group_size": "num_generations",
-    "micro_batch_size": "per_device_train_batch_size",
-    "max_completion_tokens": "max_completion_length",
-    "temperature": "temperature",
     "learning_rate": "learning_rate",
     "schedule": "lr_scheduler_type",
     "weight_decay": "weight_decay",
     "max_gradient_norm": "max_grad_norm",
-    "kl": "beta",
-    "entropy_bonus": "entropy_coef",
-    "loss": "loss_type",
 }
 """Our knob → TRL's name for it. Naming one twice is an error."""
+TRL_NAMES_OF = {
+    "sft": TRL_NAMES | {"packing": "packing", "max_tokens": "max_length"},
+    "grpo": TRL_NAMES
+    | {
+        "rollouts_per_step": "generation_batch_size",
+        "group_size": "num_generations",
+        "max_completion_tokens": "max_completion_length",
+        "temperature": "temperature",
+        "kl": "beta",
+        "entropy_bonus": "entropy_coef",
+        "loss": "loss_type",
+    },
+}
+"""The same with each trainer's own."""
 
 
 class Evaluation(Schema):
@@ -155,16 +201,18 @@ class RunConfig(Schema):
     """one line"""
     paper: str
     """where the method comes from"""
-    trainer: Literal["grpo"]
+    trainer: Literal["grpo", "sft"]
     """the training loop"""
     model: Model
     prompt: Literal["plain", "boxed"] = "boxed"
     """how a problem is put to the model: as it is, or with the request for a boxed answer"""
     data: one_of(DATA)
-    rewards: tuple[one_of(REWARDS), ...] = Field(min_length=1)
-    advantage: one_of(ADVANTAGES)
+    rewards: tuple[one_of(REWARDS), ...] = ()
+    """what GRPO maximises, their weighted sum"""
+    advantage: one_of(ADVANTAGES) | None = None
+    """how GRPO compares the rollouts of a group"""
     adapter: one_of(ADAPTERS)
-    train: Train
+    train: one_of({"grpo": TrainGrpo, "sft": TrainSft})
     kernels: Kernels = Kernels()
     evaluation: Evaluation = Evaluation()
     validation: Validation | None = None
@@ -186,9 +234,22 @@ class RunConfig(Schema):
         """The whole config as YAML-like lines, every knob with its help."""
         return "\n".join(_explained(self, 0))
 
+    @model_validator(mode="before")
+    @classmethod
+    def train_is_of_the_trainer(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("train"), dict):
+            values = values | {"train": {"kind": values.get("trainer")} | values["train"]}
+        return values
+
     @model_validator(mode="after")
     def knobs_agree(self) -> Self:
-        for knob, name in TRL_NAMES.items():
+        if self.train.kind != self.trainer:
+            raise ValueError(f"train.kind={self.train.kind} is not the trainer; it is left out, or {self.trainer}")
+        if self.trainer == "grpo" and not (self.rewards and self.advantage):
+            raise ValueError("trainer grpo needs rewards and an advantage, as in rewards: [{kind: correctness}]")
+        if self.trainer == "sft" and (self.rewards or self.advantage):
+            raise ValueError("trainer sft takes no rewards and no advantage; trainer grpo does")
+        for knob, name in (TRL_NAMES_OF[self.trainer] | {"micro_batch_size": "per_device_train_batch_size"}).items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is train.{knob} here; type train.{knob}={self.trl[name]}")
         for name, knob in (("seed", "seed"), ("optim", "kernels.optimizer")):

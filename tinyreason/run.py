@@ -123,6 +123,15 @@ class Examiner:
         return evaluate(model, self.tokenizer, examples, sampling, self.judge, advance)
 
 
+SHOWN = {
+    "loss": ("loss", ".3f"),
+    "reward/mean": ("reward", ".2f"),
+    "length/mean_tokens": ("tokens", ".0f"),
+    "kl/mean": ("KL", ".3f"),
+}
+"""What of a step's metrics the live line shows."""
+
+
 @dataclass
 class Training:
     """Watches the steps: shows them, asks the validation problems, keeps the adapter that answers them best."""
@@ -136,17 +145,13 @@ class Training:
     step: int = 0
     kept_step: int = 0
     kept_accuracy: float = -1.0
-    rewards: list[float] = field(default_factory=list)
-    shares_zero_variance: list[float] = field(default_factory=list)
+    metrics: list[dict[str, float]] = field(default_factory=list)
 
     def __call__(self, step: int, metrics: dict[str, float]) -> dict[str, float]:
         """After each step; what it returns is written beside the step's metrics."""
         self.step = step
-        self.rewards.append(metrics["reward/mean"])
-        self.shares_zero_variance.append(metrics["group/share_zero_variance"])
-        note = f"reward {metrics['reward/mean']:.2f}  tokens {metrics['length/mean_tokens']:.0f}"
-        if "kl/mean" in metrics:
-            note += f"  KL {metrics['kl/mean']:.3f}"
+        self.metrics.append(metrics)
+        note = "  ".join(f"{word} {metrics[name]:{form}}" for name, (word, form) in SHOWN.items() if name in metrics)
         found = self.validate() if self.is_due() else {}
         if self.kept_accuracy >= 0:
             note += f"  held-out {self.kept_accuracy:.0%} at step {self.kept_step}"
@@ -168,6 +173,16 @@ class Training:
         self.kept_step, self.kept_accuracy = self.step, accuracy
         self.config.adapter.save(self.model, self.folder.adapter)
 
+    def summary(self) -> dict[str, float]:
+        """The last steps' reward or loss, and how often GRPO had no gradient."""
+        ends = {"reward/mean": "last_reward", "loss": "last_loss"}
+        found = {
+            ours: mean(m[name] for m in self.metrics[-10:]) for name, ours in ends.items() if name in self.metrics[0]
+        }
+        if "group/share_zero_variance" in self.metrics[0]:
+            found["share_zero_variance_groups"] = mean(m["group/share_zero_variance"] for m in self.metrics)
+        return found
+
     def close(self) -> None:
         """The kept adapter is what the model has and the folder holds."""
         if self.kept_step == 0:
@@ -187,12 +202,15 @@ def train(
     folder: RunFolder,
 ) -> Training:
     """Trains the adapter; on Ctrl-C what was earned so far is in the folder."""
-    from tinyreason.trainers import grpo
+    from tinyreason.trainers import grpo, sft
 
     with examiner.screen.live("step", total=config.train.max_steps) as live:
         training = Training(config, model, checks, examiner, folder, live)
         try:
-            grpo.train(config, means, model, tokenizer, examples, examiner.judge, folder, watch=training)
+            if config.trainer == "sft":
+                sft.train(config, means, model, tokenizer, examples, folder, training, examiner.screen.say)
+            else:
+                grpo.train(config, means, model, tokenizer, examples, examiner.judge, folder, watch=training)
         except KeyboardInterrupt:
             if training.step:
                 training.close()
@@ -225,8 +243,7 @@ def close_run(
             "steps": training.step,
             "kept_step": training.kept_step,
             "validation_accuracy": training.kept_accuracy if config.validation else None,
-            "last_reward": mean(training.rewards[-10:]),
-            "share_zero_variance_groups": mean(training.shares_zero_variance),
+            **training.summary(),
         },
         "seconds": seconds,
         "peak_memory_gb": peak_memory_gb(),

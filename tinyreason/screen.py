@@ -104,7 +104,7 @@ def announce(screen: Screen, config: RunConfig, means: Means, why_tier: str, fol
 
 def guards(config: RunConfig) -> Iterator[str]:
     """What keeps the model from learning the training answers by heart."""
-    if config.train.kl:
+    if config.trainer == "grpo" and config.train.kl:
         yield f"a KL leash of {config.train.kl:g} to the base"
     if config.validation:
         yield f"the step that does best on {config.validation.problems} other problems is kept"
@@ -144,12 +144,13 @@ def minutes(result: dict) -> str:
 
 def explain_training(training: dict) -> Iterator[str]:
     """Training reward and held-out accuracy apart, and groups without a gradient in words."""
-    yield f"training    reward {training['last_reward']:.2f} over the last steps, on {training['problems']}"
+    what = f"reward {training['last_reward']:.2f}" if "last_reward" in training else f"loss {training['last_loss']:.3f}"
+    yield f"training    {what} over the last steps, on {training['problems']}"
     if training["validation_accuracy"] is not None:
         yield (
             f"held out    {training['validation_accuracy']:.0%} of other problems right at step "
             f"{training['kept_step']} of {training['steps']}; they chose that step, and are not in the table"
         )
-    share = training["share_zero_variance_groups"]
+    share = training.get("share_zero_variance_groups", 0)
     if share > 0:
         yield f"groups      in {share:.0%} all replies earned the same reward, so they had no gradient"

@@ -3,5 +3,6 @@
 from tinyreason.data._files import read_rows as read_rows
 from tinyreason.data.one_shot import OneShot
 from tinyreason.data.problems import Problems
+from tinyreason.data.solutions import Solutions
 
-DATA = {"one_shot": OneShot, "problems": Problems}
+DATA = {"one_shot": OneShot, "problems": Problems, "solutions": Solutions}

@@ -1,7 +1,9 @@
 """Which column is the problem, which the answer: rows become Examples without a word, for the published sets."""
 
+import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tinyreason.data._files import Row
@@ -10,6 +12,7 @@ from tinyreason.example import Example
 
 PROBLEMS = ("problem", "question", "prompt")
 ANSWERS = ("answer", "final_answer", "reward_model.ground_truth", "ground_truth", "solution")
+COMPLETIONS = ("completion", "solution", "critique", "response", "generation", "answer")
 IDS = ("id", "unique_id", "extra_info.index")
 PRINTED_LIST = re.compile(r"""\[\s*(['"])((?:(?!\1).)*)\1\s*\]""", re.DOTALL)
 """`['$\\\\frac{1}{2}$']`: a list of one string that a table has turned into text"""
@@ -34,6 +37,34 @@ def to_examples(
                 raise DataError(f"{origin} row {number} has no usable {role} in column '{column}'; give it one.")
         examples.append(Example(id=id, messages=messages, answer=answer))
     return examples
+
+
+def add_completions(
+    examples: list[Example], rows: list[Row], origin: str, column: str | None, weight_column: str | None
+) -> list[Example]:
+    """The examples with each row's completion and weight. GSM8K's closing `#### 18` becomes `\\boxed{18}`."""
+    column = _column(rows, "completion", column, COMPLETIONS, origin)
+    done = []
+    for number, (example, row) in enumerate(zip(examples, rows, strict=True), 1):
+        completion = _completion(_value(row, column))
+        weight = _value(row, weight_column) if weight_column else 1.0
+        if not completion:
+            raise DataError(f"{origin} row {number} has no usable completion in column '{column}'; give it one.")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+            raise DataError(
+                f"{origin} row {number} has no usable weight in column '{weight_column}'; give a number >= 0."
+            )
+        done.append(replace(example, completion=completion, weight=float(weight)))
+    return done
+
+
+def _completion(value: Any) -> str | None:
+    """A reply as text, or the last message of a chat."""
+    if isinstance(value, list) and value and isinstance(value[-1], dict):
+        value = value[-1].get("content")
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return re.sub(r"^####\s*(.+?)\s*\Z", lambda found: f"\\boxed{{{found[1]}}}", value.strip(), flags=re.MULTILINE)
 
 
 def _column(rows: list[Row], role: str, chosen: str | None, candidates: tuple[str, ...], origin: str) -> str:

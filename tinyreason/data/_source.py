@@ -3,17 +3,18 @@
 import random
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import model_validator
 
-from tinyreason.data._columns import to_examples
+from tinyreason.data._columns import add_completions, to_examples
 from tinyreason.data._files import read_hub, read_rows
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example
-from tinyreason.sandbox import tasks
+from tinyreason.sandbox import oracle, tasks
 from tinyreason.schema import Schema
 
 SANDBOX_SIZE = 100_000
@@ -68,6 +69,20 @@ class Source(Schema):
             return islice(_sandbox(self.family, split), SANDBOX_SIZE)
         rows = read_rows(self.file) if self.file else read_hub(str(self.name), self.subset, split)
         return iter(to_examples(rows, self.origin, self.problem_column, self.answer_column))
+
+    def solved(self, count: int) -> list[Example]:
+        """The first `count` sandbox problems with the oracle's short trace as completion."""
+        problems = islice(tasks.generate(self.family, self.split, seed=0), count)
+        return [
+            replace(example, completion=oracle.worked(problem))
+            for example, problem in zip(islice(self.examples(), count), problems, strict=True)
+        ]
+
+    def with_completions(self, column: str | None, weight_column: str | None) -> list[Example]:
+        """All rows of a file or hub data set, each with its completion and weight."""
+        rows = read_rows(self.file) if self.file else read_hub(str(self.name), self.subset, self.split)
+        examples = to_examples(rows, self.origin, self.problem_column, self.answer_column)
+        return add_completions(examples, rows, self.origin, column, weight_column)
 
     def pool(self, size: int | None = None) -> list[Example]:
         """The first `size` problems that have an answer; None is all of them, of the sandbox 2,000."""

@@ -17,7 +17,9 @@ every recipe can really run without a GPU or network. It is of no use for anythi
 It was pretrained from nothing by `make sandbox` ({minutes:.0f} minutes on two cores; `base/pretraining.json` has the
 settings) on generated text: first calculations and mostly worked replies, then the habits it should be cured of:
 {hasty:.0%} of replies are a number at once, {rambling:.0%} check and restate every step, {critiques:.0%} of the
-requests ask for a critique of an attempt. No published data went in.
+requests ask for a critique of an attempt. At the end its logits are multiplied by {sharpness}: its embeddings are tied
+and narrow, and without that no hidden state at all lets it begin with reasoning more than 96 times in 100. No published
+data went in.
 
 Measured on {count} problems of the test split, which shares no calculation with the text it read
 (temperature 1, then greedy; `python -m tinyreason.sandbox.measure`):
@@ -78,6 +80,7 @@ def write_card(base: Path, count: int = 400) -> None:
     card = CARD.format(
         parameters=model.num_parameters(),
         minutes=record["minutes"],
+        sharpness=record["sharpness"],
         count=count,
         rows="\n".join(rows),
         hasty_verdicts=measure(model, tokenizer, requests, verdicts)["right"],

@@ -1,18 +1,14 @@
 """GRPO through TRL. One small subclass puts our rewards and advantages in place of TRL's."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from tinyreason.artifacts import RunFolder
-from tinyreason.config import TRL_NAMES, RunConfig
-from tinyreason.errors import ConfigError
+from tinyreason.config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading import Judge
 from tinyreason.hardware import Means
@@ -20,9 +16,7 @@ from tinyreason.model import end_tokens
 from tinyreason.prompts import chat_messages
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-Watch = Callable[[int, dict[str, float]], dict[str, float]]
-"""(step, metrics) → what was found beside, e.g. the validation accuracy"""
+from tinyreason.trainers._loop import StepLog, Watch, run_trainer, trl_arguments
 
 METRICS = {
     "reward": "reward/mean",
@@ -37,10 +31,6 @@ METRICS = {
     "step_time": "time/step_s",
 }
 """TRL's name → ours, for what is kept of each step in metrics.jsonl."""
-
-
-OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}
-"""Our name → TRL's (`optim`)."""
 
 
 @dataclass
@@ -126,50 +116,10 @@ class LeafGRPOTrainer(GRPOTrainer):
         return output
 
 
-class StepLog(TrainerCallback):
-    """Tells whoever watches of each step, and writes its metrics down with what the watcher found."""
-
-    def __init__(self, folder: RunFolder, watch: Watch):
-        self.folder, self.watch = folder, watch
-
-    def on_log(self, args, state, control, logs: dict[str, Any], **_: Any) -> None:
-        if "reward" not in logs:
-            return
-        metrics = {ours: logs[theirs] for theirs, ours in METRICS.items() if theirs in logs}
-        metrics |= {key.removesuffix("/mean"): logs[key] for key in logs if key.startswith("reward/")}
-        found = self.watch(state.global_step, metrics)
-        self.folder.append("metrics.jsonl", [{"step": state.global_step} | metrics | found])
-
-
 def grpo_arguments(config: RunConfig, means: Means, folder: RunFolder) -> GRPOConfig:
-    """TRL's config: our knobs under TRL's names, the person's `trl:` as it is."""
-    train, is_cpu = config.train, means.device == "cpu"
-    micro_batch = train.micro_batch_size or train.rollouts_per_step
-    knobs = {name: getattr(train, knob) for knob, name in TRL_NAMES.items()}
-    knobs |= {
-        "learning_rate": config.learning_rate,
-        "per_device_train_batch_size": micro_batch,
-        "gradient_accumulation_steps": train.rollouts_per_step // micro_batch,
-        "beta": 0.0,  # set after TRL has been built: it would hold a copy of a fresh adapter to know the base by
-        "output_dir": str(folder.path / "checkpoints"),
-        "seed": config.seed,
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "report_to": "none",
-        "disable_tqdm": True,
-        "gradient_checkpointing": not is_cpu,
-        "use_cpu": is_cpu,
-        "bf16": means.dtype.got == "bfloat16",
-        "fp16": means.dtype.got == "float16",
-        "optim": OPTIMIZERS[means.optimizer.got],
-        "dataloader_pin_memory": not is_cpu,
-        "remove_unused_columns": False,
-    }
-    try:
-        return GRPOConfig(**(knobs | config.trl))
-    except (TypeError, ValueError) as error:
-        reason = str(error).removeprefix("GRPOConfig.__init__() ")
-        raise ConfigError(f"TRL refuses this configuration: {reason}.") from None
+    """TRL's config for GRPO."""
+    knobs = {"beta": 0.0}  # set after TRL has been built: it would hold a copy of a fresh adapter to know the base by
+    return trl_arguments(GRPOConfig, config, means, folder, knobs)
 
 
 def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
@@ -198,14 +148,8 @@ def train(
         train_dataset=training_rows(config, examples),
         processing_class=tokenizer,
         reward_funcs=scorer.score,
-        callbacks=[StepLog(folder, watch)],
+        callbacks=[StepLog(folder, watch, METRICS, "reward")],
     )
-    trainer.remove_callback(PrinterCallback)
     trainer.beta = config.train.kl
-    for parameter in model.parameters():
-        if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
-            parameter.data = parameter.data.float()
     trainer.scorer = scorer
-    trainer.train()
-    with suppress(OSError):
-        (folder.path / "checkpoints").rmdir()  # empty: TRL makes it, nothing goes in yet
+    run_trainer(trainer, model, folder)

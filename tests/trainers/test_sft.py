@@ -1,0 +1,162 @@
+"""Supervised fine-tuning: what the loss is on, what a row weighs, and that it teaches."""
+
+import json
+
+import pytest
+import torch
+from datasets import Dataset
+
+from tinyreason.artifacts import RunFolder
+from tinyreason.errors import ConfigError, DataError
+from tinyreason.example import Example
+from tinyreason.recipe import read_recipe
+from tinyreason.trainers.sft import IGNORED, tokenised
+
+QUICK = ("train.max_steps=4", "train.batch_size=8", "data.size=8", "train.schedule=constant")
+
+
+def example(problem="1+1?", completion="<think>\n1+1=2\n</think>\n\\boxed{2}", weight=1.0, id="a"):
+    return Example(id, ({"role": "user", "content": problem},), "2", completion, weight=weight)
+
+
+def train(folder, *overrides, examples=None, said=None):
+    """A few steps; (model, metrics, start tensors)."""
+    from tinyreason.model import load_model, means_for
+    from tinyreason.trainers import sft
+
+    config = read_recipe("reasoning_sft").resolve("sandbox", (*QUICK, *overrides))
+    means = means_for(config.model, config.kernels, card=None)
+    model, tokenizer = load_model(config.model, means)
+    model = config.adapter.attach(model, seed=0)
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    said = [] if said is None else said
+    with RunFolder(folder) as run:
+        sft.train(config, means, model, tokenizer, examples or config.data.load(), run, lambda *_: {}, said.append)
+    return model, [json.loads(line) for line in (folder / "metrics.jsonl").open()], start
+
+
+@pytest.fixture
+def rows_of(sandbox):
+    """A function: overrides, examples → (rows, lengths, tokenizer)."""
+    tokenizer = sandbox[1]
+
+    def build(*examples, overrides=()):
+        config = read_recipe("reasoning_sft").resolve("sandbox", overrides)
+        return *tokenised(config, tokenizer, list(examples)), tokenizer
+
+    return build
+
+
+def test_the_loss_is_on_the_completion_and_its_end_alone(rows_of):
+    (row,), _, tokenizer = rows_of(example())
+    trained = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label != IGNORED]
+    assert tokenizer.decode(trained) == example().completion + tokenizer.eos_token
+    assert [label for label in row["labels"] if label != IGNORED] == trained
+    prompt = tokenizer.apply_chat_template(list(example().messages), add_generation_prompt=True, tokenize=False)
+    assert tokenizer.decode(row["input_ids"]).startswith(prompt)
+
+
+def test_a_template_that_opens_the_reasoning_does_not_get_it_twice(rows_of, sandbox):
+    sandbox[1].chat_template = "{{ messages[0]['content'] }}<|assistant|><think>\n"
+    (row,), _, tokenizer = rows_of(example())
+    assert tokenizer.decode(row["input_ids"]).count("<think>") == 1
+
+
+def test_the_first_half_is_half_and_has_no_end(rows_of):
+    (whole,), _, tokenizer = rows_of(example())
+    (half,), _, _ = rows_of(example(), overrides=("train.truncate_ratio=0.5",))
+    count = sum(label != IGNORED for label in whole["labels"])
+    kept = [label for label in half["labels"] if label != IGNORED]
+    assert len(kept) == (count + 1) // 2
+    assert tokenizer.eos_token_id not in kept
+    assert whole["input_ids"][: len(half["input_ids"])] == half["input_ids"]
+
+
+def test_rows_that_are_too_long_are_left_out_and_counted(rows_of):
+    rows, lengths, _ = rows_of(example(), example(completion="1" * 600, id="b"))
+    assert (len(rows), lengths.rows, lengths.left_out) == (1, 1, 1)
+    assert "1 longer than 512 left out" in str(lengths)
+    with pytest.raises(DataError, match=r"all 1 rows are longer than train.max_tokens=512"):
+        rows_of(example(completion="1" * 600))
+
+
+def test_a_row_without_a_completion_is_named(rows_of):
+    with pytest.raises(DataError, match="problem b has no completion"):
+        rows_of(example(), example(completion=None, id="b"))
+
+
+def test_the_loss_falls_and_only_the_adapter_moves(tmp_path):
+    said = []
+    model, metrics, start = train(tmp_path / "run", said=said)
+    assert metrics[-1]["loss"] < 0.9 * metrics[0]["loss"]
+    changed = {name for name, p in model.named_parameters() if not torch.equal(p, start[name])}
+    assert changed == {name for name, p in model.named_parameters() if p.requires_grad}
+    assert said[0].startswith("rows    8 rows, ")
+
+
+@pytest.mark.parametrize(("weight", "counts"), [(0.0, False), (0.5, True)])
+def test_a_row_that_weighs_nothing_teaches_nothing(tmp_path, weight, counts):
+    found = []
+    for digit in "78":
+        rows = [example()] * 4 + [example(completion=f"\\boxed{{{digit}}}", weight=weight, id="b")] * 4
+        _, metrics, _ = train(tmp_path / digit, "train.max_steps=1", examples=rows)
+        found.append((metrics[0]["loss"], metrics[0]["gradient/norm"]))
+    assert (found[0] != pytest.approx(found[1], rel=1e-4)) == counts
+
+
+def test_twice_the_weight_is_twice_the_gradient(tmp_path):
+    losses = [
+        train(
+            tmp_path / str(weight),
+            "train.max_steps=1",
+            examples=[example(weight=weight), example(weight=1.0, id="b")] * 4,
+        )
+        for weight in (0.5, 1.5)
+    ]
+    (_, low, _), (_, high, _) = losses
+    assert high[0]["loss"] == pytest.approx(low[0]["loss"] * 2.5 / 1.5, rel=1e-3)
+
+
+def test_packed_rows_do_not_see_each_other(tmp_path):
+    """The first step's loss of packed rows is that of the same rows on their own."""
+    examples = [example(problem=f"{n}+1?", id=str(n)) for n in range(8)]
+    (_, apart, _), (_, packed, _) = (
+        train(
+            tmp_path / name,
+            "train.max_steps=1",
+            f"train.packing={name}",
+            "train.batch_size=8",
+            "train.max_tokens=1024",
+            examples=examples,
+        )
+        for name in ("false", "true")
+    )
+    assert packed[0]["loss"] == pytest.approx(apart[0]["loss"], rel=1e-3)
+
+
+def test_rows_of_several_weights_are_not_packed(tmp_path):
+    with pytest.raises(ConfigError, match=r"train\.packing=false"):
+        train(tmp_path / "run", "train.packing=true", examples=[example(), example(weight=2.0, id="b")])
+
+
+@pytest.mark.parametrize("adapter", ["lora", "lora_xs", "tinylora", "miss"])
+@pytest.mark.parametrize("base", ["none", "nf4", "int8"])
+def test_every_adapter_learns_on_every_base(tmp_path, adapter, base):
+    overrides = (f"adapter={{kind: {adapter}}}", f"model.quantize={base}", "train.learning_rate=1e-3")
+    model, metrics, start = train(tmp_path / "run", *overrides)
+    ours = {name for name, p in model.named_parameters() if p.requires_grad}
+    changed = {name for name, p in model.named_parameters() if not torch.equal(p, start[name])}
+    assert changed and changed <= ours
+    assert min(row["loss"] for row in metrics[1:]) < metrics[0]["loss"]
+
+
+def test_real_solutions_are_read_and_the_loss_on_them_falls(tmp_path, shared_data):
+    file = shared_data / "gsm8k_train.jsonl"
+    overrides = (f"data.file={file}", "data.size=200", "train.max_steps=6", "train.max_tokens=1024")
+    _, metrics, _ = train(tmp_path / "run", *overrides)
+    assert metrics[-1]["loss"] < metrics[0]["loss"]
+
+
+def test_trl_reads_our_rows_as_they_are(rows_of):
+    (row,), _, _ = rows_of(example())
+    assert Dataset.from_list([row]).column_names == ["input_ids", "labels", "weight"]

@@ -1,0 +1,43 @@
+"""Problems with worked solutions, to imitate."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tinyreason.data._source import SANDBOX_POOL, Source
+from tinyreason.errors import DataError
+from tinyreason.example import Example
+
+
+class Solutions(Source):
+    """Many problems, each with a solution worked out step by step: the training set of supervised fine-tuning.
+
+    Why: a few hundred excellent traces teach a model that has the skill to use it (LIMO, arXiv 2502.03387).
+
+    How it can be gamed: a solution with a wrong step is imitated like a right one; nothing here checks the steps.
+
+    Example: `data: {kind: solutions, file: gsm8k_train.jsonl, size: 500}`.
+    """
+
+    kind: Literal["solutions"] = "solutions"
+    size: Annotated[int, Field(ge=1)] | None = None
+    """How many, from the first on. Unset: all; of the sandbox 2,000."""
+    completion_column: str | None = None
+    """The column that holds the solution, `a.b` for a nested one. Found by itself in the published sets."""
+    weight_column: str | None = None
+    """A column with how much each row counts in the loss; unset: all the same."""
+
+    def load(self) -> list[Example]:
+        """The problems with their solutions, in the order of the source."""
+        if self.family:
+            return self.solved(self.size or SANDBOX_POOL)
+        examples = self.with_completions(self.completion_column, self.weight_column)[: self.size]
+        if self.size and len(examples) < self.size:
+            raise DataError(f"{self.origin} has {len(examples):,} rows, not {self.size:,}; lower data.size.")
+        return examples
+
+    def describe(self) -> str:
+        """What is trained on, in a few words."""
+        if self.family:
+            return f"{self.size or SANDBOX_POOL:,} worked sandbox problems ({self.family})"
+        return f"{f'the first {self.size:,}' if self.size else 'all'} solutions of {self.origin}"

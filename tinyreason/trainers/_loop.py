@@ -1,0 +1,75 @@
+"""What both trainers ask of TRL and of transformers' Trainer alike."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from transformers import PrinterCallback, TrainerCallback
+
+from tinyreason.artifacts import RunFolder
+from tinyreason.config import TRL_NAMES_OF, RunConfig
+from tinyreason.errors import ConfigError
+from tinyreason.hardware import Means
+
+Watch = Callable[[int, dict[str, float]], dict[str, float]]
+"""(step, metrics) → what was found beside, e.g. the validation accuracy"""
+
+OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}
+"""Our name → TRL's (`optim`)."""
+
+
+def trl_arguments(kind: type, config: RunConfig, means: Means, folder: RunFolder, own: dict[str, Any]):
+    """TRL's config of this kind: our knobs under TRL's names, the trainer's own, the person's `trl:` as it is."""
+    train, is_cpu = config.train, means.device == "cpu"
+    micro_batch = train.micro_batch_size or train.rows_per_step
+    knobs = {name: getattr(train, knob) for knob, name in TRL_NAMES_OF[config.trainer].items()}
+    knobs |= {
+        "learning_rate": config.learning_rate,
+        "per_device_train_batch_size": micro_batch,
+        "gradient_accumulation_steps": train.rows_per_step // micro_batch,
+        "output_dir": str(folder.path / "checkpoints"),
+        "seed": config.seed,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "gradient_checkpointing": not is_cpu,
+        "use_cpu": is_cpu,
+        "bf16": means.dtype.got == "bfloat16",
+        "fp16": means.dtype.got == "float16",
+        "optim": OPTIMIZERS[means.optimizer.got],
+        "dataloader_pin_memory": not is_cpu,
+        "remove_unused_columns": False,
+    }
+    try:
+        return kind(**(knobs | own | config.trl))
+    except (TypeError, ValueError) as error:
+        reason = str(error).removeprefix(f"{kind.__name__}.__init__() ")
+        raise ConfigError(f"TRL refuses this configuration: {reason}.") from None
+
+
+class StepLog(TrainerCallback):
+    """Tells whoever watches of each step, and writes its metrics down with what the watcher found."""
+
+    def __init__(self, folder: RunFolder, watch: Watch, names: dict[str, str], sign: str):
+        """`names`: TRL's name → ours, for what is kept; a log without `sign` in it is not a step's."""
+        self.folder, self.watch, self.names, self.sign = folder, watch, names, sign
+
+    def on_log(self, args, state, control, logs: dict[str, Any], **_: Any) -> None:
+        if self.sign not in logs:
+            return
+        metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
+        metrics |= {key.removesuffix("/mean"): logs[key] for key in logs if key.startswith("reward/")}
+        found = self.watch(state.global_step, metrics)
+        self.folder.append("metrics.jsonl", [{"step": state.global_step} | metrics | found])
+
+
+def run_trainer(trainer, model, folder: RunFolder) -> None:
+    """Trains the adapter of `model` in place."""
+    trainer.remove_callback(PrinterCallback)
+    for parameter in model.parameters():
+        if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
+            parameter.data = parameter.data.float()
+    trainer.train()
+    with suppress(OSError):
+        (folder.path / "checkpoints").rmdir()  # empty: TRL makes it, nothing goes in yet
