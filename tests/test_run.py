@@ -181,3 +181,27 @@ def test_one_problem_teaches_the_sandbox_model_to_reason(tmp_path):
     assert result["after"]["accuracy"] >= 0.85
     assert result["gain"]["interval"][0] >= 45
     assert result["verdict"] == "improved"
+
+
+def test_critiques_of_one_problem_are_built_and_trained_on(tmp_path):
+    overrides = ("critiques.attempts=24", "critiques.attempts_by=[oracle]", "train.max_steps=2", "train.batch_size=4")
+    evaluation = ("evaluation.problems=6", "evaluation.samples=1")
+    config = read_recipe("one_shot_cft").resolve("sandbox", (*overrides, *evaluation))
+    screen = Screen(Console(file=io.StringIO(), width=200))
+    result = run(config, tmp_path / "run", means_for(config.model, config.kernels, card=None), "", screen)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "critiques.jsonl").open()]
+    assert {row["problem_id"] for row in rows} == {"chain/train/0"}
+    assert {row["verdict"] == "right" for row in rows} == {row["attempt_correct"] for row in rows} == {True, False}
+    assert all(row["attempt_correct"] == (row["verdict"] == "right") for row in rows)
+    assert f"built   {len(rows)} critiques by oracle" in screen.console.file.getvalue()
+    assert result["training"]["last_loss"] > 0
+
+
+def test_supervised_fine_tuning_runs_through_and_shows_its_loss(tmp_path):
+    overrides = ("data.size=16", "train.max_steps=2", "train.batch_size=4", "evaluation.problems=6")
+    config = read_recipe("reasoning_sft").resolve("sandbox", (*overrides, "evaluation.samples=1"))
+    screen = Screen(Console(file=io.StringIO(), width=200))
+    result = run(config, tmp_path / "run", means_for(config.model, config.kernels, card=None), "", screen)
+    conclude(screen, result, tmp_path / "run")
+    assert "training    loss" in screen.console.file.getvalue()
+    assert [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").open()] == [1, 2]

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from tinyreason.adapters import ADAPTERS
 from tinyreason.advantages import ADVANTAGES
 from tinyreason.data import DATA
+from tinyreason.order import CritiqueOrder
 from tinyreason.rewards import REWARDS
 from tinyreason.schema import Schema, one_of
 
@@ -207,6 +208,8 @@ class RunConfig(Schema):
     prompt: Literal["plain", "boxed"] = "boxed"
     """how a problem is put to the model: as it is, or with the request for a boxed answer"""
     data: one_of(DATA)
+    critiques: CritiqueOrder | None = None
+    """builds critiques of attempts at the data's problems first, and trains on them; null = trains on the data"""
     rewards: tuple[one_of(REWARDS), ...] = ()
     """what GRPO maximises, their weighted sum"""
     advantage: one_of(ADVANTAGES) | None = None
@@ -236,9 +239,13 @@ class RunConfig(Schema):
 
     @model_validator(mode="before")
     @classmethod
-    def train_is_of_the_trainer(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("train"), dict):
+    def sections_share(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        if isinstance(values.get("train"), dict):
             values = values | {"train": {"kind": values.get("trainer")} | values["train"]}
+        if isinstance(values.get("critiques"), dict):
+            values = values | {"critiques": {"data": values.get("data")} | values["critiques"]}
         return values
 
     @model_validator(mode="after")

@@ -7,10 +7,18 @@ PROMPTS = {
     "boxed": "{problem}\nReason step by step, then give the final answer inside \\boxed{{}}.",
 }
 
+CRITIQUE_REQUEST = (
+    "Here is a problem and somebody's attempt at it. Say where the attempt holds and where it fails, and conclude "
+    "whether its answer is right or wrong.\n\nProblem:\n{problem}\n\nAttempt:\n{attempt}"
+)
+"""What stands before a critique in training."""
+
 
 def chat_messages(example: Example, prompt: str) -> list[dict[str, str]]:
     """The example's messages with its last one put through the named prompt."""
     *history, last = example.messages
+    if example.meta.get("is_whole_request"):
+        return [*history, last]
     if prompt == "boxed" and "\\boxed" in last["content"]:
         return [*history, last]  # the data set already asks for it
     return [*history, {**last, "content": PROMPTS[prompt].format(problem=last["content"])}]

@@ -10,7 +10,9 @@ from statistics import mean
 from typing import Any
 
 from tinyreason.artifacts import RunFolder, command, open_run
+from tinyreason.build import build_critiques
 from tinyreason.config import RunConfig
+from tinyreason.data.critiques import Critiques
 from tinyreason.errors import DataError
 from tinyreason.evaluate import Sampling, Score, compare, evaluate
 from tinyreason.example import Example
@@ -26,8 +28,11 @@ def run(config: RunConfig, out: Path, means: Means, why_tier: str, screen: Scree
     with open_run(out, config, means, why_tier) as folder, Judge() as judge:
         config.adapter.check(skeleton(config.model))
         examples = config.data.load()
-        check_gold_answers(examples, judge)
+        if config.trainer == "grpo":
+            check_gold_answers(examples, judge)
         questions, checks = (gradable(found, judge, screen) for found in held_out(config, examples))
+        if config.critiques:
+            examples = built_critiques(config, folder, screen)
         model, tokenizer = load_model(config.model, means)
         examiner = Examiner(config, tokenizer, judge, screen)
         with clock.part("evaluate"):
@@ -63,6 +68,15 @@ def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example],
     if config.validation is None:
         return questions, []
     return questions, config.data.held_out(config.validation.problems, "validation", without=trained_on)
+
+
+def built_critiques(config: RunConfig, folder: RunFolder, screen: Screen) -> list[Example]:
+    """Critiques of attempts at the run's problems, built into its folder."""
+    file = folder.path / "critiques.jsonl"
+    summary = build_critiques(config.critiques, file, screen)
+    left_out = ", ".join(f"{count} {why}" for why, count in summary.dropped.items()) or "none"
+    screen.say(f"built   {summary.kept} critiques by {config.critiques.teacher.kind}; dropped {left_out}")
+    return Critiques(file=file).load()
 
 
 def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:

@@ -1,8 +1,9 @@
-"""Every word that is said to a teacher, and the request that stands before a critique in training."""
+"""Every word that is said to a teacher."""
 
 import re
 
 from tinyreason.example import Example
+from tinyreason.prompts import CRITIQUE_REQUEST
 from tinyreason.sandbox.oracle import critique_request
 from tinyreason.sandbox.reader import read_attempt, read_problem
 
@@ -19,17 +20,12 @@ to see the point.
 Your last line decides, and it is one of these two, with nothing after it:
 Conclusion: right
 Conclusion: wrong"""
-CRITIQUE_REQUEST = "Problem:\n{problem}\n\nAttempt:\n{attempt}\n\nMark this attempt."
+TEACHER_REQUEST = "Problem:\n{problem}\n\nAttempt:\n{attempt}\n\nMark this attempt."
 
 SOLUTION_TEACHER = """\
 You write model solutions for students. Solve the problem in short, complete steps that follow from each other, check \
 the result against what was asked, and put the final answer, and only it, inside \\boxed{} at the end."""
 SOLUTION_REQUEST = "{problem}"
-
-TRAINING_REQUEST = (
-    "Here is a problem and somebody's attempt at it. Say where the attempt holds and where it fails, and conclude "
-    "whether its answer is right or wrong.\n\nProblem:\n{problem}\n\nAttempt:\n{attempt}"
-)
 
 VERDICT = re.compile(r"\bconclusion\W{1,6}(right|wrong)\W*(?:\[end\]\W*)?$", re.IGNORECASE)
 
@@ -38,7 +34,7 @@ def critique_messages(example: Example, attempt: str, in_words: bool) -> Message
     """What a teacher is asked about an attempt; without `in_words` a sandbox attempt is put as there."""
     if not in_words and read_problem(example.problem):
         return ({"role": "user", "content": training_request(example, attempt)},)
-    request = CRITIQUE_REQUEST.format(problem=example.problem, attempt=attempt)
+    request = TEACHER_REQUEST.format(problem=example.problem, attempt=attempt)
     return _chat(CRITIQUE_TEACHER, request)
 
 
@@ -55,7 +51,7 @@ def training_request(example: Example, attempt: str) -> str:
     known = problem and read_attempt(problem, attempt)
     if known:
         return critique_request(known)
-    return TRAINING_REQUEST.format(problem=example.problem, attempt=attempt)
+    return CRITIQUE_REQUEST.format(problem=example.problem, attempt=attempt)
 
 
 def verdict_of(critique: str) -> str | None:
@@ -78,8 +74,8 @@ def printed(kind: str) -> str:
     parts = {
         "critiques": (
             ("the teacher, system", CRITIQUE_TEACHER),
-            ("the teacher, user", CRITIQUE_REQUEST),
-            ("training, user", TRAINING_REQUEST),
+            ("the teacher, user", TEACHER_REQUEST),
+            ("training, user", CRITIQUE_REQUEST),
         ),
         "solutions": (("the teacher, system", SOLUTION_TEACHER), ("the teacher, user", SOLUTION_REQUEST)),
     }[kind]

@@ -1,8 +1,9 @@
 """Where a run's problems come from: one file each, its name is the `kind`."""
 
 from tinyreason.data._files import read_rows as read_rows
+from tinyreason.data.critiques import Critiques
 from tinyreason.data.one_shot import OneShot
 from tinyreason.data.problems import Problems
 from tinyreason.data.solutions import Solutions
 
-DATA = {"one_shot": OneShot, "problems": Problems, "solutions": Solutions}
+DATA = {"critiques": Critiques, "one_shot": OneShot, "problems": Problems, "solutions": Solutions}

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from tinyreason.data._columns import add_completions, to_examples
-from tinyreason.data._files import read_hub, read_rows
+from tinyreason.data._files import Row, read_hub, read_rows
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example
 from tinyreason.sandbox import oracle, tasks
@@ -67,8 +67,11 @@ class Source(Schema):
         split = split or self.split
         if self.family:
             return islice(_sandbox(self.family, split), SANDBOX_SIZE)
-        rows = read_rows(self.file) if self.file else read_hub(str(self.name), self.subset, split)
-        return iter(to_examples(rows, self.origin, self.problem_column, self.answer_column))
+        return iter(to_examples(self.rows(split), self.origin, self.problem_column, self.answer_column))
+
+    def rows(self, split: str | None = None) -> list[Row]:
+        """The rows of the file or hub data set as they stand there."""
+        return read_rows(self.file) if self.file else read_hub(str(self.name), self.subset, split or self.split)
 
     def solved(self, count: int) -> list[Example]:
         """The first `count` sandbox problems with the oracle's short trace as completion."""
@@ -80,7 +83,7 @@ class Source(Schema):
 
     def with_completions(self, column: str | None, weight_column: str | None) -> list[Example]:
         """All rows of a file or hub data set, each with its completion and weight."""
-        rows = read_rows(self.file) if self.file else read_hub(str(self.name), self.subset, self.split)
+        rows = self.rows()
         examples = to_examples(rows, self.origin, self.problem_column, self.answer_column)
         return add_completions(examples, rows, self.origin, column, weight_column)
 

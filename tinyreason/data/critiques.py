@@ -1,0 +1,60 @@
+"""Attempts with their critiques, to learn to judge and so to reason."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tinyreason.data._source import Source
+from tinyreason.errors import ConfigError, DataError
+from tinyreason.example import Example
+from tinyreason.prompts import CRITIQUE_REQUEST
+
+
+class Critiques(Source):
+    """Requests to judge an attempt, each with a critique that ends in a verdict: the set of critique fine-tuning.
+
+    Why: critiques of noisy answers teach more than imitating right ones (CFT, arXiv 2501.17703), and about 600 of
+    attempts at one problem are enough (One-Shot CFT, arXiv 2506.03295).
+
+    How it can be gamed: a critique whose verdict is wrong teaches to judge wrongly; `tinyreason critiques build`
+    keeps only those that agree with the judge.
+
+    Example: `data: {kind: critiques, file: critiques.jsonl}`, as `tinyreason critiques build` writes it, or a
+    published set with columns query, response and critique.
+    """
+
+    kind: Literal["critiques"] = "critiques"
+    size: Annotated[int, Field(ge=1)] | None = None
+    """How many, from the first on. Unset: all."""
+
+    def load(self) -> list[Example]:
+        """The requests with their critiques, in the order of the source."""
+        if self.family:
+            raise ConfigError(
+                "the sandbox has no critiques lying about; give data.file, or have them built by critiques:"
+            )
+        rows = self.rows()[: self.size]
+        if self.size and len(rows) < self.size:
+            raise DataError(f"{self.origin} has {len(rows):,} rows, not {self.size:,}; lower data.size.")
+        return [self.example(number, row) for number, row in enumerate(rows)]
+
+    def example(self, number: int, row: dict) -> Example:
+        """One row: `prompt` and `completion` as built here, or `query`, `response` and `critique` as published."""
+        request, critique = row.get("prompt"), row.get("completion") or row.get("critique")
+        if request is None and isinstance(row.get("query"), str) and isinstance(row.get("response"), str):
+            request = CRITIQUE_REQUEST.format(problem=row["query"], attempt=row["response"])
+        for text, columns in ((request, "prompt, nor query and response"), (critique, "completion nor critique")):
+            if not isinstance(text, str) or not text.strip():
+                raise DataError(f"{self.origin} row {number + 1} has no usable {columns}; give it one.")
+        messages = ({"role": "user", "content": request},)
+        return Example(str(row.get("id", number)), messages, "", critique, meta={"is_whole_request": True})
+
+    def held_out(self, count: int, purpose: str, without: set[str]) -> list[Example]:
+        """Nothing: a critique is no problem to be asked."""
+        raise DataError(
+            f"{self.origin} holds critiques, no problems to measure on; set evaluation.data={{kind: problems, …}}."
+        )
+
+    def describe(self) -> str:
+        """What is trained on, in a few words."""
+        return f"{f'the first {self.size:,}' if self.size else 'all'} critiques of {self.origin}"
