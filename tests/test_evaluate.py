@@ -1,6 +1,6 @@
 import pytest
 
-from tinyreason.evaluate import Reply, Sampling, Score, bootstrap_interval, compare, evaluate, sample_replies
+from tinyreason.evaluate import Reply, Sampling, Score, batches, bootstrap_interval, compare, evaluate, sample_replies
 from tinyreason.example import Example
 from tinyreason.grading import Judge
 
@@ -110,3 +110,14 @@ def test_evaluate_tells_of_every_reply_and_groups_them_by_problem(sandbox):
     assert sum(told) == 6
     assert [len(replies) for replies in score.replies_P_S] == [3, 3]
     assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= score.summary().keys()
+
+
+def test_long_prompts_are_answered_fewer_at_a_time_and_every_one_once():
+    from dataclasses import replace
+
+    sampling = replace(SAMPLING, batch_size=8, max_completion_tokens=128)
+    sizes = [40] * 20 + [3000] * 3 + [600] * 4
+    found = list(batches(sizes, sampling))
+    assert sorted(row for rows in found for row in rows) == list(range(27))
+    assert [[sizes[row] for row in rows] for rows in found[:4]] == [[3000], [3000], [3000], [600] * 4]
+    assert all(len(rows) <= 8 for rows in found)

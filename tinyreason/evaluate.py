@@ -1,6 +1,6 @@
 """Sample, judge, count: how often a model is right, in how many tokens, and whether it got better."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tinyreason.example import Example
@@ -10,6 +10,8 @@ from tinyreason.prompts import chat_messages
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+USUAL_PROMPT_TOKENS = 256
+"""A batch of `batch_size` rows has room for prompts of this size; longer ones share it, fewer rows at a time."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def evaluate(
 def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling, advance: Callable[[int], None]):
     """(texts, tokens, truncated), each of length problems × samples; leaves torch's random state as it was.
 
-    Prompts of like length are answered together, the longest first: a batch is padded to its longest.
+    Prompts of like length are answered together, the longest first, as a batch is padded to its longest.
     """
     import torch
     from transformers import GenerationConfig
@@ -116,14 +118,13 @@ def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling
         eos_token_id=sorted(ends),
         pad_token_id=tokenizer.pad_token_id,
     )
-    order = sorted(range(len(prompts)), key=lambda n: -len(prompts[n]))
+    sizes = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
     texts, tokens, truncated = ([None] * len(prompts) for _ in range(3))
     was_training = model.training
     model.eval()
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(sampling.seed)
-        for at in range(0, len(order), sampling.batch_size):
-            rows = order[at : at + sampling.batch_size]
+        for rows in batches(sizes, sampling):
             batch = [prompts[n] for n in rows]
             inputs = tokenizer(batch, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
             ids = model.generate(**inputs, generation_config=generation)[:, inputs["input_ids"].shape[1] :].tolist()
@@ -136,6 +137,17 @@ def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling
             advance(len(rows))
     model.train(was_training)
     return texts, tokens, truncated
+
+
+def batches(sizes: list[int], sampling: Sampling) -> Iterator[list[int]]:
+    """Row numbers of prompts of these sizes in tokens, the longest first; rows of long sequences in smaller batches."""
+    left = sorted(range(len(sizes)), key=lambda row: -sizes[row])
+    room = sampling.batch_size * (USUAL_PROMPT_TOKENS + sampling.max_completion_tokens)
+    while left:
+        longest = sizes[left[0]] + sampling.max_completion_tokens
+        count = max(1, min(sampling.batch_size, room // longest))
+        yield left[:count]
+        left = left[count:]
 
 
 def bootstrap_interval(values: list[float]) -> list[float]:
