@@ -205,3 +205,11 @@ def test_supervised_fine_tuning_runs_through_and_shows_its_loss(tmp_path):
     conclude(screen, result, tmp_path / "run")
     assert "training    loss" in screen.console.file.getvalue()
     assert [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").open()] == [1, 2]
+
+
+def test_rows_without_completions_are_refused_before_anything_is_measured(tmp_path):
+    config = read_recipe("one_shot_cft").resolve("sandbox", ("critiques=null",))
+    means = means_for(config.model, config.kernels, card=None)
+    with pytest.raises(DataError, match=r"problem chain/train/0 has no completion .*critiques:"):
+        run(config, tmp_path / "run", means, "", Screen(Console(file=io.StringIO())))
+    assert not (tmp_path / "run").exists()

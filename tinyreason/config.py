@@ -9,12 +9,11 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tinyreason.adapters import ADAPTERS
 from tinyreason.advantages import ADVANTAGES
 from tinyreason.data import DATA
-from tinyreason.order import CritiqueOrder
 from tinyreason.rewards import REWARDS
 from tinyreason.schema import Schema, one_of
 
@@ -208,8 +207,9 @@ class RunConfig(Schema):
     prompt: Literal["plain", "boxed"] = "boxed"
     """how a problem is put to the model: as it is, or with the request for a boxed answer"""
     data: one_of(DATA)
-    critiques: CritiqueOrder | None = None
-    """builds critiques of attempts at the data's problems first, and trains on them; null = trains on the data"""
+    critiques: dict[str, Any] | None = None
+    """has critiques of attempts at the data's problems built first, and trains on them: a `CritiqueOrder` without its
+    data (teacher, attempts, attempts_by, filters, …); null = trains on the data"""
     rewards: tuple[one_of(REWARDS), ...] = ()
     """what GRPO maximises, their weighted sum"""
     advantage: one_of(ADVANTAGES) | None = None
@@ -229,6 +229,16 @@ class RunConfig(Schema):
     measured: str = "not yet"
     """what was seen when this tier was run, and on what"""
 
+    def critique_order(self):
+        """The `CritiqueOrder` of this run's `critiques`; imported late, as few runs have one."""
+        from tinyreason.order import CritiqueOrder
+
+        try:
+            return CritiqueOrder(data=self.data, **self.critiques)
+        except (ValidationError, TypeError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("data",), "msg": str(error)}
+            raise ValueError(f"critiques.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
     @property
     def learning_rate(self) -> float:
         return self.train.learning_rate or self.adapter.default_learning_rate
@@ -244,8 +254,6 @@ class RunConfig(Schema):
             return values
         if isinstance(values.get("train"), dict):
             values = values | {"train": {"kind": values.get("trainer")} | values["train"]}
-        if isinstance(values.get("critiques"), dict):
-            values = values | {"critiques": {"data": values.get("data")} | values["critiques"]}
         return values
 
     @model_validator(mode="after")
@@ -254,6 +262,8 @@ class RunConfig(Schema):
             raise ValueError(f"train.kind={self.train.kind} is not the trainer; it is left out, or {self.trainer}")
         if self.trainer == "grpo" and not (self.rewards and self.advantage):
             raise ValueError("trainer grpo needs rewards and an advantage, as in rewards: [{kind: correctness}]")
+        if self.critiques is not None:
+            self.critique_order()
         if self.trainer == "sft" and (self.rewards or self.advantage):
             raise ValueError("trainer sft takes no rewards and no advantage; trainer grpo does")
         for knob, name in (TRL_NAMES_OF[self.trainer] | {"micro_batch_size": "per_device_train_batch_size"}).items():

@@ -6,9 +6,6 @@ import subprocess
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import metadata
-
-from packaging.version import Version
 
 from tinyreason.config import Kernels, Model
 from tinyreason.errors import ConfigError
@@ -16,7 +13,7 @@ from tinyreason.errors import ConfigError
 TIER_MEMORY_GB = {"t4": 14.0, "24gb": 22.0, "80gb": 75.0}
 """The least memory a card of each tier reports; `sandbox` needs none."""
 
-FLASH_FOR_BLACKWELL = Version("2.8.3.post1")
+FLASH_FOR_BLACKWELL = "2.8.3.post1"
 """The first flash-attn built for compute capability 12.x."""
 
 LIGER_MODELS = frozenset(
@@ -187,12 +184,19 @@ def flash_obstacle(dtype: str, card: Card | None, packages: Mapping[str, str]) -
         return "FlashAttention-2 computes in half precision and model.dtype is float32"
     if "flash-attn" not in packages:
         return "flash-attn is not installed (pip install flash-attn --no-build-isolation)"
-    if card.capability >= (12, 0) and Version(packages["flash-attn"]) < FLASH_FOR_BLACKWELL:
+    if card.capability >= (12, 0) and is_older(packages["flash-attn"], FLASH_FOR_BLACKWELL):
         return (
             f"flash-attn {packages['flash-attn']} has no kernels for {card.describe()} "
             f"(pip install 'flash-attn>={FLASH_FOR_BLACKWELL}' --no-build-isolation)"
         )
     return None
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether a package's version comes before another."""
+    from packaging.version import Version
+
+    return Version(version) < Version(than)
 
 
 def choose_fused(asked: str, card: Card | None, packages: Mapping[str, str], model_type: str | None) -> Choice:
@@ -237,6 +241,8 @@ def choose_optimizer(asked: str, card: Card | None, packages: Mapping[str, str])
 
 def installed_packages() -> dict[str, str]:
     """Name → version of the optional packages that are here."""
+    from importlib import metadata
+
     found = {}
     for name in ("bitsandbytes", "flash-attn", "liger-kernel"):
         with suppress(metadata.PackageNotFoundError):

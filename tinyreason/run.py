@@ -31,8 +31,10 @@ def run(config: RunConfig, out: Path, means: Means, why_tier: str, screen: Scree
         if config.trainer == "grpo":
             check_gold_answers(examples, judge)
         questions, checks = (gradable(found, judge, screen) for found in held_out(config, examples))
-        if config.critiques:
+        if config.critiques is not None:
             examples = built_critiques(config, folder, screen)
+        if config.trainer == "sft":
+            check_completions(examples)
         model, tokenizer = load_model(config.model, means)
         examiner = Examiner(config, tokenizer, judge, screen)
         with clock.part("evaluate"):
@@ -73,9 +75,10 @@ def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example],
 def built_critiques(config: RunConfig, folder: RunFolder, screen: Screen) -> list[Example]:
     """Critiques of attempts at the run's problems, built into its folder."""
     file = folder.path / "critiques.jsonl"
-    summary = build_critiques(config.critiques, file, screen)
+    order = config.critique_order()
+    summary = build_critiques(order, file, screen)
     left_out = ", ".join(f"{count} {why}" for why, count in summary.dropped.items()) or "none"
-    screen.say(f"built   {summary.kept} critiques by {config.critiques.teacher.kind}; dropped {left_out}")
+    screen.say(f"built   {summary.kept} critiques by {order.teacher.kind}; dropped {left_out}")
     return Critiques(file=file).load()
 
 
@@ -96,6 +99,16 @@ def check_gold_answers(examples: list[Example], judge: Judge) -> None:
                 f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose another "
                 f"problem or correct it."
             )
+
+
+def check_completions(examples: list[Example]) -> None:
+    """Every row must have something to imitate."""
+    without = [example.id for example in examples if not example.completion]
+    if without:
+        raise DataError(
+            f"problem {without[0]} has no completion to train on ({len(without)} of {len(examples)} have none); "
+            f"use data.kind=solutions or critiques, or let critiques: build some."
+        )
 
 
 def gradable(examples: list[Example], judge: Judge, screen: Screen) -> list[Example]:

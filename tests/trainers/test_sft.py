@@ -80,11 +80,6 @@ def test_rows_that_are_too_long_are_left_out_and_counted(rows_of):
         rows_of(example(completion="1" * 600))
 
 
-def test_a_row_without_a_completion_is_named(rows_of):
-    with pytest.raises(DataError, match="problem b has no completion"):
-        rows_of(example(), example(completion=None, id="b"))
-
-
 def test_the_loss_falls_and_only_the_adapter_moves(tmp_path):
     said = []
     model, metrics, start = train(tmp_path / "run", said=said)

@@ -50,11 +50,6 @@ class Lengths:
 def tokenised(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list[dict[str, Any]], Lengths]:
     """Rows {input_ids, labels, weight}, each (T,), prompt labels ignored; and their lengths. Errors: `DataError`."""
     train = config.train
-    without = [example.id for example in examples if not example.completion]
-    if without:
-        raise DataError(
-            f"problem {without[0]} has no completion to train on ({len(without)} of {len(examples)} have none)."
-        )
     rows, left_out = [], 0
     for example in examples:
         chat = chat_messages(example, config.prompt)
