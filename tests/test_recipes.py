@@ -5,7 +5,18 @@ from pydantic import ValidationError
 
 from tinyreason.adapters import ADAPTERS
 from tinyreason.advantages import ADVANTAGES
-from tinyreason.config import TIERS, Evaluation, Expected, Model, RunConfig, Train, Validation, knob_help
+from tinyreason.config import (
+    TIERS,
+    Evaluation,
+    Expected,
+    Kernels,
+    Model,
+    RunConfig,
+    TrainGrpo,
+    TrainSft,
+    Validation,
+    knob_help,
+)
 from tinyreason.data import DATA
 from tinyreason.recipe import RECIPES, read_recipe, recipe_names
 from tinyreason.rewards import REWARDS
@@ -14,7 +25,7 @@ from tinyreason.schema import Schema
 FILES = sorted(RECIPES.rglob("*.yaml"))
 PLANS = [read_recipe(str(file)) for file in FILES]
 RUNS = [pytest.param(plan, tier, id=f"{plan.name}-{tier}") for plan in PLANS for tier in plan.tiers]
-SCHEMAS = [RunConfig, Model, Train, Evaluation, Validation, Expected]
+SCHEMAS = [RunConfig, Model, Kernels, TrainGrpo, TrainSft, Evaluation, Validation, Expected]
 LEAVES = [leaf for family in (ADAPTERS, REWARDS, ADVANTAGES, DATA) for leaf in family.values()]
 
 

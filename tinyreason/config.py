@@ -208,8 +208,7 @@ class RunConfig(Schema):
     """how a problem is put to the model: as it is, or with the request for a boxed answer"""
     data: one_of(DATA)
     critiques: dict[str, Any] | None = None
-    """has critiques of attempts at the data's problems built first, and trains on them: a `CritiqueOrder` without its
-    data (teacher, attempts, attempts_by, filters, …); null = trains on the data"""
+    """critiques of attempts at the data's problems are built first and trained on: a `CritiqueOrder` without data"""
     rewards: tuple[one_of(REWARDS), ...] = ()
     """what GRPO maximises, their weighted sum"""
     advantage: one_of(ADVANTAGES) | None = None

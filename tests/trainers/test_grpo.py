@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tinyreason.artifacts import RunFolder
-from tinyreason.config import TRL_NAMES, Train
+from tinyreason.config import TRL_NAMES_OF, TrainGrpo, TrainSft
 from tinyreason.errors import ConfigError
 from tinyreason.grading import Judge
 from tinyreason.recipe import read_recipe
@@ -50,10 +50,13 @@ def test_trl_still_has_the_seam_we_use():
 def test_every_knob_of_ours_is_a_knob_of_trl():
     from dataclasses import fields
 
-    from trl import GRPOConfig
+    from trl import GRPOConfig, SFTConfig
 
-    assert set(TRL_NAMES) == set(Train.model_fields)
-    assert set(TRL_NAMES.values()) <= {field.name for field in fields(GRPOConfig)}
+    ours_alone = {"kind", "micro_batch_size", "max_completion_tokens", "batch_size", "truncate_ratio"}
+    for trainer, train, config in (("grpo", TrainGrpo, GRPOConfig), ("sft", TrainSft, SFTConfig)):
+        assert set(train.model_fields) - set(TRL_NAMES_OF[trainer]) <= ours_alone
+        assert set(TRL_NAMES_OF[trainer]) <= set(train.model_fields)
+        assert set(TRL_NAMES_OF[trainer].values()) <= {field.name for field in fields(config)}
 
 
 def test_the_rewards_have_variance_so_that_there_is_something_to_learn(trained):
