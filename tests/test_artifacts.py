@@ -149,7 +149,7 @@ def test_text_beyond_ascii_stays_readable(folder):
 
 def test_a_warning_during_the_run_is_in_its_log_and_not_in_the_next_ones(tmp_path):
     with RunFolder(tmp_path / "first") as first:
-        logging.getLogger("some.library").warning("é: mind the gap")
+        logging.getLogger("somelibrary").warning("é: mind the gap")
     with RunFolder(tmp_path / "second") as second:
         pass
     assert "mind the gap" in (first.path / "log.txt").read_text(encoding="utf-8")

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from tinyreason.data.critiques import Critiques
@@ -7,17 +5,7 @@ from tinyreason.errors import ConfigError, DataError
 from tinyreason.prompts import CRITIQUE_REQUEST, chat_messages
 
 
-@pytest.fixture
-def file_of(tmp_path):
-    def write(*rows):
-        path = tmp_path / "rows.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return path
-
-    return write
-
-
-def test_a_built_set_is_read_as_it_was_written(file_of):
+def test_a_built_set_is_read_as_it_was_written(jsonl):
     row = {
         "id": "a/1",
         "problem": "1+1?",
@@ -25,19 +13,19 @@ def test_a_built_set_is_read_as_it_was_written(file_of):
         "prompt": "Is 3 right?",
         "completion": "No. Conclusion: wrong",
     }
-    (example,) = Critiques(file=file_of(row)).load()
+    (example,) = Critiques(file=jsonl(row)).load()
     assert (example.id, example.problem, example.completion) == ("a/1", "Is 3 right?", "No. Conclusion: wrong")
 
 
-def test_a_published_set_gets_our_request(file_of):
+def test_a_published_set_gets_our_request(jsonl):
     row = {"query": "1+1?", "response": "3", "critique": "No. Conclusion: wrong"}
-    (example,) = Critiques(file=file_of(row)).load()
+    (example,) = Critiques(file=jsonl(row)).load()
     assert example.problem == CRITIQUE_REQUEST.format(problem="1+1?", attempt="3")
 
 
 @pytest.mark.parametrize("prompt", ["plain", "boxed"])
-def test_the_request_is_put_as_it_is(file_of, prompt):
-    (example,) = Critiques(file=file_of({"prompt": "Is 3 right?", "completion": "c"})).load()
+def test_the_request_is_put_as_it_is(jsonl, prompt):
+    (example,) = Critiques(file=jsonl({"prompt": "Is 3 right?", "completion": "c"})).load()
     assert chat_messages(example, prompt) == [{"role": "user", "content": "Is 3 right?"}]
 
 
@@ -50,9 +38,9 @@ def test_the_request_is_put_as_it_is(file_of, prompt):
         ({"prompt": "p", "completion": "c"}, {"size": 3}, "lower data.size"),
     ],
 )
-def test_what_cannot_be_trained_on_is_one_sentence(file_of, row, knobs, named):
+def test_what_cannot_be_trained_on_is_one_sentence(jsonl, row, knobs, named):
     with pytest.raises(DataError) as caught:
-        Critiques(file=file_of(row), **knobs).load()
+        Critiques(file=jsonl(row), **knobs).load()
     assert named in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -61,6 +49,6 @@ def test_the_sandbox_has_none_lying_about():
         Critiques(name="sandbox").load()
 
 
-def test_nothing_can_be_held_out_of_critiques(file_of):
+def test_nothing_can_be_held_out_of_critiques(jsonl):
     with pytest.raises(DataError, match=r"evaluation\.data"):
-        Critiques(file=file_of({"prompt": "p", "completion": "c"})).held_out(3, "test", set())
+        Critiques(file=jsonl({"prompt": "p", "completion": "c"})).held_out(3, "test", set())

@@ -1,19 +1,7 @@
-import json
-
 import pytest
 
 from tinyreason.data.solutions import Solutions
 from tinyreason.errors import DataError
-
-
-@pytest.fixture
-def file_of(tmp_path):
-    def write(*rows):
-        path = tmp_path / "rows.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return path
-
-    return write
 
 
 def test_sandbox_problems_come_with_the_oracles_short_trace():
@@ -25,20 +13,20 @@ def test_sandbox_problems_come_with_the_oracles_short_trace():
         assert example.id.startswith("chain/train/")
 
 
-def test_a_gsm8k_solution_ends_in_a_box(file_of):
-    (example,) = Solutions(file=file_of({"question": "q", "answer": "2+2=4\n#### 4"})).load()
+def test_a_gsm8k_solution_ends_in_a_box(jsonl):
+    (example,) = Solutions(file=jsonl({"question": "q", "answer": "2+2=4\n#### 4"})).load()
     assert (example.completion, example.answer) == ("2+2=4\n\\boxed{4}", "2+2=4\n#### 4")
 
 
-def test_a_column_of_completions_goes_before_the_answer(file_of):
+def test_a_column_of_completions_goes_before_the_answer(jsonl):
     row = {"problem": "q", "answer": "4", "solution": "two and two"}
-    assert Solutions(file=file_of(row)).load()[0].completion == "two and two"
-    assert Solutions(file=file_of(row), completion_column="answer").load()[0].completion == "4"
+    assert Solutions(file=jsonl(row)).load()[0].completion == "two and two"
+    assert Solutions(file=jsonl(row), completion_column="answer").load()[0].completion == "4"
 
 
-def test_rows_can_weigh(file_of):
+def test_rows_can_weigh(jsonl):
     rows = [{"problem": "q", "answer": "4", "completion": "c", "w": w} for w in (0, 2.5)]
-    assert [e.weight for e in Solutions(file=file_of(*rows), weight_column="w").load()] == [0.0, 2.5]
+    assert [e.weight for e in Solutions(file=jsonl(*rows), weight_column="w").load()] == [0.0, 2.5]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +39,7 @@ def test_rows_can_weigh(file_of):
         ({"problem": "q", "answer": "4", "completion": "c"}, {"size": 2}, "lower data.size"),
     ],
 )
-def test_what_cannot_be_trained_on_is_one_sentence(file_of, row, knobs, named):
+def test_what_cannot_be_trained_on_is_one_sentence(jsonl, row, knobs, named):
     with pytest.raises(DataError) as caught:
-        Solutions(file=file_of(row), **knobs).load()
+        Solutions(file=jsonl(row), **knobs).load()
     assert named in str(caught.value) and "\n" not in str(caught.value)

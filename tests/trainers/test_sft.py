@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from datasets import Dataset
 
 from tinyreason.artifacts import RunFolder
 from tinyreason.errors import ConfigError, DataError
@@ -150,8 +149,3 @@ def test_real_solutions_are_read_and_the_loss_on_them_falls(tmp_path, shared_dat
     overrides = (f"data.file={file}", "data.size=200", "train.max_steps=6", "train.max_tokens=1024")
     _, metrics, _ = train(tmp_path / "run", *overrides)
     assert metrics[-1]["loss"] < metrics[0]["loss"]
-
-
-def test_trl_reads_our_rows_as_they_are(rows_of):
-    (row,), _, _ = rows_of(example())
-    assert Dataset.from_list([row]).column_names == ["input_ids", "labels", "weight"]
