@@ -118,15 +118,14 @@ def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling
         eos_token_id=sorted(ends),
         pad_token_id=tokenizer.pad_token_id,
     )
-    sizes = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
+    ids_of = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     texts, tokens, truncated = ([None] * len(prompts) for _ in range(3))
     was_training = model.training
     model.eval()
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(sampling.seed)
-        for rows in batches(sizes, sampling):
-            batch = [prompts[n] for n in rows]
-            inputs = tokenizer(batch, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
+        for rows in batches([len(ids) for ids in ids_of], sampling):
+            inputs = tokenizer.pad({"input_ids": [ids_of[n] for n in rows]}, return_tensors="pt").to(model.device)
             ids = model.generate(**inputs, generation_config=generation)[:, inputs["input_ids"].shape[1] :].tolist()
             for n, reply in zip(rows, ids, strict=True):
                 end = next((place for place, token in enumerate(reply) if token in ends), None)

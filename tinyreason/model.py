@@ -42,9 +42,6 @@ def source_of(config: Model) -> str:
 def load_model(config: Model, means: Means):
     """(model, tokenizer), the model in evaluation mode on its device. Errors: `ModelError`, one sentence."""
     source = source_of(config)
-    is_local = os.path.exists(source)
-    if is_local:
-        check_model_folder(Path(source), config.name)
 
     import torch
     from safetensors import SafetensorError
@@ -67,7 +64,7 @@ def load_model(config: Model, means: Means):
             **trust,
         )
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-        raise ModelError(cannot_load(config, error, is_local)) from None
+        raise ModelError(cannot_load(config, error, is_local=os.path.exists(source))) from None
     if tokenizer.chat_template is None:
         raise ModelError(f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model.")
     if tokenizer.pad_token_id is None:

@@ -98,7 +98,8 @@ def announce(screen: Screen, config: RunConfig, means: Means, why_tier: str, fol
         if means.card or choice.asked not in ("auto", "none"):
             screen.say(f"        {name} {choice.got} ({choice.why})")
     screen.say(f"data    {config.data.describe()}")
-    screen.say(f"guards  {'; '.join(guards(config)) or 'none'}")
+    if config.trainer == "grpo" or config.validation:
+        screen.say(f"guards  {'; '.join(guards(config)) or 'none'}")
     screen.say(f"folder  {folder}")
 
 
