@@ -22,6 +22,19 @@ def test_a_local_copy_is_the_same_model(sandbox, load, tmp_path):
     assert torch.equal(copy(ids).logits, sandbox[0](ids).logits)
 
 
+def test_a_base_in_four_bits_answers_in_float32_and_is_the_same_afterwards(load):
+    """bitsandbytes would repack it for bfloat16 at the first forward pass, on CPUs that have that."""
+    import torch
+
+    model, _ = load(quantize="nf4")
+    ids = torch.arange(20)[None]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        quiet = model(ids).logits
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert torch.equal(model(ids).logits.detach(), quiet)
+
+
 @pytest.mark.parametrize("architecture", ["Llama", "Mistral", "Qwen2", "Gemma", "Phi3"])
 def test_other_architectures_load_from_a_local_folder(architecture, sandbox, load, tmp_path):
     import transformers

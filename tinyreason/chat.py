@@ -1,6 +1,7 @@
 """Talk to a model: its reply comes word by word, the reasoning apart from the answer."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,9 +141,8 @@ class Talker:
         )
         inputs = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt").to(self.model.device)
         inputs.pop("token_type_ids", None)
-        if self.partner.adapter:
-            self.model.disable_adapters() if is_base else self.model.enable_adapters()
-        with torch.inference_mode():
+        is_bare = is_base and self.partner.adapter
+        with torch.inference_mode(), self.model.disable_adapter() if is_bare else nullcontext():
             streamer = Told(self.tokenizer, skip_prompt=True, skip_special_tokens=False)
             self.model.generate(**inputs, generation_config=generation, streamer=streamer)
         return {"role": "assistant", "content": "".join(answer).strip()}

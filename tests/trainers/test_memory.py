@@ -40,7 +40,7 @@ def fill_up(model, place: str, most_rows: int, spared: int = 0) -> list[int]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (injected)")
 
     def before(layer, inputs, more) -> None:
-        draws = more.get("past_key_values") is not None
+        draws = any(more.get(name) is not None for name in ("cache", "past_key_values"))  # transformers 5.24, before
         here = "generation" if draws else "scoring" if not torch.is_grad_enabled() else ""
         if here == place and len(inputs[0]) > most_rows:
             overflow(len(inputs[0]))
