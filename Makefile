@@ -2,6 +2,7 @@
 # make test    set up, then all tests
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: setup demo test check sandbox
 
@@ -18,12 +19,12 @@ demo: setup
 
 test: setup
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -m "not slow and not stress"
+	$(PYTEST) -m "not slow and not stress"
 
 sandbox: setup
 	$(BIN)/python -m tinyreason.sandbox.pretrain

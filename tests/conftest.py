@@ -14,6 +14,11 @@ from tinyreason.rollout import Batch
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """The minutes-long tests begin first, so that no worker is left with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of real data sets."""

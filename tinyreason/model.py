@@ -82,8 +82,8 @@ def load_model(config: Model, means: Means):
         raise ModelError(f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model.")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    for layer in model.modules():  # bitsandbytes' own way on newer CPUs computes NF4 in bfloat16 and repacks the weights
-        if hasattr(layer, "support_avx512bf16_for_cpu"):
+    for layer in model.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):  # NF4 would be repacked, and computed in bfloat16
             layer.support_avx512bf16_for_cpu = False
     if means.fused.got == "liger":
         from liger_kernel.transformers import _apply_liger_kernel_to_instance
