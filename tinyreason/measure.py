@@ -19,7 +19,7 @@ from tinyreason.prompts import chat_messages
 from tinyreason.screen import Screen
 
 SECONDS_BETWEEN_LOOKS = 0.002
-M_MMAP_THRESHOLD, BLOCK = -3, 2**20
+M_MMAP_THRESHOLD, BLOCK = -3, 2**17
 
 
 @dataclass
@@ -71,9 +71,10 @@ def resident() -> int:
 
 
 def hand_back_freed_blocks() -> None:
-    """Asks glibc to return blocks of a megabyte and more when they are freed, so that RSS is what is in use.
+    """Asks glibc to return blocks of 128 KB and more when they are freed, so that RSS is what is in use.
 
-    Otherwise it keeps some, other ones each time: 530 to 710 MB for one and the same sandbox run that needs 420.
+    It begins so, but raises that limit as it works and then keeps some, other ones each time: 530 to 710 MB for one
+    and the same sandbox run that needs 420.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
