@@ -82,8 +82,9 @@ def hand_back_freed_blocks() -> None:
 
 
 def forced(config: RunConfig) -> tuple[str, ...]:
-    """Overrides with which the recipe takes two steps, every reply as long as allowed."""
-    words = ("train.max_steps=2", "train.schedule=constant")
+    """Overrides with which the recipe takes two steps, every reply as long as allowed; and two of a warm-up."""
+    sections = ("train", "warmup.train") if config.warmup else ("train",)
+    words = tuple(word for section in sections for word in (f"{section}.max_steps=2", f"{section}.schedule=constant"))
     if config.trainer == "sft":
         return words
     return (*words, f"trl.generation_kwargs.min_new_tokens={config.train.max_completion_tokens}")
@@ -94,7 +95,7 @@ def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
     from tinyreason.trainers import grpo, sft
 
     hand_back_freed_blocks()
-    examples = config.data.load()
+    jobs = [config.warmup_config, config] if config.warmup and not config.warmup.adapter else [config]
     times = []
 
     def watch(step: int, _) -> dict[str, float]:
@@ -106,17 +107,18 @@ def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
         tempfile.TemporaryDirectory() as beside,
         RunFolder(Path(beside, "run")) as folder,
         Judge() as judge,
-        screen.live("measuring: step", total=2) as live,
+        screen.live("measuring: step", total=2 * len(jobs)) as live,
         Peak(means.device).watched() as peak,
     ):
         model, tokenizer = load_model(config.model, means)
         model = config.adapter.attach(model, config.seed)
-        examples, prompt_tokens = longest(config, tokenizer, examples)
-        if config.trainer == "sft":
-            sft.train(config, means, model, tokenizer, examples, folder, watch, lambda _: None)
-        else:
-            grpo.train(config, means, model, tokenizer, examples, judge, folder, watch)
-    return Measured(prompt_tokens, peak.highest - peak.baseline, times[1] - times[0])
+        for job in jobs:
+            examples, prompt_tokens = longest(job, tokenizer, job.data.load())
+            if job.trainer == "sft":
+                sft.train(job, means, model, tokenizer, examples, folder, watch, lambda _: None)
+            else:
+                grpo.train(job, means, model, tokenizer, examples, judge, folder, watch)
+    return Measured(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 
 
 def longest(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list[Example], int]:

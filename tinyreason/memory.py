@@ -4,7 +4,7 @@ What autograd keeps of a layer is counted tensor by tensor as transformers, PEFT
 count against torch's own); on a GPU the layers are recomputed in the backward pass, so one layer's worth is kept.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tinyreason.config import RunConfig
@@ -88,6 +88,12 @@ class Job:
         return self.config.adapter.trained_parameters(self.adapted)
 
     @property
+    def warmup(self) -> "Job | None":
+        """The fine-tuning that goes before, where there is one still to be done."""
+        asked = self.config.warmup
+        return replace(self, config=self.config.warmup_config) if asked and not asked.adapter else None
+
+    @property
     def is_padded(self) -> bool:
         """Prompts of several lengths stand side by side, so attention takes a mask."""
         return self.config.data.kind != "one_shot" or self.config.critiques is not None
@@ -99,7 +105,10 @@ def phases(job: Job) -> list[Phase]:
     loading = Phase("load", held | {"transients": load_transients(job)} | machine(job))
     held |= {"adapter": adapter(job)}
     training = held | {"gradients and optimizer": job.trained * (FLOAT + optimizer_bytes(job))} | machine(job)
-    found = [loading, generation(job, "evaluate", training, *evaluation_batch(job))]
+    found = [loading]
+    if job.warmup:
+        found.append(Phase("warm-up", training | backward(job.warmup)))
+    found.append(generation(job, "evaluate", training, *evaluation_batch(job)))
     if job.config.trainer == "grpo":
         rows = job.config.train.rollouts_per_step
         found.append(generation(job, "generate", training, rows, job.row_tokens))
