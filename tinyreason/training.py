@@ -118,7 +118,7 @@ def train(
     knobs, last = config.checkpoints, config.train.max_steps
     checkpoints = Checkpoints(folder, knobs.every_steps, knobs.keep, last)
     start = checkpoints.go_back()
-    with screen.live("step", total=last) as live:
+    with screen.live("step", total=last, done=start.step if start else 0) as live:
         training = Training(config, model, checks, examiner, folder, checkpoints, live)
         checkpoints.watch_state = lambda: {"training": training.state(), "seconds": clock.seconds()}
         if start:
@@ -131,13 +131,13 @@ def train(
                 lifeline = Lifeline(checkpoints, stop, start, screen.say)
                 with stop.finishing_steps():
                     take_steps(config, means, model, tokenizer, examples, training, lifeline)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             saved = checkpoints.whole()
             screen.say(f"ended at once; saved up to step {saved[-1].step if saved else 0} of {last}")
             raise
         training.close()
     if stop.why:
-        raise Stopped(f"stopped by {stop.why} after step {training.step} of {last}, all of it saved", stop.exit_code)
+        raise Stopped(f"stopped by {stop.why} after step {training.step} of {last}, all of it saved")
     return training
 
 
