@@ -21,14 +21,14 @@ from tinyreason.errors import Stopped, TinyReasonError
 
 
 class Commands(click.Group):
-    """A person's error is one sentence and exit code 2; Ctrl-C is one line and exit code 130, a deadline 3."""
+    """A person's error is one sentence and exit code 2; 3 is a run that ended early and goes on, 130 an abrupt end."""
 
     def invoke(self, context: click.Context):
         try:
             return super().invoke(context)
         except Stopped as stopped:
             click.echo(f"tinyreason: {stopped}.", err=True)
-            sys.exit(stopped.exit_code)
+            sys.exit(3)
         except (TinyReasonError, click.FileError) as error:
             text = error.format_message() if isinstance(error, click.FileError) else error
             click.echo(f"tinyreason: {text}", err=True)

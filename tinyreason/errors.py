@@ -9,7 +9,7 @@ TinyReasonError
 ├── MemoryLimit   (a card that cannot hold even one row)
 ├── TeacherError  (a key, an endpoint, an answer that cannot be used)
 ├── CostLimit     (--max-cost is reached; exit code 3)
-└── Stopped       (a deadline, SIGTERM, Ctrl-C; exit code 3 or 130)
+└── Stopped       (a deadline, SIGTERM, Ctrl-C; exit code 3)
 """
 
 from collections.abc import Iterable
@@ -56,10 +56,6 @@ class CostLimit(TinyReasonError):
 
 class Stopped(TinyReasonError):
     """The run was asked to end before its time, and what it had is saved."""
-
-    def __init__(self, message: str, exit_code: int = 3):
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

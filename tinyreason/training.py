@@ -76,7 +76,6 @@ class Training:
         """Knows what it knew at this checkpoint."""
         self.step, self.metrics = start.step, self.folder.read_rows("metrics.jsonl")
         self.kept_step, self.kept_accuracy = (start.state["training"][name] for name in ("kept_step", "kept_accuracy"))
-        self.live.advance(start.step)
 
     def close(self) -> None:
         """The kept adapter is what the model has and the folder holds."""
