@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from pathlib import Path
 
 from tinyreason.artifacts import RunFolder
@@ -124,7 +125,8 @@ def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
 def longest(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list[Example], int]:
     """The examples with the longest prompts, as many as two steps take, and how many tokens the longest has.
 
-    For SFT their completions are drawn out to `train.max_tokens`.
+    For SFT their completions are drawn out to `train.max_tokens`, every other one a token less, so that some rows are
+    padded as in a run; where there are too few they are repeated.
     """
 
     def prompt_tokens(example: Example) -> int:
@@ -132,12 +134,14 @@ def longest(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list
         return len(tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"])
 
     sizes = {id(example): prompt_tokens(example) for example in examples}
-    chosen = sorted(examples, key=lambda example: -sizes[id(example)])[: 2 * config.train.rows_per_step]
+    rows = 2 * config.train.rows_per_step
+    chosen = sorted(examples, key=lambda example: -sizes[id(example)])[:rows]
     most = sizes[id(chosen[0])]
     if config.trainer == "grpo":
         return chosen, most
     room = config.train.max_tokens - most - 2
-    return [replace(example, completion=drawn_out(example, tokenizer, room)) for example in chosen], most
+    repeated = enumerate(islice(cycle(chosen), rows))
+    return [replace(it, completion=drawn_out(it, tokenizer, room - n % 2)) for n, it in repeated], most
 
 
 def drawn_out(example: Example, tokenizer, tokens: int) -> str:

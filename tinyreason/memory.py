@@ -193,10 +193,25 @@ def backward(job: Job) -> dict[str, float]:
     kept, one_layer = kept_by_autograd(job)
     entropy = getattr(job.config.train, "entropy_bonus", 0)
     head = tiles(job, "entropy" if entropy else "backward") + FLOAT * job.shape.hidden * tokens
-    layer = tokens * (one_layer + job.width * (4 * job.shape.intermediate + 2 * job.shape.hidden))
-    if layer > head:
-        return {"activations": kept, "one layer at work": layer}
+    layer, before_head = tokens * (one_layer + gradients_in_mlp(job)), kept - tokens * ends(job)
+    if before_head + layer > kept + head:
+        return {"activations": before_head, "one layer at work": layer}
     return {"activations": kept, "log-probabilities": head}
+
+
+def gradients_in_mlp(job: Job) -> int:
+    """Bytes a token of the widest gradients: three of the MLP's width at its product, one of the stream.
+
+    By then what an adapter of down_proj had kept is free again.
+    """
+    adapted = {name.rpartition(".")[2] for name in job.adapted}
+    freed = "down_proj" in adapted and job.config.adapter.trains_inputs
+    return job.width * ((2 if freed else 3) * job.shape.intermediate + job.shape.hidden)
+
+
+def ends(job: Job) -> int:
+    """Bytes a token kept after the last layer: the last norm's input, and what the LM head reads."""
+    return job.shape.hidden * (FLOAT + job.width) + 5 * FLOAT
 
 
 def tiles(job: Job, direction: str) -> float:
@@ -217,13 +232,13 @@ def layer_forward(job: Job) -> int:
 
 def kept_by_autograd(job: Job) -> tuple[float, float]:
     """(bytes kept of a micro-batch, bytes a token of the one layer that is recomputed)."""
-    tokens, hidden = job.micro_rows * job.row_tokens, job.shape.hidden
-    ends = hidden * FLOAT + hidden * job.width + 5 * FLOAT  # the last norm's input, what the LM head reads, per token
+    tokens, stream = job.micro_rows * job.row_tokens, job.shape.hidden * job.width
     attention, mlp = layer_keeps(job)
     if job.recomputes:
-        return tokens * (job.shape.layers * hidden * job.width + ends), attention + mlp
+        its_input = stream if job.width == FLOAT else 0  # which is kept anyhow; in 16 bits the norm has a copy
+        return tokens * (job.shape.layers * stream + ends(job)), attention + mlp - its_input
     kept = job.shape.layers * (attention + mlp) - before_the_first_adapter(job, attention, mlp)
-    return tokens * (kept + ends), 0.0
+    return tokens * (kept + ends(job)), 0.0
 
 
 def before_the_first_adapter(job: Job, attention: float, mlp: float) -> float:
