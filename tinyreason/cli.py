@@ -17,7 +17,7 @@ from tinyreason.cli_chat import chat
 from tinyreason.cli_eval import audit, compare, eval_
 from tinyreason.cli_frontier import frontier
 from tinyreason.cli_report import report
-from tinyreason.errors import Stopped, TinyReasonError
+from tinyreason.errors import DiskError, Stopped, TinyReasonError
 
 
 class Commands(click.Group):
@@ -127,7 +127,7 @@ def offering(line: str) -> Iterator[None]:
     """However a run is ended before its time, the line that goes on with it is printed."""
     try:
         yield
-    except (Stopped, KeyboardInterrupt):
+    except (Stopped, DiskError, KeyboardInterrupt):
         click.echo(f"tinyreason: to go on, type: {line}", err=True)
         raise
 

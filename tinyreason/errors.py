@@ -5,6 +5,7 @@ TinyReasonError
 ├── DataError     (a data file, a column, a gold answer)
 ├── ModelError    (a model folder, a tokenizer, the hub)
 ├── FolderError   (where a run is to be written)
+│   └── DiskError (that is full, read-only or gone by now)
 ├── ResumeError   (a run that cannot be continued as it is asked for)
 ├── MemoryLimit   (a card that cannot hold even one row)
 ├── TeacherError  (a key, an endpoint, an answer that cannot be used)
@@ -36,6 +37,10 @@ class ModelError(TinyReasonError, OSError):
 
 class FolderError(TinyReasonError, OSError):
     """A run folder that cannot be written or read."""
+
+
+class DiskError(FolderError):
+    """A run folder that could be written, and cannot any more."""
 
 
 class ResumeError(TinyReasonError, ValueError):
