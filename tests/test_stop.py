@@ -94,9 +94,6 @@ def test_between_steps_a_signal_ends_the_run_at_once(number, name):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_stop_that_a_library_swallows_is_raised_again_at_the_next_look():
-    with Stop() as stop:
-        with suppress(Exception):
-            os.kill(os.getpid(), signal.SIGTERM)
-        with pytest.raises(Stopped, match="SIGTERM"):
-            stop.check()
+def test_a_library_that_catches_every_error_does_not_catch_a_stop():
+    with Stop(), pytest.raises(Stopped, match="SIGTERM"), suppress(Exception):
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -111,6 +111,8 @@ def recipe(
             click.echo(verify.verify_resume(config, out, means, screen))
             return
         announce(screen, config, means, why, out)
+        if end:
+            screen.say(f"until   {end:%Y-%m-%d %H:%M} at the latest; then it is saved and goes on when you say so")
 
         from tinyreason.run import run
 
@@ -127,7 +129,7 @@ def offering(line: str) -> Iterator[None]:
     """However a run is ended before its time, the line that goes on with it is printed."""
     try:
         yield
-    except (Stopped, DiskError, KeyboardInterrupt):
+    except (DiskError, KeyboardInterrupt):
         click.echo(f"tinyreason: to go on, type: {line}", err=True)
         raise
 

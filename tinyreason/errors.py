@@ -9,7 +9,9 @@ TinyReasonError
 ├── ResumeError   (a run that cannot be continued as it is asked for)
 ├── MemoryLimit   (a card that cannot hold even one row)
 ├── TeacherError  (a key, an endpoint, an answer that cannot be used)
-├── CostLimit     (--max-cost is reached; exit code 3)
+└── CostLimit     (--max-cost is reached; exit code 3)
+
+KeyboardInterrupt
 └── Stopped       (a deadline, SIGTERM, Ctrl-C; exit code 3)
 """
 
@@ -59,8 +61,8 @@ class CostLimit(TinyReasonError):
     """The next request might cost more than --max-cost allows."""
 
 
-class Stopped(TinyReasonError):
-    """The run was asked to end before its time, and what it had is saved."""
+class Stopped(KeyboardInterrupt):
+    """The run was asked to end before its time, and what it had is saved. No library takes it for an error."""
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

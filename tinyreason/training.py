@@ -130,7 +130,7 @@ def train(
                 lifeline = Lifeline(checkpoints, stop, start, screen.say)
                 with stop.finishing_steps():
                     take_steps(config, means, model, tokenizer, examples, training, lifeline)
-        except (KeyboardInterrupt, Stopped):
+        except KeyboardInterrupt:
             saved = checkpoints.whole()
             screen.say(f"ended at once; saved up to step {saved[-1].step if saved else 0} of {last}")
             raise
