@@ -95,7 +95,7 @@ class RunFolder:
         except Exception as error:
             if not isinstance(error, OSError) and not _is_of_the_disk(error):
                 raise
-            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+            reason = getattr(error, "strerror", None) or "it came out cut short, as on a full disk"
             raise DiskError(
                 f"cannot write {what} into {self.path}: {reason}; what was saved before is whole: make the folder "
                 f"writable again and go on from there."
