@@ -12,7 +12,7 @@ import yaml
 
 from tinyreason.artifacts import RunFolder, default_folder, open_run
 from tinyreason.config import RunConfig
-from tinyreason.errors import DataError, FolderError
+from tinyreason.errors import DataError, FolderError, Stopped
 from tinyreason.hardware import Card, choose_means
 from tinyreason.recipe import read_recipe
 
@@ -193,6 +193,20 @@ def test_a_persons_mistake_is_told_also_where_the_folder_is_a_link(tmp_path):
 def test_what_was_earned_is_kept_whatever_ends_the_run(folder, error):
     stop_with(error, folder, adapter=True)
     assert names(folder.path) == {"config.yaml", "environment.json", "log.txt", "adapter"}
+
+
+@pytest.mark.parametrize("earned", ["critiques.jsonl.answers.jsonl", "warmup/adapter/adapter_config.json"])
+def test_answers_that_were_paid_for_and_a_warm_up_are_kept(folder, earned):
+    (folder.path / earned).parent.mkdir(parents=True, exist_ok=True)
+    (folder.path / earned).write_text("{}")
+    stop_with(Stopped("stopped by Ctrl-C"), folder)
+    assert (folder.path / earned).exists() and (folder.path / "config.yaml").exists()
+
+
+def test_a_journal_in_which_no_answer_is_yet_is_not_kept(folder):
+    (folder.path / "critiques.jsonl.answers.jsonl").touch()
+    stop_with(Stopped("stopped by Ctrl-C"), folder)
+    assert not folder.path.exists()
 
 
 def test_a_fault_of_ours_keeps_the_files(folder):

@@ -108,7 +108,7 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_is_whole(checkpoint
     take_step(checkpoints, 1)
     with room_for(5_000), pytest.raises(FolderError, match="step 2") as caught:
         take_step(checkpoints, 2, size=50_000)
-    assert "type the same line" in str(caught.value) and "\n" not in str(caught.value)
+    assert "go on from there" in str(caught.value) and "\n" not in str(caught.value)
     assert names(checkpoints) == ["step-000001"]
     assert checkpoints.go_back().step == 1
 

@@ -304,8 +304,8 @@ RUN_FOR_LONG = ("one_shot_rlvr", "--on", "sandbox", "train.max_steps=500", "trai
 NO_EVALUATION = ("evaluation.problems=2", "evaluation.samples=1", "validation=null")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 3), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_prints_the_line_that_goes_on(tmp_path, number, code):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_prints_the_line_that_goes_on(tmp_path, number):
     out = tmp_path / "a run"
     line = [sys.executable, "-m", "tinyreason", "recipe", *RUN_FOR_LONG, *NO_EVALUATION, "--out", str(out)]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -313,7 +313,7 @@ def test_a_signal_saves_and_prints_the_line_that_goes_on(tmp_path, number, code)
         time.sleep(0.05)
     process.send_signal(number)
     said, complaint = process.communicate()
-    assert process.returncode == code, complaint
+    assert process.returncode == 3, complaint
     assert "Ctrl-C again ends at once" in said
     assert "Traceback" not in complaint
     again = next(text for text in complaint.splitlines() if "to go on, type:" in text).partition("type: ")[2]

@@ -21,12 +21,18 @@ def measured(*arguments):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recipe", "row_tokens"), [("one_shot_rlvr", 37 + 128), ("rlvr", 39 + 128), ("reasoning_sft", 512)]
+    ("words", "row_tokens", "phase"),
+    [
+        (("one_shot_rlvr", "trl.gradient_checkpointing=true"), 37 + 128, "backward"),
+        (("rlvr", "adapter.kind=lora_xs", "train.micro_batch_size=16"), 39 + 128, "backward"),
+        (("length_grpo", "train.micro_batch_size=8"), 39 + 160, "warm-up"),
+        (("one_shot_cft",), 512, "backward"),
+    ],
 )
-def test_the_predicted_peak_is_within_15_percent_of_the_measured(recipe, row_tokens):
-    found = measured(recipe)
-    assert found["row_tokens"] == row_tokens
-    assert found["measured_peak_bytes"] > 2**28
+def test_the_predicted_peak_is_within_15_percent_of_the_measured(words, row_tokens, phase):
+    found = measured(*words)
+    assert (found["row_tokens"], found["phase"]) == (row_tokens, phase)
+    assert found["measured_peak_bytes"] > 2**27
     assert abs(found["peak_error"]) <= 0.15
     assert found["measured_seconds_a_step"] > 0
 
@@ -44,6 +50,15 @@ def test_a_completion_is_drawn_out_to_as_many_tokens_as_fit(sandbox, tokens):
     example = Example("0", ({"role": "user", "content": "12 + 30?"},), "42", "12 + 30 = 42. The answer is 42.")
     text = drawn_out(example, tokenizer, tokens)
     assert 0.8 * tokens <= len(tokenizer(text, add_special_tokens=False)["input_ids"]) <= tokens
+
+
+def test_one_example_fills_two_steps_of_padded_rows(sandbox):
+    _, tokenizer = sandbox
+    config = read_recipe("one_shot_cft").resolve("sandbox", ("train.batch_size=4",))
+    rows, _ = longest(config, tokenizer, config.data.load())
+    lengths = {len(tokenizer(row.completion, add_special_tokens=False)["input_ids"]) for row in rows}
+    assert len(rows) == 8
+    assert len(lengths) > 1 and min(lengths) > 400
 
 
 def test_the_longest_prompts_are_taken(sandbox):

@@ -82,6 +82,8 @@ def test_every_phase_of_a_run_is_planned_and_only_those():
     sft = read_recipe("reasoning_sft").resolve("sandbox")
     job = Job(sft, read_shape(sft.model), means_for(sft.model, sft.kernels, None), 39)
     assert not {"generate", "score"} & {phase.name for phase in phases(job)}
+    assert [phase.name for phase in phases(job_of(recipe="length_grpo"))][:3] == ["load", "warm-up", "evaluate"]
+    assert "warm-up" not in [phase.name for phase in phases(job_of("warmup.adapter=there", recipe="length_grpo"))]
 
 
 def total(name, *overrides):

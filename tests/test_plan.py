@@ -154,6 +154,27 @@ def test_what_is_suggested_on_the_command_line_can_be_typed_as_it_is():
     assert ": fits" in again.output
 
 
+def test_a_warm_up_takes_its_time_and_is_made_smaller_where_it_is_the_peak():
+    long = ("warmup.train.max_steps=600", "warmup.train.max_tokens=4096")
+    replan = replanner("length_grpo", "sandbox", Machine(None, None, GB), long)
+    assert replan(()).seconds > replan(("warmup.train.max_steps=60",)).seconds > 0
+    assert replan(()).tokens["trained on"] > 600 * 32 * 4096
+    assert replan(()).peak.name == "warm-up"
+    words = nearest_fit(replan(()), replan)
+    assert replan(words).fits
+    assert any(word.startswith("warmup.train.micro_batch_size=") for word in words)
+
+
+def test_only_valid_changes_are_suggested():
+    stages = ("train.thinkprune=[3000]", "train.micro_batch_size=1", "train.rollouts_per_step=8")
+    replan = replanner("one_shot_rlvr", "80gb", machine("3090", 4), stages)
+    assert not replan(()).fits
+    with pytest.raises(ConfigError):
+        replan(("train.max_completion_tokens=1500",))
+    words = nearest_fit(replan(()), replan)
+    assert words is None or replan(words).fits
+
+
 def test_where_nothing_helps_nothing_is_suggested():
     replan = replanner("reasoning_sft", "80gb", machine("t4", 3), ("model.dtype=float16",))
     assert nearest_fit(replan(()), replan) is None

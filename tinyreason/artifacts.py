@@ -19,7 +19,7 @@ from typing import Any, Self
 import yaml
 
 from tinyreason.config import RunConfig
-from tinyreason.errors import FolderError, TinyReasonError
+from tinyreason.errors import DiskError, FolderError, TinyReasonError
 from tinyreason.hardware import Means
 
 LIBRARIES = (
@@ -66,13 +66,18 @@ class RunFolder:
         logging.getLogger().removeHandler(self._log)
         with suppress(OSError):
             self._log.close()
-        has_earned = self.is_continued or self.adapter.exists() or self.checkpoints.exists()
-        if isinstance(error, TinyReasonError | KeyboardInterrupt) and not has_earned:
+        if isinstance(error, TinyReasonError | KeyboardInterrupt) and not self.has_earned():
             with suppress(FileNotFoundError):
                 for child in self.path.iterdir():
                     shutil.rmtree(child) if child.is_dir() else child.unlink()
                 if self.is_new:
                     self.path.rmdir()
+
+    def has_earned(self) -> bool:
+        """Whether something is in it that took time or money: a measurement, an adapter, a warm-up, answers."""
+        earned = (self.adapter, self.checkpoints, self.path / "warmup" / "adapter")
+        paid_for = self.path.glob("*.answers.jsonl")
+        return self.is_continued or any(p.exists() for p in earned) or any(p.stat().st_size for p in paid_for)
 
     @property
     def result(self) -> dict | None:
@@ -90,10 +95,10 @@ class RunFolder:
         except Exception as error:
             if not isinstance(error, OSError) and not _is_of_the_disk(error):
                 raise
-            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-            raise FolderError(
+            reason = getattr(error, "strerror", None) or "it came out cut short, as on a full disk"
+            raise DiskError(
                 f"cannot write {what} into {self.path}: {reason}; what was saved before is whole: make the folder "
-                f"writable again and type the same line to go on from there."
+                f"writable again and go on from there."
             ) from None
 
     def write_text(self, name: str, text: str) -> None:

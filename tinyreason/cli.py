@@ -17,18 +17,18 @@ from tinyreason.cli_chat import chat
 from tinyreason.cli_eval import audit, compare, eval_
 from tinyreason.cli_frontier import frontier
 from tinyreason.cli_report import report
-from tinyreason.errors import Stopped, TinyReasonError
+from tinyreason.errors import DiskError, Stopped, TinyReasonError
 
 
 class Commands(click.Group):
-    """A person's error is one sentence and exit code 2; Ctrl-C is one line and exit code 130, a deadline 3."""
+    """A person's error is one sentence and exit code 2; 3 is a run that ended early and goes on, 130 an abrupt end."""
 
     def invoke(self, context: click.Context):
         try:
             return super().invoke(context)
         except Stopped as stopped:
             click.echo(f"tinyreason: {stopped}.", err=True)
-            sys.exit(stopped.exit_code)
+            sys.exit(3)
         except (TinyReasonError, click.FileError) as error:
             text = error.format_message() if isinstance(error, click.FileError) else error
             click.echo(f"tinyreason: {text}", err=True)
@@ -111,6 +111,8 @@ def recipe(
             click.echo(verify.verify_resume(config, out, means, screen))
             return
         announce(screen, config, means, why, out)
+        if end:
+            screen.say(f"until   {end:%Y-%m-%d %H:%M} at the latest; then it is saved and goes on when you say so")
 
         from tinyreason.run import run
 
@@ -127,7 +129,7 @@ def offering(line: str) -> Iterator[None]:
     """However a run is ended before its time, the line that goes on with it is printed."""
     try:
         yield
-    except (Stopped, KeyboardInterrupt):
+    except (DiskError, KeyboardInterrupt):
         click.echo(f"tinyreason: to go on, type: {line}", err=True)
         raise
 

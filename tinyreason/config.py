@@ -155,6 +155,12 @@ class RunConfig(Schema):
     def learning_rate(self) -> float:
         return self.train.learning_rate or self.adapter.default_learning_rate
 
+    @property
+    def warmup_config(self) -> "RunConfig":
+        """The warm-up as a run of its own."""
+        none = {"rewards": (), "advantage": None, "validation": None, "warmup": None, "trl": {}}
+        return self.model_copy(update={"trainer": "sft", "data": self.warmup.data, "train": self.warmup.train, **none})
+
     def explained(self) -> str:
         """The whole config as YAML-like lines, every knob with its help."""
         return "\n".join(explained(self))

@@ -5,11 +5,14 @@ TinyReasonError
 ├── DataError     (a data file, a column, a gold answer)
 ├── ModelError    (a model folder, a tokenizer, the hub)
 ├── FolderError   (where a run is to be written)
+│   └── DiskError (that is full, read-only or gone by now)
 ├── ResumeError   (a run that cannot be continued as it is asked for)
 ├── MemoryLimit   (a card that cannot hold even one row)
 ├── TeacherError  (a key, an endpoint, an answer that cannot be used)
-├── CostLimit     (--max-cost is reached; exit code 3)
-└── Stopped       (a deadline, SIGTERM, Ctrl-C; exit code 3 or 130)
+└── CostLimit     (--max-cost is reached; exit code 3)
+
+KeyboardInterrupt
+└── Stopped       (a deadline, SIGTERM, Ctrl-C; exit code 3)
 """
 
 from collections.abc import Iterable
@@ -38,6 +41,10 @@ class FolderError(TinyReasonError, OSError):
     """A run folder that cannot be written or read."""
 
 
+class DiskError(FolderError):
+    """A run folder that could be written, and cannot any more."""
+
+
 class ResumeError(TinyReasonError, ValueError):
     """A run that was begun with another config, base, data or code."""
 
@@ -54,12 +61,8 @@ class CostLimit(TinyReasonError):
     """The next request might cost more than --max-cost allows."""
 
 
-class Stopped(TinyReasonError):
-    """The run was asked to end before its time, and what it had is saved."""
-
-    def __init__(self, message: str, exit_code: int = 3):
-        super().__init__(message)
-        self.exit_code = exit_code
+class Stopped(KeyboardInterrupt):
+    """The run was asked to end before its time, and what it had is saved. No library takes it for an error."""
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

@@ -159,8 +159,8 @@ class Inner(Screen):
         self.log.flush()
 
     @contextmanager
-    def live(self, what: str, total: int) -> Iterator[Any]:
-        with self.outer.live(f"{self.label}: {what}", total) as live:
+    def live(self, what: str, total: int, done: int = 0) -> Iterator[Any]:
+        with self.outer.live(f"{self.label}: {what}", total, done) as live:
             yield live
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from pathlib import Path
 
 from tinyreason.artifacts import RunFolder
@@ -19,7 +20,7 @@ from tinyreason.prompts import chat_messages
 from tinyreason.screen import Screen
 
 SECONDS_BETWEEN_LOOKS = 0.002
-M_MMAP_THRESHOLD, BLOCK = -3, 2**20
+M_MMAP_THRESHOLD, BLOCK = -3, 2**17
 
 
 @dataclass
@@ -71,9 +72,10 @@ def resident() -> int:
 
 
 def hand_back_freed_blocks() -> None:
-    """Asks glibc to return blocks of a megabyte and more when they are freed, so that RSS is what is in use.
+    """Asks glibc to return blocks of 128 KB and more when they are freed, so that RSS is what is in use.
 
-    Otherwise it keeps some, other ones each time: 530 to 710 MB for one and the same sandbox run that needs 420.
+    It begins so, but raises that limit as it works and then keeps some, other ones each time: 530 to 710 MB for one
+    and the same sandbox run that needs 420.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
@@ -81,8 +83,9 @@ def hand_back_freed_blocks() -> None:
 
 
 def forced(config: RunConfig) -> tuple[str, ...]:
-    """Overrides with which the recipe takes two steps, every reply as long as allowed."""
-    words = ("train.max_steps=2", "train.schedule=constant")
+    """Overrides with which the recipe takes two steps, every reply as long as allowed; and two of a warm-up."""
+    sections = ("train", "warmup.train") if config.warmup else ("train",)
+    words = tuple(word for section in sections for word in (f"{section}.max_steps=2", f"{section}.schedule=constant"))
     if config.trainer == "sft":
         return words
     return (*words, f"trl.generation_kwargs.min_new_tokens={config.train.max_completion_tokens}")
@@ -93,7 +96,7 @@ def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
     from tinyreason.trainers import grpo, sft
 
     hand_back_freed_blocks()
-    examples = config.data.load()
+    jobs = [config.warmup_config, config] if config.warmup and not config.warmup.adapter else [config]
     times = []
 
     def watch(step: int, _) -> dict[str, float]:
@@ -105,23 +108,25 @@ def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
         tempfile.TemporaryDirectory() as beside,
         RunFolder(Path(beside, "run")) as folder,
         Judge() as judge,
-        screen.live("measuring: step", total=2) as live,
+        screen.live("measuring: step", total=2 * len(jobs)) as live,
         Peak(means.device).watched() as peak,
     ):
         model, tokenizer = load_model(config.model, means)
         model = config.adapter.attach(model, config.seed)
-        examples, prompt_tokens = longest(config, tokenizer, examples)
-        if config.trainer == "sft":
-            sft.train(config, means, model, tokenizer, examples, folder, watch, lambda _: None)
-        else:
-            grpo.train(config, means, model, tokenizer, examples, judge, folder, watch)
-    return Measured(prompt_tokens, peak.highest - peak.baseline, times[1] - times[0])
+        for job in jobs:
+            examples, prompt_tokens = longest(job, tokenizer, job.data.load())
+            if job.trainer == "sft":
+                sft.train(job, means, model, tokenizer, examples, folder, watch, lambda _: None)
+            else:
+                grpo.train(job, means, model, tokenizer, examples, judge, folder, watch)
+    return Measured(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 
 
 def longest(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list[Example], int]:
     """The examples with the longest prompts, as many as two steps take, and how many tokens the longest has.
 
-    For SFT their completions are drawn out to `train.max_tokens`.
+    For SFT their completions are drawn out to `train.max_tokens`, every other one a token less, so that some rows are
+    padded as in a run; where there are too few they are repeated.
     """
 
     def prompt_tokens(example: Example) -> int:
@@ -129,12 +134,14 @@ def longest(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list
         return len(tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"])
 
     sizes = {id(example): prompt_tokens(example) for example in examples}
-    chosen = sorted(examples, key=lambda example: -sizes[id(example)])[: 2 * config.train.rows_per_step]
+    rows = 2 * config.train.rows_per_step
+    chosen = sorted(examples, key=lambda example: -sizes[id(example)])[:rows]
     most = sizes[id(chosen[0])]
     if config.trainer == "grpo":
         return chosen, most
     room = config.train.max_tokens - most - 2
-    return [replace(example, completion=drawn_out(example, tokenizer, room)) for example in chosen], most
+    repeated = enumerate(islice(cycle(chosen), rows))
+    return [replace(it, completion=drawn_out(it, tokenizer, room - n % 2)) for n, it in repeated], most
 
 
 def drawn_out(example: Example, tokenizer, tokens: int) -> str:

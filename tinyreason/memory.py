@@ -4,7 +4,7 @@ What autograd keeps of a layer is counted tensor by tensor as transformers, PEFT
 count against torch's own); on a GPU the layers are recomputed in the backward pass, so one layer's worth is kept.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tinyreason.config import RunConfig
@@ -88,6 +88,12 @@ class Job:
         return self.config.adapter.trained_parameters(self.adapted)
 
     @property
+    def warmup(self) -> "Job | None":
+        """The fine-tuning that goes before, where there is one still to be done."""
+        asked = self.config.warmup
+        return replace(self, config=self.config.warmup_config) if asked and not asked.adapter else None
+
+    @property
     def is_padded(self) -> bool:
         """Prompts of several lengths stand side by side, so attention takes a mask."""
         return self.config.data.kind != "one_shot" or self.config.critiques is not None
@@ -99,7 +105,10 @@ def phases(job: Job) -> list[Phase]:
     loading = Phase("load", held | {"transients": load_transients(job)} | machine(job))
     held |= {"adapter": adapter(job)}
     training = held | {"gradients and optimizer": job.trained * (FLOAT + optimizer_bytes(job))} | machine(job)
-    found = [loading, generation(job, "evaluate", training, *evaluation_batch(job))]
+    found = [loading]
+    if job.warmup:
+        found.append(Phase("warm-up", training | backward(job.warmup)))
+    found.append(generation(job, "evaluate", training, *evaluation_batch(job)))
     if job.config.trainer == "grpo":
         rows = job.config.train.rollouts_per_step
         found.append(generation(job, "generate", training, rows, job.row_tokens))
@@ -184,10 +193,25 @@ def backward(job: Job) -> dict[str, float]:
     kept, one_layer = kept_by_autograd(job)
     entropy = getattr(job.config.train, "entropy_bonus", 0)
     head = tiles(job, "entropy" if entropy else "backward") + FLOAT * job.shape.hidden * tokens
-    layer = tokens * (one_layer + job.width * (4 * job.shape.intermediate + 2 * job.shape.hidden))
-    if layer > head:
-        return {"activations": kept, "one layer at work": layer}
+    layer, before_head = tokens * (one_layer + gradients_in_mlp(job)), kept - tokens * ends(job)
+    if before_head + layer > kept + head:
+        return {"activations": before_head, "one layer at work": layer}
     return {"activations": kept, "log-probabilities": head}
+
+
+def gradients_in_mlp(job: Job) -> int:
+    """Bytes a token of the widest gradients: three of the MLP's width at its product, one of the stream.
+
+    By then what an adapter of down_proj had kept is free again.
+    """
+    adapted = {name.rpartition(".")[2] for name in job.adapted}
+    freed = "down_proj" in adapted and job.config.adapter.trains_inputs
+    return job.width * ((2 if freed else 3) * job.shape.intermediate + job.shape.hidden)
+
+
+def ends(job: Job) -> int:
+    """Bytes a token kept after the last layer: the last norm's input, and what the LM head reads."""
+    return job.shape.hidden * (FLOAT + job.width) + 5 * FLOAT
 
 
 def tiles(job: Job, direction: str) -> float:
@@ -208,13 +232,13 @@ def layer_forward(job: Job) -> int:
 
 def kept_by_autograd(job: Job) -> tuple[float, float]:
     """(bytes kept of a micro-batch, bytes a token of the one layer that is recomputed)."""
-    tokens, hidden = job.micro_rows * job.row_tokens, job.shape.hidden
-    ends = hidden * FLOAT + hidden * job.width + 5 * FLOAT  # the last norm's input, what the LM head reads, per token
+    tokens, stream = job.micro_rows * job.row_tokens, job.shape.hidden * job.width
     attention, mlp = layer_keeps(job)
     if job.recomputes:
-        return tokens * (job.shape.layers * hidden * job.width + ends), attention + mlp
+        its_input = stream if job.width == FLOAT else 0  # which is kept anyhow; in 16 bits the norm has a copy
+        return tokens * (job.shape.layers * stream + ends(job)), attention + mlp - its_input
     kept = job.shape.layers * (attention + mlp) - before_the_first_adapter(job, attention, mlp)
-    return tokens * (kept + ends), 0.0
+    return tokens * (kept + ends(job)), 0.0
 
 
 def before_the_first_adapter(job: Job, attention: float, mlp: float) -> float:

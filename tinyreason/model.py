@@ -32,12 +32,7 @@ def read_config(config: Model) -> dict[str, Any]:
     """The model's config.json, from its folder or the hub. Errors: `ModelError`, one sentence."""
     file = Path(source_of(config), "config.json")
     if not os.path.exists(file.parent):
-        from huggingface_hub import hf_hub_download
-
-        try:
-            file = Path(hf_hub_download(config.name, "config.json", etag_timeout=HUB_TIMEOUT_S))
-        except (OSError, ValueError) as error:
-            raise ModelError(cannot_load(config, error, is_local=False)) from None
+        file = config_of_the_hub(config)
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -45,6 +40,21 @@ def read_config(config: Model) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ModelError(f"cannot load model.name={config.name}: its config.json is missing or not a model's.")
     return values
+
+
+def config_of_the_hub(config: Model) -> Path:
+    """Its config.json in the hub's cache, fetched if need be. Errors: `ModelError`, at once without a network."""
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+    try:
+        cached = try_to_load_from_cache(config.name, "config.json")
+        if isinstance(cached, str):
+            return Path(cached)
+        get_hf_file_metadata(hf_hub_url(config.name, "config.json"), timeout=HUB_TIMEOUT_S)  # a download asks six times
+        return Path(hf_hub_download(config.name, "config.json", etag_timeout=HUB_TIMEOUT_S))
+    except Exception as error:  # of whatever HTTP library the hub's client uses
+        raise ModelError(cannot_load(config, error, is_local=False)) from None
 
 
 def source_of(config: Model) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 from tinyreason.cards import Datasheet
 from tinyreason.config import RunConfig
+from tinyreason.errors import TinyReasonError
 from tinyreason.hardware import Card, choose_means, installed_packages
 from tinyreason.memory import SANDBOX_PROMPT_TOKENS, USUAL_PROMPT_TOKENS, Job, Phase, phases
-from tinyreason.roofline import evaluation_seconds, speed, step_seconds
+from tinyreason.roofline import evaluation_seconds, speed, step_seconds, warmup_seconds
 from tinyreason.shape import Shape, read_shape
 
 GB = 2**30
@@ -36,6 +37,11 @@ class Plan:
     seconds: float | None
 
     @property
+    def jobs(self) -> list[Job]:
+        """The training, and the warm-up where there is one."""
+        return [self.job] + ([self.job.warmup] if self.job.warmup else [])
+
+    @property
     def peak(self) -> Phase:
         return max(self.phases, key=lambda phase: phase.total)
 
@@ -50,12 +56,12 @@ class Plan:
 
     @property
     def session_steps(self) -> int | None:
-        """How many of the steps a 12-hour session holds, both evaluations included."""
+        """How many of the steps a 12-hour session holds, both evaluations and a warm-up included."""
         if self.seconds is None:
             return None
         steps = self.job.config.train.max_steps
-        evaluations = self.seconds - steps * self.seconds_a_step
-        return max(0, min(steps, floor((3600 * SESSION_HOURS - evaluations) / self.seconds_a_step)))
+        beside = self.seconds - steps * self.seconds_a_step
+        return max(0, min(steps, floor((3600 * SESSION_HOURS - beside) / self.seconds_a_step)))
 
     @property
     def tokens(self) -> dict[str, int]:
@@ -63,8 +69,9 @@ class Plan:
         train, evaluation = self.job.config.train, self.job.config.evaluation
         asked = evaluation.max_completion_tokens or train.max_completion_tokens
         drawn = train.rows_per_step * train.max_completion_tokens if train.kind == "grpo" else 0
+        trained = (job.config.train.max_steps * job.config.train.rows_per_step * job.row_tokens for job in self.jobs)
         return {
-            "trained on": train.max_steps * train.rows_per_step * self.job.row_tokens,
+            "trained on": sum(trained),
             "generated": train.max_steps * drawn + 2 * evaluation.problems * evaluation.samples * asked,
         }
 
@@ -121,7 +128,7 @@ def make_plan(
     job = Job(config, shape, means, prompt_tokens or usual_prompt_tokens(config))
     at = speed(job, machine.sheet)
     step = at and step_seconds(job, at)
-    total = at and config.train.max_steps * step + evaluation_seconds(job, at)
+    total = at and config.train.max_steps * step + evaluation_seconds(job, at) + warmup_seconds(job, at)
     return Plan(job, phases(job), machine.memory, step, total)
 
 
@@ -138,14 +145,14 @@ def nearest_fit(plan: Plan, replan: Callable[[tuple[str, ...]], Plan]) -> tuple[
     """
     changes: dict[str, str] = {}
     while not plan.fits:
-        change = next(smaller(plan, changes), None)
-        if change is None:
+        tried = (changes | change for change in smaller(plan))
+        changes = next((more for more in tried if planned(replan, more)), {})
+        if not changes:
             return None
-        changes |= change
-        plan = replan(words(changes))
+        plan = planned(replan, changes)
     for knob in list(changes):
         without = {key: value for key, value in changes.items() if key != knob}
-        if is_plannable(replan, words(without)):
+        if (fewer := planned(replan, without)) and fewer.fits:
             changes = without
     return words(changes)
 
@@ -155,22 +162,21 @@ def words(changes: dict[str, str]) -> tuple[str, ...]:
     return tuple(f"{knob}={value}" for knob, value in changes.items())
 
 
-def is_plannable(replan: Callable[[tuple[str, ...]], Plan], overrides: tuple[str, ...]) -> bool:
-    """Whether the run is valid and fits with these words."""
-    from tinyreason.errors import TinyReasonError
-
+def planned(replan: Callable[[tuple[str, ...]], Plan], changes: dict[str, str]) -> Plan | None:
+    """The plan with these changes; None where the run would not be valid."""
     try:
-        return replan(overrides).fits
+        return replan(words(changes))
     except TinyReasonError:
-        return False
+        return None
 
 
-def smaller(plan: Plan, changes: dict[str, str]) -> Iterator[dict[str, str]]:
+def smaller(plan: Plan) -> Iterator[dict[str, str]]:
     """What can still be made smaller for the phase at the peak, the gentlest first."""
-    job, phase = plan.job, plan.peak.name
+    phase = plan.peak.name
+    job, section = (plan.job.warmup, "warmup.train") if phase == "warm-up" else (plan.job, "train")
     config, train = job.config, job.config.train
-    if phase in ("score", "backward") and job.micro_rows > 1:
-        yield {"train.micro_batch_size": str(largest_divisor_below(job.micro_rows, train.rows_per_step))}
+    if phase in ("warm-up", "score", "backward") and job.micro_rows > 1:
+        yield {f"{section}.micro_batch_size": str(largest_divisor_below(job.micro_rows, train.rows_per_step))}
     if phase == "backward" and not job.recomputes:
         yield {"trl.gradient_checkpointing": "true"}
     if phase == "evaluate" and config.evaluation.batch_size > 1:
@@ -179,11 +185,11 @@ def smaller(plan: Plan, changes: dict[str, str]) -> Iterator[dict[str, str]]:
         yield {"model.quantize": "nf4"}
     if phase == "generate" and train.rollouts_per_step > train.group_size:
         yield fewer_rollouts(train, job.micro_rows)
-    if phase in ("score", "backward", "generate"):
+    if phase in ("warm-up", "score", "backward", "generate"):
         knob = "max_tokens" if train.kind == "sft" else "max_completion_tokens"
         tokens = getattr(train, knob)
         if tokens >= 256:
-            yield {f"train.{knob}": str(tokens // 2)}
+            yield {f"{section}.{knob}": str(tokens // 2)}
     if phase == "evaluate":
         tokens = config.evaluation.max_completion_tokens or train.max_completion_tokens
         if tokens >= 256:

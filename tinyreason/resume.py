@@ -14,11 +14,11 @@ from tinyreason.hardware import Means
 NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
 """What of a config changes no number of a run."""
 FILES = (
-    *("config.yaml", "environment.json", "metrics.jsonl", "rollouts.jsonl", "evaluation.json", "result.json"),
-    *("report.html", "log.txt", "critiques.jsonl", "adapter", "checkpoints", "history", "controls", "controls.json"),
-    *("warmup", "tensorboard"),
+    *("result.json", "checkpoints", "metrics.jsonl", "rollouts.jsonl", "evaluation.json", "report.html", "log.txt"),
+    *("critiques.jsonl", "adapter", "history", "controls", "controls.json", "warmup", "tensorboard"),
+    *("environment.json", "config.yaml"),
 )
-"""What a run leaves behind, less the answers it paid for."""
+"""What a run leaves behind, less the answers it paid for, in the order it goes: the last say whose folder it is."""
 HALF_BEGUN = {"config.yaml", ".config.yaml.part", ".environment.json.part"}
 """All that is there of a run that was killed in its first moment."""
 SHOWN_DIFFERENCES = 4

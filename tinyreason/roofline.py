@@ -53,6 +53,12 @@ def step_seconds(job: Job, at: Speed) -> float:
     return seconds + (passes(job, at, rows, job.row_tokens, backward=False) if train.kl else 0)
 
 
+def warmup_seconds(job: Job, at: Speed) -> float:
+    """The fine-tuning that goes before, if there is one."""
+    first = job.warmup
+    return first.config.train.max_steps * step_seconds(first, at) if first else 0.0
+
+
 def evaluation_seconds(job: Job, at: Speed) -> float:
     """Both evaluations, and the validations that choose the checkpoint."""
     settings, steps = job.config.evaluation, job.config.train.max_steps

@@ -39,10 +39,10 @@ class Screen:
         self.console.print(text, markup=False)
 
     @contextmanager
-    def live(self, what: str, total: int) -> Iterator["Live"]:
-        """A live line for `total` units of work; its time left is measured, not guessed."""
+    def live(self, what: str, total: int, done: int = 0) -> Iterator["Live"]:
+        """A live line for `total` units of work, `done` of them before; its time left is measured, not guessed."""
         if not self.console.is_terminal:
-            yield PlainLive(self, what, total)
+            yield PlainLive(self, what, total, done)
             return
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -52,7 +52,7 @@ class Screen:
             TextColumn("left"),
         )
         with Progress(*columns, console=self.console, transient=True) as progress:
-            yield Live(progress, progress.add_task(what, total=total, note=""))
+            yield Live(progress, progress.add_task(what, total=total, completed=done, note=""))
 
     @contextmanager
     def replies(self, titles: tuple[str, ...]) -> Iterator["Replies"]:
@@ -134,16 +134,16 @@ class PlainLive:
 
     SECONDS_BETWEEN_LINES = 10.0
 
-    def __init__(self, screen: Screen, what: str, total: int):
+    def __init__(self, screen: Screen, what: str, total: int, done: int):
         self.screen, self.what, self.total = screen, what, total
-        self.done, self.start = 0, time.monotonic()
+        self.before, self.done, self.start = done, done, time.monotonic()
         self.last_line = self.start
 
     def advance(self, count: int = 1, note: str = "") -> None:
         self.done += count
         now = time.monotonic()
         if now - self.last_line >= self.SECONDS_BETWEEN_LINES:
-            left = (now - self.start) / self.done * (self.total - self.done)
+            left = (now - self.start) / (self.done - self.before) * (self.total - self.done)
             self.screen.say(f"{self.what} {self.done}/{self.total}{note and '  ' + note}  {left:.0f} s left")
             self.last_line = now
 

@@ -16,12 +16,14 @@ SPARE_S = 5.0
 """Kept free before the deadline, beside the time of the longest step so far: to save and to leave."""
 LONGER = 1.2
 """A step may take so much longer than any before."""
+LONGEST_ALARM_S = 1e8
+"""Three years: a system's timer takes no more than some such number."""
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?", re.ASCII)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 
 
 def read_deadline(text: str, now: datetime) -> datetime:
-    """`11h30m`, `18:30` (of the two nearest such times, before and after now), or `2026-11-22T09:00`.
+    """`11h30m`, `18:30` (today's, or tomorrow's where that is nearer), or `2026-11-22T09:00`.
 
     Errors: `ConfigError` for what is neither, and for a time that is past.
     """
@@ -34,7 +36,7 @@ def read_deadline(text: str, now: datetime) -> datetime:
         elif clock:
             hour, minute, second = (int(part or 0) for part in clock.groups())
             today = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
-            deadline = min((today + timedelta(days=days) for days in (-1, 0, 1)), key=lambda time: abs(time - now))
+            deadline = min((today + timedelta(days=days) for days in (0, 1)), key=lambda time: abs(time - now))
         else:
             deadline = datetime.fromisoformat(text)
             deadline = deadline.astimezone().replace(tzinfo=None) if deadline.tzinfo else deadline
@@ -52,10 +54,11 @@ def read_deadline(text: str, now: datetime) -> datetime:
 
 
 class Stop(AbstractContextManager):
-    """Whether the run has to end. As a context it listens to SIGTERM and Ctrl-C.
+    """Whether the run has to end. As a context it listens to SIGTERM and Ctrl-C, and has an alarm set.
 
-    While steps are taken (`finishing_steps`) a signal is noted, and the step is finished and saved; at any other time,
-    and the second time, it ends the run at once.
+    While steps are taken (`finishing_steps`) a signal is noted, and the step is finished and saved; at any other time
+    the run, which is saved then, ends at once. A second Ctrl-C is a `KeyboardInterrupt`. The alarm is for work that
+    nobody asks about, or that takes longer than any before: it is given up just before the deadline (not on Windows).
     """
 
     def __init__(
@@ -69,28 +72,38 @@ class Stop(AbstractContextManager):
         self.deadline = deadline and time.monotonic() + (deadline - datetime.now()).total_seconds()
         self.say = say
         self.why: str | None = None
-        self.exit_code, self._is_patient = 3, False
+        self._is_patient = False
         self._beat, self._longest_s = time.monotonic(), 0.0
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGTERM, signal.SIGINT)}
+            if self.deadline and hasattr(signal, "setitimer"):
+                self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._ring)
+                left_s = self.deadline - SPARE_S - time.monotonic()
+                signal.setitimer(signal.ITIMER_REAL, min(max(left_s, 0.001), LONGEST_ALARM_S))
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.deadline and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        if self.why is None:  # otherwise the run is ending, and saves
+            self.why = "the deadline"
+            raise Stopped("stopped by the deadline")
+
     def _hear(self, number: int, frame: FrameType | None) -> None:
         is_first, self.why = self.why is None, "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-        self.exit_code = 130 if number == signal.SIGINT else 3
         if self._is_patient and is_first:
             self.say(f"{self.why}: ending after this step; Ctrl-C again ends at once")
-        elif number == signal.SIGINT:
+        elif number == signal.SIGINT and not is_first:
             raise KeyboardInterrupt
         else:
-            raise Stopped("stopped by SIGTERM")
+            raise Stopped(f"stopped by {self.why}")
 
     @contextmanager
     def finishing_steps(self) -> Iterator[None]:
@@ -119,4 +132,4 @@ class Stop(AbstractContextManager):
     def check(self) -> None:
         """Errors: `Stopped`, if the run has to end now."""
         if self.is_asked():
-            raise Stopped(f"stopped by {self.why}", self.exit_code)
+            raise Stopped(f"stopped by {self.why}")

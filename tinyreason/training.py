@@ -76,7 +76,6 @@ class Training:
         """Knows what it knew at this checkpoint."""
         self.step, self.metrics = start.step, self.folder.read_rows("metrics.jsonl")
         self.kept_step, self.kept_accuracy = (start.state["training"][name] for name in ("kept_step", "kept_accuracy"))
-        self.live.advance(start.step)
 
     def close(self) -> None:
         """The kept adapter is what the model has and the folder holds."""
@@ -118,7 +117,7 @@ def train(
     knobs, last = config.checkpoints, config.train.max_steps
     checkpoints = Checkpoints(folder, knobs.every_steps, knobs.keep, last)
     start = checkpoints.go_back()
-    with screen.live("step", total=last) as live:
+    with screen.live("step", total=last, done=start.step if start else 0) as live:
         training = Training(config, model, checks, examiner, folder, checkpoints, live)
         checkpoints.watch_state = lambda: {"training": training.state(), "seconds": clock.seconds()}
         if start:
@@ -137,7 +136,7 @@ def train(
             raise
         training.close()
     if stop.why:
-        raise Stopped(f"stopped by {stop.why} after step {training.step} of {last}, all of it saved", stop.exit_code)
+        raise Stopped(f"stopped by {stop.why} after step {training.step} of {last}, all of it saved")
     return training
 
 

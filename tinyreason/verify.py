@@ -40,7 +40,7 @@ def verify_resume(config: RunConfig, out: Path, means: Means, screen: Screen) ->
         model = config.adapter.attach(model, config.seed)
         if config.warmup:
             warm_up(config, means, model, tokenizer, folder, screen)  # taken up where it lies
-        with tempfile.TemporaryDirectory() as place, screen.live("step", total=last.step) as live:
+        with tempfile.TemporaryDirectory() as place, screen.live("step", total=last.step, done=start.step) as live:
             replay = RunFolder(Path(place, "run"))
             for name in GROWING:
                 if (folder.path / name).exists():

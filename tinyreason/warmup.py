@@ -32,8 +32,7 @@ def fine_tune(config: RunConfig, means: Means, model, tokenizer, folder: RunFold
     """The steps of the warm-up."""
     from tinyreason.trainers import sft
 
-    none = {"rewards": (), "advantage": None, "validation": None, "warmup": None, "trl": {}}
-    own = config.model_copy(update={"trainer": "sft", "data": config.warmup.data, "train": config.warmup.train, **none})
+    own = config.warmup_config
     with screen.live("warm-up step", total=own.train.max_steps) as live:
 
         def watch(step: int, metrics: dict[str, float]) -> dict[str, float]:
