@@ -257,7 +257,7 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
         (["rewards=[{kind: l1_exact}]"], "rewards.0.target_tokens is missing; type"),
         (
             ["rewards.0={kind: l1_max, target_tokens: 51}"],
-            "target_tokens=51 is longer than train.max_completion_tokens",
+            "target_tokens=51 is longer than the 50 tokens that train.max_completion_tokens",
         ),
         (["rewards.0={kind: l1_max, target_tokens: [9, 51]}"], "target_tokens=51 is longer"),
         (["rewards.0={kind: laser_length, target_tokens: 51}"], "rewards.0.target_tokens=51 is longer"),

@@ -93,8 +93,8 @@ def check_fits(knob: str, tokens: int | None, max_completion_tokens: int) -> Non
     """Raises ValueError where a length that a reward was given can never be reached."""
     if tokens and tokens > max_completion_tokens:
         raise ValueError(
-            f"{knob}={tokens} is longer than train.max_completion_tokens={max_completion_tokens} (or the last of "
-            f"train.thinkprune); give that or less"
+            f"{knob}={tokens} is longer than the {max_completion_tokens} tokens that train.max_completion_tokens or "
+            f"train.thinkprune leave a reply; give that or less"
         )
 
 

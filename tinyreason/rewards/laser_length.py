@@ -1,8 +1,8 @@
 """A right answer earns half as much again when it stays under a target length.
 
 Why: LASER (arXiv 2505.15612): a step at a target costs less accuracy than a hard token limit does.
-Formula: right 1, wrong −0.5, no box or thoughts that never end −1; + 0.5 where that is 1 and L ≤ L_T. The paper: L_T = 2,048,
-4,096 or 8,192 of 16,384. It holds correctness already; it stands alone.
+Formula: right 1, wrong −0.5, no box or thoughts that never end −1; + 0.5 where that is 1 and L ≤ L_T. The paper:
+L_T = 2,048, 4,096 or 8,192 of 16,384. It holds correctness already; it stands alone.
 How it can be gamed: under the target nothing is gained by being shorter still.
 Example: `rewards: [{kind: laser_length, target_tokens: 512}]`
 """
