@@ -66,7 +66,8 @@ class RunFolder:
         logging.getLogger().removeHandler(self._log)
         with suppress(OSError):
             self._log.close()
-        has_earned = self.is_continued or self.adapter.exists() or self.checkpoints.exists()
+        earned = (self.adapter, self.checkpoints, self.path / "warmup" / "adapter")
+        has_earned = self.is_continued or any(path.exists() for path in earned)
         if isinstance(error, TinyReasonError | KeyboardInterrupt) and not has_earned:
             with suppress(FileNotFoundError):
                 for child in self.path.iterdir():
