@@ -113,6 +113,11 @@ def saved(row: dict[str, Any]) -> str:
     return "" if change is None else f"{-change / (row['tokens']['mean'] - change):.0%}"
 
 
+def is_shorter(row: dict[str, Any]) -> bool:
+    """Whether its replies take fewer tokens than the start's, beyond chance."""
+    return (row.get("to_start", {}).get("tokens", {}).get("interval") or [0, 0])[1] < 0
+
+
 def note(row: dict[str, Any]) -> str:
     """What stands out in a row."""
     said = {
@@ -126,7 +131,7 @@ def note(row: dict[str, Any]) -> str:
 def words(rows: list[dict[str, Any]], missing: Sequence[str]) -> Iterator[str]:
     """Which points are worth it, which dominate, which pay with accuracy, and which did nothing."""
     front, paying = ([row for row in rows if row[what]] for what in ("front", "pays"))
-    safe = [row for row in rows if not row["pays"] and saved(row)]
+    safe = [row for row in rows if not row["pays"] and is_shorter(row)]
     if safe:
         best = min(safe, key=lambda row: row["tokens"]["mean"])
         yield (
