@@ -257,7 +257,7 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
         (["rewards=[{kind: l1_exact}]"], "rewards.0.target_tokens is missing; type"),
         (
             ["rewards.0={kind: l1_max, target_tokens: 51}"],
-            "target_tokens=51 is longer than train.max_completion_tokens",
+            "target_tokens=51 is longer than the 50 tokens that train.max_completion_tokens",
         ),
         (["rewards.0={kind: l1_max, target_tokens: [9, 51]}"], "target_tokens=51 is longer"),
         (["rewards.0={kind: laser_length, target_tokens: 51}"], "rewards.0.target_tokens=51 is longer"),
@@ -268,6 +268,9 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
         (["rewards.1.gate=corectness"], "rewards.1.gate=corectness is no other reward of the list; did you mean"),
         (["rewards.1.anneal={start: 0, end: 1, steps: 1}"], "rewards.1.anneal.steps=1"),
         (["train.thinkprune=[60,40]"], "must fall from max_completion_tokens=50"),
+        (["train.thinkprune=[40,30]", "rewards.0={kind: l1_max, target_tokens: 31}"], "target_tokens=31 is longer"),
+        (["trl.scale_rewards=group"], "trl.scale_rewards is advantage.kind here"),
+        (["trl.reward_weights=[1]"], "trl.reward_weights is rewards.0.weight here"),
         (["train.thinkprune=[20,40]"], "must fall from max_completion_tokens=50"),
         (["train.max_steps=1", "train.thinkprune=[40,20]"], "more than max_steps=1"),
         (["advantage={kind: gfpo, keep: 8}"], "advantage.keep=8 keeps all of a group of 8"),

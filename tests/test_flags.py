@@ -116,6 +116,15 @@ def test_too_few_problems_and_no_room_for_a_gain_are_named(tmp_path):
     assert titles(full) == "The base was already right nearly always"
 
 
+def test_what_became_shorter_at_the_same_accuracy_was_not_in_vain(tmp_path):
+    figures = outcome(0.5, (-1.0, 2.0), "cannot tell") | {"before": outcome()["before"] | {"accuracy": 0.97}}
+    shorter = {"tokens": {"change": -0.4, "interval": [-0.45, -0.35]}}
+    assert titles(write_run(tmp_path / "shorter", steps=30, **figures, **shorter)) == ""
+    assert "gained nothing" in titles(write_run(tmp_path / "as-long", steps=30, **figures))
+    worse = figures | {"verdict": "worse"}
+    assert "gained nothing" in titles(write_run(tmp_path / "worse", steps=30, **worse, **shorter))
+
+
 def test_a_loss_that_is_not_a_number_comes_first(run):
     rewrite_metrics(run, loss=[0.5, float("nan")], **{"group/share_zero_variance": [1.0, 1.0]})
     assert titles(run).startswith("loss is not a number from step 2 on | No gradient in 100%")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tinyreason.errors import ConfigError, FolderError
-from tinyreason.frontier import frontier, planned, points
+from tinyreason.frontier import beside, frontier, planned, points
 from tinyreason.model import means_for
 from tinyreason.recipe import read_recipe
 from tinyreason.screen import Screen
@@ -116,15 +116,35 @@ def test_the_warm_up_is_done_once(done):
 def test_what_is_finished_is_kept_and_what_is_not_is_done_again(plan, done):
     rows, _, out = done
     stamps = {file: file.stat().st_mtime_ns for file in (out / "runs").glob("*/result.json")}
-    broken = sorted(stamps)[-1]
-    broken.unlink()
+    first, kept, last = sorted(stamps)  # the one that made the warm-up, and one that took it over
+    first.unlink(), last.unlink()
     again, screen = compare(plan, out, "l1_max", ("train.kl=0.01,0.02",))
-    assert "3: 2 kept from before, 1 to do" in screen
-    assert [file for file in stamps if file.stat().st_mtime_ns != stamps[file]] == [broken]
-    assert again == rows  # the run that was repeated gives the same numbers, from the warm-up of the first
+    assert "3: 1 kept from before, 2 to do" in screen and "FAILED" not in screen
+    assert [file for file in stamps if file.stat().st_mtime_ns == stamps[file]] == [kept]
+    assert again == rows
+
+
+def test_a_point_that_fails_is_named_and_the_others_are_run(plan, tmp_path):
+    overrides = (*TINY, "data.size=4", "evaluation.batch_size=64")  # on 4 problems hapo_length sees none twice
+    rows, screen = compare(plan, tmp_path / "out", "hapo_length,correctness", (), overrides)
+    assert [row["name"] for row in rows] == ["start", "correctness"]
+    assert "run 1/2 hapo_length, seed 0: FAILED, hapo_length compares a problem with its visits" in screen
+    assert "Not run yet, or failed: hapo_length, seed 0." in (tmp_path / "out" / "frontier.md").read_text()
+    assert "never come back" in (tmp_path / "out" / "runs" / "hapo_length-seed0.log").read_text()
+
+
+def test_each_run_has_a_place_of_its_own_that_other_points_do_not_move(plan):
+    def places(*arguments):
+        runs = planned(plan, "sandbox", points(plan, "sandbox", *arguments), (), [0, 1], Path("x"))
+        return {(run.point.name, run.config.seed): beside(run, ".log") for run in runs}
+
+    alone = places("l1_max", ("train.kl=0.01,0.02", "rewards.0.alpha=0.1,0.2"))
+    assert len(set(alone.values())) == len(alone) == 2 * (4 + 1)
+    few, many = places("l1_max", ()), places("all", ())
+    assert few.items() <= many.items()
 
 
 def test_a_finished_run_with_other_values_is_not_mixed_in(plan, done):
     _, _, out = done
-    with pytest.raises(FolderError, match=r"finished run with another train\.temperature"):
+    with pytest.raises(FolderError, match=r"another run: train\.temperature is 1\.0 there and 0\.9 here"):
         compare(plan, out, "l1_max", ("train.kl=0.01,0.02",), (*TINY, "train.temperature=0.9"))

@@ -7,12 +7,13 @@ import pytest
 from tinyreason.frontier_table import markdown, rows_of
 
 
-def side(seed, accuracy, tokens):
+def side(seed, accuracy, tokens, problems=("p0", "p1", "p2"), **more):
     """One seed's figures, the same for each of three problems but for a tenth."""
     return {
         "seed": seed,
-        "accuracy": {f"p{n}": accuracy + (n - 1) / 10 for n in range(3)},
-        "tokens": {f"p{n}": tokens + n - 1 for n in range(3)},
+        "accuracy": {name: accuracy + (n - 1) / 10 for n, name in enumerate(problems)},
+        "tokens": {name: tokens + n - 1 for n, name in enumerate(problems)},
+        **more,
     }
 
 
@@ -56,4 +57,29 @@ def test_what_cannot_be_told_from_plain_grpo_is_named(rows):
     assert "Cannot be told from plain GRPO, in accuracy or tokens: same." in text
     assert "On the frontier (no other point is as right in as few tokens): good, short." in text
     assert "good dominates correctness, same, worse." in text
-    assert "| good | 0.800 | " in text and " | 60 | 58 to 62 | 45% | 0, 1 | on the frontier |" in text
+    assert "| good | 0.800 | " in text
+    assert " | +20.0 [+20.0, +20.0] | 60 | 58 to 62 | 45% | 0, 1 | on the frontier |" in text
+
+
+def test_brevity_that_is_paid_for_with_accuracy_is_told_from_brevity_that_is_not(rows):
+    assert [name for name, row in rows.items() if row["pays"]] == ["short"]
+    text = markdown(list(rows.values()))
+    assert "| 10 | 8 to 12 | 90% | 0 | on the frontier, pays with accuracy |" in text
+    assert "so their brevity is paid for with accuracy: short." in text
+    assert "Fewest tokens at the start's accuracy (not below it beyond chance): good, 0.800 right in 60 tokens" in text
+
+
+def test_where_a_point_began_elsewhere_and_what_is_missing_are_said():
+    start, suffix = side(0, 0.5, 100), side(0, 0.2, 100)
+    found = {"start": [start], "correctness": [side(0, 0.8, 90, start=start)], "l1": [side(0, 0.8, 50, start=suffix)]}
+    text = markdown(rows_of(found, "start", "correctness"), ["hapo, seed 0"])
+    assert "Began elsewhere than the start above, by another prompt, model or warm-up: l1 (0.200 right)." in text
+    assert "Not run yet, or failed: hapo, seed 0." in text
+
+
+def test_points_that_were_asked_other_problems_are_compared_on_those_both_have():
+    found = {"start": [side(0, 0.5, 100)], "correctness": [side(0, 0.5, 90, problems=("p1", "p2", "p3"))]}
+    change = rows_of(found, "start", "correctness")[1]["to_start"]
+    assert change["tokens"]["mean"] == -11  # p1 and p2 are 100, 101 there and 89, 90 here
+    found["correctness"] = [side(0, 0.5, 90, problems=("q1", "q2", "q3"))]
+    assert rows_of(found, "start", "correctness")[1]["to_start"]["tokens"]["mean"] is None

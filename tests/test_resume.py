@@ -34,9 +34,10 @@ KINDS = {
     "rollouts trained on twice": (
         *("one_shot_rlvr", *GRPO, "validation=null", "train.micro_batch_size=8", "trl.num_iterations=2"),
     ),
-    "a reward with history, after a warm-up": (
-        *("length_grpo", *GRPO, "rewards=[{kind: hapo_length}]", "data.size=4", "warmup.data.size=8"),
-        *("warmup.train.max_steps=2", "warmup.train.batch_size=4"),
+    "rewards with histories, after a warm-up": (  # without either the adapter ends another
+        *("length_grpo", *GRPO, "rewards=[{kind: hapo_length}, {kind: laser_d, refresh_steps: 2}]", "data.size=2"),
+        *("train.max_completion_tokens=48", "warmup.data.size=8", "warmup.train.max_steps=2"),
+        "warmup.train.batch_size=4",
     ),
     "an adapter of R alone": ("rlvr", *GRPO, "adapter.kind=lora_xs", "validation=null"),
 }

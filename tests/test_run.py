@@ -269,6 +269,15 @@ def test_a_warm_up_of_an_earlier_run_can_be_taken_over(tmp_path):
 def test_a_reward_with_a_history_is_refused_where_no_problem_comes_back(tmp_path):
     with pytest.raises(ConfigError, match=r"hapo_length compares a problem .* 4 visits to 4 problems never come back"):
         run_length_grpo(tmp_path / "run", "rewards=[{kind: hapo_length}]", "data.size=4")
+    with pytest.raises(ConfigError, match=r"2 visits to 1 problems never come back to one; raise train\.max_steps"):
+        run_length_grpo(tmp_path / "run", "rewards=[{kind: hapo_length}]", "data.size=1", "train.max_steps=1")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_process_among_several_is_refused_before_anything_is_done(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="a run is one process here, not one of 2"):
+        run_quickly(tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -29,7 +29,7 @@ def frontier(
 
     The same command continues after an interruption; finished runs are kept. A shared warm-up is done once.
     """
-    from tinyreason.errors import ConfigError
+    from tinyreason.errors import ConfigError, TinyReasonError
     from tinyreason.hardware import check_tier, choose_tier, find_card
     from tinyreason.recipe import read_recipe
     from tinyreason.screen import Screen, quiet_libraries, traps
@@ -45,8 +45,7 @@ def frontier(
     quiet_libraries(offline=tier == "sandbox")
 
     from tinyreason.frontier import frontier as compare
-    from tinyreason.frontier import planned, points
-    from tinyreason.frontier_table import markdown
+    from tinyreason.frontier import is_done, planned, points
     from tinyreason.model import means_for
 
     runs = planned(plan, tier, points(plan, tier, rewards, vary), overrides, [int(n) for n in numbers], out)
@@ -62,8 +61,14 @@ def frontier(
     except KeyboardInterrupt:
         screen.say(f"stopped; what is finished is kept in {out}, the same command goes on from there")
         raise
-    click.echo(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else markdown(rows))
-    screen.say(f"table and picture: {out / 'frontier.md'}, {out / 'frontier.svg'}, {out / 'frontier.png'}")
+    if rows:
+        click.echo(
+            json.dumps(rows, indent=1, ensure_ascii=False) if as_json else (out / "frontier.md").read_text("utf-8")
+        )
+        screen.say(f"table and picture: {out / 'frontier.md'}, {out / 'frontier.svg'}, {out / 'frontier.png'}")
+    failed = sum(not is_done(one) for one in runs)
+    if failed:
+        raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
 
 
 def compute(runs: list) -> str:

@@ -180,7 +180,8 @@ class RunConfig(Schema):
             raise ValueError(f"train.kind={self.train.kind} is not the trainer; it is left out, or {self.trainer}")
         if self.trainer == "grpo" and not (self.rewards and self.advantage):
             raise ValueError("trainer grpo needs rewards and an advantage, as in rewards: [{kind: correctness}]")
-        check_rewards(self.rewards, self.train.max_completion_tokens)
+        if self.trainer == "grpo":
+            check_rewards(self.rewards, self.train.tightest_limit)
         if self.advantage and self.advantage.kind == "gfpo" and self.advantage.keep >= self.train.group_size:
             raise ValueError(
                 f"advantage.keep={self.advantage.keep} keeps all of a group of {self.train.group_size}; keep fewer, or "

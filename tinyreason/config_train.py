@@ -80,11 +80,17 @@ class TrainGrpo(Train):
     """how token losses are averaged: a rollout's mean, a constant length, all tokens of the batch (TRL: loss_type)"""
 
     thinkprune: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """token limits that follow each other in equal shares of the steps, as [4000, 3000, 2000] (ThinkPrune)"""
+    """token limits that follow each other in equal shares of the steps, as [4000, 3000, 2000] (ThinkPrune, 2504.01296,
+    which names the limit in the prompt too); a reply that is cut has no answer and counts as wrong"""
 
     @property
     def rows_per_step(self) -> int:
         return self.rollouts_per_step
+
+    @property
+    def tightest_limit(self) -> int:
+        """The token limit of the last step, which no other is below."""
+        return (self.max_completion_tokens, *self.thinkprune)[-1]
 
     def limit_at(self, step: int) -> int:
         """The token limit of the rollouts at a step, 1, 2, …; the evaluation keeps max_completion_tokens."""
@@ -139,6 +145,9 @@ TRL_NAMES_OF = {
 OURS_OF_TRL = {
     "seed": "seed",
     "optim": "kernels.optimizer",
+    "scale_rewards": "advantage.kind",
+    "reward_weights": "rewards.0.weight",
+    "multi_objective_aggregation": "rewards.0.weight",
     "save_strategy": "checkpoints.every_steps",
     "save_steps": "checkpoints.every_steps",
     "save_total_limit": "checkpoints.keep",

@@ -63,7 +63,7 @@ def reward_without_gain(record: Record) -> Found:
             )
             return
     result = record.result
-    if result and rise > 0.1 and result["verdict"] != "improved":
+    if result and rise > 0.1 and result["verdict"] != "improved" and not _saves_tokens(result):
         yield (
             "The training reward rose, other problems gained nothing",
             f"The reward went up by {rise:.2f} in training, but the gain on problems it was not trained on is "
@@ -167,8 +167,8 @@ def too_few_problems(record: Record) -> Found:
 
 
 def no_room(record: Record) -> Found:
-    """The base already solves nearly everything."""
-    if record.result and record.result["before"]["accuracy"] >= 0.95:
+    """The base already solves nearly everything, and its replies did not get shorter either."""
+    if record.result and record.result["before"]["accuracy"] >= 0.95 and not _saves_tokens(record.result):
         yield (
             "The base was already right nearly always",
             "These problems leave no room for a gain; evaluate on harder ones (evaluation.data).",
@@ -183,6 +183,12 @@ RULES = (
 
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def _saves_tokens(result: dict[str, Any]) -> bool:
+    """Whether replies take fewer tokens, beyond chance, and are no worse: what a reward that reads length is for."""
+    high = ((result.get("tokens") or {}).get("interval") or [0.0])[-1]
+    return result["verdict"] != "worse" and is_number(high) and high < 0
 
 
 def _noise(accuracy: float, config: dict[str, Any]) -> float:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from tinyreason.artifacts import read_config, write_text
 from tinyreason.config import RunConfig
-from tinyreason.errors import ConfigError, FolderError, nearest
+from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
 from tinyreason.hardware import Means
 from tinyreason.recipe import Recipe, listed
+from tinyreason.resume import NOT_COMPUTED_WITH, differences
 from tinyreason.rewards import REWARDS
 from tinyreason.run import run
 from tinyreason.screen import Screen
@@ -41,10 +44,6 @@ class Planned:
     point: Point
     config: RunConfig
     path: Path
-
-    @property
-    def name(self) -> str:
-        return self.path.name
 
 
 def points(plan: Recipe, tier: str, rewards: str | None, vary: tuple[str, ...]) -> list[Point]:
@@ -74,16 +73,24 @@ def variant(name: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def planned(plan: Recipe, tier: str, found: list[Point], overrides: tuple[str, ...], seeds: list[int], out: Path):
     """The runs, each point's and seed's config checked before anything is begun; the seeds of a point together."""
     runs = []
-    for number, point in enumerate(found):
+    for point in found:
         for seed in seeds:
             config = plan.resolve(tier, (*overrides, *point.overrides), seed, point.variant)
-            stem = "".join(c if c.isalnum() or c in "._=-" else "-" for c in point.name)[:80]
-            runs.append(Planned(point, config, out / "runs" / f"{number:02}-{stem}-seed{seed}"))
+            runs.append(Planned(point, config, out / "runs" / f"{stem(point.name)}-seed{seed}"))
     return runs
 
 
+def stem(name: str) -> str:
+    """A point's name as a file's; where letters had to go, a hash tells it from others."""
+    plain = "".join(c if c.isalnum() or c in "._=-" else "-" for c in name)[:80]
+    return plain if plain == name else f"{plain}-{sha256(name.encode()).hexdigest()[:6]}"
+
+
 def frontier(runs: list[Planned], out: Path, means: Means, why_tier: str, screen: Screen) -> list[dict[str, Any]]:
-    """Does what is not done yet, and writes table and picture after every run; returns the table's rows."""
+    """Does what is not done yet, and writes table and picture after every run; returns the table's rows.
+
+    A run that fails is named, and the others go on; what it had stays, and the next call goes on with it.
+    """
     (out / "runs").mkdir(parents=True, exist_ok=True)
     left = [one for one in runs if not is_done(one)]
     kept = len(runs) - len(left)
@@ -92,7 +99,14 @@ def frontier(runs: list[Planned], out: Path, means: Means, why_tier: str, screen
     start = time.monotonic()
     for number, one in enumerate(left, 1):
         label = f"run {kept + number}/{len(runs)} {one.point.name}, seed {one.config.seed}"
-        result = do(one, out, means, why_tier, screen, label)
+        try:
+            result = do(one, out, means, why_tier, screen, label)
+        except Stopped:
+            raise
+        except Exception as error:
+            words = str(error) if isinstance(error, TinyReasonError) else f"{type(error).__name__}: {error}"
+            screen.say(f"{label}: FAILED, {' '.join(words.split())[:300]} ({beside(one, '.log')})")
+            continue
         rows = report(runs, out)
         minutes = (time.monotonic() - start) / 60
         screen.say(
@@ -104,47 +118,65 @@ def frontier(runs: list[Planned], out: Path, means: Means, why_tier: str, screen
 
 
 def is_done(one: Planned) -> bool:
-    """Whether the run is there already, of the same config; one of another config in its place is an error."""
-    if not (one.path / "result.json").exists():
-        return False
-    was = json.loads(one.path.with_suffix(".json").read_text(encoding="utf-8"))
-    differing = sorted(_flat(was) ^ _flat(identity(one.config)))
-    if differing:
-        raise FolderError(
-            f"{one.path} is a finished run with another {differing[0][0]}; choose another folder with --out."
-        )
-    return True
+    """Whether the run is finished already. Errors: `FolderError` where a run of another config is in its place."""
+    earlier = read_config(one.path)
+    if earlier:
+        values = (earlier, one.config.model_dump(mode="json"))
+        differing = next(differences(*map(computed_with, values)), None)
+        if differing:
+            raise FolderError(f"{one.path} holds another run: {differing}; choose another folder with --out.")
+    return (one.path / "result.json").exists()
 
 
-def identity(config: RunConfig) -> dict[str, Any]:
-    """The config as JSON, less where a warm-up was taken from."""
-    values = config.model_dump(mode="json")
-    if values["warmup"]:
-        values["warmup"]["adapter"] = None
-    return values
-
-
-def _flat(values: Any, path: str = "") -> set[tuple[str, str]]:
-    if isinstance(values, dict):
-        return {pair for key, value in values.items() for pair in _flat(value, f"{path}.{key}".lstrip("."))}
-    return {(path, json.dumps(values))}
+def computed_with(values: dict[str, Any]) -> dict[str, Any]:
+    """What of a config decides a run's numbers; where a warm-up was taken from does not."""
+    kept = {name: value for name, value in values.items() if name not in NOT_COMPUTED_WITH}
+    return kept | {"warmup": kept["warmup"] and kept["warmup"] | {"adapter": None}}
 
 
 def do(one: Planned, out: Path, means: Means, why_tier: str, screen: Screen, label: str) -> dict[str, Any]:
     """One run, or what is left of it; a warm-up that an earlier run made of the same values is taken over."""
-    config, shared = one.config, None
-    if config.warmup and not config.warmup.adapter:
-        parts = json.dumps([identity(config)[name] for name in ("model", "prompt", "adapter", "warmup", "seed")])
-        shared = out / "warmup" / sha256(parts.encode()).hexdigest()[:12]
-        if shared.exists():
-            warmup = config.warmup.model_copy(update={"adapter": str(shared / "adapter")})
-            config = config.model_copy(update={"warmup": warmup})
-    one.path.with_suffix(".json").write_text(json.dumps(identity(one.config), indent=1), encoding="utf-8")
-    with open(one.path.with_suffix(".log"), "w", encoding="utf-8") as log:
-        result = run(config, one.path, means, why_tier, Inner(screen, label, log))
-    if shared and not shared.exists():
-        shutil.copytree(one.path / "warmup", shared)
-    return result
+    shared = shared_warmup(one, out)
+    with open(beside(one, ".log"), "a", encoding="utf-8") as log:
+        try:
+            return run(starting_at(one, shared), one.path, means, why_tier, Inner(screen, label, log))
+        except Exception:
+            log.write(traceback.format_exc())
+            raise
+        finally:
+            publish(one.path / "warmup", shared)
+
+
+def beside(one: Planned, suffix: str) -> Path:
+    """A file beside the run's folder."""
+    return one.path.with_name(one.path.name + suffix)
+
+
+def shared_warmup(one: Planned, out: Path) -> Path | None:
+    """The folder of the warm-up that this run shares with all of the same model, adapter, warm-up and seed."""
+    if not one.config.warmup or one.config.warmup.adapter:
+        return None
+    values = one.config.model_dump(mode="json")
+    parts = json.dumps([values[name] for name in ("model", "prompt", "adapter", "warmup", "seed")])
+    return out / "warmup" / sha256(parts.encode()).hexdigest()[:12]
+
+
+def starting_at(one: Planned, shared: Path | None) -> RunConfig:
+    """The config with the warm-up that the run was begun with, or else the shared one, if that is there."""
+    if not shared:
+        return one.config
+    earlier = read_config(one.path)
+    adapter = earlier["warmup"]["adapter"] if earlier else str(shared / "adapter") if shared.exists() else None
+    return one.config.model_copy(update={"warmup": one.config.warmup.model_copy(update={"adapter": adapter})})
+
+
+def publish(own: Path, shared: Path | None) -> None:
+    """A run's whole warm-up becomes the shared one, unless there is one."""
+    if shared and not shared.exists() and (own / "adapter").exists():
+        half = shared.with_name(f".{shared.name}.part")
+        shutil.rmtree(half, ignore_errors=True)
+        shutil.copytree(own, half)
+        half.rename(shared)  # what is there is whole
 
 
 class Inner(Screen):
@@ -170,15 +202,19 @@ def report(runs: list[Planned], out: Path) -> list[dict[str, Any]]:
     from tinyreason.frontier_table import markdown, rows_of
 
     sides: dict[str, list[dict[str, Any]]] = {START: []}
+    missing = []
     for one in runs:
-        if (one.path / "result.json").exists():
-            evaluation = json.loads((one.path / "evaluation.json").read_text(encoding="utf-8"))
-            sides.setdefault(one.point.name, []).append({"seed": one.config.seed} | per_problem(evaluation["after"]))
-            if one.config.seed not in [side["seed"] for side in sides[START]]:
-                sides[START].append({"seed": one.config.seed} | per_problem(evaluation["before"]))
+        if not (one.path / "result.json").exists():
+            missing.append(f"{one.point.name}, seed {one.config.seed}")
+            continue
+        evaluation = json.loads((one.path / "evaluation.json").read_text(encoding="utf-8"))
+        start, end = (per_problem(evaluation[side]) for side in ("before", "after"))
+        sides.setdefault(one.point.name, []).append({"seed": one.config.seed, "start": start} | end)
+        if one.config.seed not in [side["seed"] for side in sides[START]]:
+            sides[START].append({"seed": one.config.seed} | start)
     rows = rows_of(sides, START, PLAIN)
-    (out / "frontier.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
-    (out / "frontier.md").write_text(markdown(rows), encoding="utf-8")
+    write_text(out / "frontier.json", json.dumps(rows, indent=1, ensure_ascii=False))
+    write_text(out / "frontier.md", markdown(rows, missing))
     draw(rows, out / "frontier")
     return rows
 

@@ -1,7 +1,17 @@
-"""The picture of a frontier: accuracy against tokens, with intervals."""
+"""The picture of a frontier: accuracy against tokens, with intervals, every point named.
+
+The names stand in a row above the picture, in the order of the tokens, each joined to its point by a line: points that
+lie on each other could not be told apart by names beside them.
+"""
 
 from pathlib import Path
 from typing import Any
+
+FRONT, OTHER, MARKED = "tab:blue", "dimgray", "black"
+MARKERS = {"start": "s", "correctness": "D"}
+NAMES = {"correctness": "plain GRPO"}
+BETWEEN_NAMES = 0.024
+"""of the picture's width, at least"""
 
 
 def draw(rows: list[dict[str, Any]], stem: Path) -> None:
@@ -11,33 +21,79 @@ def draw(rows: list[dict[str, Any]], stem: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(9, 6), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(11, 8), layout="constrained")
+    rows = sorted(rows, key=lambda row: row["tokens"]["mean"])
     for row in rows:
-        marker = "s" if row["name"] == "start" else "D" if row["name"] == "correctness" else "o"
-        colour = "black" if marker != "o" else "tab:blue" if row["front"] else "tab:gray"
-        x, y = row["tokens"]["mean"], 100 * row["accuracy"]["mean"]
+        x, y = place(row)
         axes.errorbar(
             [x],
             [y],
             xerr=arms(x, row["tokens"]["interval"]),
             yerr=arms(y, [100 * end for end in row["accuracy"]["interval"]]),
-            fmt=marker,
-            color=colour,
-            elinewidth=0.8,
-            alpha=0.9,
+            fmt=MARKERS.get(row["name"], "o"),
+            color=colour(row),
+            markerfacecolor="white" if row["pays"] else colour(row),
+            elinewidth=0.7,
+            markersize=6,
+            zorder=3 if colour(row) == OTHER else 4,
         )
-        name = {"start": "start", "correctness": "plain GRPO"}.get(row["name"], row["name"])
+    front = [place(row) for row in rows if row["front"]]
+    axes.plot(*zip(*front, strict=True), color=FRONT, linewidth=1.5, alpha=0.4, zorder=1)
+    axes.margins(0.04)
+    low, high = axes.get_xlim()
+    at = spread([(row["tokens"]["mean"] - low) / (high - low) for row in rows], BETWEEN_NAMES)
+    for row, right in zip(rows, at, strict=True):
         axes.annotate(
-            name, (x, y), textcoords="offset points", xytext=(5, 5), fontsize=8, color=colour, parse_math=False
+            NAMES.get(row["name"], row["name"]),
+            place(row),
+            xytext=(right, 1.02),
+            textcoords="axes fraction",
+            rotation=60,
+            rotation_mode="anchor",
+            fontsize=9,
+            fontweight="bold" if colour(row) != OTHER else "normal",
+            color=colour(row),
+            parse_math=False,
+            arrowprops={"arrowstyle": "-", "color": colour(row), "linewidth": 0.5, "alpha": 0.5, "shrinkA": 0},
         )
-    front = sorted((row["tokens"]["mean"], 100 * row["accuracy"]["mean"]) for row in rows if row["front"])
-    axes.plot([x for x, _ in front], [y for _, y in front], color="tab:blue", linewidth=1, alpha=0.5, zorder=0)
     axes.set_xlabel("mean tokens a reply")
     axes.set_ylabel("accuracy, %")
     axes.grid(alpha=0.2)
+    figure.text(0.01, -0.03, legend(rows), fontsize=9, color=OTHER)
     for suffix in (".svg", ".png"):
-        figure.savefig(stem.with_suffix(suffix), dpi=150)
+        figure.savefig(stem.with_suffix(suffix), dpi=150, bbox_inches="tight")
     pyplot.close(figure)
+
+
+def place(row: dict[str, Any]) -> tuple[float, float]:
+    """(tokens, accuracy in %)"""
+    return row["tokens"]["mean"], 100 * row["accuracy"]["mean"]
+
+
+def colour(row: dict[str, Any]) -> str:
+    """The frontier's, that of what it is held against, or that of the others."""
+    return FRONT if row["front"] else MARKED if row["name"] in MARKERS else OTHER
+
+
+def legend(rows: list[dict[str, Any]]) -> str:
+    """What the marks mean, of those that are in the picture."""
+    said = ["blue: no other point is as right in as few tokens", "bars: 95 % intervals over problems"]
+    if any(row["pays"] for row in rows):
+        said.insert(1, "hollow: less right than the start, beyond chance")
+    return "   ".join(said)
+
+
+def spread(wanted: list[float], gap: float) -> list[float]:
+    """Places from 0 to 1 in the order of `wanted`, near it, and `gap` apart where there is room for that."""
+    gap = min(gap, 1 / max(1, len(wanted) - 1))
+    placed: list[float] = []
+    for place in wanted:
+        placed.append(max(place, placed[-1] + gap) if placed else max(place, 0.0))
+    most = 1.0
+    for number in reversed(range(len(placed))):
+        placed[number] = min(placed[number], most)
+        most = placed[number] - gap
+    return placed
 
 
 def arms(middle: float, interval: list[float]) -> list[list[float]]:

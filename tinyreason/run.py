@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from tinyreason.artifacts import RunFolder, command
@@ -35,6 +36,7 @@ def run(
     fresh: bool = False,
 ) -> dict:
     """Runs a recipe into the folder `out`, or goes on with it there; returns what its result.json holds."""
+    check_processes()
     clock, stop = Clock(), stop or Stop()
     with open_or_continue(out, config, means, why_tier, fresh) as folder, Judge() as judge:
         if folder.result:
@@ -58,6 +60,13 @@ def run(
         with clock.part("evaluate"):
             after = examiner.examine(model, questions, "measuring the adapter")
         return close_run(config, folder, model, before, after, training, clock)
+
+
+def check_processes() -> None:
+    """Groups, histories and advantages are of the whole batch; a process among several would see a slice of it."""
+    count = os.environ.get("WORLD_SIZE", "1")  # what torchrun and accelerate set
+    if count != "1":
+        raise ConfigError(f"a run is one process here, not one of {count}; start it without torchrun or accelerate.")
 
 
 def read_problems(
@@ -145,15 +154,17 @@ def check_gold_answers(examples: list[Example], judge: Judge) -> None:
 
 
 def check_history(config: RunConfig, examples: list[Example]) -> None:
-    """A reward that compares a problem with its own earlier visits needs problems that come back."""
+    """A reward that compares a problem with its visits in earlier steps needs problems that come back."""
     names = [reward.kind for reward in config.rewards if reward.needs_history]
     if not names:
         return
-    visits = config.train.max_steps * (config.train.rollouts_per_step // config.train.group_size)
-    if visits <= len(examples):
+    a_step = config.train.rollouts_per_step // config.train.group_size
+    visits = config.train.max_steps * a_step
+    if visits <= max(len(examples), a_step):
+        fewer = f"type data.size={visits // 4} or " if visits >= max(4, 2 * a_step) else ""
         raise ConfigError(
-            f"{names[0]} compares a problem with its earlier visits, and {visits:,} visits to {len(examples):,} "
-            f"problems never come back to one; type data.size={max(1, visits // 4)} or raise train.max_steps."
+            f"{names[0]} compares a problem with its visits in earlier steps, and {visits:,} visits to "
+            f"{len(examples):,} problems never come back to one; {fewer}raise train.max_steps."
         )
 
 

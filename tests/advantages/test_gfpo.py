@@ -15,10 +15,16 @@ def test_only_the_shortest_of_a_group_count_and_they_are_compared_with_each_othe
     assert advantages(batch, keep=3) == pytest.approx([1.1547, -0.5774, 0.0, -0.5774], abs=1e-3)
 
 
-def test_reward_per_token_keeps_what_earns_most_for_its_length(batch_of):
-    # 1/11, 0/3, 3/31, 1/2: kept are the last and the third
-    batch = batch_of(["x" * 10, "x" * 2, "x" * 30, "x"], reward=[1, 0, 3, 1])
-    assert advantages(batch, keep=2, by="reward_per_token") == pytest.approx([0, 0, 0.7071, -0.7071], abs=1e-3)
+def test_token_efficiency_keeps_right_answers_first_and_looks_at_correctness_not_at_the_shaped_reward(batch_of):
+    # c/L: 1/11, 0, 1/31, 1/2: kept are the last and the first, though the third has the highest reward per token
+    batch = batch_of(["x" * 10, "x" * 2, "x" * 30, "x"], correct=[1.0, 0, 1, 1], reward=[1, 0, 99, 2])
+    assert advantages(batch, keep=2, by="token_efficiency") == pytest.approx([-0.7071, 0, 0, 0.7071], abs=1e-3)
+
+
+def test_those_level_with_the_last_one_kept_are_kept_too(batch_of):
+    # lengths 2, 3, 3, 4: the second shortest is 3; of 1, 1, 0 the mean is 2/3, the sample std 0.5774
+    batch = batch_of(["x", "xx", "xx", "xxx"], reward=[1, 1, 0, 1])
+    assert advantages(batch, keep=2) == pytest.approx([0.5774, 0.5774, -1.1547, 0], abs=1e-3)
 
 
 def test_each_group_is_filtered_by_itself(batch_of):

@@ -13,7 +13,10 @@ from tinyreason.rewards import REWARDS
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 
+KINDS = {kind: kind for kind in REWARDS} | {"cosine_as_released": "cosine_length"}
+"""What is tested → its kind."""
 KNOBS = {
+    "cosine_as_released": {"preset": "as_released"},
     "l1_exact": {"target_tokens": 40},
     "l1_max": {"target_tokens": 40, "alpha": 0.01},
     "grpo_lead": {"from_tokens": 0},
@@ -21,8 +24,8 @@ KNOBS = {
     "laser_de": {"refresh_steps": 2},
 }
 """What a reward must be told, or what makes it speak on few and short rollouts."""
-ALL = list(REWARDS)
-LENGTH = [kind for kind in ALL if REWARDS[kind].reads_length]
+ALL = list(KINDS)
+LENGTH = [name for name in ALL if REWARDS[KINDS[name]].reads_length]
 TEXTS = ["", "é日本🎉\x00", "\\boxed{2}", "<think>" * 50, "[Easy]<think>1+1=2</think>\\boxed{2}", "x" * 10_000]
 ROWS = st.lists(
     st.tuples(st.integers(1, 100), st.sampled_from([0.0, 1.0, torch.nan]), st.sampled_from(TEXTS)),
@@ -32,8 +35,8 @@ ROWS = st.lists(
 FEW = settings(max_examples=25, deadline=None)
 
 
-def make(kind):
-    return REWARDS[kind](**KNOBS.get(kind, {}))
+def make(name):
+    return REWARDS[KINDS[name]](**KNOBS.get(name, {}))
 
 
 def batch(rows):
@@ -114,22 +117,54 @@ def test_those_with_a_history_do_depend_on_it(kind):
     assert not same(earned[0], earned[2])
 
 
-NOT_EVER_SHORTER = {"l1_exact", "shorter_better"}
-"""These want a length, not brevity."""
-
-
-@pytest.mark.parametrize("kind", [kind for kind in LENGTH if kind not in NOT_EVER_SHORTER])
+@pytest.mark.parametrize("kind", [*LENGTH, "campo_loop_penalty"])
 @FEW
-@given(lengths=st.lists(st.integers(1, 100), min_size=4, max_size=4))
-def test_of_right_answers_in_a_group_the_longer_never_earns_more(kind, lengths):
+@given(rows=ROWS)
+def test_what_cannot_be_judged_earns_nothing_for_its_length(kind, rows):
+    earned = make(kind)(batch(rows), Store())
+    assert earned.isnan().tolist() == batch(rows).correct.isnan().tolist()
+
+
+def falls(earned, by):
+    """Whether what is earned never rises where the lengths, or the distances, do."""
+    ranked = earned[torch.tensor(by).argsort(stable=True)]
+    return (ranked.diff() <= 1e-6).all()
+
+
+GROUPS = st.lists(st.tuples(st.integers(1, 99), st.sampled_from([0.0, 1.0, torch.nan])), min_size=4, max_size=4)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LENGTH if kind not in ("l1_exact", "cosine_as_released")])
+@FEW
+@given(rows=GROUPS)
+def test_of_right_answers_in_a_group_the_longer_never_earns_more(kind, rows):
     reward, store = make(kind), Store()
+    scored = batch([(length, correct, TEXTS[4]) for length, correct in [*rows, *[(9, 1.0)] * 4]])
     for _ in range(3):
-        earned = reward(batch([(length, 1.0, TEXTS[4]) for length in [*lengths, 9, 9, 9, 9]]), store)[:4]
-        ranked = earned[torch.tensor(lengths).argsort()]
-        assert (ranked.diff() <= 1e-6).all()
+        right = scored.correct[:4] == 1
+        assert falls(reward(scored, store)[:4][right], [length for length, correct in rows if correct == 1])
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LENGTH if kind != "adactrl_tags"])
+@FEW
+@given(lengths=st.lists(st.integers(1, 99), min_size=8, max_size=8))
+def test_of_right_answers_the_farther_from_the_prompts_number_never_earns_more(lengths):
+    earned = make("l1_exact")(batch([(length, 1.0, TEXTS[4]) for length in lengths]), Store())
+    assert falls(earned, [abs(length - KNOBS["l1_exact"]["target_tokens"]) for length in lengths])
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"), [("kimi_length", 1), ("hapo_length", 1), ("soft_overlong", 1), ("cosine_length", -1)]
+)
+@FEW
+@given(lengths=st.lists(st.integers(1, 99), min_size=4, max_size=4))
+def test_of_wrong_answers_the_longer_never_earns_more_and_on_the_cosine_never_less(kind, sign, lengths):
+    reward, store = make(kind), Store()
+    reward(batch([(50, 1.0, TEXTS[4])] * 8), store)  # so that there is a history
+    earned = reward(batch([(length, 0.0, TEXTS[4]) for length in [*lengths, *lengths]]), store)
+    assert falls(sign * earned[:4], lengths)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LENGTH if kind not in ("adactrl_tags", "cosine_as_released")])
 def test_it_tells_long_from_short_among_right_answers(kind):
     rows = [(length, 1.0, TEXTS[4]) for length in (10, 30, 45, 90, 10, 30, 45, 90)]
     reward, store = make(kind), Store()

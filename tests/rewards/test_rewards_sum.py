@@ -64,10 +64,11 @@ def test_what_no_reward_can_judge_is_nan_and_what_one_can_is_not(rollouts):
     [
         ({"correctness": {"weight": -1}}, r"rewards\.0\.weight=-1 would pay for the contrary of correctness"),
         ({"correctness": {"weight": 0}, "format": {"weight": 0}}, "weights of all rewards are 0"),
+        ({"correctness": {"anneal": {"start": 0, "end": 0, "steps": 5}}}, "weights of all rewards are 0"),
         ({"correctness": {}, "format": {"gate": "corectness"}}, "did you mean 'correctness'"),
         ({"correctness": {"gate": "correctness"}}, "no other reward of the list"),
         ({"l1_exact": {"target_tokens": 30}, "l1_max": {"target_tokens": 60}}, "both name a length in the prompt"),
-        ({"l1_max": {"target_tokens": 101}}, r"target_tokens=101 is longer than train\.max_completion_tokens=100"),
+        ({"l1_max": {"target_tokens": 101}}, r"longer than the 100 tokens that train\.max_completion_tokens"),
         ({"l1_exact": {"target_tokens": [50, 101]}}, "target_tokens=101 is longer"),
         ({"l1_exact": {"target_tokens": [50, 40]}}, "no range"),
         ({"laser_length": {"target_tokens": 101}}, "target_tokens=101 is longer"),

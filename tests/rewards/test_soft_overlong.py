@@ -10,6 +10,10 @@ def test_it_falls_over_the_buffer_right_or_wrong(rollouts):
     assert SoftOverlong(buffer_tokens=20)(batch, Store()).tolist() == pytest.approx([0, 0, -0.5, -0.75, -1, -1])
 
 
+def test_a_reply_that_cannot_be_judged_is_left_out(rollouts):
+    assert SoftOverlong()(rollouts([100], correct=[float("nan")]), Store()).isnan().all()
+
+
 def test_the_buffer_is_a_fifth_of_the_limit_as_in_the_paper(rollouts):
     batch = rollouts([16384, 18432, 20480], correct=[1, 1, 1], limit=20480)
     assert SoftOverlong()(batch, Store()).tolist() == pytest.approx([0.0, -0.5, -1.0])

@@ -141,13 +141,6 @@ def test_a_history_that_was_saved_between_two_batches_gives_the_same_rewards(tmp
         assert score(scorer(judge, Store()), 9) != second
 
 
-def test_several_processes_are_refused():
-    from tinyreason.trainers.grpo import check_processes
-
-    with pytest.raises(ConfigError, match="in one process here, not in 2"):
-        check_processes(2)
-
-
 def test_the_same_seed_trains_the_same_adapter_and_another_a_different_one(trained, tmp_path):
     first = {name: p for name, p in trained[0].named_parameters() if ".default." in name}
     again = dict(train(tmp_path / "again")[0].named_parameters())

@@ -1,9 +1,10 @@
 """Of each group only the k shortest rollouts count; they are compared with each other, the others get 0.
 
 Why: GFPO, group filtered policy optimisation (arXiv 2508.09726): sample more, learn from the concise. It is no reward
-term: the filter looks at length (or at reward per token), the advantage at the reward.
+term: the filter looks at length (or at correctness per token, never at the shaped reward), the advantage at the reward.
 Formula: S = the k of the group first by `by`; A_i = (r_i − mean_S(r)) / (std_S(r) + 1e-6) inside S, 0 outside.
-Rollouts that cannot be judged (nan) are never kept. Equal lengths are kept in the order they were sampled.
+Rollouts that cannot be judged (nan) are never kept. Those level with the k-th are kept with it, so that the order in
+which a group was sampled decides nothing.
 How it can be gamed: where short replies are mostly wrong, the group that is kept has nothing right to learn from;
 sample groups of 16 or more, and start from a model that is mostly right.
 Example: `advantage: {kind: gfpo, keep: 4}` with `train: {group_size: 16}`
@@ -29,14 +30,15 @@ class Gfpo(Schema):
     kind: Literal["gfpo"] = "gfpo"
     keep: int = Field(4, ge=2)
     """k, how many rollouts of each group count"""
-    by: Literal["length", "reward_per_token"] = "length"
-    """which are kept: the shortest, or those with the highest reward per token"""
+    by: Literal["length", "token_efficiency"] = "length"
+    """which are kept: the shortest, or the right ones first, the shortest of them before the others"""
 
     def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
         reward, lengths = batch.in_groups(batch.reward), batch.lengths_P_G
-        order = lengths if self.by == "length" else -reward / lengths.clamp(min=1.0)
-        place = order.where(~reward.isnan(), float("inf")).argsort(dim=1, stable=True).argsort(dim=1)
-        kept = reward.where(place < self.keep, float("nan"))
+        order = lengths if self.by == "length" else -batch.in_groups(batch.correct) / lengths.clamp(min=1.0)
+        order = order.where(~reward.isnan(), float("inf")).nan_to_num(float("inf"))
+        last = order.kthvalue(min(self.keep, batch.group_size), dim=1, keepdim=True).values
+        kept = reward.where(order <= last, float("nan"))
         centred = kept - kept.nanmean(dim=1, keepdim=True)
         others = ((~centred.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
         std = (centred.square().nansum(dim=1, keepdim=True) / others).sqrt()

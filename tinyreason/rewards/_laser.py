@@ -26,6 +26,12 @@ def outcome(batch: Batch) -> "Tensor":
     return earned.masked_fill(broken, -1.0).where(~batch.correct.isnan(), float("nan"))
 
 
+def brief(batch: Batch, target: "Tensor | float") -> "Tensor":
+    """(N,) the outcome, and the bonus where it is 1 and the length stays under the target."""
+    earned = outcome(batch)
+    return earned + BONUS * ((earned == 1) & (batch.length <= target))
+
+
 def is_broken(text: str) -> bool:
     """Whether the box is missing, or the thoughts are opened and not closed, or closed twice."""
     closed = text.count("</think>")
@@ -85,10 +91,6 @@ class Monitor(Reward):
         thresholds = range(min(limit, max(1, round(self.lowest_share * limit))), limit + step, step)
         expected = {"easy": int(EASY * size), "medium": int(MEDIUM * size), "hard": 1}
         return {name: smallest_target(seen[name], max(1, expected[name]), thresholds) for name in sorted(seen)}
-
-    def is_short(self, batch: Batch, store: Store) -> "Tensor":
-        """(N,) bool, whether each rollout stays under its target."""
-        return batch.length <= self.targets(batch, store)
 
 
 def repeats_itself(batch: Batch) -> "Tensor":

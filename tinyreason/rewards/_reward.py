@@ -59,6 +59,11 @@ class Reward(Schema):
     def check(self, max_completion_tokens: int) -> None:
         """Raises ValueError where its own lengths do not fit under the completion limit."""
 
+    @property
+    def ever_counts(self) -> bool:
+        """Whether its weight is above 0 at any step."""
+        return self.weight > 0 and (self.anneal is None or max(self.anneal.start, self.anneal.end) > 0)
+
     def weight_at(self, step: int) -> float:
         """The weight, annealed."""
         return self.weight * (self.anneal.factor(step) if self.anneal else 1.0)
@@ -84,6 +89,15 @@ def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> tuple[dict[s
     return values, total
 
 
+def check_fits(knob: str, tokens: int | None, max_completion_tokens: int) -> None:
+    """Raises ValueError where a length that a reward was given can never be reached."""
+    if tokens and tokens > max_completion_tokens:
+        raise ValueError(
+            f"{knob}={tokens} is longer than the {max_completion_tokens} tokens that train.max_completion_tokens or "
+            f"train.thinkprune leave a reply; give that or less"
+        )
+
+
 def check_rewards(rewards: Sequence[Reward], max_completion_tokens: int) -> None:
     """Raises ValueError, one sentence, where the rewards of a list contradict each other or the completion limit."""
     kinds = [reward.kind for reward in rewards]
@@ -102,7 +116,7 @@ def check_rewards(rewards: Sequence[Reward], max_completion_tokens: int) -> None
             reward.check(max_completion_tokens)
         except ValueError as error:
             raise ValueError(f"{place}.{error}") from None
-    if rewards and not any(reward.weight for reward in rewards):
+    if rewards and not any(reward.ever_counts for reward in rewards):
         raise ValueError("the weights of all rewards are 0, so there is nothing to learn; give one above 0")
     asking = [reward.kind for reward in rewards if reward.asks_for_tokens]
     if len(asking) > 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from tinyreason.example import Example
-from tinyreason.rewards._reward import Reward
+from tinyreason.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 
 if TYPE_CHECKING:
@@ -46,11 +46,7 @@ class TokenTarget(Reward):
         highest = self.target_tokens if isinstance(self.target_tokens, int) else self.target_tokens[1]
         if not isinstance(self.target_tokens, int) and self.target_tokens[0] > highest:
             raise ValueError(f"target_tokens={list(self.target_tokens)} is no range; give [lowest, highest]")
-        if highest > max_completion_tokens:
-            raise ValueError(
-                f"target_tokens={highest} is longer than train.max_completion_tokens={max_completion_tokens}; "
-                f"give that or less"
-            )
+        check_fits("target_tokens", highest, max_completion_tokens)
 
 
 def ask_for_tokens(rewards: Sequence[Reward], examples: list[Example]) -> list[Example]:

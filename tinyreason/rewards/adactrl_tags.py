@@ -4,7 +4,8 @@ Why: AdaCtrl (arXiv 2505.18822): the model budgets its own reasoning, and the us
 Formula: ±1 for right or wrong + 0.5 · r_len + 0.5 · r_tag; r_len = (1 + cos(π·L/L_gmax))/2 if tagged [Easy] and
 right, else 0, L_gmax the group's longest; r_tag = 1 if the tag fits the group (easy where more than 0.625 are right),
 0 if not, −1 without a tag. The reply begins with `[Easy]` or `[Hard]`, before or after `<think>`; the paper teaches
-that by SFT first, and a model that was not taught gets −1 throughout. It holds correctness already; it stands alone.
+that by SFT first, and a model that was not taught gets −1 throughout. The paper adds DAPO's penalty near the limit:
+that is `soft_overlong`, a second reward of the list. It holds correctness already.
 How it can be gamed: a group that is mostly right pays for [Easy] whatever was thought.
 Example: `rewards: [{kind: adactrl_tags}]`
 """

@@ -4,7 +4,8 @@ Why: steadies the length of long reasoning (Demystifying Long Chain-of-Thought, 
 Open-RS use it in the form below.
 Formula: e + (s − e)/2 · (1 + cos(π · min(L/L_max, 1))); right: s = 1 → e = 0.5; wrong: s = −1 → e = −0.5. `preset:
 as_released` is what open-r1's code and configuration do: wrong 0 → −0.5, L in characters, L_max = 1,000, and no
-minimum, so that past L_max the cosine turns back up. It holds correctness already; it stands alone.
+minimum, so that past L_max the cosine turns back up (a gold answer that cannot be parsed earned 1 there, and is left
+out here). It holds correctness already; it stands alone.
 How it can be gamed: wrong answers are paid to ramble (as meant); right ones of twice L_max earn full marks (as
 released).
 Example: `rewards: [{kind: cosine_length}]`
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.rewards._reward import Reward
+from tinyreason.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 
@@ -47,8 +48,5 @@ class CosineLength(Reward):
         return right.where(batch.correct == 1, wrong).where(~batch.correct.isnan(), math.nan)
 
     def check(self, max_completion_tokens: int) -> None:
-        if self.preset == "as_meant" and (self.full_length or 0) > max_completion_tokens:
-            raise ValueError(
-                f"full_length={self.full_length} is longer than train.max_completion_tokens={max_completion_tokens}; "
-                f"give that or less"
-            )
+        if self.preset == "as_meant":
+            check_fits("full_length", self.full_length, max_completion_tokens)

@@ -1,8 +1,9 @@
 """A right answer earns the more the shorter it is among the group's right ones, on an exponential; a wrong one −1.
 
 Why: GRPO-LEAD (arXiv 2504.09696). Its other half, a weight by difficulty, is `advantage: {kind: grpo_lead}`.
-Formula: right: exp(−α·z), z = (L − mean)/std over the group's right answers, α = 0.05, 1 while the three shortest of
-them are below `from_tokens` on average; wrong: −1, or −2 where the reply ends in a loop. It stands alone.
+Formula: right: exp(−α·z), z = (L − mean)/std over the group's right answers (std of a sample, as released), α = 0.05,
+1 unless the group's three shortest replies are longer than `from_tokens` on average; wrong: −1, or −2 where the reply
+ends in a loop. It holds correctness already; it stands alone.
 How it can be gamed: z is relative, so lucky short answers keep gaining in groups that are all short already.
 Example: `rewards: [{kind: grpo_lead}]`
 """
@@ -29,14 +30,14 @@ class GrpoLead(Reward):
     alpha: float = Field(0.05, ge=0)
     """α, how steeply length counts"""
     from_tokens: int = Field(4000, ge=0)
-    """length counts in groups whose three shortest right answers are longer than this on average"""
+    """length counts in groups whose three shortest replies are longer than this on average"""
 
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
         right = batch.right_lengths_P_G
         away = right - right.nanmean(dim=1, keepdim=True)
-        std = away.square().nanmean(dim=1, keepdim=True).sqrt()
-        shortest = right.nan_to_num(float("inf")).sort(dim=1).values[:, :3]
-        shortest = shortest.where(shortest.isfinite(), float("nan")).nanmean(dim=1, keepdim=True)
+        others = ((~right.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
+        std = (away.square().nansum(dim=1, keepdim=True) / others).sqrt()
+        shortest = batch.lengths_P_G.sort(dim=1).values[:, :3].mean(dim=1, keepdim=True)
         score = (away / std).where((std > 0) & (shortest > self.from_tokens), 0.0)
         loops = batch.correct.new_tensor([loop_start(ids) < len(ids) for ids in batch.ids])
         earned = (-self.alpha * score).exp().view(-1).where(batch.correct == 1, -1 - loops)

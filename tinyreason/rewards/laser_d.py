@@ -12,7 +12,7 @@ Example: `rewards: [{kind: laser_d, lowest_share: 0.0625}]`
 
 from typing import TYPE_CHECKING, Literal
 
-from tinyreason.rewards._laser import BONUS, Monitor, outcome
+from tinyreason.rewards._laser import Monitor, brief
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 
@@ -26,6 +26,6 @@ class LaserD(Monitor):
     kind: Literal["laser_d"] = "laser_d"
 
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        earned = outcome(batch) + BONUS * ((batch.correct == 1) & self.is_short(batch, store))
+        earned = brief(batch, self.targets(batch, store))
         self.observe(batch, store)
         return earned

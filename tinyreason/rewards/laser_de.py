@@ -11,7 +11,7 @@ Example: `rewards: [{kind: laser_de}]`
 
 from typing import TYPE_CHECKING, Literal
 
-from tinyreason.rewards._laser import BONUS, WRONG, Monitor, outcome, repeats_itself
+from tinyreason.rewards._laser import BONUS, WRONG, Monitor, brief, repeats_itself
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 
@@ -25,9 +25,8 @@ class LaserDe(Monitor):
     kind: Literal["laser_de"] = "laser_de"
 
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        short, right = self.is_short(batch, store), batch.correct == 1
-        plain = outcome(batch)
-        explores = (plain == WRONG) & ~short & ~repeats_itself(batch)
-        earned = plain + BONUS * ((right & short) | explores)
+        target = self.targets(batch, store)
+        earned = brief(batch, target)
+        earned += BONUS * ((earned == WRONG) & (batch.length > target) & ~repeats_itself(batch))
         self.observe(batch, store)
         return earned

@@ -1,8 +1,8 @@
 """A right answer earns half as much again when it stays under a target length.
 
 Why: LASER (arXiv 2505.15612): a step at a target costs less accuracy than a hard token limit does.
-Formula: right 1, wrong −0.5, no box or thoughts that never end −1; + 0.5 if right and L ≤ L_T. The paper: L_T = 2,048,
-4,096 or 8,192 of 16,384. It holds correctness already; it stands alone.
+Formula: right 1, wrong −0.5, no box or thoughts that never end −1; + 0.5 where that is 1 and L ≤ L_T. The paper:
+L_T = 2,048, 4,096 or 8,192 of 16,384. It holds correctness already; it stands alone.
 How it can be gamed: under the target nothing is gained by being shorter still.
 Example: `rewards: [{kind: laser_length, target_tokens: 512}]`
 """
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.rewards._laser import BONUS, outcome
-from tinyreason.rewards._reward import Reward
+from tinyreason.rewards._laser import brief
+from tinyreason.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 
@@ -30,12 +30,7 @@ class LaserLength(Reward):
     """L_T; null = a quarter of the completion limit"""
 
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        target = self.target_tokens or batch.max_completion_tokens / 4
-        return outcome(batch) + BONUS * ((batch.correct == 1) & (batch.length <= target))
+        return brief(batch, self.target_tokens or batch.max_completion_tokens / 4)
 
     def check(self, max_completion_tokens: int) -> None:
-        if (self.target_tokens or 0) > max_completion_tokens:
-            raise ValueError(
-                f"target_tokens={self.target_tokens} is longer than train.max_completion_tokens="
-                f"{max_completion_tokens}; give that or less"
-            )
+        check_fits("target_tokens", self.target_tokens, max_completion_tokens)

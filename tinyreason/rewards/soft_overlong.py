@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.rewards._reward import Reward
+from tinyreason.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 
@@ -30,11 +30,7 @@ class SoftOverlong(Reward):
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
         buffer = self.buffer_tokens or max(1, batch.max_completion_tokens // 5)
         over = batch.length.float() - (batch.max_completion_tokens - buffer)
-        return -(over / buffer).clamp(0.0, 1.0)
+        return -(over / buffer).clamp(0.0, 1.0).where(~batch.correct.isnan(), float("nan"))
 
     def check(self, max_completion_tokens: int) -> None:
-        if (self.buffer_tokens or 0) > max_completion_tokens:
-            raise ValueError(
-                f"buffer_tokens={self.buffer_tokens} is longer than train.max_completion_tokens="
-                f"{max_completion_tokens}; give that or less"
-            )
+        check_fits("buffer_tokens", self.buffer_tokens, max_completion_tokens)

@@ -8,7 +8,6 @@ from trl import GRPOConfig, GRPOTrainer
 from tinyreason.artifacts import RunFolder
 from tinyreason.checkpoint import Lifeline
 from tinyreason.config import RunConfig
-from tinyreason.errors import ConfigError
 from tinyreason.example import Example
 from tinyreason.grading import Judge
 from tinyreason.hardware import Means
@@ -73,12 +72,6 @@ def grpo_arguments(config: RunConfig, means: Means, folder: RunFolder) -> GRPOCo
     return trl_arguments(GRPOConfig, config, means, folder, knobs)
 
 
-def check_processes(count: int) -> None:
-    """Groups, histories and advantages are of the whole batch; a process among several would see a slice of it."""
-    if count > 1:
-        raise ConfigError(f"GRPO runs in one process here, not in {count}; start it without torchrun or accelerate.")
-
-
 def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
     """One row a problem, repeated until they fill a step: TRL drops a last batch that is not full."""
     groups = config.train.rollouts_per_step // config.train.group_size
@@ -100,7 +93,6 @@ def train(
 ) -> None:
     """Trains the adapter of `model` in place; every rollout and every step's metrics go to the folder."""
     arguments = grpo_arguments(config, means, folder)
-    check_processes(arguments.world_size)
     scorer = Scorer(config, examples, judge, folder, end_tokens(model, tokenizer))
     trainer = LeafGRPOTrainer(
         model=model,
