@@ -152,10 +152,8 @@ def sides(record: Record) -> list[dict[str, Any]]:
     if record.result is None:
         return []
     found = [("before", record.result["before"], "before"), ("after", record.result["after"], "after")]
-    for name, control in (record.controls or {}).items():
-        after = control.get("after") if isinstance(control, dict) else None
-        if isinstance(after, dict) and "accuracy" in after and len(after.get("interval") or ()) == 2:
-            found.append((f"control: {name} reward", after, "control"))
+    for control in record.controls["runs"][1:] if record.controls else ():
+        found.append((f"{control['reward']} reward", control, "control"))
     return [
         {"label": label, "accuracy": side["accuracy"], "low": side["interval"][0], "high": side["interval"][1]}
         | {"tone": tone}
@@ -195,7 +193,26 @@ def notes(record: Record):
     if training.get("validation_accuracy") is not None:
         yield (
             f"The adapter kept is that of step {training['kept_step']}: it did best on held-out problems "
-            f"({training['validation_accuracy']:.0%}), which are in no comparison here."
+            f"({training['validation_accuracy']:.0%} of them right), which are in no comparison here."
+        )
+    if record.controls:
+        yield from notes_on_controls(record.controls)
+
+
+def notes_on_controls(controls: dict[str, Any]):
+    """What the same budget brought without being rewarded for right answers."""
+    for row in controls["beyond"]:
+        low, high = row["gain"]["interval"]
+        chance = "includes 0" if row["verdict"] == "cannot tell" else "more than chance"
+        yield (
+            f"Beyond the same budget with a {row['control']} reward: {row['gain']['points']:+.1f} points, 95 % "
+            f"interval {low:+.1f} to {high:+.1f}, {chance}."
+        )
+    if chosen := controls["chosen"]:
+        yield (
+            f"The controls know no right answer and keep their last step. The run's step {chosen['step']} was chosen "
+            f"by held-out problems: {chosen['accuracy']:.1%} of them right there, {chosen['last_accuracy']:.1%} at its "
+            f"last."
         )
 
 
