@@ -5,6 +5,7 @@ picture from matplotlib would not. Everything a model wrote reaches the page as 
 markup; the page may load nothing at all, by a Content-Security-Policy of its own.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +60,7 @@ def page(records: list[Record]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    environment.filters["spaced"] = lambda text: re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
     environment.globals["source"] = lambda name: jinja2.utils.markupsafe.Markup((PAGE / name).read_text("utf-8"))
     return environment.get_template("report.html.jinja").render(
         stories=[tell(record) for record in records],
@@ -81,6 +83,8 @@ class Story:
     """improved · worse · cannot tell · going · stopped: the colour"""
     headline: str
     sentence: str
+    gain: str
+    """in points with its interval; empty without a result"""
     sides: list[dict[str, Any]]
     """before, after, and the controls: `{"label", "accuracy", "low", "high", "tone"}`, fractions"""
     tiles: list[tuple[str, str, str]]
@@ -102,6 +106,7 @@ def tell(record: Record) -> Story:
         verdict=verdict,
         headline=headline,
         sentence=sentence,
+        gain=gain(result) if result else "",
         sides=sides(record),
         tiles=tiles(result) if result else [],
         notes=[*notes(record), *(f"{trouble}." for trouble in record.troubles)],
@@ -129,6 +134,12 @@ def conclude(record: Record) -> tuple[str, str, str]:
         case "worse":
             return "worse", f"It got worse by {-points:.1f} points.", f"{facts}: more than chance."
     return "cannot tell", f"No gain can be told: {points:+.1f} points.", f"{facts}: it includes 0, no change at all."
+
+
+def gain(result: dict[str, Any]) -> str:
+    """+40.0 [+35.0, +45.0]"""
+    low, high = result["gain"]["interval"]
+    return f"{result['gain']['points']:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def unfinished(record: Record) -> tuple[str, str, str]:
