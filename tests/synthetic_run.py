@@ -76,3 +76,22 @@ def outcome(points=40.0, interval=(35.0, 45.0), verdict="improved"):
         "command": "tinyreason recipe one_shot_rlvr",
         "seed": 0,
     }
+
+
+def controls(points):
+    """What --controls leaves, where the format reward gained so much of the run's 40 points, and the random one 0.4."""
+    rows = (("correctness", 40.0, "improved"), ("format", points, "improved"), ("random", 0.4, "cannot tell"))
+    gains = {name: {"points": gain, "interval": [gain - 2, gain + 2], "p_value": 0.5} for name, gain, _ in rows}
+    return {
+        "runs": [
+            {"reward": name, "folder": f"controls/{name}", "accuracy": 0.25 + gain / 100, "interval": [0.2, 0.7]}
+            | {"gain": gains[name], "verdict": verdict}
+            for name, gain, verdict in rows
+        ],
+        "beyond": [
+            {"control": name, "verdict": "improved"}
+            | {"gain": {"points": 40 - gain, "interval": [37 - gain, 43 - gain], "p_value": 0.001}}
+            for name, gain, _ in rows[1:]
+        ],
+        "chosen": {"step": 3, "steps": 4, "accuracy": 0.9, "last_accuracy": 0.88},
+    }

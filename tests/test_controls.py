@@ -11,7 +11,7 @@ from tinyreason.recipe import read_recipe
 
 QUICK = (
     *("train.max_steps=1", "train.rollouts_per_step=16", "evaluation.problems=8", "evaluation.samples=2"),
-    *("validation=null", "train.max_completion_tokens=48"),
+    *("validation.problems=4", "validation.every_steps=1", "train.max_completion_tokens=48"),
 )
 
 
@@ -27,11 +27,12 @@ def finished(tmp_path_factory):
     return out, printed("recipe", "one_shot_rlvr", "--on", "sandbox", "--controls", "--out", out, *QUICK)
 
 
-def test_a_control_differs_from_the_run_in_its_reward_alone():
-    config = read_recipe("rlvr").resolve("sandbox", (), seed=3)
+def test_a_control_differs_from_the_run_in_its_reward_and_in_that_no_right_answer_chooses_its_checkpoint():
+    config = read_recipe("one_shot_rlvr").resolve("sandbox", (), seed=3)
     for name, control in control_configs(config).items():
         changed = {knob for knob in type(config).model_fields if getattr(control, knob) != getattr(config, knob)}
-        assert changed == {"rewards", "expected"}
+        assert changed == {"rewards", "validation", "expected"}
+        assert control.validation is None
         assert [reward.kind for reward in control.rewards] == [name]
     assert control_configs(config)["random"].rewards[0].seed == 3
 
@@ -50,8 +51,25 @@ def test_the_controls_are_trained_measured_and_shown_beside_the_run(finished):
     }
     assert len(before) == 1
     table = said[said.index("controls: the same budget") :]
-    for words in ("correctness", "format", "random", "beyond format", "beyond random"):
+    for words in ("correctness", "format", "random", "beyond format", "beyond random", "the run's step 1 of 1"):
         assert words in table
+
+
+def test_a_control_keeps_its_last_step_and_the_report_of_the_run_shows_it(finished):
+    out, _ = finished
+    for name in ("format", "random"):
+        training = json.loads((out / "controls" / name / "result.json").read_text())["training"]
+        assert (training["kept_step"], training["validation_accuracy"]) == (training["steps"], None)
+    chosen = json.loads((out / "controls.json").read_text())["chosen"]
+    assert chosen["step"] == chosen["steps"] and chosen["accuracy"] == chosen["last_accuracy"]
+    assert "random reward" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("kind", ["format", "random"])
+def test_a_run_whose_reward_is_a_control_has_none(kind):
+    done = CliRunner().invoke(main, ["recipe", "rlvr", f"rewards=[{{kind: {kind}}}]", "--on", "sandbox", "--controls"])
+    assert done.exit_code == 2
+    assert f"--controls trains with the reward {kind}, and that is this run's own" in done.stderr
 
 
 def test_each_control_was_rewarded_by_its_own_reward(finished):

@@ -143,6 +143,11 @@ def test_no_difference_at_all_is_no_evidence():
     assert paired_gain([0.5] * 9, [0.5] * 9)["verdict"] == "cannot tell"
 
 
+def test_problems_that_all_stayed_as_they_were_still_leave_room_for_one_that_would_not():
+    low, high = paired_gain([0.0] * 30, [0.0] * 30)["gain"]["interval"]
+    assert -low == high == pytest.approx(100 * (1 - 0.025 ** (1 / 30)))
+
+
 def test_three_problems_that_all_got_better_are_too_few_to_say_so():
     found = paired_gain([0.0, 0.25, 0.5], [0.5, 0.75, 1.0])
     assert found["gain"]["points"] == pytest.approx(50)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from synthetic_run import outcome, rollout, write_run
+from synthetic_run import controls, outcome, rollout, write_run
 
 from tinyreason.flags import flags
 from tinyreason.record import read_run
@@ -95,8 +95,8 @@ def test_an_answer_that_the_base_already_favoured_is_not_memorised(run):
 
 @pytest.mark.parametrize(("points", "is_flagged"), [(25.0, True), (3.0, False)])
 def test_a_control_that_gains_half_as_much_is_named(run, points, is_flagged):
-    (run / "controls.json").write_text(json.dumps({"format": outcome(points)}))
-    assert titles(run) == ("A format reward gains as much as half of it" if is_flagged else "")
+    (run / "controls.json").write_text(json.dumps(controls(points)))
+    assert titles(run) == ("A format reward gains half as much, or more" if is_flagged else "")
 
 
 def test_nothing_right_and_nothing_judged_are_named(run):

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 from click.testing import CliRunner
-from synthetic_run import outcome, write_run
+from synthetic_run import controls, outcome, write_run
 
 from tinyreason.cli import main
 from tinyreason.errors import FolderError
@@ -54,7 +54,7 @@ class Reader(HTMLParser):
 def test_the_verdict_comes_first_and_in_plain_words(tmp_path):
     text = Reader(page_of(write_run(tmp_path / "run"))).text
     assert "It got better by 40.0 points." in text
-    assert "Right on 65.0% of 256 problems it was not trained on, 25.0% before." in text
+    assert "Right on 65.0 % of 256 problems it was not trained on, 25.0 % before." in text
     assert text.index("It got better") < text.index("What stands out") < text.index("How it went")
     assert text.index("How it went") < text.index("What it wrote in training") < text.index("What it was made of")
 
@@ -70,6 +70,17 @@ def test_no_gain_is_called_no_gain(tmp_path, gain, words):
     text = Reader(page_of(write_run(tmp_path / "run", **outcome(*gain)))).text
     assert words in text
     assert "got better" not in text
+
+
+def test_the_controls_stand_beside_the_result_with_what_the_run_gains_beyond_them(tmp_path):
+    folder = write_run(tmp_path / "run")
+    assert "reward" not in Reader(page_of(folder)).text[: Reader(page_of(folder)).text.index("What stands out")]
+    (folder / "controls.json").write_text(json.dumps(controls(3.0)))
+    text = Reader(page_of(folder)).text
+    first = text[: text.index("What stands out")]
+    assert "format reward 28.0 % 20.0 – 70.0" in first and "random reward 25.4 % 20.0 – 70.0" in first
+    assert "Beyond the same budget with a format reward: +37.0 points, 95 % interval +34.0 to +40.0" in first
+    assert "step 3 was chosen by held-out problems: 90.0 % of them right there, 88.0 % at its last" in first
 
 
 def test_every_rollout_of_a_small_run_can_be_browsed_with_its_rewards_and_advantage(tmp_path):
@@ -154,7 +165,10 @@ def test_several_runs_share_the_charts(tmp_path):
     data = data_of(page)
     tokens = next(chart for chart in data["charts"] if chart["title"] == "Tokens a reply")
     assert [(line["run"], len(line["x"])) for line in tokens["lines"]] == [(0, 4), (1, 6)]
-    assert "2 runs side by side" in Reader(page).text
+    text = Reader(page).text
+    assert "2 runs side by side" in text
+    table = text[: text.index("It got better")]
+    assert "one improved 25.0 % 65.0 % +40.0 [+35.0, +45.0] two improved 25.0 % 65.0 % +40.0 [+35.0, +45.0]" in table
 
 
 # Runs that are not whole
@@ -186,7 +200,7 @@ def test_a_run_that_has_only_begun_has_a_page(tmp_path):
     assert "Still going: no step done yet." in Reader(page_of(tmp_path)).text
 
 
-@pytest.mark.parametrize("file", ["result.json", "evaluation.json", "environment.json", "config.yaml"])
+@pytest.mark.parametrize("file", ["result.json", "evaluation.json", "environment.json", "config.yaml", "controls.json"])
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"before": 3}', '{"before": [{}], "after": []}', "\x00\xff", "[" * 300]
 )
@@ -195,7 +209,7 @@ def test_a_damaged_file_leaves_a_page_that_opens(tmp_path, file, content):
     (folder / file).write_text(content, encoding="latin-1")
     page = page_of(folder)
     assert data_of(page)["runs"][0]["groups"]
-    if file in ("result.json", "evaluation.json"):
+    if file in ("result.json", "evaluation.json", "controls.json"):
         assert f"{file} cannot be read" in page or f"{file} is not whole" in page
 
 

@@ -74,7 +74,8 @@ def test_rollouts_are_browsed_by_step_and_group(opened, file):
     assert section.locator(".reply").count() == 4
     section.get_by_label("next").click()
     assert "step 2" in section.locator("output").inner_text()
-    section.get_by_role("button", name="group 2").click()
+    section.get_by_role("button", name="group 2").press("Enter")
+    assert section.get_by_role("button", name="group 2").evaluate("button => button === document.activeElement")
     assert "problem p/2" in section.locator(".prompt").inner_text()
     advantages = section.locator(".reply header span", has_text="advantage").all_inner_texts()
     assert advantages == sorted(advantages, key=lambda text: -float(text.split()[-1]))
@@ -121,7 +122,8 @@ def test_what_a_model_wrote_is_shown_as_it_is_and_runs_nothing(opened, tmp_path)
 
 def test_runs_that_are_laid_over_each_other_can_be_told_apart(opened, tmp_path):
     page = opened(write_report([write_run(tmp_path / name, steps=5) for name in ("one", "two")]))
-    assert page.locator("figure", has_text="KL to the base").locator(".read").inner_text().split() == ["one", "two"]
+    read = page.locator("figure", has_text="KL to the base").locator(".read").inner_text()
+    assert read.split() == ["last", "one", "0.05", "two", "0.05"]
     page.locator("#rollouts select").first.select_option(label="two")
     assert page.locator("#rollouts .reply").count() == 4
 

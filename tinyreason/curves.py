@@ -17,8 +17,10 @@ class Chart:
     meaning: str
     names: dict[str, str]
     """metric → label of its line; `reward/*` stands for every reward term"""
-    unit: str = "number"
-    """`share` is drawn from 0 to 100 %"""
+    measured_in: str = ""
+    """what its vertical axis counts"""
+    is_share: bool = False
+    """drawn from 0 to 100 %"""
 
 
 CHARTS = (
@@ -27,19 +29,26 @@ CHARTS = (
         "In training, and on held-out problems where a validation split asks them: when the first rises and the second "
         "does not, it learns its training problems by heart.",
         {"right": "training", "validation/accuracy": "held out"},
-        "share",
+        "share of the replies",
+        is_share=True,
     ),
     Chart(
         "Reward",
         "What training maximises, and each term of it before its weight: a term that rises alone is being gamed.",
         {"reward/mean": "total", "reward/*": "{}"},
     ),
-    Chart("Loss", "How surprised the model is by the text it is trained on; lower is better.", {"loss": "loss"}),
+    Chart(
+        "Loss",
+        "How surprised the model is by the text it is trained on; lower is better.",
+        {"loss": "loss"},
+        "nats a token",
+    ),
     Chart(
         "Tokens right",
         "How often the model's first guess for the next token of the training text is the right one.",
-        {"token_accuracy": "share"},
-        "share",
+        {"token_accuracy": "right"},
+        "share of the tokens",
+        is_share=True,
     ),
     Chart(
         "Tokens a reply",
@@ -48,26 +57,29 @@ CHARTS = (
     ),
     Chart(
         "Replies cut short",
-        "Share of rollouts that hit the token limit; a cut reply has no answer and counts as wrong.",
-        {"length/share_truncated": "share"},
-        "share",
+        "These hit the token limit; a cut reply has no answer and counts as wrong.",
+        {"length/share_truncated": "cut short"},
+        "share of the rollouts",
+        is_share=True,
     ),
     Chart(
         "Entropy",
-        "How undecided the model is at each token, in nats: near 0 all replies are alike and there is nothing left to "
-        "compare.",
+        "How undecided the model is at each token: near 0 all replies are alike and there is nothing left to compare.",
         {"entropy/mean": "entropy"},
+        "nats a token",
     ),
     Chart(
         "KL to the base",
         "How far the model has moved from where it began: a fast rise warns of a model that forgets how to write.",
         {"kl/mean": "KL"},
+        "nats a token",
     ),
     Chart(
         "Groups without a gradient",
-        "Share of groups in which all replies earned the same reward: such a group teaches nothing.",
-        {"group/share_zero_variance": "share"},
-        "share",
+        "All replies of such a group earned the same reward, so it teaches nothing.",
+        {"group/share_zero_variance": "without"},
+        "share of the groups",
+        is_share=True,
     ),
     Chart(
         "Gradient norm",
@@ -75,7 +87,12 @@ CHARTS = (
         {"gradient/norm": "norm"},
     ),
     Chart("Learning rate", "The size of the steps, as scheduled.", {"learning_rate": "rate"}),
-    Chart("Seconds a step", "Sampling, judging and learning together.", {"time/step_s": "seconds"}),
+    Chart(
+        "Time a step",
+        "Sampling, judging and learning together, and of that the judging with its rewards.",
+        {"time/step_s": "step", "time/score_s": "judging"},
+        "seconds",
+    ),
 )
 SHOWN_ELSEWHERE = ("step", "reward/std", "tokens_seen")
 """Not worth a chart."""
@@ -87,7 +104,8 @@ class Drawn:
 
     title: str
     meaning: str
-    unit: str
+    measured_in: str
+    is_share: bool
     lines: list[dict[str, Any]] = field(default_factory=list)
     """`{"run": number, "label", "x": steps, "y": values}`"""
 
@@ -99,7 +117,7 @@ def draw(records: list[Record]) -> list[Drawn]:
     others = sorted({name for table in tables for name in table} - known)
     others = [name for name in others if not name.startswith("reward/")]
     charts = (*CHARTS, *(Chart(name, "A metric of metrics.jsonl.", {name: name}) for name in others))
-    drawn = [Drawn(c.title, c.meaning, c.unit, list(_chart_lines(c, tables))) for c in charts]
+    drawn = [Drawn(c.title, c.meaning, c.measured_in, c.is_share, list(_chart_lines(c, tables))) for c in charts]
     return [chart for chart in drawn if chart.lines]
 
 

@@ -82,6 +82,15 @@ def difference_interval(differences: list[float]) -> list[float]:
     return [float(interval.low), float(interval.high)]
 
 
+def unchanged_interval(problems: int) -> list[float]:
+    """95 % interval of a gain in points where no problem changed: Clopper-Pearson of none seen, up or down.
+
+    Thirty problems without any change are -12 to +12, not 0 to 0.
+    """
+    unseen = 100 * share_interval([0.0] * problems)[1]
+    return [-unseen, unseen]
+
+
 def sign_flip_p(differences: list[float]) -> float:
     """Two-sided p of paired differences, one a problem, if either side had been as likely to be the better.
 
@@ -117,7 +126,8 @@ def verdict(interval: list[float], p_value: float) -> str:
 def paired_gain(before: list[float], after: list[float]) -> dict:
     """Gain of paired shares 0–1, one a problem: `{"gain": {"points", "interval", "p_value"}, "verdict"}`, in points."""
     differences = [100 * (b - a) for a, b in zip(before, after, strict=True)]
-    interval, p_value = difference_interval(differences), sign_flip_p(differences)
+    interval = difference_interval(differences) if any(differences) else unchanged_interval(len(differences))
+    p_value = sign_flip_p(differences)
     gain = {"points": mean(differences), "interval": interval, "p_value": p_value}
     return {"gain": gain, "verdict": verdict(interval, p_value)}
 

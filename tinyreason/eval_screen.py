@@ -97,6 +97,12 @@ def show_controls(screen: Screen, result: dict) -> None:
     screen.table(rows, header=("reward", "accuracy", "gain, points", ""))
     for row in result["beyond"]:
         screen.say(f"beyond {row['control']:<8} {gain_text(row['gain'])}: {row['verdict']}")
+    if result["chosen"]:
+        it = result["chosen"]
+        screen.say(
+            f"chosen    the run's step {it['step']} of {it['steps']}, by held-out problems: {it['accuracy']:.1%} right "
+            f"there, {it['last_accuracy']:.1%} at the last step; the controls know no right answer and keep their last"
+        )
 
 
 def show_audit(screen: Screen, result: dict, kinds: dict[str, str], shown: int = 10) -> None:

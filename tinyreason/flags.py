@@ -91,11 +91,11 @@ def format_effect(record: Record) -> Found:
     if not record.result:
         return
     points = record.result["gain"]["points"]
-    for name, control in (record.controls or {}).items():
-        gain = control.get("gain", {}).get("points") if isinstance(control, dict) else None
-        if is_number(gain) and points > 0 and gain >= points / 2:
+    for control in record.controls["runs"][1:] if record.controls else ():
+        name, gain = control["reward"], control["gain"]["points"]
+        if points > 0 and gain >= points / 2:
             yield (
-                f"A {name} reward gains as much as half of it",
+                f"A {name} reward gains half as much, or more",
                 f"The same budget with a {name} reward gained {gain:+.1f} points, the run {points:+.1f}: much of the "
                 f"gain does not come from being rewarded for right answers.",
             )

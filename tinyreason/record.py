@@ -51,6 +51,7 @@ class Record:
     """None until the run is done"""
     evaluation: dict[str, Any] | None
     controls: dict[str, Any] | None
+    """what `--controls` leaves, where the run has controls"""
     metrics: list[dict[str, Any]]
     groups: list[Group]
     rollout_means: dict[int, dict[str, float]]
@@ -105,7 +106,7 @@ def read_run(path: Path) -> Record:
         environment=read["environment"] or {},
         result=_result(path / "result.json", troubles),
         evaluation=_evaluation(read["evaluation"], troubles),
-        controls=read["controls"],
+        controls=_controls(read["controls"], troubles),
         metrics=metrics,
         groups=groups,
         rollout_means=means,
@@ -183,6 +184,36 @@ def _evaluation(evaluation: dict[str, Any] | None, troubles: list[str]) -> dict[
         troubles.append("evaluation.json is not whole")
         return None
     return evaluation
+
+
+def _controls(controls: dict[str, Any] | None, troubles: list[str]) -> dict[str, Any] | None:
+    """Controls with what is shown of them: the run's own row first, then one for each control."""
+    if controls is None:
+        return None
+    try:
+        numbers = [
+            *(row["accuracy"] for row in controls["runs"]),
+            *(end for row in controls["runs"] for end in _two(row["interval"])),
+            *(row["gain"]["points"] for row in (*controls["runs"], *controls["beyond"])),
+            *(end for row in (*controls["runs"], *controls["beyond"]) for end in _two(row["gain"]["interval"])),
+            *(controls["chosen"] or {"step": 0, "steps": 0, "accuracy": 0, "last_accuracy": 0}).values(),
+        ]
+        words = [
+            *(row["reward"] for row in controls["runs"]),
+            *(row[name] for row in controls["beyond"] for name in ("control", "verdict")),
+        ]
+        whole = all(map(is_number, numbers)) and all(isinstance(word, str) for word in words)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        whole = False
+    if whole:
+        return controls
+    troubles.append("controls.json is not whole")
+    return None
+
+
+def _two(interval: Any) -> tuple[Any, Any]:
+    low, high = interval
+    return low, high
 
 
 def _rows(file: Path, troubles: list[str]) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ picture from matplotlib would not. Everything a model wrote reaches the page as 
 markup; the page may load nothing at all, by a Content-Security-Policy of its own.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +60,7 @@ def page(records: list[Record]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    environment.filters["spaced"] = lambda text: re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
     environment.globals["source"] = lambda name: jinja2.utils.markupsafe.Markup((PAGE / name).read_text("utf-8"))
     return environment.get_template("report.html.jinja").render(
         stories=[tell(record) for record in records],
@@ -81,6 +83,8 @@ class Story:
     """improved · worse · cannot tell · going · stopped: the colour"""
     headline: str
     sentence: str
+    gain: str
+    """in points with its interval; empty without a result"""
     sides: list[dict[str, Any]]
     """before, after, and the controls: `{"label", "accuracy", "low", "high", "tone"}`, fractions"""
     tiles: list[tuple[str, str, str]]
@@ -102,6 +106,7 @@ def tell(record: Record) -> Story:
         verdict=verdict,
         headline=headline,
         sentence=sentence,
+        gain=gain(result) if result else "",
         sides=sides(record),
         tiles=tiles(result) if result else [],
         notes=[*notes(record), *(f"{trouble}." for trouble in record.troubles)],
@@ -131,6 +136,12 @@ def conclude(record: Record) -> tuple[str, str, str]:
     return "cannot tell", f"No gain can be told: {points:+.1f} points.", f"{facts}: it includes 0, no change at all."
 
 
+def gain(result: dict[str, Any]) -> str:
+    """+40.0 [+35.0, +45.0]"""
+    low, high = result["gain"]["interval"]
+    return f"{result['gain']['points']:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
 def unfinished(record: Record) -> tuple[str, str, str]:
     """The same of a run that has no result."""
     total = (record.config.get("train") or {}).get("max_steps", "?")
@@ -152,10 +163,8 @@ def sides(record: Record) -> list[dict[str, Any]]:
     if record.result is None:
         return []
     found = [("before", record.result["before"], "before"), ("after", record.result["after"], "after")]
-    for name, control in (record.controls or {}).items():
-        after = control.get("after") if isinstance(control, dict) else None
-        if isinstance(after, dict) and "accuracy" in after and len(after.get("interval") or ()) == 2:
-            found.append((f"control: {name} reward", after, "control"))
+    for control in record.controls["runs"][1:] if record.controls else ():
+        found.append((f"{control['reward']} reward", control, "control"))
     return [
         {"label": label, "accuracy": side["accuracy"], "low": side["interval"][0], "high": side["interval"][1]}
         | {"tone": tone}
@@ -195,7 +204,26 @@ def notes(record: Record):
     if training.get("validation_accuracy") is not None:
         yield (
             f"The adapter kept is that of step {training['kept_step']}: it did best on held-out problems "
-            f"({training['validation_accuracy']:.0%}), which are in no comparison here."
+            f"({training['validation_accuracy']:.0%} of them right), which are in no comparison here."
+        )
+    if record.controls:
+        yield from notes_on_controls(record.controls)
+
+
+def notes_on_controls(controls: dict[str, Any]):
+    """What the same budget brought without being rewarded for right answers."""
+    for row in controls["beyond"]:
+        low, high = row["gain"]["interval"]
+        chance = "includes 0" if row["verdict"] == "cannot tell" else "more than chance"
+        yield (
+            f"Beyond the same budget with a {row['control']} reward: {row['gain']['points']:+.1f} points, 95 % "
+            f"interval {low:+.1f} to {high:+.1f}, {chance}."
+        )
+    if chosen := controls["chosen"]:
+        yield (
+            f"The controls know no right answer and keep their last step. The run's step {chosen['step']} was chosen "
+            f"by held-out problems: {chosen['accuracy']:.1%} of them right there, {chosen['last_accuracy']:.1%} at its "
+            f"last."
         )
 
 

@@ -20,7 +20,11 @@ function make(tag, properties = {}, ...children) {
 
 const colour = (number) => getComputedStyle(document.documentElement).getPropertyValue(`--c${number % 8}`).trim();
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-const short = (value) => (value === null || value === undefined ? "–" : String(Number(value.toPrecision(3))));
+const short = (value) => {
+  if (value === null || value === undefined) return "–";
+  const round = Number(value.toPrecision(3));
+  return round !== 0 && Math.abs(round) < 0.001 ? round.toExponential() : String(round);
+};
 const percent = (value) => `${(100 * value).toFixed(value * 100 % 1 > 0.05 ? 1 : 0)} %`;
 const sign = (value) => (value > 0 ? "+" : "") + short(value);
 
@@ -43,8 +47,7 @@ function drawChart(figure, chart, runs) {
   const table = uPlot.join(chart.lines.map((line) => [line.x, line.y]));
   const lines = [];
   const data = [table[0]];
-  const isShare = chart.unit === "share";
-  const shown = isShare ? percent : short;
+  const shown = chart.is_share ? percent : short;
   const severalRuns = runs.length > 1;
   const labels = [...new Set(chart.lines.map((line) => line.label))];
   chart.lines.forEach((line, number) => {
@@ -57,25 +60,21 @@ function drawChart(figure, chart, runs) {
       lines.push({ stroke, width: 1, alpha: 0.28, points: { show: false }, spanGaps: true });
       data.push(values);
     }
-    lines.push({ name, stroke, dash, width: 2, spanGaps: true, points: { show: line.y.length <= 40, size: 5 }, raw: data.length - (isNoisy ? 1 : 0) });
+    lines.push({ name, stroke, dash, width: 2, spanGaps: true, points: { show: line.y.length <= 12, size: 5 }, raw: data.length - (isNoisy ? 1 : 0) });
     data.push(isNoisy ? runningMean(values, Math.max(3, Math.round(line.y.length / 20))) : values);
   });
   const tell = (plot) => {
     const at = plot.cursor.idx;
-    const isIdle = at === null || at === undefined;
-    const parts = isIdle ? [] : [make("b", {}, `step ${data[0][at]}`)];
+    const isIdle = at === null || at === undefined; /* then each line's last value is read */
+    const parts = [make("b", {}, isIdle ? "last" : `step ${data[0][at]}`)];
     lines.forEach((line) => {
       if (!line.name) return;
-      let value = "";
-      if (!isIdle) {
-        const found = data[line.raw][at];
-        if (found === null || found === undefined) return;
-        value = ` ${shown(found)}`;
-      }
+      const found = isIdle ? data[line.raw].findLast((value) => value !== null && value !== undefined) : data[line.raw][at];
+      if (found === null || found === undefined) return;
       const swatch = make("i", {});
       const [on, off] = line.dash ?? [10, 0];
       swatch.style.background = `repeating-linear-gradient(90deg, ${line.stroke()} 0 ${on / 2}px, transparent 0 ${(on + off) / 2}px)`;
-      parts.push(make("span", {}, swatch, line.name, make("b", {}, value)));
+      parts.push(make("span", {}, swatch, line.name, make("b", {}, ` ${shown(found)}`)));
     });
     read.replaceChildren(...parts);
   };
@@ -84,17 +83,17 @@ function drawChart(figure, chart, runs) {
   const plot = new uPlot(
     {
       width: place.clientWidth,
-      height: 180,
-      padding: [10, 10, 0, 0],
+      height: 196,
+      padding: [10, 18, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "steps" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {
         x: { time: false, range: steps.length > 1 ? undefined : [steps[0] - 1, steps[0] + 1] },
-        y: { range: isShare ? [0, 1] : (self, low, high) => uPlot.rangeNum(low, high, 0.1, true) },
+        y: { range: chart.is_share ? [0, 1] : (self, low, high) => uPlot.rangeNum(low, high, 0.1, true) },
       },
       axes: [
-        axis({ size: 28, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000] }),
-        axis({ size: 52, values: (self, ticks) => ticks.map(isShare ? (tick) => `${Math.round(100 * tick)} %` : short) }),
+        axis({ size: 28, label: "step", labelSize: 16, labelGap: 0, labelFont: "12px system-ui, sans-serif", incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000] }),
+        axis({ size: 52, values: (self, ticks) => ticks.map(chart.is_share ? (tick) => `${Math.round(100 * tick)} %` : short) }),
       ],
       series: [{}, ...lines],
       hooks: { setCursor: [tell], ready: [tell] },
@@ -102,7 +101,7 @@ function drawChart(figure, chart, runs) {
     data,
     place,
   );
-  new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 180 })).observe(place);
+  new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 196 })).observe(place);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { plot.redraw(false); tell(plot); });
 }
 
@@ -198,7 +197,7 @@ function browseRollouts(section, runs) {
     const group = groups[Math.min(now.group, groups.length - 1)];
     move.set(now.step, now.steps.length - 1, `step ${step}`);
     const buttons = groups.map((one, number) => {
-      const button = make("button", { type: "button", onclick: () => { now.group = number; show(); } }, `group ${one.group}: ${rightOf(one)} of ${one.rollouts.length} right`);
+      const button = make("button", { type: "button", onclick: () => choose(number) }, `group ${one.group}: ${rightOf(one)} of ${one.rollouts.length} right`);
       button.setAttribute("aria-pressed", one === group);
       return button;
     });
@@ -207,6 +206,11 @@ function browseRollouts(section, runs) {
     const rows = [...group.rollouts].sort((a, b) => (b.advantage ?? 0) - (a.advantage ?? 0));
     const cards = rows.map((row) => reply(row, now.query, now.run.reward_names));
     view.replaceChildren(make("div", { class: "groups" }, ...buttons), prompt, make("div", { class: "replies" }, ...cards));
+  };
+  const choose = (number) => {
+    now.group = number;
+    show();
+    view.querySelector("[aria-pressed=true]").focus();
   };
   const find = () => {
     const fits = GROUP_KINDS[now.kind][1];
