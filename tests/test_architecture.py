@@ -41,6 +41,7 @@ ROWS = (
     {"shape"},
     {"model"},
     {"resume", "checkpoint"},
+    {"learner"},
     {"artifacts", "screen", "cards"},
     {"hardware"},
     {"recipe"},

@@ -5,6 +5,7 @@ import torch
 
 from tinyreason.config import Kernels, Model
 from tinyreason.hardware import find_card, installed_packages
+from tinyreason.learner import Learner
 from tinyreason.model import load_model, means_for, peak_memory_gb
 
 pytestmark = pytest.mark.gpu
@@ -94,9 +95,8 @@ def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, t
     seconds = []
     with RunFolder(tmp_path / "run") as run, Judge() as judge:
         examples = config.data.load()
-        grpo.train(
-            config, means, model, tokenizer, examples, judge, run, lambda _, m: seconds.append(m["time/step_s"]) or {}
-        )
+        learner = Learner(config, means, model, tokenizer, run)
+        grpo.train(learner, examples, judge, lambda _, m: seconds.append(m["time/step_s"]) or {})
     print(f"{card.describe()}: {peak_memory_gb():.2f} GB at most, {seconds[-1]:.1f} s a step of 16 × 256 tokens")
     assert len(seconds) == 3
     assert peak_memory_gb() < 12

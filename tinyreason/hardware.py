@@ -171,7 +171,9 @@ def choose_attention(asked: str, dtype: str, card: Card | None, packages: Mappin
         return Choice(asked, "flash_attention_2", f"flash-attn {version}" if asked == "auto" else "asked for")
     if asked == "auto":
         return Choice(asked, "sdpa", obstacle)
-    raise ConfigError(f"kernels.attention=flash_attention_2 is impossible here: {obstacle}; or type kernels.attention=sdpa.")
+    raise ConfigError(
+        f"kernels.attention=flash_attention_2 is impossible here: {obstacle}; or type kernels.attention=sdpa."
+    )
 
 
 def flash_obstacle(dtype: str, card: Card | None, packages: Mapping[str, str]) -> str | None:

@@ -15,6 +15,7 @@ from tinyreason.config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading import Judge
 from tinyreason.hardware import Means
+from tinyreason.learner import Learner
 from tinyreason.model import load_model
 from tinyreason.prompts import chat_messages
 from tinyreason.screen import Screen
@@ -112,13 +113,14 @@ def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
         Peak(means.device).watched() as peak,
     ):
         model, tokenizer = load_model(config.model, means)
-        model = config.adapter.attach(model, config.seed)
+        learner = Learner(config, means, config.adapter.attach(model, config.seed), tokenizer, folder)
         for job in jobs:
+            learner = replace(learner, config=job)
             examples, prompt_tokens = longest(job, tokenizer, job.data.load())
             if job.trainer == "sft":
-                sft.train(job, means, model, tokenizer, examples, folder, watch, lambda _: None)
+                sft.train(learner, examples, watch, lambda _: None)
             else:
-                grpo.train(job, means, model, tokenizer, examples, judge, folder, watch)
+                grpo.train(learner, examples, judge, watch)
     return Measured(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 
 

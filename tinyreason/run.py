@@ -15,6 +15,7 @@ from tinyreason.evaluate import Examiner, Score, compare, token_change
 from tinyreason.example import Example
 from tinyreason.grading import Judge
 from tinyreason.hardware import Means
+from tinyreason.learner import Learner
 from tinyreason.model import base_sha256, load_model, peak_memory_gb, skeleton
 from tinyreason.report import leave_report
 from tinyreason.resume import open_or_continue
@@ -48,18 +49,19 @@ def run(
         model, tokenizer = load_model(config.model, means)
         examiner = Examiner(config, tokenizer, judge, screen, stop)
         used = {"base_sha256": base_sha256(model), "data_sha256": data_sha256(examples, questions, checks)}
-        if config.warmup:
-            model = config.adapter.attach(model, config.seed)
-            with clock.part("warmup"):
-                warm_up(config, means, model, tokenizer, folder, screen)
-        before = measure_start(examiner, model, questions, used, folder, clock)
         if not config.warmup:
-            model = config.adapter.attach(model, config.seed)
+            before = measure_start(examiner, model, questions, used, folder, clock)
+        model = config.adapter.attach(model, config.seed)
+        learner = Learner(config, means, model, tokenizer, folder)
+        if config.warmup:
+            with clock.part("warmup"):
+                warm_up(learner, screen)
+            before = measure_start(examiner, model, questions, used, folder, clock)
         with clock.part("train"):
-            training = train(config, means, model, tokenizer, examples, checks, examiner, folder, clock)
+            training = train(learner, examples, checks, examiner, clock)
         with clock.part("evaluate"):
             after = examiner.examine(model, questions, "measuring the adapter")
-        return close_run(config, folder, model, before, after, training, clock)
+        return close_run(learner, before, after, training, clock)
 
 
 def check_processes() -> None:
@@ -189,10 +191,9 @@ def gradable(examples: list[Example], judge: Judge, screen: Screen) -> list[Exam
     return [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]
 
 
-def close_run(
-    config: RunConfig, folder: RunFolder, model, before: Score, after: Score, training: Training, clock: Clock
-) -> dict:
+def close_run(learner: Learner, before: Score, after: Score, training: Training, clock: Clock) -> dict:
     """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not."""
+    config, folder = learner.config, learner.folder
     folder.write_json("evaluation.json", {"before": before.replies(), "after": after.replies()})
     seconds = clock.seconds()
     result = {
@@ -201,7 +202,7 @@ def close_run(
         "model": config.model.name,
         "adapter": {
             "kind": config.adapter.kind,
-            "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            "trainable_parameters": sum(p.numel() for p in learner.model.parameters() if p.requires_grad),
         },
         "before": before.summary(),
         "after": after.summary(),

@@ -4,14 +4,12 @@ from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
 
-from tinyreason.artifacts import RunFolder
 from tinyreason.checkpoint import TRAINED, Checkpoint, Checkpoints, Lifeline, load_trained
 from tinyreason.clock import Clock
-from tinyreason.config import RunConfig
 from tinyreason.errors import Stopped
 from tinyreason.evaluate import Examiner
 from tinyreason.example import Example
-from tinyreason.hardware import Means
+from tinyreason.learner import Learner
 from tinyreason.screen import Live
 
 SHOWN = {
@@ -27,11 +25,9 @@ SHOWN = {
 class Training:
     """Watches the steps: shows them, asks the validation problems, keeps the adapter that answers them best."""
 
-    config: RunConfig
-    model: Any
+    learner: Learner
     checks: list[Example]
     examiner: Examiner
-    folder: RunFolder
     checkpoints: Checkpoints
     live: Live
     step: int = 0
@@ -48,25 +44,25 @@ class Training:
         if self.kept_accuracy >= 0:
             note += f"  held-out {self.kept_accuracy:.0%} at step {self.kept_step}"
         self.live.advance(1, note)
-        with self.folder.writing("the adapter's history"):
-            self.config.adapter.after_step(self.model, self.folder.path, step)
+        with self.learner.folder.writing("the adapter's history"):
+            self.learner.config.adapter.after_step(self.learner.model, self.learner.folder.path, step)
         return found
 
     def is_due(self) -> bool:
-        every = self.config.validation and self.config.validation.every_steps
-        return bool(every) and (self.step % every == 0 or self.step == self.config.train.max_steps)
+        every = self.learner.config.validation and self.learner.config.validation.every_steps
+        return bool(every) and (self.step % every == 0 or self.step == self.learner.config.train.max_steps)
 
     def validate(self) -> dict[str, float]:
-        score = self.examiner.ask(self.model, self.checks, 1, lambda _: None)
+        score = self.examiner.ask(self.learner.model, self.checks, 1, lambda _: None)
         if score.accuracy > self.kept_accuracy:
             self.kept_step, self.kept_accuracy = self.step, score.accuracy
-            self.checkpoints.write_kept(self.model, self.step)
+            self.checkpoints.write_kept(self.learner.model, self.step)
             self.write()
         return {"validation/accuracy": score.accuracy, "validation/mean_tokens": score.mean_tokens}
 
     def write(self) -> None:
         """What the model has becomes the run's adapter."""
-        self.folder.write_adapter(lambda place: self.config.adapter.save(self.model, place))
+        self.learner.folder.write_adapter(lambda place: self.learner.config.adapter.save(self.learner.model, place))
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint saves of it; the metrics are in their file."""
@@ -74,7 +70,7 @@ class Training:
 
     def take_up(self, start: Checkpoint) -> None:
         """Knows what it knew at this checkpoint."""
-        self.step, self.metrics = start.step, self.folder.read_rows("metrics.jsonl")
+        self.step, self.metrics = start.step, self.learner.folder.read_rows("metrics.jsonl")
         self.kept_step, self.kept_accuracy = (start.state["training"][name] for name in ("kept_step", "kept_accuracy"))
 
     def close(self) -> None:
@@ -82,7 +78,7 @@ class Training:
         if self.kept_step == 0:
             self.kept_step = self.step
         elif self.kept_step != self.step:
-            load_trained(self.model, self.checkpoints.kept_file(self.kept_step))
+            load_trained(self.learner.model, self.checkpoints.kept_file(self.kept_step))
         self.write()
 
     def summary(self) -> dict[str, float]:
@@ -102,34 +98,26 @@ class Training:
 
 
 def train(
-    config: RunConfig,
-    means: Means,
-    model,
-    tokenizer,
-    examples: list[Example],
-    checks: list[Example],
-    examiner: Examiner,
-    folder: RunFolder,
-    clock: Clock,
+    learner: Learner, examples: list[Example], checks: list[Example], examiner: Examiner, clock: Clock
 ) -> Training:
     """Trains the adapter, from the last checkpoint on if there is one. Errors: `Stopped`, with all of it saved."""
     screen, stop = examiner.screen, examiner.stop
-    knobs, last = config.checkpoints, config.train.max_steps
-    checkpoints = Checkpoints(folder, knobs.every_steps, knobs.keep, last)
+    knobs, last = learner.config.checkpoints, learner.config.train.max_steps
+    checkpoints = Checkpoints(learner.folder, knobs.every_steps, knobs.keep, last)
     start = checkpoints.go_back()
     with screen.live("step", total=last, done=start.step if start else 0) as live:
-        training = Training(config, model, checks, examiner, folder, checkpoints, live)
+        training = Training(learner, checks, examiner, checkpoints, live)
         checkpoints.watch_state = lambda: {"training": training.state(), "seconds": clock.seconds()}
         if start:
             screen.say(f"going on after step {start.step} of {last}")
             training.take_up(start)
             clock.take_up(start.state["seconds"])
-            load_trained(model, start.path / TRAINED)
+            load_trained(learner.model, start.path / TRAINED)
         try:
             if training.step < last:
                 lifeline = Lifeline(checkpoints, stop, start, screen.say)
                 with stop.finishing_steps():
-                    take_steps(config, means, model, tokenizer, examples, training, lifeline)
+                    take_steps(training, examples, lifeline)
         except KeyboardInterrupt:
             saved = checkpoints.whole()
             screen.say(f"ended at once; saved up to step {saved[-1].step if saved else 0} of {last}")
@@ -140,12 +128,12 @@ def train(
     return training
 
 
-def take_steps(config: RunConfig, means: Means, model, tokenizer, examples, training: Training, lifeline: Lifeline):
+def take_steps(training: Training, examples: list[Example], lifeline: Lifeline) -> None:
     """The steps themselves, by the trainer of the recipe."""
     from tinyreason.trainers import grpo, sft
 
-    examiner, folder = training.examiner, training.folder
-    if config.trainer == "sft":
-        sft.train(config, means, model, tokenizer, examples, folder, training, examiner.screen.say, lifeline)
+    learner, examiner = training.learner, training.examiner
+    if learner.config.trainer == "sft":
+        sft.train(learner, examples, training, examiner.screen.say, lifeline)
     else:
-        grpo.train(config, means, model, tokenizer, examples, examiner.judge, folder, training, lifeline)
+        grpo.train(learner, examples, examiner.judge, training, lifeline)

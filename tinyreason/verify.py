@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tinyreason.artifacts import RunFolder
@@ -11,6 +12,7 @@ from tinyreason.errors import ResumeError
 from tinyreason.evaluate import Examiner
 from tinyreason.grading import Judge
 from tinyreason.hardware import Means
+from tinyreason.learner import Learner
 from tinyreason.model import load_model
 from tinyreason.resume import open_or_continue
 from tinyreason.run import read_problems
@@ -37,9 +39,9 @@ def verify_resume(config: RunConfig, out: Path, means: Means, screen: Screen) ->
         start, last = choose_pair(Checkpoints(folder, None, None, 0).whole(), out)
         examples, _, checks = read_problems(config, folder, judge, screen)
         model, tokenizer = load_model(config.model, means)
-        model = config.adapter.attach(model, config.seed)
+        learner = Learner(config, means, config.adapter.attach(model, config.seed), tokenizer, folder)
         if config.warmup:
-            warm_up(config, means, model, tokenizer, folder, screen)  # taken up where it lies
+            warm_up(learner, screen)  # taken up where it lies
         with tempfile.TemporaryDirectory() as place, screen.live("step", total=last.step, done=start.step) as live:
             replay = RunFolder(Path(place, "run"))
             for name in GROWING:
@@ -51,10 +53,10 @@ def verify_resume(config: RunConfig, out: Path, means: Means, screen: Screen) ->
                 shutil.copy(kept, replay.checkpoints)
             checkpoints, stop = Checkpoints(replay, None, None, last.step), Stop(last_step=last.step)
             examiner = Examiner(config, tokenizer, judge, screen, stop)
-            training = Training(config, model, checks, examiner, replay, checkpoints, live)
+            training = Training(replace(learner, folder=replay), checks, examiner, checkpoints, live)
             checkpoints.watch_state = lambda: {"training": training.state()}
             training.take_up(start)
-            take_steps(config, means, model, tokenizer, examples, training, Lifeline(checkpoints, stop, start))
+            take_steps(training, examples, Lifeline(checkpoints, stop, start))
             again = read_checkpoint(replay.checkpoints / last.path.name, replay.path)
             differing = differences(last, again, folder, replay)
     steps = f"{last.step - start.step} steps after step {start.step}"

@@ -10,6 +10,7 @@ from tinyreason.artifacts import RunFolder
 from tinyreason.config_train import TRL_NAMES_OF, TrainGrpo, TrainSft
 from tinyreason.errors import ConfigError
 from tinyreason.grading import Judge
+from tinyreason.learner import Learner
 from tinyreason.recipe import read_recipe
 from tinyreason.store import Store
 
@@ -27,7 +28,8 @@ def train(folder, *overrides: str, seed: int = 0):
     model = config.adapter.attach(model, seed)
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
     with RunFolder(folder) as run, Judge() as judge:
-        grpo.train(config, means, model, tokenizer, config.data.load(), judge, run, watch=lambda step, metrics: {})
+        learner = Learner(config, means, model, tokenizer, run)
+        grpo.train(learner, config.data.load(), judge, watch=lambda step, metrics: {})
     rows = {name: [json.loads(line) for line in (folder / name).open()] for name in ("metrics.jsonl", "rollouts.jsonl")}
     return model, rows["metrics.jsonl"], rows["rollouts.jsonl"], start
 

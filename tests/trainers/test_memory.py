@@ -15,6 +15,7 @@ from tinyreason.artifacts import RunFolder
 from tinyreason.checkpoint import Lifeline
 from tinyreason.errors import MemoryLimit
 from tinyreason.grading import Judge
+from tinyreason.learner import Learner
 from tinyreason.recipe import read_recipe
 from tinyreason.trainers import _memory
 
@@ -87,11 +88,11 @@ def train(load, folder, recipe: str, *overrides: str, fill=None):
     overflows, said = fill_up(model, *fill) if fill else [], []
     lifeline = Lifeline(None, None, say=said.append)
     with RunFolder(folder) as run, Judge() as judge, gradients() as found:
-        examples = config.data.load()
+        examples, learner = config.data.load(), Learner(config, means, model, tokenizer, run)
         if recipe == "reasoning_sft":
-            sft.train(config, means, model, tokenizer, examples, run, lambda step, metrics: {}, said.append, lifeline)
+            sft.train(learner, examples, lambda step, metrics: {}, said.append, lifeline)
         else:
-            grpo.train(config, means, model, tokenizer, examples, judge, run, lambda step, metrics: {}, lifeline)
+            grpo.train(learner, examples, judge, lambda step, metrics: {}, lifeline)
         rows = run.read_rows("rollouts.jsonl")
     return found, [row["completion"] for row in rows], [text for text in said if "memory" in text], overflows
 

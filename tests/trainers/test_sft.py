@@ -9,6 +9,7 @@ import torch
 from tinyreason.artifacts import RunFolder
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
+from tinyreason.learner import Learner
 from tinyreason.recipe import read_recipe
 from tinyreason.trainers.sft import IGNORED, tokenised
 
@@ -31,7 +32,8 @@ def train(folder, *overrides, examples=None, said=None):
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
     said = [] if said is None else said
     with RunFolder(folder) as run:
-        sft.train(config, means, model, tokenizer, examples or config.data.load(), run, lambda *_: {}, said.append)
+        learner = Learner(config, means, model, tokenizer, run)
+        sft.train(learner, examples or config.data.load(), lambda *_: {}, said.append)
     return model, [json.loads(line) for line in (folder / "metrics.jsonl").open()], start
 
 

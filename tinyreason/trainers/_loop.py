@@ -9,10 +9,9 @@ from transformers.integrations import TensorBoardCallback
 
 from tinyreason.artifacts import RunFolder
 from tinyreason.checkpoint import Lifeline
-from tinyreason.config import RunConfig
 from tinyreason.config_train import TRL_NAMES_OF
 from tinyreason.errors import ConfigError
-from tinyreason.hardware import Means
+from tinyreason.learner import Learner
 from tinyreason.trainers._memory import Memory
 from tinyreason.trainers._resume import Saving
 
@@ -23,8 +22,9 @@ OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8
 """Our name → TRL's (`optim`)."""
 
 
-def trl_arguments(kind: type, config: RunConfig, means: Means, folder: RunFolder, own: dict[str, Any]):
+def trl_arguments(kind: type, learner: Learner, own: dict[str, Any]):
     """TRL's config of this kind: our knobs under TRL's names, the trainer's own, the person's `trl:` as it is."""
+    config, means = learner.config, learner.means
     train, is_cpu = config.train, means.device == "cpu"
     micro_batch = train.micro_batch_size or train.rows_per_step
     knobs = {name: getattr(train, knob) for knob, name in TRL_NAMES_OF[config.trainer].items()}
@@ -32,7 +32,7 @@ def trl_arguments(kind: type, config: RunConfig, means: Means, folder: RunFolder
         "learning_rate": config.learning_rate,
         "per_device_train_batch_size": micro_batch,
         "gradient_accumulation_steps": train.rows_per_step // micro_batch,
-        "output_dir": str(folder.checkpoints),
+        "output_dir": str(learner.folder.checkpoints),
         "seed": config.seed,
         "logging_steps": 1,
         "save_strategy": "no",
@@ -69,18 +69,17 @@ class StepLog(TrainerCallback):
         self.folder.append("metrics.jsonl", [{"step": state.global_step} | metrics | found])
 
 
-def run_trainer(
-    trainer, model, config: RunConfig, means: Means, folder: RunFolder, lifeline: Lifeline | None = None
-) -> None:
-    """Trains the adapter of `model` in place; without a lifeline nothing is saved on the way."""
+def run_trainer(trainer, learner: Learner, lifeline: Lifeline | None = None) -> None:
+    """Trains the learner's adapter; without a lifeline nothing is saved on the way."""
+    folder = learner.folder
     trainer.remove_callback(PrinterCallback)
-    for parameter in model.parameters():
+    for parameter in learner.model.parameters():
         if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
             parameter.data = parameter.data.float()
     for callback in trainer.callback_handler.callbacks:
         if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
             callback.logging_dir = str(folder.path / "tensorboard")
-    trainer.memory = Memory.of(config, means, lifeline.say if lifeline else lambda text: None)
+    trainer.memory = Memory.of(learner.config, learner.means, lifeline.say if lifeline else lambda text: None)
     start = None
     if lifeline and lifeline.checkpoints:
         trainer.checkpoints = lifeline.checkpoints

@@ -5,12 +5,11 @@ from typing import Any
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
-from tinyreason.artifacts import RunFolder
 from tinyreason.checkpoint import Lifeline
 from tinyreason.config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading import Judge
-from tinyreason.hardware import Means
+from tinyreason.learner import Learner
 from tinyreason.model import end_tokens
 from tinyreason.prompts import chat_messages
 from tinyreason.trainers._loop import StepLog, Watch, run_trainer, trl_arguments
@@ -66,12 +65,6 @@ class LeafGRPOTrainer(Resumable, FrugalRollouts, GRPOTrainer, Frugal):
         self.scorer.store.state = state["store"]
 
 
-def grpo_arguments(config: RunConfig, means: Means, folder: RunFolder) -> GRPOConfig:
-    """TRL's config for GRPO."""
-    knobs = {"beta": 0.0}  # set after TRL has been built: it would hold a copy of a fresh adapter to know the base by
-    return trl_arguments(GRPOConfig, config, means, folder, knobs)
-
-
 def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
     """One row a problem, repeated until they fill a step: TRL drops a last batch that is not full."""
     groups = config.train.rollouts_per_step // config.train.group_size
@@ -81,22 +74,14 @@ def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
 
 
 def train(
-    config: RunConfig,
-    means: Means,
-    model,
-    tokenizer,
-    examples: list[Example],
-    judge: Judge,
-    folder: RunFolder,
-    watch: Watch,
-    lifeline: Lifeline | None = None,
+    learner: Learner, examples: list[Example], judge: Judge, watch: Watch, lifeline: Lifeline | None = None
 ) -> None:
-    """Trains the adapter of `model` in place; every rollout and every step's metrics go to the folder."""
-    arguments = grpo_arguments(config, means, folder)
+    """Trains the learner's adapter; every rollout and every step's metrics go to its folder."""
+    config, model, tokenizer, folder = learner.config, learner.model, learner.tokenizer, learner.folder
     scorer = Scorer(config, examples, judge, folder, end_tokens(model, tokenizer))
     trainer = LeafGRPOTrainer(
         model=model,
-        args=arguments,
+        args=trl_arguments(GRPOConfig, learner, {"beta": 0.0}),  # else TRL copies a fresh adapter to know the base by
         train_dataset=training_rows(config, examples),
         processing_class=tokenizer,
         reward_funcs=scorer.score,
@@ -104,4 +89,4 @@ def train(
     )
     trainer.beta = config.train.kl
     trainer.scorer = scorer
-    run_trainer(trainer, model, config, means, folder, lifeline)
+    run_trainer(trainer, learner, lifeline)

@@ -11,12 +11,11 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 from trl import SFTConfig, SFTTrainer
 
-from tinyreason.artifacts import RunFolder
 from tinyreason.checkpoint import Lifeline
 from tinyreason.config import RunConfig
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
-from tinyreason.hardware import Means
+from tinyreason.learner import Learner
 from tinyreason.prompts import chat_messages
 from tinyreason.trainers._loop import StepLog, Watch, run_trainer, trl_arguments
 from tinyreason.trainers._memory import FrugalRows
@@ -117,17 +116,14 @@ class Padder:
 
 
 def train(
-    config: RunConfig,
-    means: Means,
-    model,
-    tokenizer,
+    learner: Learner,
     examples: list[Example],
-    folder: RunFolder,
     watch: Watch,
     say: Callable[[str], None],
     lifeline: Lifeline | None = None,
 ) -> None:
-    """Trains the adapter of `model` in place; every step's metrics go to the folder, the rows' lengths are said."""
+    """Trains the learner's adapter; every step's metrics go to its folder, the rows' lengths are said."""
+    config, tokenizer = learner.config, learner.tokenizer
     rows, lengths = tokenised(config, tokenizer, examples)
     say(f"rows    {lengths}")
     is_even = all(example.weight == examples[0].weight and not example.spans for example in examples)
@@ -138,11 +134,11 @@ def train(
     if is_even:
         rows = [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
     trainer = (LeafSFTTrainer if is_even else WeightedSFTTrainer)(
-        model=model,
-        args=trl_arguments(SFTConfig, config, means, folder, {}),
+        model=learner.model,
+        args=trl_arguments(SFTConfig, learner, {}),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         data_collator=None if is_even else Padder(tokenizer.pad_token_id),
-        callbacks=[StepLog(folder, watch, METRICS, "loss")],
+        callbacks=[StepLog(learner.folder, watch, METRICS, "loss")],
     )
-    run_trainer(trainer, model, config, means, folder, lifeline)
+    run_trainer(trainer, learner, lifeline)

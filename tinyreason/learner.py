@@ -1,0 +1,20 @@
+"""What learns: a model with its adapter, how it computes, and the folder that tells of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tinyreason.artifacts import RunFolder
+from tinyreason.config import RunConfig
+from tinyreason.hardware import Means
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A trainer changes the adapter of its `model` in place."""
+
+    config: RunConfig
+    means: Means
+    model: Any
+    """the PEFT model"""
+    tokenizer: Any
+    folder: RunFolder
