@@ -1,6 +1,7 @@
 """Talk to a model: its reply comes word by word, the reasoning apart from the answer."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tinyreason.example import Example
 from tinyreason.model import end_tokens
 from tinyreason.prompts import chat_messages
 from tinyreason.record import read_run
+from tinyreason.subject import check_is_model
 
 OPEN, CLOSE = "<think>", "</think>"
 Tell = Callable[[str, bool], None]
@@ -36,6 +38,8 @@ def find_partner(word: str, trust_remote_code: bool) -> Partner:
     if (path / "config.yaml").is_file():
         return _of_run(path, trust)
     adapter = path if is_adapter(path) else None
+    if not adapter:
+        check_is_model(word)
     base = base_of(path) if adapter else word
     most = MAX_TOKENS.get(base, USUAL_MAX_TOKENS)
     return Partner(Model(name=base, **trust), adapter, max_completion_tokens=most)
@@ -140,9 +144,8 @@ class Talker:
         )
         inputs = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt").to(self.model.device)
         inputs.pop("token_type_ids", None)
-        if self.partner.adapter:
-            self.model.disable_adapters() if is_base else self.model.enable_adapters()
-        with torch.inference_mode():
+        without = is_base and self.partner.adapter
+        with self.model.disable_adapter() if without else nullcontext(), torch.inference_mode():
             streamer = Told(self.tokenizer, skip_prompt=True, skip_special_tokens=False)
             self.model.generate(**inputs, generation_config=generation, streamer=streamer)
         return {"role": "assistant", "content": "".join(answer).strip()}

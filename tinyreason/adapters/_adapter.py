@@ -139,6 +139,13 @@ class Adapter(Schema):
         adapted.set_adapter("default")
 
 
+def with_adapter(model, folder: Path):
+    """A PEFT model around `model` with the adapter that a folder holds, whoever wrote it."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(folder))
+
+
 def linear_layers(model) -> dict[str, tuple[int, int]]:
     """Name → (out, in) of the linear layers of a transformer, quantised or not, without its LM head."""
     head = model.get_output_embeddings()
