@@ -55,7 +55,7 @@ def eval_rows(columns: list[dict]) -> list[tuple[str, ...]]:
     votes = [column["cons_at_k"] for column in columns]
     if votes[0]["k"] > 1:
         rows.append((f"cons@{votes[0]['k']}", *(with_interval(v["share"], v["interval"]) for v in votes)))
-    rows.append(("cut short", *(f"{column['truncated']:.1%}" for column in columns)))
+    rows.append(("cut short", *(f"{100 * column['truncated']:.1f} %" for column in columns)))
     for name, words in (("mean_tokens", "tokens"), ("tokens_right", "  right"), ("tokens_wrong", "  wrong")):
         rows.append((words, *("-" if c[name] is None else f"{c[name]:.0f}" for c in columns)))
     return rows
