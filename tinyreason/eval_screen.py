@@ -113,11 +113,13 @@ def show_audit(screen: Screen, result: dict, kinds: dict[str, str], shown: int =
     )
     for row in result["findings"][:shown]:
         if row["kind"] != "other_numbers":
-            screen.say(
-                f"{row['kind']}: test {row['test_id']} = training {row['train_id']}: {row['test_problem'][:90]!r}"
-            )
-    share = result["contaminated"] / result["test"]
-    screen.say(f"{result['contaminated']} of {result['test']:,} test problems ({share:.1%}) are in the training data")
+            kind, words = row["kind"].replace("_", " "), row["shared"] or row["test_problem"][:90]
+            screen.say(f"{kind}: test {row['test_id']}, training {row['train_id']}: {words!r}")
+    share, runs = 100 * result["contaminated"] / result["test"], result["counts"]["shared_run"]
+    screen.say(
+        f"{result['contaminated']} of {result['test']:,} test problems ({share:.1f} %) are in the training data"
+        + (f"; {runs} more share a run of words with it" if runs else "")
+    )
 
 
 def gain_text(gain: dict) -> str:
