@@ -50,6 +50,30 @@ def test_a_problem_told_in_a_training_solution_is_found():
     assert (found.kind, found.train_id) == ("shared_run", "7")
 
 
+SAID = "is m/n where m and n are relatively prime positive integers. Find m + n."
+BOB, ANN = f"Bob rolls three dice; the chance of a six {SAID}", f"Ann's ladder leans on a wall. The cosine {SAID}"
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ([BOB], [ANN, f"Cy swims against the stream. His speed in metres a second {SAID}"]),
+        ([BOB, f"Dan sails. His knots {SAID}", f"Eve has a goat. It weighs, in pounds, {SAID}"], [ANN]),
+    ],
+)
+def test_a_phrase_that_many_problems_have_is_no_copy(train, test):
+    assert kinds([BOB], ANN) == {"0": "shared_run"}
+    assert kinds(train, *test) == {}
+
+
+def test_a_shared_run_is_shown_with_its_words_and_is_not_called_contamination():
+    train = examples(LONG + "How many are left?")
+    test = examples("Nobody knows this. " + LONG + "What does the shop pay for 12 crates if one costs 7 and a sack 3?")
+    found = summary(audit(train, test, lambda _: None), train, test)
+    assert found["findings"][0]["shared"] == "48 crates of apples and sells 12 of them before noon to one"
+    assert (found["contaminated"], found["counts"]["shared_run"]) == (0, 1)
+
+
 def test_gsm8k_shares_only_the_openings_of_three_problems(shared_data):
     from tinyreason.benches import read_file
 

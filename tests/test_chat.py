@@ -86,6 +86,11 @@ def test_lines_that_are_piped_in_are_answered_until_exit():
     assert "\\boxed{" in first
 
 
+def test_bytes_that_are_no_text_are_asked_as_far_as_they_can_be_read():
+    done = chat("sandbox", "--max-completion-tokens", "4", typed=b"\xff 1 + 1?\n")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 1), done.output
+
+
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory, load):
     """A run folder whose adapter answers otherwise than its base."""
@@ -138,6 +143,7 @@ def test_a_mistake_is_one_sentence(tmp_path):
     for words, answer in (
         (["sandbox", "--compare"], "sandbox has no adapter to compare"),
         ([run], "has no adapter yet"),
+        (["no_such_run"], "there is no folder no_such_run"),
         ([tmp_path], "has no config.json"),
     ):
         done = chat(*words, typed="")

@@ -10,7 +10,7 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 QUICK = {
     "one_shot_rlvr": "train.max_steps=2 train.rollouts_per_step=16 validation.problems=6",
-    "critique_ft": "train.max_steps=2 train.batch_size=4 critiques.attempts=24 critiques.attempts_by=[oracle]",
+    "critique_ft": "train.max_steps=2 train.batch_size=4 data.size=12",
 }
 
 
@@ -19,12 +19,14 @@ def test_there_is_a_notebook_for_each_way():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_holds_no_output_and_sets_no_training_value(path):
+def test_a_notebook_holds_no_output_sets_no_training_value_and_goes_on_with_its_run(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert not any(cell.get("outputs") for cell in notebook["cells"])
     run = next(line for text in code for line in text.splitlines() if line.startswith("!tinyreason recipe"))
     assert "=" not in run.replace("2>&1", "")
+    assert run.startswith(f'!tinyreason recipe {path.stem} --out "{{OUT}}" --deadline ')
+    assert any(f'OUT = home / "{path.stem}"' in text for text in code)  # the same folder in every session
 
 
 @pytest.mark.slow

@@ -202,7 +202,17 @@ def test_a_run_that_has_only_begun_has_a_page(tmp_path):
 
 @pytest.mark.parametrize("file", ["result.json", "evaluation.json", "environment.json", "config.yaml", "controls.json"])
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"before": 3}', '{"before": [{}], "after": []}', "\x00\xff", "[" * 300]
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "when: [2026-01-01, {1: 2}]",
+        '{"before": 3}',
+        '{"before": [{}], "after": []}',
+        "\x00\xff",
+        "[" * 300,
+    ],
 )
 def test_a_damaged_file_leaves_a_page_that_opens(tmp_path, file, content):
     folder = write_run(tmp_path / "run")

@@ -1,6 +1,7 @@
 """`tinyreason audit`: which test problems stand in the training data, whole, nearly, or in a long run of words."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
@@ -9,11 +10,14 @@ from tinyreason.filters import LEAK_WORDS, word_runs
 
 SIMILARITY = 90.0
 """two texts are near-duplicates from this rapidfuzz ratio on, 100 = equal"""
+COMMON_ROWS, COMMON_TESTS = 3, 2
+"""words on end of so many training problems, or of so many test problems, are a way of speaking: `where m and n are
+relatively prime positive integers. Find m` stands in every other problem of AIME"""
 CHUNK = 64
 KINDS = {
     "identical": "the same text, but for case and space",
     "near_duplicate": f"at least {SIMILARITY:.0f} % of the text and all its numbers the same",
-    "shared_run": f"{LEAK_WORDS} words on end the same",
+    "shared_run": f"{LEAK_WORDS} words on end the same, no common phrase: read them",
     "other_numbers": f"at least {SIMILARITY:.0f} % of the text the same, with other numbers: a template, not a copy",
 }
 """From the worst; a test problem counts once, as the worst that is found."""
@@ -30,6 +34,8 @@ class Finding:
     """rapidfuzz ratio, 0–100"""
     test_problem: str
     train_problem: str
+    shared: str = ""
+    """of a `shared_run`, the words"""
 
 
 def audit(train: list[Example], test: list[Example], advance: Callable[[int], None]) -> list[Finding]:
@@ -42,7 +48,7 @@ def audit(train: list[Example], test: list[Example], advance: Callable[[int], No
 
     texts = [_normal(example.problem) for example in train]
     numbers = [_numbers(text) for text in texts]
-    where = _runs_of(train)
+    where = _telling_runs(train, test)
     findings = []
     for at in range(0, len(test), CHUNK):
         part = test[at : at + CHUNK]
@@ -55,18 +61,20 @@ def audit(train: list[Example], test: list[Example], advance: Callable[[int], No
             if kind:
                 similarity = float(row[best]) or float(fuzz.ratio(text, texts[best]))
                 twin = train[best]
-                findings.append(Finding(kind, example.id, twin.id, similarity, example.problem, twin.problem))
+                runs = sorted(run for run in word_runs(example.problem) if where.get(run) == best)
+                shared = " ".join(runs[0]) if kind == "shared_run" else ""
+                findings.append(Finding(kind, example.id, twin.id, similarity, example.problem, twin.problem, shared))
         advance(len(part))
     return sorted(findings, key=lambda finding: (list(KINDS).index(finding.kind), -finding.similarity))
 
 
 def summary(findings: list[Finding], train: list[Example], test: list[Example]) -> dict:
-    """Counts by kind, how many test problems are contaminated (all kinds but the last), and each finding."""
+    """Counts by kind, how many test problems stand in the training data (the first two kinds), and each finding."""
     counts = {kind: sum(finding.kind == kind for finding in findings) for kind in KINDS}
     return {
         "train": len(train),
         "test": len(test),
-        "contaminated": len(findings) - counts["other_numbers"],
+        "contaminated": counts["identical"] + counts["near_duplicate"],
         "counts": counts,
         "findings": [asdict(finding) for finding in findings],
     }
@@ -87,14 +95,20 @@ def _worst(text: str, row, numbers: list[list[str]], where: dict, example: Examp
     return ("other_numbers", alike[0]) if alike else ("", 0)
 
 
-def _runs_of(train: Iterable[Example]) -> dict[tuple[str, ...], int]:
-    """Every 13 words on end of problems and solutions → the first row that has them."""
+def _telling_runs(train: Iterable[Example], test: Iterable[Example]) -> dict[tuple[str, ...], int]:
+    """13 words on end of training problems and solutions, but for common phrases → the first row that has them."""
     where: dict[tuple[str, ...], int] = {}
+    rows: Counter[tuple[str, ...]] = Counter()
+    asked: set[str] = set()
     for place, example in enumerate(train):
-        for text in (example.problem, example.completion or "", example.answer):
-            for run in word_runs(text):
-                where.setdefault(run, place)
-    return where
+        texts = (example.problem, example.completion or "", example.answer)
+        runs = {run for text in texts for run in word_runs(text)}
+        rows.update(runs if example.problem not in asked else ())  # many replies to one problem are one
+        asked.add(example.problem)
+        for run in runs:
+            where.setdefault(run, place)
+    tests = Counter(run for example in test for run in word_runs(example.problem))
+    return {run: place for run, place in where.items() if rows[run] < COMMON_ROWS and 0 < tests[run] < COMMON_TESTS}
 
 
 def _normal(text: str) -> str:

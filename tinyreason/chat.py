@@ -13,6 +13,7 @@ from tinyreason.example import Example
 from tinyreason.model import end_tokens
 from tinyreason.prompts import chat_messages
 from tinyreason.record import read_run
+from tinyreason.subject import check_is_model
 
 OPEN, CLOSE = "<think>", "</think>"
 Tell = Callable[[str, bool], None]
@@ -37,6 +38,8 @@ def find_partner(word: str, trust_remote_code: bool) -> Partner:
     if (path / "config.yaml").is_file():
         return _of_run(path, trust)
     adapter = path if is_adapter(path) else None
+    if not adapter:
+        check_is_model(word)
     base = base_of(path) if adapter else word
     most = MAX_TOKENS.get(base, USUAL_MAX_TOKENS)
     return Partner(Model(name=base, **trust), adapter, max_completion_tokens=most)
@@ -141,8 +144,8 @@ class Talker:
         )
         inputs = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt").to(self.model.device)
         inputs.pop("token_type_ids", None)
-        is_bare = is_base and self.partner.adapter
-        with torch.inference_mode(), self.model.disable_adapter() if is_bare else nullcontext():
+        without = is_base and self.partner.adapter
+        with self.model.disable_adapter() if without else nullcontext(), torch.inference_mode():
             streamer = Told(self.tokenizer, skip_prompt=True, skip_special_tokens=False)
             self.model.generate(**inputs, generation_config=generation, streamer=streamer)
         return {"role": "assistant", "content": "".join(answer).strip()}

@@ -55,7 +55,8 @@ def chat(
 
 
 def questions() -> Iterator[str]:
-    """Lines until the end of the input, or `exit`."""
+    """Lines until the end of the input, or `exit`; bytes that are no text are taken for a replacement character."""
+    sys.stdin.reconfigure(errors="replace")
     while True:
         try:
             line = input("> " if sys.stdin.isatty() else "").strip()

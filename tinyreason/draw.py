@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tinyreason.adapters._adapter import put_saved
+from tinyreason.adapters import with_adapter
 from tinyreason.config import Kernels, Model
 from tinyreason.errors import ModelError
 from tinyreason.example import Example
@@ -55,7 +55,7 @@ def load_with_adapter(base: Model, adapter: Path | None):
     model, tokenizer = load_model(base, means_for(base, Kernels(), card))
     if adapter:
         try:
-            model = put_saved(model, adapter)
+            model = with_adapter(model, adapter)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
             raise ModelError(f"the adapter {adapter} does not fit its base {base.name}: {reason}.") from None

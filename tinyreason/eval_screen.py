@@ -55,7 +55,7 @@ def eval_rows(columns: list[dict]) -> list[tuple[str, ...]]:
     votes = [column["cons_at_k"] for column in columns]
     if votes[0]["k"] > 1:
         rows.append((f"cons@{votes[0]['k']}", *(with_interval(v["share"], v["interval"]) for v in votes)))
-    rows.append(("cut short", *(f"{column['truncated']:.1%}" for column in columns)))
+    rows.append(("cut short", *(f"{100 * column['truncated']:.1f} %" for column in columns)))
     for name, words in (("mean_tokens", "tokens"), ("tokens_right", "  right"), ("tokens_wrong", "  wrong")):
         rows.append((words, *("-" if c[name] is None else f"{c[name]:.0f}" for c in columns)))
     return rows
@@ -113,11 +113,13 @@ def show_audit(screen: Screen, result: dict, kinds: dict[str, str], shown: int =
     )
     for row in result["findings"][:shown]:
         if row["kind"] != "other_numbers":
-            screen.say(
-                f"{row['kind']}: test {row['test_id']} = training {row['train_id']}: {row['test_problem'][:90]!r}"
-            )
-    share = result["contaminated"] / result["test"]
-    screen.say(f"{result['contaminated']} of {result['test']:,} test problems ({share:.1%}) are in the training data")
+            kind, words = row["kind"].replace("_", " "), row["shared"] or row["test_problem"][:90]
+            screen.say(f"{kind}: test {row['test_id']}, training {row['train_id']}: {words!r}")
+    share, runs = 100 * result["contaminated"] / result["test"], result["counts"]["shared_run"]
+    screen.say(
+        f"{result['contaminated']} of {result['test']:,} test problems ({share:.1f} %) are in the training data"
+        + (f"; {runs} more share a run of words with it" if runs else "")
+    )
 
 
 def gain_text(gain: dict) -> str:

@@ -5,6 +5,7 @@ picture from matplotlib would not. Everything a model wrote reaches the page as 
 markup; the page may load nothing at all, by a Content-Security-Policy of its own.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from tinyreason.record import Record, read_run
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
+AS_TEXT = {"ensure_ascii": False, "default": str, "skipkeys": True}
+"""whatever YAML makes of a damaged config, such as a date, can be shown"""
 
 
 def write_report(folders: list[Path], out: Path | None = None) -> Path:
@@ -228,10 +231,17 @@ def notes_on_controls(controls: dict[str, Any]):
 
 
 def flat(values: dict[str, Any], path: str = ""):
-    """(path.to.key, value) of every value, as they are typed on the command line."""
+    """(path.to.key, value) of every value that is set, as they are typed on the command line."""
     for key, value in values.items():
         where = f"{path}{key}"
         if isinstance(value, dict) and value:
             yield from flat(value, f"{where}.")
         elif value is not None:
-            yield where, str(value)
+            yield where, value if isinstance(value, str) else json.dumps(without_none(value), **AS_TEXT)
+
+
+def without_none(value: Any) -> Any:
+    """A list or object less what is not set in it."""
+    if isinstance(value, dict):
+        return {key: without_none(one) for key, one in value.items() if one is not None}
+    return [without_none(one) for one in value] if isinstance(value, list) else value

@@ -21,6 +21,7 @@ from tinyreason.hardware import Means
 def quiet_libraries(offline: bool) -> None:
     """What libraries say goes to the run's log.txt, not to the screen. Call it before they are imported."""
     os.environ |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    os.environ["HF_HUB_VERBOSITY"] = "error"  # else it tells of each attempt to reach the hub
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     logging.captureWarnings(True)

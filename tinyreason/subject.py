@@ -54,14 +54,23 @@ def read_subject(word: str) -> Subject:
             return Subject(path.name, ModelConfig(name=base_of(path)), path)
         if path.resolve() == SANDBOX.resolve():
             return Subject("sandbox", ModelConfig(name="sandbox"))
+    check_is_model(word)
+    return Subject(word.rstrip("/").rpartition("/")[2], ModelConfig(name=word))
+
+
+def check_is_model(word: str) -> None:
+    """Refuses what is neither `sandbox` nor the folder of a model, and does not look like a hub id."""
+    path = Path(word)
+    if word == "sandbox":
+        return
+    if path.is_dir():
         if not any(path.iterdir()):
             raise FolderError(f"{word} is an empty folder; give the folder of a run, of an adapter or of a model.")
         check_model_folder(path, word)
-    elif path.exists() and word != "sandbox":
+    elif path.exists():
         raise FolderError(f"{word} is a file; give the folder of a run, of an adapter or of a model, or a hub id.")
-    elif word != "sandbox" and (word.count("/") != 1 or word.startswith((".", "/", "runs/", "evals/"))):
+    elif word.count("/") != 1 or word.startswith((".", "/", "runs/", "evals/")):
         raise ModelError(f"there is no folder {word}; give a run, an adapter, a model folder, 'sandbox' or a hub id.")
-    return Subject(word.rstrip("/").rpartition("/")[2], ModelConfig(name=word))
 
 
 def read_run_config(folder: Path) -> RunConfig:

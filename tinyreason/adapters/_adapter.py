@@ -139,8 +139,8 @@ class Adapter(Schema):
         adapted.set_adapter("default")
 
 
-def put_saved(model, folder: Path):
-    """A PEFT model around `model` with the adapter that a folder holds. Errors: PEFT's own, where it does not fit."""
+def with_adapter(model, folder: Path):
+    """A PEFT model around `model` with the adapter that a folder holds, whoever wrote it."""
     from peft import PeftModel
 
     return PeftModel.from_pretrained(model, str(folder))

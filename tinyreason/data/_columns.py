@@ -121,7 +121,7 @@ def _column(rows: list[Row], role: str, chosen: str | None, candidates: tuple[st
         raise DataError(f"{origin} has no column '{chosen}' (data.{role}_column){nearest(chosen, present)}.")
     raise DataError(
         f"{origin} has no column known to hold the {role}; it has {', '.join(present) or 'none at all'}: "
-        "type data.problem_column=COLUMN data.answer_column=COLUMN."
+        "rename them problem and answer, or to a recipe type data.problem_column=COLUMN data.answer_column=COLUMN."
     )
 
 

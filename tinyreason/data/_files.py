@@ -68,7 +68,7 @@ def read_hub(name: str, subset: str | None, split: str) -> list[Row]:
     except Exception as error:  # the hub fails in a dozen types, none of them a fault of ours
         raise DataError(
             f"the hub data set data.name={name} data.subset={subset or 'null'} data.split={split} cannot be loaded: "
-            f"{_first_line(error)}; check the three, or download it and type data.file=PATH."
+            f"{_first_line(error)}; check the three, or download it and type data.file=PATH (to eval, --data PATH)."
         ) from error
 
 
