@@ -54,7 +54,14 @@ def draw(rows: list[dict[str, Any]], stem: Path) -> None:
             fontweight="bold" if colour(row) != OTHER else "normal",
             color=colour(row),
             parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": colour(row), "linewidth": 0.5, "alpha": 0.5, "shrinkA": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour(row),
+                "linewidth": 0.5,
+                "alpha": 0.5,
+                "shrinkA": 0,
+                "relpos": (0, 0),
+            },
         )
     axes.set_xlabel("mean tokens a reply")
     axes.set_ylabel("accuracy, %")
