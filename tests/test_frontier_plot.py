@@ -1,5 +1,7 @@
 """The names above the picture of a frontier: in order, and none on another."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ def test_names_keep_their_order_and_their_distance_inside_the_picture(wanted):
     gap = min(BETWEEN_NAMES, 1 / max(1, len(wanted) - 1))
     assert len(placed) == len(wanted)
     assert all(-1e-9 <= place <= 1 for place in placed)
-    assert all(later - earlier >= gap - 1e-9 for earlier, later in zip(placed, placed[1:], strict=False))
+    assert all(later - earlier >= gap - 1e-9 for earlier, later in pairwise(placed))
 
 
 def test_names_with_room_stand_over_their_points():
