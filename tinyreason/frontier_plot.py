@@ -22,40 +22,16 @@ def draw(rows: list[dict[str, Any]], stem: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(11, 8), layout="constrained")
-    rows = sorted(rows, key=lambda row: row["tokens"]["mean"])
+    rows = sorted(rows, key=place)
     for row in rows:
-        x, y = place(row)
-        axes.errorbar(
-            [x],
-            [y],
-            xerr=arms(x, row["tokens"]["interval"]),
-            yerr=arms(y, [100 * end for end in row["accuracy"]["interval"]]),
-            fmt=MARKERS.get(row["name"], "o"),
-            color=colour(row),
-            markerfacecolor="white" if row["pays"] else colour(row),
-            elinewidth=0.7,
-            markersize=6,
-            zorder=3 if colour(row) == OTHER else 4,
-        )
+        mark(axes, row)
     front = [place(row) for row in rows if row["front"]]
     axes.plot(*zip(*front, strict=True), color=FRONT, linewidth=1.5, alpha=0.4, zorder=1)
     axes.margins(0.04)
     low, high = axes.get_xlim()
-    at = spread([(row["tokens"]["mean"] - low) / (high - low) for row in rows], BETWEEN_NAMES)
-    for row, right in zip(rows, at, strict=True):
-        axes.annotate(
-            NAMES.get(row["name"], row["name"]),
-            place(row),
-            xytext=(right, 1.02),
-            textcoords="axes fraction",
-            rotation=60,
-            rotation_mode="anchor",
-            fontsize=9,
-            fontweight="bold" if colour(row) != OTHER else "normal",
-            color=colour(row),
-            parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": colour(row), "linewidth": 0.5, "alpha": 0.5, "shrinkA": 0},
-        )
+    wanted = [(row["tokens"]["mean"] - low) / (high - low) for row in rows]
+    for row, right in zip(rows, spread(wanted, BETWEEN_NAMES), strict=True):
+        name(axes, row, right)
     axes.set_xlabel("mean tokens a reply")
     axes.set_ylabel("accuracy, %")
     axes.grid(alpha=0.2)
@@ -63,6 +39,42 @@ def draw(rows: list[dict[str, Any]], stem: Path) -> None:
     for suffix in (".svg", ".png"):
         figure.savefig(stem.with_suffix(suffix), dpi=150, bbox_inches="tight")
     pyplot.close(figure)
+
+
+def mark(axes, row: dict[str, Any]) -> None:
+    """A point with its intervals."""
+    x, y = place(row)
+    axes.errorbar(
+        [x],
+        [y],
+        xerr=arms(x, row["tokens"]["interval"]),
+        yerr=arms(y, [100 * end for end in row["accuracy"]["interval"]]),
+        fmt=MARKERS.get(row["name"], "o"),
+        color=colour(row),
+        markerfacecolor="white" if row["pays"] else colour(row),
+        elinewidth=0.7,
+        markersize=6,
+        zorder=3 if colour(row) == OTHER else 4,
+    )
+
+
+def name(axes, row: dict[str, Any], right: float) -> None:
+    """A point's name above the picture, so far to the right, 0–1, with the line to the point."""
+    own = colour(row)
+    line = {"arrowstyle": "-", "color": own, "linewidth": 0.5, "alpha": 0.5, "shrinkA": 0, "relpos": (0, 0)}
+    axes.annotate(
+        NAMES.get(row["name"], row["name"]),
+        place(row),
+        xytext=(right, 1.02),
+        textcoords="axes fraction",
+        rotation=60,
+        rotation_mode="anchor",
+        fontsize=9,
+        fontweight="normal" if own == OTHER else "bold",
+        color=own,
+        parse_math=False,
+        arrowprops=line,
+    )
 
 
 def place(row: dict[str, Any]) -> tuple[float, float]:
