@@ -80,8 +80,7 @@ class TrainGrpo(Train):
     """how token losses are averaged: a rollout's mean, a constant length, all tokens of the batch (TRL: loss_type)"""
 
     thinkprune: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """token limits that follow each other in equal shares of the steps, as [4000, 3000, 2000] (ThinkPrune, 2504.01296,
-    which names the limit in the prompt too); a reply that is cut has no answer and counts as wrong"""
+    """ThinkPrune: token limits in equal shares of the steps, as [4000, 3000, 2000]; cut before its answer is wrong"""
 
     @property
     def rows_per_step(self) -> int:
