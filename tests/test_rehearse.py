@@ -37,6 +37,7 @@ def test_every_tier_of_every_recipe_can_be_made_small(name):
         assert config.adapter.kind == asked.adapter.kind
         assert config.model.quantize == asked.model.quantize
         assert config.train.rows_per_step <= 16
+        assert config.warmup is None or config.warmup.train.max_steps == STEPS
 
 
 def test_overrides_are_rehearsed_too():
@@ -54,7 +55,8 @@ def test_a_rehearsal_says_what_it_saw_and_what_it_cannot_know(problems, tmp_path
     for words in (
         *("every gold answer judged: problem 5 of problems.jsonl", "8 problems asked before and after"),
         *("correctness: 32 rollouts rewarded and compared by grpo", "2 steps of the grpo trainer, lora adapter"),
-        *("loaded again with PEFT: its logits are finite", "cannot know", "whether Qwen/Qwen2.5-Math-1.5B loads"),
+        *("the step after step 1, taken again: the same bit for bit", "loaded again with PEFT: its logits are finite"),
+        *("cannot know", "whether Qwen/Qwen2.5-Math-1.5B loads"),
     ):
         assert words in done.output
     lines = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").open(encoding="utf-8")]

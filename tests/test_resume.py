@@ -94,7 +94,7 @@ def test_a_run_cut_short_twice_ends_bit_for_bit_as_one_that_was_not(tmp_path, ki
     assert (whole / "evaluation.json").read_bytes() == (cut / "evaluation.json").read_bytes()
     same = ("before", "after", "gain", "training")
     assert [untimed(result[name]) for name in same] == [untimed(continued[name]) for name in same]
-    assert "are the same bit for bit" in verified(cut, *KINDS[kind])
+    assert "taken again: the same bit for bit" in verified(cut, *KINDS[kind])
 
 
 # What is refused

@@ -225,10 +225,12 @@ def rehearse(name: str, overrides: tuple[str, ...], tier: str | None, out: Path 
         announce(screen, config, means, f"rehearsed; {why}", folder)
 
         from tinyreason.run import run
+        from tinyreason.verify import verify_resume
 
         result = run(config, folder, means, "rehearsed", screen)
+        resumed = f"resume      {verify_resume(config, folder, means, screen)}"
         screen.say("seen to work:")
-        for line in (*seen(config, result, folder), reloaded(folder)):
+        for line in (*seen(config, result, folder), reloaded(folder), resumed):
             screen.say(f"  {line}")
         screen.say("what a rehearsal cannot know:")
         for line in unknown(recipe.resolve(tier, overrides)):

@@ -45,7 +45,11 @@ def smaller(config: RunConfig) -> dict[str, Any]:
         "evaluation.samples": 1,
         "evaluation.max_completion_tokens": min(TOKENS, train.max_completion_tokens),
         "evaluation.batch_size": PROBLEMS,
+        "checkpoints.every_steps": 1,
+        "checkpoints.keep": STEPS,
     }
+    if config.warmup:
+        found |= {"warmup.train.max_steps": STEPS, "warmup.adapter": "null"}
     if train.kind == "sft":
         longest = min(LONGEST_ROW, SANDBOX_TOKENS * train.max_tokens)
         found |= {"train.batch_size": min(ROWS, train.batch_size), "train.max_tokens": longest}

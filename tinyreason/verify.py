@@ -59,12 +59,14 @@ def verify_resume(config: RunConfig, out: Path, means: Means, screen: Screen) ->
             take_steps(training, examples, Lifeline(checkpoints, stop, start))
             again = read_checkpoint(replay.checkpoints / last.path.name, replay.path)
             differing = differences(last, again, folder, replay)
-    steps = f"{last.step - start.step} steps after step {start.step}"
+    count = last.step - start.step
+    steps = f"{count} steps after step {start.step}" if count > 1 else f"step after step {start.step}"
     if differing:
         raise ResumeError(
-            f"the {steps}, taken again, differ in {', '.join(differing)}: this machine does not compute the same twice."
+            f"the {steps}, taken again, gave another {', '.join(differing)}: this machine does not compute the same "
+            f"twice."
         )
-    return f"the {steps}, taken again, are the same bit for bit: {', '.join(WHAT.values())}, rollouts and metrics"
+    return f"the {steps}, taken again: the same bit for bit, {', '.join(WHAT.values())}, rollouts and metrics"
 
 
 def choose_pair(checkpoints: list[Checkpoint], out: Path) -> tuple[Checkpoint, Checkpoint]:
