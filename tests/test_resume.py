@@ -38,7 +38,9 @@ KINDS = {
         *("length_grpo", *GRPO, "rewards=[{kind: hapo_length}]", "data.size=4", "warmup.data.size=8"),
         *("warmup.train.max_steps=2", "warmup.train.batch_size=4"),
     ),
-    "an adapter of R alone": ("rlvr", *GRPO, "adapter.kind=lora_xs", "validation=null"),
+    "an adapter of R alone, on 4 bits": (
+        *("rlvr", *GRPO, "adapter.kind=lora_xs", "model.quantize=nf4", "validation=null"),
+    ),
 }
 
 
