@@ -39,7 +39,9 @@ KINDS = {
         *("train.max_completion_tokens=48", "warmup.data.size=8", "warmup.train.max_steps=2"),
         "warmup.train.batch_size=4",
     ),
-    "an adapter of R alone": ("rlvr", *GRPO, "adapter.kind=lora_xs", "validation=null"),
+    "an adapter of R alone, on 4 bits": (
+        *("rlvr", *GRPO, "adapter.kind=lora_xs", "model.quantize=nf4", "validation=null"),
+    ),
 }
 
 

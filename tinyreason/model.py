@@ -92,14 +92,22 @@ def load_model(config: Model, means: Means):
         raise ModelError(f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model.")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    for layer in model.modules():
-        if hasattr(layer, "support_avx512bf16_for_cpu"):  # NF4 would be repacked, and computed in bfloat16
-            layer.support_avx512bf16_for_cpu = False
+    keep_as_loaded(model)
     if means.fused.got == "liger":
         from liger_kernel.transformers import _apply_liger_kernel_to_instance
 
         _apply_liger_kernel_to_instance(model, fused_linear_cross_entropy=False)  # the trainers have their own loss
     return model.eval(), tokenizer
+
+
+def keep_as_loaded(model) -> None:
+    """Forbids bitsandbytes to repack a 4-bit base at its first evaluation, as it does where the CPU has bfloat16.
+
+    That would compute in bfloat16, from rounded scales, and a run that goes on would have another base.
+    """
+    for layer in model.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
 
 
 def base_sha256(model) -> str:
