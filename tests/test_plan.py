@@ -53,6 +53,12 @@ def test_every_card_gets_a_plan(card):
     assert "an estimate, not measured on this card" in done.output
 
 
+def test_long_runs_are_printed_as_people_write_numbers():
+    done = typed("length_grpo", "--gpu", "t4", "train.max_completion_tokens=32768")
+    assert "e+" not in done.output
+    assert "of 100 steps" in done.output
+
+
 def test_the_plan_as_json_adds_up():
     found = json.loads(typed("tina", "--gpu", "t4", "--json").output)
     assert found["peak"]["bytes"] == max(phase["total"] for phase in found["phases"])

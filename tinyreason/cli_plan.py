@@ -139,14 +139,19 @@ def time_lines(made: "Plan") -> list[str]:
     steps = made.job.config.train.max_steps
     held = "all of it" if made.session_steps == steps else f"{made.session_steps:,} of {steps:,} steps"
     return [
-        f"step    {made.seconds_a_step:,.3g} s, at most: an estimate, not measured on this card",
-        f"run     {made.seconds / 3600:,.2g} hours with its evaluations; a 12-hour session holds {held}",
+        f"step    {short(made.seconds_a_step)} s, at most: an estimate, not measured on this card",
+        f"run     {short(made.seconds / 3600)} hours with its evaluations; a 12-hour session holds {held}",
     ]
 
 
 def gb(size: float) -> str:
     """Bytes in the unit that reads best."""
     return f"{size / 2**30:.1f} GB" if size >= 0.95 * 2**30 else f"{size / 2**20:.0f} MB"
+
+
+def short(number: float) -> str:
+    """4712.3 → 4,712, 0.0712 → 0.071"""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def count(number: float) -> str:
@@ -193,8 +198,8 @@ def compare(recipe: "Recipe", tier: str, overrides: tuple[str, ...], machine: "M
     predicted, rows = gb(found["predicted_peak_bytes"]), f"rows of {made.job.row_tokens} tokens"
     click.echo(f"{recipe.name} on {found['device']}, two steps, {rows}, peak at {peak.name}")
     click.echo(f"peak    predicted {predicted}, measured {gb(measured.peak)} ({over}): {found['peak_error']:+.1%}")
-    seconds = "unknown" if made.seconds_a_step is None else f"{made.seconds_a_step:.3g} s"
-    click.echo(f"step    predicted {seconds}, measured {measured.seconds_a_step:.3g} s")
+    seconds = "unknown" if made.seconds_a_step is None else f"{short(made.seconds_a_step)} s"
+    click.echo(f"step    predicted {seconds}, measured {short(measured.seconds_a_step)} s")
 
 
 @click.command(short_help="A recipe's whole path on the sandbox model, in about two minutes.")
