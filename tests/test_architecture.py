@@ -24,6 +24,7 @@ ROWS = (
     {"cli_build", "cli_eval", "cli_report", "cli_chat", "cli_plan", "cli_frontier"},
     {"rehearse", "frontier", "verify"},
     {"run", "doctor", "measure", "chat"},
+    {"questions", "result"},
     {"build", "warmup"},
     {"attempts", "collect"},
     {"eval_screen"},

@@ -11,7 +11,8 @@ from tinyreason.adapters._adapter import read_lora
 from tinyreason.errors import ConfigError, DataError, FolderError, ModelError
 from tinyreason.model import means_for
 from tinyreason.recipe import read_recipe
-from tinyreason.run import meets, run
+from tinyreason.result import meets
+from tinyreason.run import run
 from tinyreason.screen import Screen, announce, conclude
 
 QUICK = (

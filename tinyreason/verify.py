@@ -14,8 +14,8 @@ from tinyreason.grading import Judge
 from tinyreason.hardware import Means
 from tinyreason.learner import Learner
 from tinyreason.model import load_model
+from tinyreason.questions import read_problems
 from tinyreason.resume import open_or_continue
-from tinyreason.run import read_problems
 from tinyreason.screen import Screen
 from tinyreason.stop import Stop
 from tinyreason.training import Training, take_steps

@@ -1,0 +1,58 @@
+"""What a run found, written down: the replies, the paired gain, whether it was the expected one, and the report."""
+
+from tinyreason.artifacts import command
+from tinyreason.clock import Clock
+from tinyreason.evaluate import Score, compare, token_change
+from tinyreason.learner import Learner
+from tinyreason.model import peak_memory_gb
+from tinyreason.report import leave_report
+from tinyreason.training import Training
+
+
+def close_run(learner: Learner, before: Score, after: Score, training: Training, clock: Clock) -> dict:
+    """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not."""
+    config, folder = learner.config, learner.folder
+    folder.write_json("evaluation.json", {"before": before.replies(), "after": after.replies()})
+    seconds = clock.seconds()
+    result = {
+        "recipe": config.recipe,
+        "tier": config.tier,
+        "model": config.model.name,
+        "adapter": {
+            "kind": config.adapter.kind,
+            "trainable_parameters": sum(p.numel() for p in learner.model.parameters() if p.requires_grad),
+        },
+        "before": before.summary(),
+        "after": after.summary(),
+        **compare(before, after),
+        "tokens": token_change(before, after),
+        "expected": config.expected and config.expected.model_dump(exclude_none=True),
+        "training": {
+            "problems": config.data.describe(),
+            "steps": training.step,
+            "kept_step": training.kept_step,
+            "validation_accuracy": training.kept_accuracy if config.validation else None,
+            **training.summary(),
+        },
+        "seconds": seconds,
+        "peak_memory_gb": peak_memory_gb(),
+        "command": command(),
+        "seed": config.seed,
+    }
+    result["meets_expectation"] = meets(result)
+    folder.write_json("result.json", result)
+    leave_report(folder.path, training.examiner.screen.say)
+    return result
+
+
+def meets(result: dict) -> bool | None:
+    """Whether the run reached what its tier promises; None where the tier promises nothing."""
+    expected = result["expected"]
+    if expected is None:
+        return None
+    return (
+        result["after"]["accuracy"] >= expected["accuracy"]
+        and -result["tokens"]["change"] >= expected.get("tokens_cut", float("-inf"))
+        and result["gain"]["interval"][0] >= expected.get("gain_points", float("-inf"))
+        and result["seconds"]["total"] <= 60 * expected.get("minutes", float("inf"))
+    )
