@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -85,8 +86,11 @@ def test_a_card_below_every_tier_is_held_against_the_smallest():
     )
 
 
-def test_a_recipe_without_a_gpu_tier_is_planned_for_the_cpu():
-    assert "rlvr on CPU" in typed("rlvr", "--gpu", "t4").output
+def test_a_recipe_without_a_gpu_tier_is_planned_for_the_cpu(tmp_path):
+    rlvr = Path(__file__).parents[1] / "recipes" / "rlvr.yaml"
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(rlvr.read_text().split("  t4:")[0])
+    assert "mine on CPU" in typed(str(mine), "--gpu", "t4").output
 
 
 @pytest.mark.parametrize(
