@@ -3,7 +3,8 @@
 Why: "Learning to Reason in 13 Parameters", arXiv 2602.04118; u numbers a layer, or for the whole model when tied.
 Here: P_i ~ N(0, 1/r) as in PEFT's TinyLoRA, v starts at zero. PEFT's refuses quantised bases; this one is folded into a
 plain LoRA like LoRA-XS, so it sits on float, NF4 and int8 bases alike and any PEFT user can load it.
-Learning rate: 1e-3, the upper end of the 1e-4 to 1e-3 of published runs; not measured here yet.
+Learning rate: 1e-3, the upper end of published runs' 1e-4 to 1e-3. The sandbox model, far smaller than the paper's,
+gains nothing at it and breaks at 1e-2 (README).
 Example: `adapter: {kind: tinylora, rank: 2, vector: 64, tied: true}`
 """
 
