@@ -38,24 +38,24 @@ class Peak:
     """The most memory over the baseline: of this process on a CPU, what torch has allocated on a GPU."""
 
     device: str
-    baseline: float = 0.0
+    baseline: float = field(default_factory=lambda: float(resident()))
     highest: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
-    def watched(self) -> Iterator["Peak"]:
+    def watched(self) -> Iterator[None]:
         import torch
 
         if self.device == "cuda":
+            self.baseline = 0.0
             torch.cuda.reset_peak_memory_stats()
-            yield self
+            yield
             self.highest = torch.cuda.max_memory_allocated()
             return
-        self.baseline = self.highest = resident()
         thread = threading.Thread(target=self.look, daemon=True)
         thread.start()
         try:
-            yield self
+            yield
         finally:
             self.done.set()
             thread.join()
@@ -110,17 +110,18 @@ def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
         RunFolder(Path(beside, "run")) as folder,
         Judge() as judge,
         screen.live("measuring: step", total=2 * len(jobs)) as live,
-        Peak(means.device).watched() as peak,
     ):
+        peak = Peak(means.device)
         model, tokenizer = load_model(config.model, means)
         learner = Learner(config, means, config.adapter.attach(model, config.seed), tokenizer, folder)
-        for job in jobs:
-            learner = replace(learner, config=job)
-            examples, prompt_tokens = longest(job, tokenizer, job.data.load())
-            if job.trainer == "sft":
-                sft.train(learner, examples, watch, lambda _: None)
-            else:
-                grpo.train(learner, examples, judge, watch)
+        with peak.watched():  # not the load, which maps the checkpoint's file beside the weights it becomes
+            for job in jobs:
+                learner = replace(learner, config=job)
+                examples, prompt_tokens = longest(job, tokenizer, job.data.load())
+                if job.trainer == "sft":
+                    sft.train(learner, examples, watch, lambda _: None)
+                else:
+                    grpo.train(learner, examples, judge, watch)
     return Measured(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 
 
