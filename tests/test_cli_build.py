@@ -249,11 +249,11 @@ def test_a_thousand_critiques_survive_faults_and_three_kills():
 
 def test_requests_are_sent_as_fast_as_the_server_allows():
     write_attempts(160)
-    with Endpoint(delay_s=0.3, places=8) as server:
+    with Endpoint(delay_s=0.6, places=8) as server:  # as a real one takes; the suite's other half needs the CPU too
         built(*words("--concurrency", 8, url=server.url))
-        took = server.times[-1] + 0.3 - server.times[0]
+        took = server.times[-1] + 0.6 - server.times[0]
     assert server.most == 8
-    assert took <= 1.3 * 160 / 8 * 0.3  # 1.06 on a quiet machine; the rest of the suite runs beside it
+    assert took <= 1.1 * 160 / 8 * 0.6
 
 
 def test_an_answer_is_on_the_disk_before_the_last_has_arrived():
