@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tinyreason.example import Example
-from tinyreason.measure import drawn_out, forced, longest
+from tinyreason.measure import Peak, drawn_out, forced, longest
 from tinyreason.recipe import read_recipe
 
 
@@ -35,6 +36,17 @@ def test_the_predicted_peak_is_within_15_percent_of_the_measured(words, row_toke
     assert found["measured_peak_bytes"] > 2**27
     assert abs(found["peak_error"]) <= 0.15
     assert found["measured_seconds_a_step"] > 0
+
+
+def test_what_the_load_needed_for_a_moment_is_not_in_the_peak_of_the_steps():
+    """512 MB held and given back before the steps, 128 MB held in them, over the baseline of before both."""
+    peak = Peak("cpu")
+    held = b"1" * 2**29
+    del held
+    with peak.watched():
+        held = b"1" * 2**27
+        time.sleep(0.1)
+    assert 2**26 < peak.highest - peak.baseline < 2**28, len(held)
 
 
 def test_rollouts_are_forced_to_the_longest():

@@ -33,13 +33,20 @@ class Measured:
     seconds_a_step: float
 
 
+def resident() -> int:
+    """Bytes of this process that are in memory (RSS)."""
+    import psutil
+
+    return psutil.Process().memory_info().rss
+
+
 @dataclass
 class Peak:
     """The most memory over the baseline: of this process on a CPU, what torch has allocated on a GPU."""
 
     device: str
-    baseline: float = field(default_factory=lambda: float(resident()))
-    highest: float = 0.0
+    baseline: int = field(default_factory=resident)
+    highest: int = 0
     done: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -47,7 +54,7 @@ class Peak:
         import torch
 
         if self.device == "cuda":
-            self.baseline = 0.0
+            self.baseline = 0
             torch.cuda.reset_peak_memory_stats()
             yield
             self.highest = torch.cuda.max_memory_allocated()
@@ -63,13 +70,6 @@ class Peak:
     def look(self) -> None:
         while not self.done.wait(SECONDS_BETWEEN_LOOKS):
             self.highest = max(self.highest, resident())
-
-
-def resident() -> int:
-    """Bytes of this process that are in memory (RSS)."""
-    import psutil
-
-    return psutil.Process().memory_info().rss
 
 
 def hand_back_freed_blocks() -> None:
