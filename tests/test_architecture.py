@@ -55,7 +55,7 @@ ROWS = (
     },
     {"grading", "prompts", "rollout", "request", "record", "trackers"},
     {"stop"},
-    {"example", "store", "schema", "errors", "estimators", "known_shapes", "clock"},
+    {"example", "store", "schema", "shown", "errors", "estimators", "known_shapes", "clock"},
 )
 """From the top. A file or folder imports from rows strictly below its own, or from inside its own folder."""
 
@@ -80,6 +80,7 @@ HOMES = {
     "pydantic": (
         *(
             "schema.py",
+            "shown.py",
             "config.py",
             "config_train.py",
             "recipe.py",

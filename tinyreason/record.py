@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from tinyreason.errors import FolderError
+from tinyreason.shown import Controls, Evaluation, Result, holds
 
 QUIET_S = 600
 """A run without a result that has written nothing for so long is taken for stopped, not for going on."""
@@ -99,14 +100,13 @@ def read_run(path: Path) -> Record:
     troubles: list[str] = []
     metrics = [row for row in _rows(path / "metrics.jsonl", troubles) if isinstance(row.get("step"), int)]
     groups, means = _groups(path / "rollouts.jsonl", troubles)
-    read = {name: _object(path / f"{name}.json", troubles) for name in ("environment", "evaluation", "controls")}
     return Record(
         path=path,
         config=_config(path / "config.yaml", troubles),
-        environment=read["environment"] or {},
-        result=_result(path / "result.json", troubles),
-        evaluation=_evaluation(read["evaluation"], troubles),
-        controls=_controls(read["controls"], troubles),
+        environment=_object(path / "environment.json", troubles) or {},
+        result=_whole(path / "result.json", Result, troubles),
+        evaluation=_whole(path / "evaluation.json", Evaluation, troubles),
+        controls=_whole(path / "controls.json", Controls, troubles),
         metrics=metrics,
         groups=groups,
         rollout_means=means,
@@ -148,72 +148,13 @@ def _object(file: Path, troubles: list[str]) -> dict[str, Any] | None:
     return None
 
 
-def _result(file: Path, troubles: list[str]) -> dict[str, Any] | None:
-    """A result that holds what the verdict is made of."""
-    result = _object(file, troubles)
-    if result is None:
-        return None
-    try:
-        numbers = [
-            *(result[side]["accuracy"] for side in ("before", "after")),
-            *(end for side in ("before", "after", "gain") for end in result[side]["interval"]),
-            *(result["after"][name] for name in ("problems", "samples", "mean_tokens")),
-            result["gain"]["points"],
-        ]
-        whole = len(numbers) == 12 and all(map(is_number, numbers)) and isinstance(result["verdict"], str)
-    except (KeyError, TypeError):
-        whole = False
-    if whole:
-        return result
+def _whole(file: Path, kind: type, troubles: list[str]) -> dict[str, Any] | None:
+    """The JSON object in a file, where it holds all that is shown of it."""
+    value = _object(file, troubles)
+    if value is None or holds(kind, value):
+        return value
     troubles.append(f"{file.name} is not whole")
     return None
-
-
-def _evaluation(evaluation: dict[str, Any] | None, troubles: list[str]) -> dict[str, Any] | None:
-    """Judged replies on both sides."""
-    if evaluation is None:
-        return None
-    try:
-        for problem in (*evaluation["before"], *evaluation["after"]):
-            whole = isinstance(problem["id"], str) and all(
-                isinstance(reply["text"], str) for reply in problem["replies"]
-            )
-            if not whole:
-                raise TypeError
-    except (KeyError, TypeError):
-        troubles.append("evaluation.json is not whole")
-        return None
-    return evaluation
-
-
-def _controls(controls: dict[str, Any] | None, troubles: list[str]) -> dict[str, Any] | None:
-    """Controls with what is shown of them: the run's own row first, then one for each control."""
-    if controls is None:
-        return None
-    try:
-        numbers = [
-            *(row["accuracy"] for row in controls["runs"]),
-            *(end for row in controls["runs"] for end in _two(row["interval"])),
-            *(row["gain"]["points"] for row in (*controls["runs"], *controls["beyond"])),
-            *(end for row in (*controls["runs"], *controls["beyond"]) for end in _two(row["gain"]["interval"])),
-            *(controls["chosen"] or {"step": 0, "steps": 0, "accuracy": 0, "last_accuracy": 0}).values(),
-        ]
-        words = [
-            *(row["reward"] for row in controls["runs"]),
-            *(row[name] for row in controls["beyond"] for name in ("control", "verdict")),
-        ]
-        whole = all(map(is_number, numbers)) and all(isinstance(word, str) for word in words)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        whole = False
-    if whole:
-        return controls
-    troubles.append("controls.json is not whole")
-    return None
-
-
-def _two(interval: Any) -> tuple[Any, Any]:
-    low, high = interval
-    return low, high
 
 
 def _rows(file: Path, troubles: list[str]) -> Iterator[dict[str, Any]]:
