@@ -71,8 +71,8 @@ def sandbox():
 
 def load(name="sandbox", **knobs):
     """(model, tokenizer) as a run on a CPU loads them."""
-    from tinyreason.config import Kernels, Model
-    from tinyreason.model import load_model, means_for
+    from tinyreason.config.run_config import Kernels, Model
+    from tinyreason.models.load import load_model, means_for
 
     model = Model(name=str(name), **knobs)
     return load_model(model, means_for(model, Kernels(), card=None))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tinyreason.adapters import ADAPTERS
-from tinyreason.advantages import ADVANTAGES
+from tinyreason.algorithms.advantages import ADVANTAGES
+from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.data import DATA
-from tinyreason.rewards import REWARDS
 from tinyreason.teachers import TEACHERS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "tinyreason"
@@ -21,84 +21,48 @@ TREES = {
 
 ROWS = (
     {"cli"},
-    {"cli_build", "cli_eval", "cli_report", "cli_chat", "cli_plan", "cli_frontier"},
-    {"rehearse", "frontier", "verify"},
-    {"run", "doctor", "measure", "chat"},
-    {"questions", "result"},
-    {"build", "warmup"},
-    {"attempts", "collect"},
-    {"eval_screen"},
-    {"exam"},
-    {"controls"},
-    {"compare"},
-    {"template_check", "measures", "eval_folder", "subject"},
-    {"draw"},
-    {"training"},
-    {"evaluate", "report", "trainers", "frontier_table", "frontier_plot"},
-    {"sampling"},
-    {"plan"},
-    {"roofline"},
-    {"memory"},
-    {"shape"},
-    {"model"},
-    {"resume", "checkpoint"},
-    {"learner"},
-    {"artifacts", "screen", "cards"},
-    {"hardware"},
-    {"recipe"},
+    {"pipeline"},
+    {"evaluation", "planning", "synthesis", "export"},
+    {"reporting", "trainers"},
+    {"inference"},
+    {"runs"},
+    {"models"},
     {"config"},
-    {"order"},
-    {
-        *("adapters", "rewards", "advantages", "samplers", "data", "sandbox", "select", "benches", "audit"),
-        *("teachers", "teacher_prompts", "journal", "filters", "flags", "curves", "browse", "explain"),
-        "config_train",
-    },
-    {"grading", "prompts", "rollout", "request", "record", "trackers"},
-    {"stop"},
-    {"example", "store", "schema", "shown", "errors", "estimators", "known_shapes", "clock"},
+    {"teachers"},
+    {"data", "adapters", "algorithms"},
+    {"sandbox", "grading"},
+    {"console", "prompts", "rollout", "intervals"},
+    {"atomic", "errors", "example", "schema", "store", "tensors"},
 )
-"""From the top. A file or folder imports from rows strictly below its own, or from inside its own folder."""
-
-SIBLINGS = {
-    "data": ("tinyreason.sandbox",),
-    "audit": ("tinyreason.filters",),
-    "benches": ("tinyreason.data",),
-    "select": ("tinyreason.data",),
-    "teachers": ("tinyreason.data", "tinyreason.sandbox"),
-    "teacher_prompts": ("tinyreason.sandbox",),
-}
-"""Who may import what of its own row, all the same."""
+"""From the top. A folder, or a file of the ground floor, imports from rows strictly below its own, or from itself."""
 
 HOMES = {
     "trl": ("trainers/",),
     "peft": ("adapters/",),
     "datasets": ("data/", "trainers/"),
-    "click": tuple(f"cli{part}.py" for part in ("", "_build", "_chat", "_eval", "_frontier", "_plan", "_report")),
-    "psutil": ("cli_plan.py", "measure.py"),
-    "jinja2": ("report.py",),
-    "yaml": ("recipe.py", "artifacts.py", "subject.py", "record.py"),
+    "click": ("cli/",),
+    "psutil": ("planning/",),
+    "jinja2": ("reporting/",),
+    "yaml": ("config/", "runs/", "inference/"),
     "pydantic": (
-        *(
-            "schema.py",
-            "shown.py",
-            "config.py",
-            "config_train.py",
-            "recipe.py",
-            "order.py",
-            "filters.py",
-            "subject.py",
-            "benches.py",
-        ),
-        *("data/", "adapters/", "rewards/", "advantages/", "samplers/", "teachers/"),
+        "schema.py",
+        "config/",
+        "data/",
+        "adapters/",
+        "algorithms/",
+        "teachers/",
+        "runs/",
+        "inference/",
+        "evaluation/",
     ),
-    "math_verify": ("grading.py",),
-    "pebble": ("grading.py",),
-    "rich": ("screen.py",),
-    "scipy": ("estimators.py",),
+    "math_verify": ("grading/",),
+    "pebble": ("grading/",),
+    "rich": ("console.py",),
+    "scipy": ("intervals.py",),
     "httpx": ("teachers/",),
     "tenacity": ("teachers/",),
-    "rapidfuzz": ("filters.py", "audit.py"),
-    "matplotlib": ("frontier_plot.py",),
+    "rapidfuzz": ("data/", "evaluation/"),
+    "matplotlib": ("reporting/",),
 }
 FAMILIES = {"adapters": ADAPTERS, "rewards": REWARDS, "advantages": ADVANTAGES, "data": DATA, "teachers": TEACHERS}
 HEAVY = ("torch", "transformers", "datasets", "pandas", "pyarrow", "trl", "peft", "httpx", "matplotlib")
@@ -138,16 +102,13 @@ def row(name):
 def test_a_file_imports_only_from_the_rows_below_it(file):
     wrong = []
     for module in imports(file):
-        if not module.startswith("tinyreason.") or part(module) == part(file):
-            continue
-        allowed = tuple(f"{name}." for name in SIBLINGS.get(part(file), ()))
-        if row(module) <= row(file) and not f"{module}.".startswith(allowed):
+        if module.startswith("tinyreason.") and part(module) != part(file) and row(module) <= row(file):
             wrong.append(module)
     assert not wrong, f"{file} imports {', '.join(wrong)}, which is not below it"
 
 
 def test_imports_inside_functions_are_seen():
-    assert "tinyreason.run" in imports("cli.py")
+    assert "tinyreason.pipeline.run" in imports("cli.py")
     assert "peft" in imports("adapters/lora.py")
 
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from tinyreason.config import Kernels, Model
-from tinyreason.hardware import find_card, installed_packages
-from tinyreason.learner import Learner
-from tinyreason.model import load_model, means_for, peak_memory_gb
+from tinyreason.config.run_config import Kernels, Model
+from tinyreason.models.hardware import find_card, installed_packages
+from tinyreason.models.load import load_model, means_for, peak_memory_gb
+from tinyreason.trainers.session import Learner
 
 pytestmark = pytest.mark.gpu
 IDS = torch.tensor([[300, 12, 40, 301, 77, 5, 9, 8], [9, 8, 7, 6, 5, 4, 3, 2]])
@@ -24,7 +24,7 @@ def save_random(folder, **shape):
     """A random Qwen2 of this shape, with the sandbox's tokenizer."""
     import transformers
 
-    from tinyreason.model import SANDBOX
+    from tinyreason.models.load import SANDBOX
 
     config = transformers.Qwen2Config(**shape, pad_token_id=0, bos_token_id=0, eos_token_id=1)
     torch.manual_seed(0)
@@ -70,9 +70,9 @@ def test_a_fast_path_agrees_with_plain_torch(card, small, package, fast):
 
 
 def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, tmp_path):
-    from tinyreason.artifacts import RunFolder
-    from tinyreason.grading import Judge
-    from tinyreason.recipe import read_recipe
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.grading.grader import Judge
+    from tinyreason.runs.folder import RunFolder
     from tinyreason.trainers import grpo
 
     folder = save_random(

@@ -1,5 +1,5 @@
 """`python -m tinyreason`."""
 
-from tinyreason.cli import main
+from tinyreason.cli.main import main
 
 main(prog_name="tinyreason")

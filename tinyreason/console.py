@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from tinyreason.config import RunConfig
-from tinyreason.hardware import Means
+from tinyreason.config.run_config import RunConfig
+from tinyreason.models.hardware import Means
 
 
 def quiet_libraries(offline: bool) -> None:

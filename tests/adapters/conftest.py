@@ -24,7 +24,7 @@ def tiny(tmp_path_factory):
     """A function: architecture → folder of a tiny random model of it, with the sandbox's tokenizer."""
     import transformers
 
-    from tinyreason.model import SANDBOX
+    from tinyreason.models.load import SANDBOX
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(SANDBOX)
     made = {}

@@ -1,6 +1,6 @@
 import pytest
 
-from tinyreason.data._columns import to_examples
+from tinyreason.data.columns import to_examples
 from tinyreason.errors import DataError
 
 

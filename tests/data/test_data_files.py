@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tinyreason.data._files import read_json, read_rows
+from tinyreason.data.files import read_json, read_rows
 from tinyreason.errors import DataError
 
 ROWS = [{"problem": "1+1?", "answer": "2"}, {"problem": "2+2?", "answer": "4"}]
@@ -125,7 +125,7 @@ def offline_hub(tmp_path):
     def ask(*arguments):
         pytest.importorskip("datasets")
         code = (
-            "from tinyreason.data._files import read_hub\n"
+            "from tinyreason.data.files import read_hub\n"
             "from tinyreason.errors import DataError\n"
             f"try: print(read_hub(*{arguments!r}))\n"
             "except DataError as error: print(error)\n"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tinyreason.model import SANDBOX
+from tinyreason.models.load import SANDBOX
 from tinyreason.sandbox.measure import measure, problems_and_ends
 from tinyreason.sandbox.tokenizer import build_tokenizer
 

@@ -3,7 +3,7 @@ from itertools import islice
 
 import pytest
 
-from tinyreason.grading import Judge
+from tinyreason.grading.grader import Judge
 from tinyreason.sandbox import oracle, tasks
 
 PROBLEMS = [p for family in tasks.FAMILIES for p in islice(tasks.generate(family, "train", 0), 50)]

@@ -4,8 +4,8 @@ import pytest
 
 from tinyreason.errors import DataError
 from tinyreason.example import Example
-from tinyreason.request import Attempt, Request, Work
 from tinyreason.teachers.file import File
+from tinyreason.teachers.request import Attempt, Request, Work
 
 EXAMPLE = Example("7", ({"role": "user", "content": "What is 12+30?"},), "42")
 

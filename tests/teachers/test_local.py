@@ -5,15 +5,15 @@ import json
 import pytest
 
 from tinyreason.data import Problems
-from tinyreason.draw import base_of, load_base_or_adapter
 from tinyreason.errors import ModelError
+from tinyreason.inference.local_sampling import base_of, load_base_or_adapter
 
 
 @pytest.fixture
 def build(tmp_path):
-    from tinyreason.build import build_critiques
-    from tinyreason.order import CritiqueOrder
-    from tinyreason.screen import Screen
+    from tinyreason.config.build_config import CritiqueOrder
+    from tinyreason.console import Screen
+    from tinyreason.synthesis.build import build_critiques
 
     def build(name="set.jsonl", **order):
         data = Problems(kind="problems", name="sandbox", size=2)

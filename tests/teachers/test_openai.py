@@ -1,9 +1,9 @@
 import pytest
 
 from tinyreason.example import Example
-from tinyreason.request import Request
 from tinyreason.teachers._wire import Fault, _content, _pause
 from tinyreason.teachers.openai import Openai
+from tinyreason.teachers.request import Request
 
 EXAMPLE = Example("7", ({"role": "user", "content": "¿12+30?"},), "42")
 REQUEST = Request("a", EXAMPLE, EXAMPLE.messages)

@@ -4,9 +4,9 @@ import pytest
 
 from tinyreason.errors import TeacherError
 from tinyreason.example import Example
-from tinyreason.request import Attempt, Request, Work
 from tinyreason.sandbox import oracle, tasks
 from tinyreason.teachers.oracle import Oracle
+from tinyreason.teachers.request import Attempt, Request, Work
 
 PROBLEM = next(tasks.generate("chain", "train", 0))
 

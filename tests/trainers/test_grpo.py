@@ -6,20 +6,20 @@ import json
 import pytest
 import torch
 
-from tinyreason.artifacts import RunFolder
-from tinyreason.config_train import TRL_NAMES_OF, TrainGrpo, TrainSft
+from tinyreason.config.recipe import read_recipe
+from tinyreason.config.train_config import TRL_NAMES_OF, TrainGrpo, TrainSft
 from tinyreason.errors import ConfigError
-from tinyreason.grading import Judge
-from tinyreason.learner import Learner
-from tinyreason.recipe import read_recipe
+from tinyreason.grading.grader import Judge
+from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
+from tinyreason.trainers.session import Learner
 
 QUICK = ("train.max_steps=2", "train.rollouts_per_step=16", "train.max_completion_tokens=64")
 
 
 def train(folder, *overrides: str, seed: int = 0):
     """Two steps of GRPO on one sandbox problem; (model, metrics, rollouts, start tensors)."""
-    from tinyreason.model import load_model, means_for
+    from tinyreason.models.load import load_model, means_for
     from tinyreason.trainers import grpo
 
     config = read_recipe("one_shot_rlvr").resolve("sandbox", (*QUICK, *overrides), seed)
@@ -95,7 +95,7 @@ def test_every_rollout_is_written_with_its_rewards_and_our_advantage(trained):
 
 
 def test_the_loss_is_made_of_our_advantages_not_of_trls(tmp_path, monkeypatch):
-    from tinyreason.advantages.dr_grpo import DrGrpo
+    from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
 
     monkeypatch.setattr(DrGrpo, "__call__", lambda self, batch, advantages, store: torch.zeros_like(advantages))
     model, metrics, _, start = train(tmp_path / "run", "train.kl=0")
@@ -121,7 +121,7 @@ def test_the_sum_of_the_rewards_is_what_is_compared_and_each_is_written_down(tmp
 
 
 def test_a_history_that_was_saved_between_two_batches_gives_the_same_rewards(tmp_path, batch_of):
-    from tinyreason.trainers._scorer import Scorer
+    from tinyreason.trainers.scorer import Scorer
 
     config = read_recipe("one_shot_rlvr").resolve("sandbox", ("rewards=[{kind: hapo_length}]",))
     texts = ["1\\boxed{2}", "\\boxed{2}", "\\boxed{3}"] * 8
@@ -188,7 +188,7 @@ def test_every_adapter_trains_on_every_base_in_full_precision_and_its_leash_star
 
 
 def test_a_trained_start_is_what_the_leash_holds_to(tmp_path):
-    from tinyreason.recipe import read_recipe
+    from tinyreason.config.recipe import read_recipe
 
     adapter = read_recipe("one_shot_rlvr").resolve("sandbox").adapter
     model, _, _, _ = train(tmp_path / "first", "train.learning_rate=1e-2")

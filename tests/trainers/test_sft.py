@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tinyreason.artifacts import RunFolder
+from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
-from tinyreason.learner import Learner
-from tinyreason.recipe import read_recipe
+from tinyreason.runs.folder import RunFolder
+from tinyreason.trainers.session import Learner
 from tinyreason.trainers.sft import IGNORED, tokenised
 
 QUICK = ("train.max_steps=4", "train.batch_size=8", "data.size=8", "train.schedule=constant")
@@ -22,7 +22,7 @@ def example(problem="1+1?", completion="<think>\n1+1=2\n</think>\n\\boxed{2}", w
 
 def train(folder, *overrides, examples=None, said=None):
     """A few steps; (model, metrics, start tensors)."""
-    from tinyreason.model import load_model, means_for
+    from tinyreason.models.load import load_model, means_for
     from tinyreason.trainers import sft
 
     config = read_recipe("reasoning_sft").resolve("sandbox", (*QUICK, *overrides))

@@ -98,13 +98,13 @@ def build_solutions(**options: Any) -> None:
 
 
 def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None:
-    from tinyreason.teacher_prompts import printed
+    from tinyreason.teachers.prompts import printed
 
     if options["print_prompt"]:
         click.echo(printed(what))
         return
-    from tinyreason.order import CritiqueOrder, SolutionOrder, read_order
-    from tinyreason.screen import Screen, quiet_libraries
+    from tinyreason.config.build_config import CritiqueOrder, SolutionOrder, read_order
+    from tinyreason.console import Screen, quiet_libraries
 
     for name in ("data", "teacher", "out"):
         if options[name] is None:
@@ -113,7 +113,7 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
     models = [*attempts.get("attempts_by", ()), *([order.teacher.model] if options["teacher"] == "local" else [])]
     quiet_libraries(offline=all(name in ("oracle", "sandbox") or Path(name).exists() for name in models))
 
-    from tinyreason import build
+    from tinyreason.synthesis import build
 
     builder = build.build_critiques if what == "critiques" else build.build_solutions
     summary = builder(order, options["out"], Screen(stderr=options["as_json"]))
@@ -122,7 +122,7 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
     else:
         click.echo("\n".join(_lines(what, summary, options["n"])))
     if summary.stopped:
-        from tinyreason.artifacts import command
+        from tinyreason.runs.folder import command
 
         twice = re.sub(r"(--max-cost[ =])(\S+)", lambda found: f"{found[1]}{2 * float(found[2]) or 1:g}", command())
         click.echo(f"tinyreason: stopped, {summary.stopped}; to go on, type: {twice}", err=True)

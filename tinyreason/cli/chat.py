@@ -25,9 +25,9 @@ def chat(
 
     Questions are lines, typed or piped in. `exit` or Ctrl-D ends.
     """
-    from tinyreason.chat import Talker, find_partner
+    from tinyreason.console import Screen, quiet_libraries
     from tinyreason.errors import ConfigError
-    from tinyreason.screen import Screen, quiet_libraries
+    from tinyreason.inference.chat import Talker, find_partner
 
     partner = find_partner(target, trust_remote_code)
     if compare and not partner.adapter:

@@ -40,12 +40,12 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def eval_(subject: str, bench: str | None, data: tuple[Path, ...], against: str | None, problems: int | None,
           template_check: bool, out: Path | None, as_json: bool, **asked) -> None:  # fmt: skip
     """Put benchmarks to a run, an adapter or a model, keep every reply, and say how sure the figures are."""
-    from tinyreason.benches import BENCHES
-    from tinyreason.eval_folder import EvalFolder
-    from tinyreason.eval_screen import announce_eval, conclude_eval
-    from tinyreason.exam import Exam, default_folder, examine, gradable, settle
-    from tinyreason.grading import Judge
-    from tinyreason.screen import Screen, quiet_libraries
+    from tinyreason.cli.evaluation_output import announce_eval, conclude_eval
+    from tinyreason.console import Screen, quiet_libraries
+    from tinyreason.evaluation.benchmark_folder import EvalFolder
+    from tinyreason.evaluation.benchmark_run import Exam, default_folder, examine, gradable, settle
+    from tinyreason.evaluation.benchmarks import BENCHES
+    from tinyreason.grading.grader import Judge
 
     sides = read_sides(subject, against)
     quiet_libraries(offline=needs_no_network(sides.values(), bench, data))
@@ -69,7 +69,7 @@ def eval_(subject: str, bench: str | None, data: tuple[Path, ...], against: str 
 def read_sides(subject: str, against: str | None):
     """The `Subject` asked, and the one it is held against."""
     from tinyreason.errors import ConfigError
-    from tinyreason.subject import read_subject
+    from tinyreason.inference.model_reference import read_subject
 
     sides = {"model": read_subject(subject)}
     if against == "base" and sides["model"].adapter is None:
@@ -81,7 +81,7 @@ def read_sides(subject: str, against: str | None):
 
 def needs_no_network(subjects, bench: str | None, data: tuple[Path, ...]) -> bool:
     """Whether the models and the problems are all on this machine."""
-    from tinyreason.benches import BENCHES
+    from tinyreason.evaluation.benchmarks import BENCHES
 
     names = bench.split(",") if bench and not data else []
     is_near = all(subject.is_sandbox or Path(subject.model.name).exists() for subject in subjects)
@@ -90,8 +90,8 @@ def needs_no_network(subjects, bench: str | None, data: tuple[Path, ...]) -> boo
 
 def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None):
     """Name → problems."""
-    from tinyreason.benches import BENCHES, find_bench, read_file
     from tinyreason.errors import ConfigError
+    from tinyreason.evaluation.benchmarks import BENCHES, find_bench, read_file
 
     if not bench:
         if not data:
@@ -110,10 +110,10 @@ def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None):
 @JSON
 def compare(folders: tuple[Path, ...], as_json: bool) -> None:
     """Hold folders of runs or evaluations against the first, paired on the problems they share."""
-    from tinyreason.compare import compare_folders
+    from tinyreason.cli.evaluation_output import show_comparison
+    from tinyreason.console import Screen
     from tinyreason.errors import ConfigError
-    from tinyreason.eval_screen import show_comparison
-    from tinyreason.screen import Screen
+    from tinyreason.evaluation.compare import compare_folders
 
     if len(folders) < 2:
         raise ConfigError("one folder is no comparison; give two or more, the others are held against the first.")
@@ -136,10 +136,10 @@ def audit(train: str, against: str, data: Path | None, split: str, subset: str |
 
     DATA is a file, sandbox, sandbox:FAMILY or a data set on the hub.
     """
-    from tinyreason.audit import KINDS, audit, summary
-    from tinyreason.benches import read_test, read_training
-    from tinyreason.eval_screen import show_audit
-    from tinyreason.screen import Screen
+    from tinyreason.cli.evaluation_output import show_audit
+    from tinyreason.console import Screen
+    from tinyreason.evaluation.benchmarks import read_test, read_training
+    from tinyreason.evaluation.contamination import KINDS, audit, summary
 
     examples, test = read_training(train, split, subset), read_test(against, data)
     with Screen(stderr=as_json).live("audited", total=len(test)) as live:

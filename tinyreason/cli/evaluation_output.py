@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tinyreason.exam import Exam
-from tinyreason.screen import Screen
+from tinyreason.console import Screen
+from tinyreason.evaluation.benchmark_run import Exam
 
 
 def announce_eval(screen: Screen, exam: Exam, folder: Path) -> None:

@@ -11,12 +11,12 @@ from typing import IO
 
 import click
 
-from tinyreason import cli_plan
-from tinyreason.cli_build import critiques, solutions
-from tinyreason.cli_chat import chat
-from tinyreason.cli_eval import audit, compare, eval_
-from tinyreason.cli_frontier import frontier
-from tinyreason.cli_report import report
+from tinyreason.cli import plan as cli_plan
+from tinyreason.cli.build import critiques, solutions
+from tinyreason.cli.chat import chat
+from tinyreason.cli.evaluate import audit, compare, eval_
+from tinyreason.cli.report import report
+from tinyreason.cli.sweep import frontier
 from tinyreason.errors import DiskError, Stopped, TinyReasonError
 
 
@@ -82,12 +82,12 @@ def recipe(
     deadline: str | None,
 ) -> None:
     """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
-    from tinyreason.artifacts import default_folder
-    from tinyreason.hardware import check_tier, choose_tier, find_card
-    from tinyreason.model import means_for
-    from tinyreason.recipe import read_recipe
-    from tinyreason.screen import Screen, announce, conclude, quiet_libraries
-    from tinyreason.stop import Stop, read_deadline
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.console import Screen, announce, conclude, quiet_libraries
+    from tinyreason.models.hardware import check_tier, choose_tier, find_card
+    from tinyreason.models.load import means_for
+    from tinyreason.runs.deadline import Stop, read_deadline
+    from tinyreason.runs.folder import default_folder
 
     end = deadline and read_deadline(deadline, datetime.now())
     plan, card = read_recipe(name), find_card()
@@ -95,7 +95,7 @@ def recipe(
     config = plan.resolve(tier, overrides, seed)
     check_tier(tier, card)
     if controls:
-        from tinyreason.controls import check_has_controls, run_controls
+        from tinyreason.evaluation.controls import check_has_controls, run_controls
 
         check_has_controls(config)
     screen, out = Screen(), out or default_folder(config)
@@ -106,7 +106,7 @@ def recipe(
         card = None if tier == "sandbox" else card  # the sandbox's figures are a CPU's
         means = means_for(config.model, config.kernels, card)
         if verify_resume:
-            from tinyreason import verify
+            from tinyreason.pipeline import verify_resume as verify
 
             click.echo(verify.verify_resume(config, out, means, screen))
             return
@@ -114,11 +114,11 @@ def recipe(
         if end:
             screen.say(f"until   {end:%Y-%m-%d %H:%M} at the latest; then it is saved and goes on when you say so")
 
-        from tinyreason.run import run
+        from tinyreason.pipeline.run import run
 
         conclude(screen, run(config, out, means, why, screen, stop, fresh), out)
         if controls:
-            from tinyreason.eval_screen import show_controls
+            from tinyreason.cli.evaluation_output import show_controls
 
             found = run_controls(config, out, screen, lambda it, at: run(it, at, means, why, screen, stop, fresh))
             show_controls(screen, found)
@@ -138,7 +138,7 @@ def offering(line: str) -> Iterator[None]:
 @JSON
 def recipes(as_json: bool) -> None:
     """List the recipes: what each is, its paper, its tiers and what was measured."""
-    from tinyreason.recipe import read_recipe, recipe_names
+    from tinyreason.config.recipe import read_recipe, recipe_names
 
     found = [read_recipe(name) for name in recipe_names()]
     if as_json:
@@ -157,8 +157,8 @@ def recipes(as_json: bool) -> None:
 @JSON
 def show(name: str, overrides: tuple[str, ...], tier: str | None, as_json: bool) -> None:
     """Show a recipe's resolved config, every knob explained."""
-    from tinyreason.hardware import choose_tier, find_card
-    from tinyreason.recipe import read_recipe
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.models.hardware import choose_tier, find_card
 
     plan = read_recipe(name)
     config = plan.resolve(tier or choose_tier(plan.tiers, find_card())[0], overrides)
@@ -170,7 +170,7 @@ def show(name: str, overrides: tuple[str, ...], tier: str | None, as_json: bool)
 @OVERRIDES
 def check(name: str, overrides: tuple[str, ...]) -> None:
     """Validate a recipe on each of its tiers, and nothing else."""
-    from tinyreason.recipe import read_recipe
+    from tinyreason.config.recipe import read_recipe
 
     plan = read_recipe(name)
     for tier in plan.tiers:
@@ -186,9 +186,9 @@ def check(name: str, overrides: tuple[str, ...]) -> None:
 @JSON
 def grade(file: Path, completion_field: str, answer_field: str, out: IO[str] | None, as_json: bool) -> None:
     """Judge the replies in FILE against its gold answers."""
+    from tinyreason.console import Screen
     from tinyreason.data import read_rows
-    from tinyreason.grading import Judge, grade_rows, tally
-    from tinyreason.screen import Screen
+    from tinyreason.grading.grader import Judge, grade_rows, tally
 
     rows, verdicts = read_rows(file), []
     with Judge() as judge, Screen(stderr=as_json).live("graded", total=len(rows)) as live:
@@ -211,8 +211,8 @@ def grade(file: Path, completion_field: str, answer_field: str, out: IO[str] | N
 @JSON
 def doctor(as_json: bool) -> None:
     """What this machine has, and what is missing. Exit code 0 when the main job can run."""
-    from tinyreason.doctor import examine
-    from tinyreason.screen import Screen, quiet_libraries
+    from tinyreason.console import Screen, quiet_libraries
+    from tinyreason.planning.machine_facts import examine
 
     quiet_libraries(offline=True)
     facts = examine()
@@ -239,9 +239,9 @@ def doctor(as_json: bool) -> None:
 @JSON
 def select(run: Path | None, history: Path | None, by: str, top: int | None, as_json: bool) -> None:
     """Rank problems by how much they teach, from the rollouts of RUN or from a --history file."""
+    from tinyreason.console import Screen
+    from tinyreason.data.selection import history_of_run, rank, read_history
     from tinyreason.errors import ConfigError
-    from tinyreason.screen import Screen
-    from tinyreason.select import history_of_run, rank, read_history
 
     if (run is None) == (history is None):
         raise ConfigError("give the folder of a run or --history FILE, one of the two.")

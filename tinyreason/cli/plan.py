@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from tinyreason.hardware import Card
-    from tinyreason.plan import Machine, Plan
-    from tinyreason.recipe import Recipe
+    from tinyreason.config.recipe import Recipe
+    from tinyreason.models.hardware import Card
+    from tinyreason.planning.plan import Machine, Plan
 
 CARDS = "t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
 TIER = click.option("--on", "tier", metavar="TIER", help="sandbox, t4, 24gb or 80gb; the default goes by the card.")
@@ -37,9 +37,9 @@ def plan(
 
     Only the model's config is read. Replies and rows are taken to be as long as they may be.
     """
+    from tinyreason.config.recipe import read_recipe
     from tinyreason.errors import ConfigError
-    from tinyreason.plan import make_plan
-    from tinyreason.recipe import read_recipe
+    from tinyreason.planning.plan import make_plan
 
     if is_measured and gpu:
         raise ConfigError("--measure is of the machine at hand; leave --gpu out.")
@@ -61,9 +61,9 @@ def plan(
 
 def where(recipe: "Recipe", tier: str | None, gpu: str | None) -> tuple["Machine", str, str]:
     """The machine that is planned for, the tier, and why that one."""
-    from tinyreason.cards import datasheet, datasheet_of
-    from tinyreason.hardware import find_card
-    from tinyreason.plan import GB, Machine
+    from tinyreason.models.hardware import find_card
+    from tinyreason.planning.gpus import datasheet, datasheet_of
+    from tinyreason.planning.plan import GB, Machine
 
     if gpu:
         sheet = datasheet(gpu)
@@ -79,7 +79,7 @@ def where(recipe: "Recipe", tier: str | None, gpu: str | None) -> tuple["Machine
 
 def tier_for(recipe: "Recipe", card: "Card | None") -> tuple[str, str]:
     """As a run chooses; but a card below every GPU tier is held against the smallest, to say what must change."""
-    from tinyreason.hardware import TIER_MEMORY_GB, choose_tier
+    from tinyreason.models.hardware import TIER_MEMORY_GB, choose_tier
 
     for_cards = [tier for tier in TIER_MEMORY_GB if tier in recipe.tiers]
     if card and for_cards and card.memory_gb < TIER_MEMORY_GB[for_cards[0]]:
@@ -96,7 +96,7 @@ def memory_of_this_machine() -> float:
 
 def suggested(made, recipe, tier, overrides, machine, prompt_tokens) -> tuple[str, ...] | None:
     """The nearest `key=value` words with which the run fits."""
-    from tinyreason.plan import make_plan, nearest_fit
+    from tinyreason.planning.plan import make_plan, nearest_fit
 
     def replan(words: tuple[str, ...]) -> "Plan":
         return make_plan(recipe.resolve(tier, (*overrides, *words)), machine, prompt_tokens, made.job.shape)
@@ -106,7 +106,7 @@ def suggested(made, recipe, tier, overrides, machine, prompt_tokens) -> tuple[st
 
 def lines(made: "Plan", why: str) -> list[str]:
     """The plan as a person reads it."""
-    from tinyreason.plan import CPU_ALLOCATOR, GPU_ALLOCATOR
+    from tinyreason.planning.plan import CPU_ALLOCATOR, GPU_ALLOCATOR
 
     job, config = made.job, made.job.config
     means, peak = job.means, made.peak
@@ -164,17 +164,17 @@ def count(number: float) -> str:
 
 def compare(recipe: "Recipe", tier: str, overrides: tuple[str, ...], machine: "Machine", as_json: bool) -> None:
     """Two steps here, and what the plan had said of them."""
-    from tinyreason.hardware import check_tier
-    from tinyreason.model import means_for
-    from tinyreason.plan import make_plan
-    from tinyreason.screen import Screen, quiet_libraries
+    from tinyreason.console import Screen, quiet_libraries
+    from tinyreason.models.hardware import check_tier
+    from tinyreason.models.load import means_for
+    from tinyreason.planning.plan import make_plan
 
     check_tier(tier, machine.card)
     quiet_libraries(offline=tier == "sandbox")
     config = recipe.resolve(tier, overrides)
     means = means_for(config.model, config.kernels, machine.card)
 
-    from tinyreason.measure import forced, measure
+    from tinyreason.planning.measure import forced, measure
 
     forced_config = recipe.resolve(tier, (*overrides, *forced(config)))
     measured = measure(forced_config, means, Screen(stderr=as_json))
@@ -214,11 +214,11 @@ def rehearse(name: str, overrides: tuple[str, ...], tier: str | None, out: Path 
     """
     import tempfile
 
-    from tinyreason.hardware import choose_tier, find_card
-    from tinyreason.model import means_for
-    from tinyreason.recipe import read_recipe
-    from tinyreason.rehearse import rehearsal, reloaded, seen, unknown
-    from tinyreason.screen import Screen, announce, quiet_libraries
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.console import Screen, announce, quiet_libraries
+    from tinyreason.models.hardware import choose_tier, find_card
+    from tinyreason.models.load import means_for
+    from tinyreason.pipeline.dry_run import rehearsal, reloaded, seen, unknown
 
     recipe = read_recipe(name)
     tier, why = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, find_card())
@@ -229,8 +229,8 @@ def rehearse(name: str, overrides: tuple[str, ...], tier: str | None, out: Path 
         screen, folder = Screen(), out or Path(beside, "rehearsal")
         announce(screen, config, means, f"rehearsed; {why}", folder)
 
-        from tinyreason.run import run
-        from tinyreason.verify import verify_resume
+        from tinyreason.pipeline.run import run
+        from tinyreason.pipeline.verify_resume import verify_resume
 
         result = run(config, folder, means, "rehearsed", screen)
         resumed = f"resume      {verify_resume(config, folder, means, screen)}"

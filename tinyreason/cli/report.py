@@ -14,6 +14,6 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
     The page of several runs, their curves together, is written beside them. A run that is still going can be
     reported too, as often as you like.
     """
-    from tinyreason.report import write_report
+    from tinyreason.reporting.report import write_report
 
     click.echo(write_report(list(runs), out))

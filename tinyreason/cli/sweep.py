@@ -29,10 +29,10 @@ def frontier(
 
     The same command continues after an interruption; finished runs are kept. A shared warm-up is done once.
     """
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.console import Screen, quiet_libraries, traps
     from tinyreason.errors import ConfigError, TinyReasonError
-    from tinyreason.hardware import check_tier, choose_tier, find_card
-    from tinyreason.recipe import read_recipe
-    from tinyreason.screen import Screen, quiet_libraries, traps
+    from tinyreason.models.hardware import check_tier, choose_tier, find_card
 
     plan, card = read_recipe(name), find_card()
     tier, why = (tier, "asked for with --on") if tier else choose_tier(plan.tiers, card)
@@ -44,9 +44,9 @@ def frontier(
     out = out or Path("runs") / f"frontier-{plan.name}-{tier}"
     quiet_libraries(offline=tier == "sandbox")
 
-    from tinyreason.frontier import frontier as compare
-    from tinyreason.frontier import is_done, planned, points
-    from tinyreason.model import means_for
+    from tinyreason.models.load import means_for
+    from tinyreason.pipeline.sweep import frontier as compare
+    from tinyreason.pipeline.sweep import is_done, planned, points
 
     runs = planned(plan, tier, points(plan, tier, rewards, vary), overrides, [int(n) for n in numbers], out)
     check_tier(tier, card)

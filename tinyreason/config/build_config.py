@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from tinyreason.data import DATA
+from tinyreason.data.filters import Filters
 from tinyreason.errors import ConfigError, nearest
-from tinyreason.filters import Filters
 from tinyreason.schema import Schema, one_of
 from tinyreason.teachers import TEACHERS
 

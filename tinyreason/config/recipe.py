@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from tinyreason.config import TIERS, RunConfig
+from tinyreason.config.run_config import TIERS, RunConfig
 from tinyreason.errors import ConfigError, nearest
 from tinyreason.schema import Schema
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 RECIPES = PACKAGE / "_recipes" if (PACKAGE / "_recipes").is_dir() else PACKAGE.parent / "recipes"
 """Inside an installed package; beside it in a checkout."""
 

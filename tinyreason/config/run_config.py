@@ -6,12 +6,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from tinyreason.adapters import ADAPTERS
-from tinyreason.advantages import ADVANTAGES
-from tinyreason.config_train import OURS_OF_TRL, TRL_NAMES_OF, TrainGrpo, TrainSft
+from tinyreason.algorithms.advantages import ADVANTAGES
+from tinyreason.algorithms.rewards import REWARDS, check_rewards
+from tinyreason.config.describe import explained
+from tinyreason.config.describe import knob_help as knob_help
+from tinyreason.config.train_config import OURS_OF_TRL, TRL_NAMES_OF, TrainGrpo, TrainSft
 from tinyreason.data import DATA
-from tinyreason.explain import explained
-from tinyreason.explain import knob_help as knob_help
-from tinyreason.rewards import REWARDS, check_rewards
 from tinyreason.schema import Schema, one_of
 
 TIERS = ("sandbox", "t4", "24gb", "80gb")
@@ -143,7 +143,7 @@ class RunConfig(Schema):
 
     def critique_order(self):
         """The `CritiqueOrder` of this run's `critiques`; imported late, as few runs have one."""
-        from tinyreason.order import CritiqueOrder
+        from tinyreason.config.build_config import CritiqueOrder
 
         try:
             return CritiqueOrder(data=self.data, **self.critiques)

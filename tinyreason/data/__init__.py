@@ -1,7 +1,7 @@
 """Where a run's problems come from: one file each, its name is the `kind`."""
 
-from tinyreason.data._files import read_rows as read_rows
 from tinyreason.data.critiques import Critiques
+from tinyreason.data.files import read_rows as read_rows
 from tinyreason.data.one_shot import OneShot
 from tinyreason.data.problems import Problems
 from tinyreason.data.solutions import Solutions

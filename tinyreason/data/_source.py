@@ -10,8 +10,8 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from tinyreason.data._columns import add_completions, to_examples
-from tinyreason.data._files import Row, read_hub, read_rows
+from tinyreason.data.columns import add_completions, to_examples
+from tinyreason.data.files import Row, read_hub, read_rows
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example
 from tinyreason.sandbox import oracle, tasks

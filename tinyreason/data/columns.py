@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tinyreason.data._files import Row
+from tinyreason.data.files import Row
 from tinyreason.errors import DataError, nearest
 from tinyreason.example import Example
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tinyreason.data._columns import whole
 from tinyreason.data._source import Source
+from tinyreason.data.columns import whole
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.prompts import CRITIQUE_REQUEST

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import pvariance
 from typing import Any, Literal
 
-from tinyreason.data._files import read_json, read_lines
+from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import ConfigError, DataError, FolderError, nearest
 
 History = dict[str, list[float]]

@@ -6,19 +6,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyreason.data._files import read_json
-from tinyreason.draw import MAX_TOKENS
+from tinyreason.console import Screen
+from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, DataError
-from tinyreason.estimators import paired_gain
-from tinyreason.eval_folder import RESULT, EvalFolder
-from tinyreason.evaluate import Reply
+from tinyreason.evaluation.benchmark_folder import RESULT, EvalFolder
+from tinyreason.evaluation.metrics import measure
+from tinyreason.evaluation.score import Reply
+from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
-from tinyreason.grading import Judge, gold_text
-from tinyreason.measures import measure
-from tinyreason.sampling import Sampling, draw_batches, prompt_texts
-from tinyreason.screen import Screen
-from tinyreason.subject import Subject
-from tinyreason.template_check import check_template
+from tinyreason.grading.grader import Judge, gold_text
+from tinyreason.inference.local_sampling import MAX_TOKENS
+from tinyreason.inference.model_reference import Subject
+from tinyreason.inference.sampling import Sampling, draw_batches, prompt_texts
+from tinyreason.intervals import paired_gain
 
 USUAL = {"temperature": 0.6, "max_completion_tokens": 3072, "batch_size": 32, "prompt": "boxed"}
 """where nobody says otherwise: 1-shot RLVR's evaluation (arXiv 2504.20571)"""

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tinyreason.data._columns import to_examples
-from tinyreason.data._files import READERS, Row
+from tinyreason.data.columns import to_examples
+from tinyreason.data.files import READERS, Row
 from tinyreason.data.problems import Problems
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example

@@ -5,12 +5,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from tinyreason.data._files import read_json, read_lines
+from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import FolderError
-from tinyreason.estimators import paired_gain, share_interval
-from tinyreason.eval_folder import PROBLEMS, RESULT, SETTINGS, read_samples
-from tinyreason.evaluate import Reply
-from tinyreason.subject import check_finished, read_run_config
+from tinyreason.evaluation.benchmark_folder import PROBLEMS, RESULT, SETTINGS, read_samples
+from tinyreason.evaluation.score import Reply
+from tinyreason.inference.model_reference import check_finished, read_run_config
+from tinyreason.intervals import paired_gain, share_interval
 
 ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template")
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
+from tinyreason.data.filters import LEAK_WORDS, word_runs
 from tinyreason.example import Example
-from tinyreason.filters import LEAK_WORDS, word_runs
 
 SIMILARITY = 90.0
 """two texts are near-duplicates from this rapidfuzz ratio on, 100 = equal"""

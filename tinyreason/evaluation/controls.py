@@ -13,16 +13,16 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from tinyreason.artifacts import write_text
-from tinyreason.compare import HELD_OUT, Measured, read_run_side
-from tinyreason.config import RunConfig
-from tinyreason.data._files import read_json, read_lines
+from tinyreason.algorithms.rewards.format import Format
+from tinyreason.algorithms.rewards.random_reward import Random
+from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Screen
+from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import ConfigError
-from tinyreason.estimators import paired_gain
-from tinyreason.report import leave_report
-from tinyreason.rewards.format import Format
-from tinyreason.rewards.random import Random
-from tinyreason.screen import Screen
+from tinyreason.evaluation.compare import HELD_OUT, Measured, read_run_side
+from tinyreason.intervals import paired_gain
+from tinyreason.reporting.report import leave_report
+from tinyreason.runs.folder import write_text
 
 FILE = "controls.json"
 

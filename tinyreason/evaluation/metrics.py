@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tinyreason.estimators import consensus, pass_at_k, share_interval
-from tinyreason.evaluate import Reply, Score
+from tinyreason.evaluation.score import Reply, Score
+from tinyreason.intervals import consensus, pass_at_k, share_interval
 
 Group = tuple[str, str]
 """What it is grouped by, and the group's name."""

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tinyreason.config import RunConfig
-from tinyreason.estimators import difference_interval, paired_gain, share_interval
+from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Screen
 from tinyreason.example import Example
-from tinyreason.grading import Judge
-from tinyreason.sampling import Sampling, sample_replies
-from tinyreason.screen import Screen
-from tinyreason.stop import Stop
+from tinyreason.grading.grader import Judge
+from tinyreason.inference.sampling import Sampling, sample_replies
+from tinyreason.intervals import difference_interval, paired_gain, share_interval
+from tinyreason.runs.deadline import Stop
 
 
 @dataclass(frozen=True)

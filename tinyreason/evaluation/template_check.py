@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from tinyreason.estimators import paired_gain
-from tinyreason.evaluate import Score, evaluate
-from tinyreason.grading import Judge
-from tinyreason.sampling import Sampling
-from tinyreason.screen import Screen
+from tinyreason.console import Screen
+from tinyreason.evaluation.score import Score, evaluate
+from tinyreason.grading.grader import Judge
+from tinyreason.inference.sampling import Sampling
+from tinyreason.intervals import paired_gain
 
 PROBLEMS = 64
 """so many of the first bench are asked again, once each"""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config import Model
-from tinyreason.draw import MAX_TOKENS, USUAL_MAX_TOKENS, base_of, is_adapter, load_with_adapter
+from tinyreason.config.run_config import Model
 from tinyreason.errors import FolderError
 from tinyreason.example import Example
-from tinyreason.model import end_tokens
+from tinyreason.inference.local_sampling import MAX_TOKENS, USUAL_MAX_TOKENS, base_of, is_adapter, load_with_adapter
+from tinyreason.inference.model_reference import check_is_model
+from tinyreason.models.load import end_tokens
 from tinyreason.prompts import chat_messages
-from tinyreason.record import read_run
-from tinyreason.subject import check_is_model
+from tinyreason.runs.reader import read_run
 
 OPEN, CLOSE = "<think>", "</think>"
 Tell = Callable[[str, bool], None]

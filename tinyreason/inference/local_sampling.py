@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinyreason.adapters import with_adapter
-from tinyreason.config import Kernels, Model
+from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
 from tinyreason.example import Example
-from tinyreason.hardware import find_card
-from tinyreason.model import SANDBOX, load_model, means_for
-from tinyreason.request import Request
-from tinyreason.sampling import Sampling, sample_replies
+from tinyreason.inference.sampling import Sampling, sample_replies
+from tinyreason.models.hardware import find_card
+from tinyreason.models.load import SANDBOX, load_model, means_for
+from tinyreason.teachers.request import Request
 
 MAX_TOKENS = {"sandbox": 160}
 USUAL_MAX_TOKENS = 1024

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tinyreason.config import Model as ModelConfig
-from tinyreason.config import RunConfig
-from tinyreason.draw import base_of, is_adapter, load_with_adapter
+from tinyreason.config.run_config import Model as ModelConfig
+from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import FolderError, ModelError
-from tinyreason.model import SANDBOX, check_model_folder
+from tinyreason.inference.local_sampling import base_of, is_adapter, load_with_adapter
+from tinyreason.models.load import SANDBOX, check_model_folder
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tinyreason.example import Example
-from tinyreason.model import end_tokens, free_memory, is_out_of_memory
+from tinyreason.models.load import end_tokens, free_memory, is_out_of_memory
 from tinyreason.prompts import chat_messages
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tinyreason.config import Kernels, Model
+from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ConfigError
 
 TIER_MEMORY_GB = {"t4": 14.0, "24gb": 22.0, "80gb": 75.0}

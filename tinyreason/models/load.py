@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config import Kernels, Model
+from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
-from tinyreason.hardware import Card, Means, choose_means, installed_packages
+from tinyreason.models.hardware import Card, Means, choose_means, installed_packages
 
 SAMPLED = 4096
 """Numbers of a weight that its hash is made of."""
-SANDBOX = Path(__file__).parent / "sandbox" / "base"
+SANDBOX = Path(__file__).parents[1] / "sandbox" / "base"
 HUB_TIMEOUT_S = 5.0
 
 

@@ -1,12 +1,12 @@
 """What a run found, written down: the replies, the paired gain, whether it was the expected one, and the report."""
 
-from tinyreason.artifacts import command
-from tinyreason.clock import Clock
-from tinyreason.evaluate import Score, compare, token_change
-from tinyreason.learner import Learner
-from tinyreason.model import peak_memory_gb
-from tinyreason.report import leave_report
-from tinyreason.training import Training
+from tinyreason.evaluation.score import Score, compare, token_change
+from tinyreason.models.load import peak_memory_gb
+from tinyreason.pipeline.train import Training
+from tinyreason.reporting.report import leave_report
+from tinyreason.runs.clock import Clock
+from tinyreason.runs.folder import command
+from tinyreason.trainers.session import Learner
 
 
 def close_run(learner: Learner, before: Score, after: Score, training: Training, clock: Clock) -> dict:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config import RunConfig
-from tinyreason.recipe import Recipe
+from tinyreason.config.recipe import Recipe
+from tinyreason.config.run_config import RunConfig
 
 STEPS = 2
 ROLLOUTS = 16
@@ -93,7 +93,7 @@ def reloaded(folder: Path) -> str:
     """Loads the saved adapter with PEFT onto a fresh base, and says what came out. Errors: `ModelError`."""
     import torch
 
-    from tinyreason.draw import load_base_or_adapter
+    from tinyreason.inference.local_sampling import load_base_or_adapter
 
     model, tokenizer = load_base_or_adapter(str(folder))
     ids = torch.tensor([tokenizer("1+1=", add_special_tokens=False)["input_ids"]])

@@ -1,14 +1,14 @@
 """The problems of a run, checked: those trained on, those asked before and after, those that choose the step."""
 
-from tinyreason.artifacts import RunFolder
-from tinyreason.build import build_critiques
-from tinyreason.config import RunConfig
+from tinyreason.algorithms.rewards import ask_for_tokens
+from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Screen
 from tinyreason.data.critiques import Critiques
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
-from tinyreason.grading import Judge
-from tinyreason.rewards import ask_for_tokens
-from tinyreason.screen import Screen
+from tinyreason.grading.grader import Judge
+from tinyreason.runs.folder import RunFolder
+from tinyreason.synthesis.build import build_critiques
 
 
 def read_problems(

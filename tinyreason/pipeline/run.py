@@ -5,24 +5,24 @@ import json
 import os
 from pathlib import Path
 
-from tinyreason.artifacts import RunFolder
-from tinyreason.clock import Clock
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Screen
 from tinyreason.errors import ConfigError, ResumeError
-from tinyreason.evaluate import Examiner, Score
+from tinyreason.evaluation.score import Examiner, Score
 from tinyreason.example import Example
-from tinyreason.grading import Judge
-from tinyreason.hardware import Means
-from tinyreason.learner import Learner
-from tinyreason.model import base_sha256, load_model, skeleton
-from tinyreason.questions import read_problems
-from tinyreason.result import close_run
-from tinyreason.resume import open_or_continue
-from tinyreason.screen import Screen
-from tinyreason.stop import Stop
-from tinyreason.trackers import check_trackers
-from tinyreason.training import train
-from tinyreason.warmup import warm_up
+from tinyreason.grading.grader import Judge
+from tinyreason.models.hardware import Means
+from tinyreason.models.load import base_sha256, load_model, skeleton
+from tinyreason.pipeline.conclusion import close_run
+from tinyreason.pipeline.problems import read_problems
+from tinyreason.pipeline.train import train
+from tinyreason.pipeline.warmup import warm_up
+from tinyreason.runs.clock import Clock
+from tinyreason.runs.deadline import Stop
+from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.resume import open_or_continue
+from tinyreason.trainers.session import Learner
+from tinyreason.trainers.trackers import check_trackers
 
 
 def run(

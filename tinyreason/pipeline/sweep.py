@@ -13,15 +13,15 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from tinyreason.artifacts import read_config, write_text
-from tinyreason.config import RunConfig
+from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.config.recipe import Recipe, listed
+from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Screen
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
-from tinyreason.hardware import Means
-from tinyreason.recipe import Recipe, listed
-from tinyreason.resume import NOT_COMPUTED_WITH, differences
-from tinyreason.rewards import REWARDS
-from tinyreason.run import run
-from tinyreason.screen import Screen
+from tinyreason.models.hardware import Means
+from tinyreason.pipeline.run import run
+from tinyreason.runs.folder import read_config, write_text
+from tinyreason.runs.resume import NOT_COMPUTED_WITH, differences
 
 PLAIN = "correctness"
 """The variant that everything is held against: GRPO on correctness alone."""
@@ -198,8 +198,8 @@ class Inner(Screen):
 
 def report(runs: list[Planned], out: Path) -> list[dict[str, Any]]:
     """Writes frontier.json, .md, .svg and .png of the runs done so far; returns the rows."""
-    from tinyreason.frontier_plot import draw
-    from tinyreason.frontier_table import markdown, rows_of
+    from tinyreason.reporting.sweep_plot import draw
+    from tinyreason.reporting.sweep_table import markdown, rows_of
 
     sides: dict[str, list[dict[str, Any]]] = {START: []}
     missing = []

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
 
-from tinyreason.checkpoint import TRAINED, Checkpoint, Checkpoints, Lifeline, load_trained
-from tinyreason.clock import Clock
+from tinyreason.console import Live
 from tinyreason.errors import Stopped
-from tinyreason.evaluate import Examiner
+from tinyreason.evaluation.score import Examiner
 from tinyreason.example import Example
-from tinyreason.learner import Learner
-from tinyreason.screen import Live
+from tinyreason.runs.checkpoint import TRAINED, Checkpoint, Checkpoints, Lifeline, load_trained
+from tinyreason.runs.clock import Clock
+from tinyreason.trainers.session import Learner
 
 SHOWN = {
     "loss": ("loss", ".3f"),

@@ -5,21 +5,21 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tinyreason.artifacts import RunFolder
-from tinyreason.checkpoint import GROWING, Checkpoint, Checkpoints, Lifeline, read_checkpoint
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Screen
 from tinyreason.errors import ResumeError
-from tinyreason.evaluate import Examiner
-from tinyreason.grading import Judge
-from tinyreason.hardware import Means
-from tinyreason.learner import Learner
-from tinyreason.model import load_model
-from tinyreason.questions import read_problems
-from tinyreason.resume import open_or_continue
-from tinyreason.screen import Screen
-from tinyreason.stop import Stop
-from tinyreason.training import Training, take_steps
-from tinyreason.warmup import warm_up
+from tinyreason.evaluation.score import Examiner
+from tinyreason.grading.grader import Judge
+from tinyreason.models.hardware import Means
+from tinyreason.models.load import load_model
+from tinyreason.pipeline.problems import read_problems
+from tinyreason.pipeline.train import Training, take_steps
+from tinyreason.pipeline.warmup import warm_up
+from tinyreason.runs.checkpoint import GROWING, Checkpoint, Checkpoints, Lifeline, read_checkpoint
+from tinyreason.runs.deadline import Stop
+from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.resume import open_or_continue
+from tinyreason.trainers.session import Learner
 
 STEPS = 2
 WHAT = {

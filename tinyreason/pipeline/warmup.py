@@ -4,10 +4,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from tinyreason.artifacts import RunFolder
+from tinyreason.console import Screen
 from tinyreason.errors import ModelError
-from tinyreason.learner import Learner
-from tinyreason.screen import Screen
+from tinyreason.runs.folder import RunFolder
+from tinyreason.trainers.session import Learner
 
 
 def warm_up(learner: Learner, screen: Screen) -> None:

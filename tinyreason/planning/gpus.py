@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tinyreason.errors import ConfigError, nearest
-from tinyreason.hardware import Card
+from tinyreason.models.hardware import Card
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from tinyreason.config import Kernels, Model
+from tinyreason.config.recipe import read_recipe
+from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import TinyReasonError
-from tinyreason.hardware import Card, choose_means, choose_tier, dotted, find_card, installed_packages
-from tinyreason.recipe import read_recipe
+from tinyreason.models.hardware import Card, choose_means, choose_tier, dotted, find_card, installed_packages
 
 NEEDS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "math-verify", "pebble", "click")
 LEAST_DISK_GB = 5.0

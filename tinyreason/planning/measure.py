@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 
-from tinyreason.artifacts import RunFolder
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Screen
 from tinyreason.example import Example
-from tinyreason.grading import Judge
-from tinyreason.hardware import Means
-from tinyreason.learner import Learner
-from tinyreason.model import load_model
+from tinyreason.grading.grader import Judge
+from tinyreason.models.hardware import Means
+from tinyreason.models.load import load_model
 from tinyreason.prompts import chat_messages
-from tinyreason.screen import Screen
+from tinyreason.runs.folder import RunFolder
+from tinyreason.trainers.session import Learner
 
 SECONDS_BETWEEN_LOOKS = 0.002
 M_MMAP_THRESHOLD, BLOCK = -3, 2**17

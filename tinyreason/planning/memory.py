@@ -7,9 +7,9 @@ count against torch's own); on a GPU the layers are recomputed in the backward p
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from tinyreason.config import RunConfig
-from tinyreason.hardware import Means
-from tinyreason.shape import Shape
+from tinyreason.config.run_config import RunConfig
+from tinyreason.models.hardware import Means
+from tinyreason.planning.model_shape import Shape
 
 FLOAT = 4
 TILE_TOKENS, TILE_VOCAB = 4096, 32768

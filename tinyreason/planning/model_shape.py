@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config import Model
+from tinyreason.config.run_config import Model
 from tinyreason.errors import ModelError
-from tinyreason.known_shapes import KNOWN
-from tinyreason.model import read_config, source_of
+from tinyreason.models.load import read_config, source_of
+from tinyreason.planning.known_models import KNOWN
 
 SHAPED_LIKE_LLAMA = frozenset(
     "gemma gemma2 gemma3_text granite llama mistral olmo2 olmo3 phi3 qwen2 qwen3 smollm3".split()

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from math import floor
 from typing import Any
 
-from tinyreason.cards import Datasheet
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import TinyReasonError
-from tinyreason.hardware import Card, choose_means, installed_packages
-from tinyreason.memory import SANDBOX_PROMPT_TOKENS, USUAL_PROMPT_TOKENS, Job, Phase, phases
-from tinyreason.roofline import evaluation_seconds, speed, step_seconds, warmup_seconds
-from tinyreason.shape import Shape, read_shape
+from tinyreason.models.hardware import Card, choose_means, installed_packages
+from tinyreason.planning.gpus import Datasheet
+from tinyreason.planning.memory import SANDBOX_PROMPT_TOKENS, USUAL_PROMPT_TOKENS, Job, Phase, phases
+from tinyreason.planning.model_shape import Shape, read_shape
+from tinyreason.planning.step_time import evaluation_seconds, speed, step_seconds, warmup_seconds
 
 GB = 2**30
 SESSION_HOURS = 12

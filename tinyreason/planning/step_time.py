@@ -8,8 +8,8 @@ import os
 from dataclasses import dataclass
 from math import ceil
 
-from tinyreason.cards import Datasheet
-from tinyreason.memory import Job, evaluation_batch, weights
+from tinyreason.planning.gpus import Datasheet
+from tinyreason.planning.memory import Job, evaluation_batch, weights
 
 OF_BANDWIDTH = 0.6
 """Share of the card's memory bandwidth that decoding reaches."""

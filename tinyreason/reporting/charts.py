@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinyreason.record import Record, is_number
+from tinyreason.runs.reader import Record, is_number
 
 DIGITS = 5
 """Significant digits kept of a curve's values."""

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from tinyreason.record import Group, Record, is_number
+from tinyreason.runs.reader import Group, Record, is_number
 
 BUDGET_BYTES = 2_400_000
 """Of the packed data: the page with it stays under 3 MB."""

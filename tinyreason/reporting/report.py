@@ -13,11 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tinyreason.browse import BUDGET_BYTES, browsable, pack
-from tinyreason.curves import draw
 from tinyreason.errors import FolderError
-from tinyreason.flags import Flag, flags
-from tinyreason.record import Record, read_run
+from tinyreason.reporting.charts import draw
+from tinyreason.reporting.payload import BUDGET_BYTES, browsable, pack
+from tinyreason.reporting.run_warnings import Flag, flags
+from tinyreason.runs.reader import Record, read_run
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"

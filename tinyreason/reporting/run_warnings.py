@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from tinyreason.grading import gold_text
-from tinyreason.record import Record, is_number
+from tinyreason.grading.grader import gold_text
+from tinyreason.runs.reader import Record, is_number
 
 ENDS = 10
 """The first and the last so many steps are compared."""

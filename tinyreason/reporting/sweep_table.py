@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from statistics import mean
 from typing import Any
 
-from tinyreason.estimators import difference_interval, share_interval
+from tinyreason.intervals import difference_interval, share_interval
 
 FIELDS = {"accuracy": share_interval, "tokens": difference_interval}
 """What is compared → the interval of its mean over problems."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinyreason.artifacts import RunFolder
 from tinyreason.errors import FolderError
-from tinyreason.stop import Stop
+from tinyreason.runs.deadline import Stop
+from tinyreason.runs.folder import RunFolder
 
 STATE = "state.json"
 TRAINED = "trained.safetensors"

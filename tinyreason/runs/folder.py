@@ -18,9 +18,9 @@ from typing import Any, Self
 
 import yaml
 
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import DiskError, FolderError, TinyReasonError
-from tinyreason.hardware import Means
+from tinyreason.models.hardware import Means
 
 LIBRARIES = (
     *("tinyreason", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "math-verify"),
@@ -209,7 +209,7 @@ def versions() -> dict[str, str | None]:
 
 def code_sha256() -> str:
     """Of this package's own source."""
-    digest, package = hashlib.sha256(), Path(__file__).parent
+    digest, package = hashlib.sha256(), Path(__file__).parents[1]
     for file in sorted(package.rglob("*.py")):
         digest.update(file.relative_to(package).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from tinyreason.errors import FolderError
-from tinyreason.shown import Controls, Evaluation, Result, holds
+from tinyreason.runs.result import Controls, Evaluation, Result, holds
 
 QUIET_S = 600
 """A run without a result that has written nothing for so long is taken for stopped, not for going on."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tinyreason.artifacts import RunFolder, code_sha256, open_run, read_config, versions
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import FolderError, ResumeError
-from tinyreason.hardware import Means
+from tinyreason.models.hardware import Means
+from tinyreason.runs.folder import RunFolder, code_sha256, open_run, read_config, versions
 
 NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
 """What of a config changes no number of a run."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from tinyreason.data import read_rows
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
-from tinyreason.grading import Judge
+from tinyreason.grading.grader import Judge
 from tinyreason.prompts import chat_messages
-from tinyreason.request import Attempt, Request, request_id
 from tinyreason.sandbox import oracle
 from tinyreason.sandbox.reader import read_attempt, read_problem
 from tinyreason.teachers.local import Local
+from tinyreason.teachers.request import Attempt, Request, request_id
 
 TEXTS = ("attempt", "completion", "response", "solution")
 

@@ -20,25 +20,25 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tinyreason.attempts import attempt_requests, judged, oracle_attempts, read_attempts
-from tinyreason.collect import collect
+from tinyreason.config.build_config import CritiqueOrder, SolutionOrder
+from tinyreason.console import Screen
+from tinyreason.data.filters import Row, check_not_empty
 from tinyreason.errors import ConfigError, CostLimit, DataError, FolderError
 from tinyreason.example import Example
-from tinyreason.filters import Row, check_not_empty
-from tinyreason.grading import Judge
-from tinyreason.journal import Journal, write_rows
-from tinyreason.order import CritiqueOrder, SolutionOrder
-from tinyreason.request import Answer, Attempt, Request, request_id
-from tinyreason.screen import Screen
-from tinyreason.teacher_prompts import (
+from tinyreason.grading.grader import Judge
+from tinyreason.synthesis.attempts import attempt_requests, judged, oracle_attempts, read_attempts
+from tinyreason.synthesis.collect import collect
+from tinyreason.synthesis.response_cache import Journal, write_rows
+from tinyreason.teachers.local import Local
+from tinyreason.teachers.prompts import (
     critique_messages,
     end_in_verdict,
     solution_messages,
     training_request,
     verdict_of,
 )
-from tinyreason.teachers._teacher import Teacher
-from tinyreason.teachers.local import Local
+from tinyreason.teachers.request import Answer, Attempt, Request, request_id
+from tinyreason.teachers.teacher import Teacher
 
 SANDBOX_OTHERS = 2_000
 """so many other problems of the sandbox are looked for in the answers; of a file, all"""

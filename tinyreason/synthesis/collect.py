@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tinyreason.draw import draw_replies
+from tinyreason.console import Screen
 from tinyreason.errors import TeacherError
-from tinyreason.journal import Journal
-from tinyreason.request import Answer, Request, Work
-from tinyreason.screen import Screen
-from tinyreason.teachers._teacher import Teacher
+from tinyreason.inference.local_sampling import draw_replies
+from tinyreason.synthesis.response_cache import Journal
+from tinyreason.teachers.request import Answer, Request, Work
+from tinyreason.teachers.teacher import Teacher
 
 PATIENCE = 20
 """so many answers and none of them usable: no more are paid for"""

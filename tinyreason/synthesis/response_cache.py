@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from tinyreason.errors import DataError, FolderError
-from tinyreason.request import Answer
+from tinyreason.teachers.request import Answer
 
 KEPT = ("request_sha256", "text", "tokens_in", "tokens_out", "cost", "possible_cost")
 

@@ -12,7 +12,7 @@ import httpx
 import tenacity
 
 from tinyreason.errors import CostLimit, TeacherError, TinyReasonError
-from tinyreason.request import Answer, Request, Work
+from tinyreason.teachers.request import Answer, Request, Work
 
 if TYPE_CHECKING:
     from tinyreason.teachers.openai import Openai

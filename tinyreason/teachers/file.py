@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from tinyreason.data import read_rows
 from tinyreason.errors import DataError
-from tinyreason.request import Answer, Request, Work
-from tinyreason.teachers._teacher import Teacher
+from tinyreason.teachers.request import Answer, Request, Work
+from tinyreason.teachers.teacher import Teacher
 
 TEXTS = ("critique", "solution", "completion", "text")
 

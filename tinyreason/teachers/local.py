@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.request import Answer, Work
-from tinyreason.teachers._teacher import Teacher
+from tinyreason.teachers.request import Answer, Work
+from tinyreason.teachers.teacher import Teacher
 
 
 class Local(Teacher):

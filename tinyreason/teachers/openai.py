@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from tinyreason.errors import ConfigError, TeacherError
-from tinyreason.request import Request, Work
-from tinyreason.teachers._teacher import Teacher
+from tinyreason.teachers.request import Request, Work
+from tinyreason.teachers.teacher import Teacher
 
 TOKENS_A_MESSAGE = 16
 """more than any chat template puts around one"""

@@ -3,10 +3,10 @@
 from typing import ClassVar, Literal
 
 from tinyreason.errors import TeacherError
-from tinyreason.request import Answer, Request, Work
 from tinyreason.sandbox import oracle
 from tinyreason.sandbox.reader import read_attempt, read_problem
-from tinyreason.teachers._teacher import Teacher
+from tinyreason.teachers.request import Answer, Request, Work
+from tinyreason.teachers.teacher import Teacher
 
 
 class Oracle(Teacher):

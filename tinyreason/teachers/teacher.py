@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar
 
-from tinyreason.request import Work
 from tinyreason.schema import Schema
+from tinyreason.teachers.request import Work
 
 
 class Teacher(Schema):

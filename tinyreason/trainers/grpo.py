@@ -5,17 +5,17 @@ from typing import Any
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
-from tinyreason.checkpoint import Lifeline
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
-from tinyreason.grading import Judge
-from tinyreason.learner import Learner
-from tinyreason.model import end_tokens
+from tinyreason.grading.grader import Judge
+from tinyreason.models.load import end_tokens
 from tinyreason.prompts import chat_messages
-from tinyreason.trainers._loop import StepLog, Watch, run_trainer, trl_arguments
-from tinyreason.trainers._memory import Frugal, FrugalRollouts
-from tinyreason.trainers._resume import EpochSampler, Resumable
-from tinyreason.trainers._scorer import Scorer
+from tinyreason.runs.checkpoint import Lifeline
+from tinyreason.trainers.loop import StepLog, Watch, run_trainer, trl_arguments
+from tinyreason.trainers.oom import Frugal, FrugalRollouts
+from tinyreason.trainers.resume import EpochSampler, Resumable
+from tinyreason.trainers.scorer import Scorer
+from tinyreason.trainers.session import Learner
 
 METRICS = {
     "reward": "reward/mean",

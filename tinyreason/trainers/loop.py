@@ -7,13 +7,13 @@ from typing import Any
 from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
-from tinyreason.artifacts import RunFolder
-from tinyreason.checkpoint import Lifeline
-from tinyreason.config_train import TRL_NAMES_OF
+from tinyreason.config.train_config import TRL_NAMES_OF
 from tinyreason.errors import ConfigError
-from tinyreason.learner import Learner
-from tinyreason.trainers._memory import Memory
-from tinyreason.trainers._resume import Saving
+from tinyreason.runs.checkpoint import Lifeline
+from tinyreason.runs.folder import RunFolder
+from tinyreason.trainers.oom import Memory
+from tinyreason.trainers.resume import Saving
+from tinyreason.trainers.session import Learner
 
 Watch = Callable[[int, dict[str, float]], dict[str, float]]
 """(step, metrics) → what was found beside, e.g. the validation accuracy"""

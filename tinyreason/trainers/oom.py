@@ -21,10 +21,10 @@ from torch.utils.checkpoint import checkpoint
 from transformers import Trainer
 from trl.trainer import utils as trl_utils
 
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import MemoryLimit
-from tinyreason.hardware import Means
-from tinyreason.model import free_memory, is_out_of_memory
+from tinyreason.models.hardware import Means
+from tinyreason.models.load import free_memory, is_out_of_memory
 
 SMALLEST_CHUNK = 2048
 """TRL makes logits for 32,768 tokens of the vocabulary at once; for so many at least."""

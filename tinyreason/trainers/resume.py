@@ -12,8 +12,8 @@ import torch
 from transformers import TrainerCallback
 from trl.trainer.utils import RepeatSampler
 
-from tinyreason.checkpoint import TRAINED, Checkpoints, load_trained, read_checkpoint, save_trained
-from tinyreason.stop import Stop
+from tinyreason.runs.checkpoint import TRAINED, Checkpoints, load_trained, read_checkpoint, save_trained
+from tinyreason.runs.deadline import Stop
 
 COUNTERS = ("_step", "_total_train_tokens", "entropy_coef", "_last_world_entropy")
 """TRL's own, where its trainer has them."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from tinyreason.artifacts import RunFolder
-from tinyreason.config import RunConfig
+from tinyreason.algorithms.rewards import weigh
+from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
-from tinyreason.grading import Judge
-from tinyreason.rewards import weigh
+from tinyreason.grading.grader import Judge
 from tinyreason.rollout import Batch
+from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
 
 

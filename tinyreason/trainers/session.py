@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tinyreason.artifacts import RunFolder
-from tinyreason.config import RunConfig
-from tinyreason.hardware import Means
+from tinyreason.config.run_config import RunConfig
+from tinyreason.models.hardware import Means
+from tinyreason.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 from trl import SFTConfig, SFTTrainer
 
-from tinyreason.checkpoint import Lifeline
-from tinyreason.config import RunConfig
+from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
-from tinyreason.learner import Learner
 from tinyreason.prompts import chat_messages
-from tinyreason.trainers._loop import StepLog, Watch, run_trainer, trl_arguments
-from tinyreason.trainers._memory import FrugalRows
-from tinyreason.trainers._resume import Resumable
+from tinyreason.runs.checkpoint import Lifeline
+from tinyreason.trainers.loop import StepLog, Watch, run_trainer, trl_arguments
+from tinyreason.trainers.oom import FrugalRows
+from tinyreason.trainers.resume import Resumable
+from tinyreason.trainers.session import Learner
 
 METRICS = {
     "loss": "loss",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from tinyreason.algorithms.rewards._reward import Reward, check_fits
 from tinyreason.example import Example
-from tinyreason.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ Example: `rewards: [{kind: adactrl_tags}]`
 import re
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tinyreason.rewards._reward import Reward
+from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

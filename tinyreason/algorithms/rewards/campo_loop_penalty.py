@@ -10,8 +10,8 @@ Example: `rewards: [{kind: campo_loop_penalty}]`
 
 from typing import TYPE_CHECKING, Literal
 
-from tinyreason.rewards._loop import loop_start
-from tinyreason.rewards._reward import Reward
+from tinyreason.algorithms.rewards._loop import loop_start
+from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

@@ -8,7 +8,7 @@ Example: `rewards: [{kind: correctness}]`
 
 from typing import TYPE_CHECKING, Literal
 
-from tinyreason.rewards._reward import Reward
+from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

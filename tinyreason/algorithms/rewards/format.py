@@ -9,7 +9,7 @@ Example: `rewards: [{kind: correctness}, {kind: format, weight: 0.2}]`
 
 from typing import TYPE_CHECKING, Literal
 
-from tinyreason.rewards._reward import Reward
+from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.rewards._loop import loop_start
-from tinyreason.rewards._reward import Reward
+from tinyreason.algorithms.rewards._loop import loop_start
+from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

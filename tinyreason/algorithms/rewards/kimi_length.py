@@ -9,7 +9,7 @@ Example: `rewards: [{kind: correctness}, {kind: kimi_length, weight: 0.4, anneal
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tinyreason.rewards._reward import Reward
+from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tinyreason.rewards._token_target import TokenTarget
+from tinyreason.algorithms.rewards._token_target import TokenTarget
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

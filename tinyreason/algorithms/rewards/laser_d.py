@@ -12,7 +12,7 @@ Example: `rewards: [{kind: laser_d, lowest_share: 0.0625}]`
 
 from typing import TYPE_CHECKING, Literal
 
-from tinyreason.rewards._laser import Monitor, brief
+from tinyreason.algorithms.rewards._laser import Monitor, brief
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

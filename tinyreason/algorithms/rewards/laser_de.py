@@ -11,7 +11,7 @@ Example: `rewards: [{kind: laser_de}]`
 
 from typing import TYPE_CHECKING, Literal
 
-from tinyreason.rewards._laser import BONUS, WRONG, Monitor, brief, repeats_itself
+from tinyreason.algorithms.rewards._laser import BONUS, WRONG, Monitor, brief, repeats_itself
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 

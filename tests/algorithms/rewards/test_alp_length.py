@@ -1,0 +1,14 @@
+import pytest
+
+from tinyreason.algorithms.rewards.alp_length import AlpLength
+from tinyreason.store import Store
+
+
+def test_a_token_costs_beta_times_the_groups_pass_rate(rollouts):
+    # p = 0.5: 0.01 · 40 · 0.5 = 0.2
+    batch = rollouts([40, 80, 40, 80], correct=[1, 1, 0, 0])
+    assert AlpLength(beta=0.01)(batch, Store()).tolist() == pytest.approx([0.8, 0.6, -0.2, -0.4])
+
+
+def test_in_a_group_without_a_right_answer_the_price_is_that_of_one_in_the_group(rollouts):
+    assert AlpLength(beta=0.01)(rollouts([40] * 4, correct=[0] * 4), Store()).tolist() == pytest.approx([-0.1] * 4)

@@ -1,0 +1,29 @@
+import pytest
+
+from tinyreason.algorithms.rewards.format import Format, is_formatted
+from tinyreason.store import Store
+
+WELL_FORMED = "<think>\n1+1=2\n</think>\n\\boxed{2}"
+
+
+@pytest.mark.parametrize(
+    ("text", "formatted"),
+    [
+        (WELL_FORMED, True),
+        (WELL_FORMED.removeprefix("<think>"), True),  # the opening tag may be part of the prompt
+        ("\\boxed{2}", False),
+        ("<think>1+1=2", False),
+        ("<think>\\boxed{2}</think>", False),
+        ("<think>\\boxed{2}</think>\\boxed{2}", False),
+        (WELL_FORMED + WELL_FORMED, False),
+        (WELL_FORMED + "\\boxed{3}", False),
+        ("", False),
+    ],
+)
+def test_reasoning_closes_once_and_one_box_follows(text, formatted):
+    assert is_formatted(text) is formatted
+
+
+def test_a_wrong_answer_in_the_right_form_earns_full_marks(batch_of):
+    reward = Format()(batch_of([WELL_FORMED, "\\boxed{2}"], correct=[0.0, 1.0]), Store())
+    assert reward.tolist() == [1.0, 0.0]

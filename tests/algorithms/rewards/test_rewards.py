@@ -1,0 +1,172 @@
+"""What holds for every reward."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.example import Example
+from tinyreason.rollout import Batch
+from tinyreason.store import Store
+
+KINDS = {kind: kind for kind in REWARDS} | {"cosine_as_released": "cosine_length"}
+"""What is tested → its kind."""
+KNOBS = {
+    "cosine_as_released": {"preset": "as_released"},
+    "l1_exact": {"target_tokens": 40},
+    "l1_max": {"target_tokens": 40, "alpha": 0.01},
+    "grpo_lead": {"from_tokens": 0},
+    "laser_d": {"refresh_steps": 2},
+    "laser_de": {"refresh_steps": 2},
+}
+"""What a reward must be told, or what makes it speak on few and short rollouts."""
+ALL = list(KINDS)
+LENGTH = [name for name in ALL if REWARDS[KINDS[name]].reads_length]
+TEXTS = ["", "é日本🎉\x00", "\\boxed{2}", "<think>" * 50, "[Easy]<think>1+1=2</think>\\boxed{2}", "x" * 10_000]
+ROWS = st.lists(
+    st.tuples(st.integers(1, 100), st.sampled_from([0.0, 1.0, torch.nan]), st.sampled_from(TEXTS)),
+    min_size=8,
+    max_size=8,
+)
+FEW = settings(max_examples=25, deadline=None)
+
+
+def make(name):
+    return REWARDS[KINDS[name]](**KNOBS.get(name, {}))
+
+
+def batch(rows):
+    """Two groups of four."""
+    lengths, correct, texts = zip(*rows, strict=True)
+    return Batch(
+        examples=[Example(str(n // 4), ({"role": "user", "content": "1+1?"},), "2") for n in range(len(rows))],
+        texts=list(texts),
+        ids=[[n % 7 for n in range(length)] for length in lengths],
+        group=torch.arange(len(rows)) // 4,
+        length=torch.tensor(lengths),
+        truncated=torch.tensor(lengths) == 100,
+        correct=torch.tensor(correct),
+        group_size=4,
+        max_completion_tokens=100,
+        step=1,
+    )
+
+
+def same(one, other):
+    return torch.allclose(one, other, atol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@FEW
+@given(rows=ROWS)
+def test_it_is_finite_where_it_can_judge_deterministic_and_survives_a_pickle(kind, rows):
+    reward, store = make(kind), Store()
+    first = reward(batch(rows), store)
+    again = pickle.loads(pickle.dumps(reward))(batch(rows), Store())
+    assert first.shape == (8,) and first.dtype == torch.float32
+    judged = ~batch(rows).correct.isnan()
+    assert first[judged].isfinite().all()
+    assert not first.isinf().any()
+    assert same(first, again)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@FEW
+@given(rows=ROWS, length=st.integers(1, 99), text=st.sampled_from(TEXTS))
+def test_a_wrong_answer_is_never_above_a_right_one_of_the_same_length(kind, rows, length, text):
+    reward, store = make(kind), Store()
+    reward(batch(rows), store)  # so that there is a history
+    pair = [(length, 1.0, text), (length, 0.0, text), *rows[2:]]
+    for _ in range(2):
+        right, wrong = reward(batch(pair), store)[:2]
+        assert right >= wrong - 1e-6
+
+
+@pytest.mark.parametrize("kind", ALL)
+@FEW
+@given(rows=ROWS, order=st.permutations(range(4)))
+def test_the_order_inside_a_group_changes_nothing(kind, rows, order):
+    reward, stores = make(kind), (Store(), Store())
+    order = [*order, 4, 5, 6, 7]
+    for _ in range(3):
+        straight = reward(batch(rows), stores[0])
+        shuffled = reward(batch([rows[n] for n in order]), stores[1])
+        assert same(straight[order], shuffled)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@FEW
+@given(visits=st.lists(ROWS, min_size=4, max_size=4))
+def test_a_history_that_went_through_json_between_batches_gives_the_same_numbers(kind, visits):
+    reward, kept, saved = make(kind), Store(), Store()
+    for rows in visits:
+        saved = Store(json.loads(json.dumps(saved.state)))
+        assert same(reward(batch(rows), kept), reward(batch(rows), saved))
+    assert kept.state == saved.state
+
+
+@pytest.mark.parametrize("kind", ["hapo_length", "laser_d", "laser_de"])
+def test_those_with_a_history_do_depend_on_it(kind):
+    rows = [(length, 1.0, TEXTS[4]) for length in (20, 40, 60, 80, 20, 40, 60, 80)]
+    reward, store = make(kind), Store()
+    earned = [reward(batch(rows), store) for _ in range(3)]
+    assert not same(earned[0], earned[2])
+
+
+@pytest.mark.parametrize("kind", [*LENGTH, "campo_loop_penalty"])
+@FEW
+@given(rows=ROWS)
+def test_what_cannot_be_judged_earns_nothing_for_its_length(kind, rows):
+    earned = make(kind)(batch(rows), Store())
+    assert earned.isnan().tolist() == batch(rows).correct.isnan().tolist()
+
+
+def falls(earned, by):
+    """Whether what is earned never rises where the lengths, or the distances, do."""
+    ranked = earned[torch.tensor(by).argsort(stable=True)]
+    return (ranked.diff() <= 1e-6).all()
+
+
+GROUPS = st.lists(st.tuples(st.integers(1, 99), st.sampled_from([0.0, 1.0, torch.nan])), min_size=4, max_size=4)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LENGTH if kind not in ("l1_exact", "cosine_as_released")])
+@FEW
+@given(rows=GROUPS)
+def test_of_right_answers_in_a_group_the_longer_never_earns_more(kind, rows):
+    reward, store = make(kind), Store()
+    scored = batch([(length, correct, TEXTS[4]) for length, correct in [*rows, *[(9, 1.0)] * 4]])
+    for _ in range(3):
+        right = scored.correct[:4] == 1
+        assert falls(reward(scored, store)[:4][right], [length for length, correct in rows if correct == 1])
+
+
+@FEW
+@given(lengths=st.lists(st.integers(1, 99), min_size=8, max_size=8))
+def test_of_right_answers_the_farther_from_the_prompts_number_never_earns_more(lengths):
+    earned = make("l1_exact")(batch([(length, 1.0, TEXTS[4]) for length in lengths]), Store())
+    assert falls(earned, [abs(length - KNOBS["l1_exact"]["target_tokens"]) for length in lengths])
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"), [("kimi_length", 1), ("hapo_length", 1), ("soft_overlong", 1), ("cosine_length", -1)]
+)
+@FEW
+@given(lengths=st.lists(st.integers(1, 99), min_size=4, max_size=4))
+def test_of_wrong_answers_the_longer_never_earns_more_and_on_the_cosine_never_less(kind, sign, lengths):
+    reward, store = make(kind), Store()
+    reward(batch([(50, 1.0, TEXTS[4])] * 8), store)  # so that there is a history
+    earned = reward(batch([(length, 0.0, TEXTS[4]) for length in [*lengths, *lengths]]), store)
+    assert falls(sign * earned[:4], lengths)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LENGTH if kind not in ("adactrl_tags", "cosine_as_released")])
+def test_it_tells_long_from_short_among_right_answers(kind):
+    rows = [(length, 1.0, TEXTS[4]) for length in (10, 30, 45, 90, 10, 30, 45, 90)]
+    reward, store = make(kind), Store()
+    earned = [reward(batch(rows), store) for _ in range(3)][-1]
+    assert earned[:4].max() > earned[:4].min()

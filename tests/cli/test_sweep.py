@@ -1,0 +1,60 @@
+"""What a person types at `frontier` and reads: mistakes are one sentence before anything is run."""
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tinyreason.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def environment_as_before():
+    """The command sets variables for the libraries that it loads; other tests follow."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def frontier(*words):
+    return CliRunner().invoke(main, ["frontier", *map(str, words)], prog_name="tinyreason")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["length_gpro", "--rewards", "all"], "did you mean 'length_grpo'"),
+        (["length_grpo"], "there is nothing to compare; give --rewards all"),
+        (["length_grpo", "--rewards", "all", "--on", "moon"], "no tier 'moon'"),
+        (["length_grpo", "--rewards", "hapo_lenght"], "did you mean 'hapo_length'"),
+        (["length_grpo", "--vary", "train.kl"], "type it as path.to.key=a,b"),
+        (["length_grpo", "--vary", "train.kil=1"], "no knob 'train.kil'"),
+        (["length_grpo", "--rewards", "all", "--seeds", "0,x"], "--seeds 0,x is no list"),
+        (["length_grpo", "--rewards", "all", "--seeds", "0,0"], "--seeds 0,0 is no list"),
+        (["length_grpo", "--rewards", "l1_max", "train.max_completion_tokens=40"], "target_tokens=48 is longer"),
+        (["length_grpo", "--rewards", "all", "train.max_steps"], "is not an override"),
+    ],
+)
+def test_a_mistake_is_answered_with_one_sentence_and_exit_code_2(words, named, tmp_path):
+    done = frontier(*words, "--out", tmp_path / "out", *([] if "--on" in words else ["--on", "sandbox"]))
+    assert done.exit_code == 2, done.output
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tinyreason: ") and named in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_compute_that_differs_is_said():
+    from tinyreason.cli.sweep import compute
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.pipeline.sweep import planned, points
+
+    plan = read_recipe("length_grpo")
+    for knob, words in (
+        ("train.kl=0,1", "10 steps of 64 rollouts a run"),
+        ("train.max_steps=3,4", "NOT equal: 3 steps"),
+    ):
+        found = points(plan, "sandbox", None, (knob,))
+        runs = planned(plan, "sandbox", found, ("train.max_steps=10",), [0], Path("x"))
+        assert compute(runs).startswith(words)

@@ -1,0 +1,128 @@
+"""Every shipped recipe is valid on each of its tiers, can be read by a person, and promises only what was seen."""
+
+import pytest
+from pydantic import ValidationError
+
+from tinyreason.adapters import ADAPTERS
+from tinyreason.algorithms.advantages import ADVANTAGES
+from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.algorithms.rewards._reward import Anneal
+from tinyreason.config.describe import knob_help
+from tinyreason.config.recipe import RECIPES, read_recipe, recipe_names
+from tinyreason.config.run_config import (
+    TIERS,
+    Evaluation,
+    Expected,
+    Kernels,
+    Model,
+    RunConfig,
+    TrainGrpo,
+    TrainSft,
+    Validation,
+    Warmup,
+)
+from tinyreason.data import DATA
+from tinyreason.schema import Schema
+
+FILES = sorted(RECIPES.rglob("*.yaml"))
+PLANS = [read_recipe(str(file)) for file in FILES]
+RUNS = [pytest.param(plan, tier, id=f"{plan.name}-{tier}") for plan in PLANS for tier in plan.tiers]
+SCHEMAS = [RunConfig, Model, Kernels, TrainGrpo, TrainSft, Warmup, Evaluation, Validation, Expected, Anneal]
+LEAVES = [leaf for family in (ADAPTERS, REWARDS, ADVANTAGES, DATA) for leaf in family.values()]
+
+
+def knobs(section, depth=0):
+    """Every knob of a config in order, as (how deep it lies, its name), sections opened."""
+    for knob in type(section).model_fields:
+        value = getattr(section, knob)
+        many = isinstance(value, tuple)
+        for number, item in enumerate(value if many else [value]):
+            yield depth, f"{knob}.{number}" if many else knob
+            if isinstance(item, Schema):
+                yield from knobs(item, depth + 1)
+
+
+def has_sections(annotation):
+    """Whether a knob's type is a section, or one of several: then the section's own docstring explains it."""
+    inner = getattr(annotation, "__args__", ())
+    return (isinstance(annotation, type) and issubclass(annotation, Schema)) or any(map(has_sections, inner))
+
+
+def test_there_are_recipes_and_all_can_be_called_by_name():
+    assert PLANS
+    assert recipe_names() == sorted(plan.name for plan in PLANS)  # none hidden in a folder, no two of one name
+
+
+@pytest.mark.parametrize(("plan", "tier"), RUNS)
+def test_a_recipe_is_valid_on_each_of_its_tiers(plan, tier):
+    config = plan.resolve(tier)
+    assert (config.recipe, config.tier) == (plan.name, tier)
+
+
+@pytest.mark.parametrize(("plan", "tier"), RUNS)
+def test_a_resolved_recipe_is_the_same_after_a_trip_through_json(plan, tier):
+    config = plan.resolve(tier)
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(("plan", "tier"), RUNS)
+def test_show_names_every_knob_in_its_place(plan, tier):
+    config = plan.resolve(tier)
+    lines = config.explained().splitlines()
+    listed = [((len(line) - len(line.lstrip())) // 2, line.split(":")[0].strip()) for line in lines]
+    assert listed == list(knobs(config))
+
+
+@pytest.mark.parametrize(("plan", "tier"), RUNS)
+def test_a_recipe_says_what_it_is_and_where_it_comes_from(plan, tier):
+    config = plan.resolve(tier)
+    assert len(config.about) > 10 and "\n" not in config.about
+    assert "arxiv" in config.paper.lower() or "http" in config.paper.lower()
+    assert plan.card() == {
+        "name": plan.name,
+        "about": config.about,
+        "paper": config.paper,
+        "tiers": {tier: plan.resolve(tier).measured for tier in plan.tiers},
+    }
+
+
+@pytest.mark.parametrize(("plan", "tier"), RUNS)
+def test_a_tier_promises_what_was_measured_and_nothing_else(plan, tier):
+    config = plan.resolve(tier)
+    assert (config.expected is None) == (config.measured == "not yet")
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+def test_tiers_stand_in_the_order_of_their_machines(plan):
+    assert list(plan.tiers) == [tier for tier in TIERS if tier in plan.tiers]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_commands_in_the_head_of_a_recipe_are_valid(file):
+    head = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
+    commands = {line.split()[1]: line.partition("tinyreason recipe ")[2].split() for line in head[1:]}
+    assert commands["Run"] == [file.stem]
+    name, *overrides = commands["Change"]
+    plan = read_recipe(name)
+    for tier in plan.tiers:
+        unchanged = plan.resolve(tier).model_copy(update={"expected": None})
+        assert plan.resolve(tier, tuple(overrides)) != unchanged
+
+
+@pytest.mark.parametrize("schema", [*SCHEMAS, *LEAVES], ids=lambda schema: schema.__name__)
+def test_every_knob_has_a_help_text(schema):
+    texts = knob_help(schema)
+    silent = [
+        knob
+        for knob, field in schema.model_fields.items()
+        if knob != "kind" and not has_sections(field.annotation) and not texts.get(knob, "").strip()
+    ]
+    assert not silent
+    assert not texts.keys() - schema.model_fields.keys()
+    assert schema.__doc__.strip()
+
+
+def test_a_config_cannot_be_changed_after_it_was_checked():
+    config = PLANS[0].resolve(next(iter(PLANS[0].tiers)))
+    with pytest.raises(ValidationError):
+        config.train.max_steps = 0

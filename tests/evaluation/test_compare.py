@@ -1,0 +1,129 @@
+"""Runs and evaluations held against each other on the problems they share."""
+
+import json
+
+import pytest
+import yaml
+
+from tinyreason.config.recipe import read_recipe
+from tinyreason.errors import FolderError
+from tinyreason.evaluation.compare import compare_folders
+
+
+def reply(correct, tokens=10):
+    return {"text": "", "tokens": tokens, "truncated": False, "correct": correct, "extracted": None}
+
+
+@pytest.fixture
+def run_of(tmp_path):
+    """The folder of a finished run, from the shares of right replies to each problem."""
+
+    def write(name, shares, samples=4, **changes):
+        folder = tmp_path / name
+        folder.mkdir()
+        config = read_recipe("one_shot_rlvr").resolve("sandbox").model_dump(mode="json")
+        config["evaluation"] |= changes
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        rows = [
+            {
+                "id": id,
+                "problem": id,
+                "accuracy": share,
+                "replies": [reply(n < share * samples) for n in range(samples)],
+            }
+            for id, share in shares.items()
+        ]
+        (folder / "evaluation.json").write_text(json.dumps({"before": rows, "after": rows}))
+        (folder / "result.json").write_text("{}")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def eval_of(tmp_path):
+    """The folder of a finished evaluation: bench → problem → share."""
+
+    def write(name, benches, finished=True):
+        folder = tmp_path / name
+        folder.mkdir()
+        sampling = {
+            "temperature": 1.0,
+            "top_p": 1.0,
+            "max_completion_tokens": 128,
+            "prompt": "plain",
+            "template": "chat",
+        }
+        (folder / "settings.json").write_text(json.dumps({"sampling": sampling}))
+        problems, samples = [], []
+        for bench, shares in benches.items():
+            for id, share in shares.items():
+                problems.append({"bench": bench, "id": f"#{id}", "problem": id, "answer": "1", "groups": {}})
+                for side, right in (("model", share), ("against", 0.0)):
+                    key = {"side": side, "bench": bench, "id": f"#{id}"}
+                    samples += [key | {"sample": n} | reply(n < 4 * right) for n in range(4)]
+        for file, rows in (("problems.jsonl", problems), ("samples.jsonl", samples)):
+            (folder / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        if finished:
+            (folder / "eval.json").write_text("{}")
+        return folder
+
+    return write
+
+
+EASY = {f"p{n}": 0.25 for n in range(20)}
+HARD = {f"p{n}": 0.75 for n in range(10, 40)}
+
+
+def test_two_runs_are_paired_on_the_problems_both_were_asked(run_of):
+    (row,) = compare_folders([run_of("first", EASY), run_of("second", HARD)])
+    assert (row["first"], row["other"], row["problems"], row["left_out"]) == ("first", "second", 10, [10, 20])
+    assert row["accuracy"] == [0.25, 0.75]
+    assert row["gain"]["points"] == pytest.approx(50)
+    assert row["verdict"] == "improved"
+    assert row["asked_otherwise"] == []
+
+
+def test_improved_is_not_said_of_two_common_problems(run_of):
+    (row,) = compare_folders([run_of("first", EASY), run_of("second", {"p1": 1.0, "p2": 1.0})])
+    assert row["gain"]["points"] == pytest.approx(75)
+    assert row["verdict"] == "cannot tell"
+
+
+def test_an_evaluation_is_its_own_side_and_is_compared_bench_by_bench(run_of, eval_of):
+    folders = [eval_of("exam", {"one": EASY, "two": {"q": 1.0}, "three": {"p30": 0.0}}), run_of("run", HARD)]
+    rows = compare_folders(folders)
+    assert [(row["bench"], row["problems"], row["accuracy"]) for row in rows] == [
+        ("one", 10, [0.25, 0.75]),
+        ("three", 1, [0.0, 0.75]),
+    ]
+
+
+def test_settings_that_differ_are_named(run_of):
+    (row,) = compare_folders([run_of("first", EASY), run_of("second", EASY, temperature=0.5)])
+    assert row["asked_otherwise"] == ["temperature 1.0 and 0.5"]
+
+
+def test_runs_without_a_common_problem_are_refused(run_of):
+    with pytest.raises(FolderError, match="first and second have no problem in common"):
+        compare_folders([run_of("first", EASY), run_of("second", {"other": 1.0})])
+
+
+def test_what_is_no_finished_run_or_evaluation_is_refused(run_of, eval_of, tmp_path):
+    fine, going = run_of("fine", EASY), run_of("going", EASY)
+    (going / "result.json").unlink()
+    broken = run_of("broken", EASY)
+    (broken / "evaluation.json").write_text('{"after": [{"id": 1}]}')
+    odd = run_of("odd", EASY)
+    (odd / "config.yaml").write_text("- 1")
+    (tmp_path / "empty").mkdir()
+    for folder, words in (
+        (going, "still going, or it was stopped"),
+        (broken, "does not hold problems"),
+        (odd, "the run is broken"),
+        (tmp_path / "empty", "neither a run nor an evaluation"),
+        (tmp_path / "nowhere", "there is no folder"),
+        (eval_of("unfinished", {"one": EASY}, finished=False), "still going, or was stopped"),
+    ):
+        with pytest.raises(FolderError, match=words):
+            compare_folders([fine, folder])

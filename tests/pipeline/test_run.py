@@ -1,0 +1,302 @@
+"""The whole path, two steps short; and one real run, marked slow."""
+
+import io
+import json
+
+import pytest
+import torch
+from rich.console import Console
+
+from tinyreason.adapters._adapter import read_lora
+from tinyreason.config.recipe import read_recipe
+from tinyreason.console import Screen, announce, conclude
+from tinyreason.errors import ConfigError, DataError, FolderError, ModelError
+from tinyreason.models.load import means_for
+from tinyreason.pipeline.conclusion import meets
+from tinyreason.pipeline.run import run
+
+QUICK = (
+    "train.max_steps=2",
+    "train.rollouts_per_step=16",
+    "evaluation.problems=12",
+    "evaluation.samples=2",
+    "validation.problems=6",
+    "validation.every_steps=1",
+)
+
+
+def run_quickly(out, *overrides: str, recipe: str = "one_shot_rlvr") -> tuple[dict, str]:
+    """(result, what was on the screen)"""
+    config = read_recipe(recipe).resolve("sandbox", (*QUICK, *overrides))
+    screen = Screen(Console(file=io.StringIO(), width=200))
+    means = means_for(config.model, config.kernels, card=None)
+    announce(screen, config, means, "no CUDA GPU found", out)
+    result = run(config, out, means, "no CUDA GPU found", screen)
+    conclude(screen, result, out)
+    return result, screen.console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return *run_quickly(out), out
+
+
+def test_the_run_folder_holds_what_the_readme_says(finished):
+    _, _, out = finished
+    names = {path.name for path in out.iterdir()}
+    assert {"config.yaml", "environment.json", "metrics.jsonl", "rollouts.jsonl", "adapter", "log.txt"} <= names
+    assert {"evaluation.json", "result.json", "report.html"} <= names
+    assert not any(name.endswith(".part") for name in names)
+
+
+def test_result_json_has_the_documented_shape(finished):
+    result, _, out = finished
+    assert json.loads((out / "result.json").read_text()) == json.loads(json.dumps(result))
+    assert result.keys() >= {"recipe", "tier", "model", "adapter", "before", "after", "gain", "verdict", "expected"}
+    assert result.keys() >= {"meets_expectation", "seconds", "peak_memory_gb", "command", "seed"}
+    for side in (result["before"], result["after"]):
+        assert side.keys() >= {"accuracy", "interval", "mean_tokens", "problems", "samples"}
+        assert 0 <= side["interval"][0] <= side["accuracy"] <= side["interval"][1] <= 1
+        assert (side["problems"], side["samples"]) == (12, 2)
+    low, high = result["gain"]["interval"]
+    assert low <= result["gain"]["points"] <= high
+    assert result["gain"]["points"] == pytest.approx(100 * (result["after"]["accuracy"] - result["before"]["accuracy"]))
+    assert result["seconds"].keys() == {"total", "train", "evaluate"}
+    assert result["adapter"] == {"kind": "lora", "trainable_parameters": 4608}
+
+
+def test_the_evaluated_problems_are_neither_trained_on_nor_used_to_choose_the_checkpoint(finished):
+    _, _, out = finished
+    evaluation = json.loads((out / "evaluation.json").read_text())
+    asked = {problem["id"] for side in evaluation.values() for problem in side}
+    trained_on = {json.loads(line)["problem_id"] for line in (out / "rollouts.jsonl").open()}
+    assert len(trained_on) == 1
+    assert all(id.startswith("chain/test/") for id in asked)
+    assert all(id.startswith("chain/train/") for id in trained_on)
+
+
+def test_the_held_out_curve_stands_beside_the_training_reward(finished):
+    _, _, out = finished
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").open()]
+    assert [row["step"] for row in rows] == [1, 2]
+    assert all({"reward/mean", "validation/accuracy", "kl/mean", "length/mean_tokens"} <= row.keys() for row in rows)
+
+
+def test_the_screen_says_what_was_chosen_and_what_came_of_it(finished):
+    _, screen, out = finished
+    for words in ("sandbox (no CUDA GPU found)", "problem", "before", "after", "gain", "4,608 parameters", str(out)):
+        assert words in screen
+    assert "Warning" not in screen
+
+
+def test_the_saved_adapter_is_the_one_that_was_evaluated(finished, sandbox):
+    from tinyreason.inference.sampling import Sampling, sample_replies
+
+    _, _, out = finished
+    config = read_recipe("one_shot_rlvr").resolve("sandbox", QUICK)
+    model, tokenizer = sandbox
+    model = config.adapter.attach(model, seed=5)
+    config.adapter.restore(model, out / "adapter")
+    after = json.loads((out / "evaluation.json").read_text())["after"]
+    questions = config.data.held_out(12, "test", without=set())
+    texts, _, _ = sample_replies(
+        model.eval(), tokenizer, questions, Sampling(2, 1.0, 160, 256, "plain", seed=0), lambda _: None
+    )
+    assert texts == [reply["text"] for problem in after for reply in problem["replies"]]
+
+
+@pytest.mark.parametrize(
+    ("override", "error"),
+    [
+        ("data.index=100000000", DataError),
+        ("data.file=missing.jsonl", DataError),
+        ("model.name=.", ModelError),
+    ],
+)
+def test_a_persons_error_leaves_nothing_behind(override, error, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(error):
+        run_quickly(out, override)
+    assert not out.exists()
+
+
+def test_a_gold_answer_that_cannot_be_graded_is_refused_before_training(tmp_path):
+    file = tmp_path / "odd.jsonl"
+    rows = [{"question": f"{n}+1?", "answer": str(n + 1)} for n in range(40)]
+    rows[0]["answer"] = "\\begin{nonsense"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match="gold answer of problem 0"):
+        run_quickly(tmp_path / "run", f"data.file={file}", "data.index=0")
+
+
+def test_a_held_out_problem_that_cannot_be_graded_is_left_out_and_named(tmp_path):
+    file = tmp_path / "odd.jsonl"
+    rows = [{"question": f"{n}+1?", "answer": "\\begin{nonsense" if n == 7 else str(n + 1)} for n in range(12)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _, screen = run_quickly(tmp_path / "run", f"data.file={file}", "data.index=0", "train.max_steps=1")
+    assert "cannot be graded: 7" in screen
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FolderError, match="not empty"):
+        run_quickly(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_run_is_held_against_what_its_tier_promises():
+    result = {"after": {"accuracy": 0.9}, "gain": {"interval": [50, 60]}, "seconds": {"total": 120}}
+    result |= {"tokens": {"change": 0.5}}
+    assert meets(result | {"expected": None}) is None
+    assert meets(result | {"expected": {"accuracy": 0.85, "gain_points": 45, "minutes": 5}}) is True
+    assert meets(result | {"expected": {"accuracy": 0.95}}) is False
+    assert meets(result | {"expected": {"accuracy": 0.85, "gain_points": 55}}) is False
+    assert meets(result | {"expected": {"accuracy": 0.85, "minutes": 1}}) is False
+
+
+def test_real_problems_run_through_and_are_honestly_not_solved(tmp_path, shared_data):
+    file = shared_data / "gsm8k_train.jsonl"
+    result, _ = run_quickly(tmp_path / "run", f"data.file={file}", "data.index=5", "train.max_completion_tokens=32")
+    assert result["after"]["accuracy"] < 0.2
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
+
+
+def test_tensorboard_gets_the_steps_of_a_run(tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run_quickly(tmp_path / "run", "trl.report_to=tensorboard")
+    log = events.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    assert [event.step for event in log.Scalars("train/reward")] == [1, 2]
+
+
+def test_a_tracker_that_is_not_there_is_refused_before_anything_is_done(tmp_path):
+    with pytest.raises(ConfigError, match=r"trl\.report_to=tensorbord"):
+        run_quickly(tmp_path / "run", "trl.report_to=tensorbord")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_report_that_cannot_be_written_costs_one_line_and_no_result(tmp_path, monkeypatch):
+    monkeypatch.setattr("tinyreason.reporting.report.PAGE", tmp_path / "nowhere")
+    result, screen = run_quickly(tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["seed"] == result["seed"]
+    assert "no report.html: " in screen
+    assert f"type: tinyreason report {tmp_path / 'run'}" in screen
+
+
+@pytest.mark.slow
+def test_one_problem_teaches_the_sandbox_model_to_reason(tmp_path):
+    config = read_recipe("one_shot_rlvr").resolve("sandbox")
+    means = means_for(config.model, config.kernels, card=None)
+    result = run(config, tmp_path / "run", means, "", Screen(Console(file=io.StringIO())))
+    assert result["before"]["accuracy"] <= 0.35
+    assert result["after"]["accuracy"] >= 0.85
+    assert result["gain"]["interval"][0] >= 45
+    assert result["verdict"] == "improved"
+
+
+def test_critiques_of_one_problem_are_built_and_trained_on(tmp_path):
+    overrides = ("critiques.attempts=24", "critiques.attempts_by=[oracle]", "train.max_steps=2", "train.batch_size=4")
+    evaluation = ("evaluation.problems=6", "evaluation.samples=1")
+    config = read_recipe("one_shot_cft").resolve("sandbox", (*overrides, *evaluation))
+    screen = Screen(Console(file=io.StringIO(), width=200))
+    result = run(config, tmp_path / "run", means_for(config.model, config.kernels, card=None), "", screen)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "critiques.jsonl").open()]
+    assert {row["problem_id"] for row in rows} == {"chain/train/0"}
+    assert {row["verdict"] == "right" for row in rows} == {row["attempt_correct"] for row in rows} == {True, False}
+    assert all(row["attempt_correct"] == (row["verdict"] == "right") for row in rows)
+    assert f"built   {len(rows)} critiques by oracle" in screen.console.file.getvalue()
+    assert result["training"]["last_loss"] > 0
+
+
+def test_supervised_fine_tuning_runs_through_and_shows_its_loss(tmp_path):
+    overrides = ("data.size=16", "train.max_steps=2", "train.batch_size=4", "evaluation.problems=6")
+    config = read_recipe("reasoning_sft").resolve("sandbox", (*overrides, "evaluation.samples=1"))
+    screen = Screen(Console(file=io.StringIO(), width=200))
+    result = run(config, tmp_path / "run", means_for(config.model, config.kernels, card=None), "", screen)
+    conclude(screen, result, tmp_path / "run")
+    assert "training    loss" in screen.console.file.getvalue()
+    assert [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").open()] == [1, 2]
+
+
+def test_rows_without_completions_are_refused_before_anything_is_measured(tmp_path):
+    config = read_recipe("one_shot_cft").resolve("sandbox", ("critiques=null",))
+    means = means_for(config.model, config.kernels, card=None)
+    with pytest.raises(DataError, match=r"problem chain/train/0 has no completion .*critiques:"):
+        run(config, tmp_path / "run", means, "", Screen(Console(file=io.StringIO())))
+    assert not (tmp_path / "run").exists()
+
+
+LENGTH = (
+    *("train.max_steps=2", "train.rollouts_per_step=8", "train.group_size=4", "data.size=2"),
+    *("evaluation.problems=8", "evaluation.samples=1", "warmup.data.size=64"),
+    *("warmup.train.max_steps=4", "warmup.train.batch_size=16"),
+)
+
+
+def run_length_grpo(out, *overrides):
+    """(result, what was on the screen)"""
+    config = read_recipe("length_grpo").resolve("sandbox", (*LENGTH, *overrides))
+    screen, means = Screen(Console(file=io.StringIO(), width=200)), means_for(config.model, config.kernels, card=None)
+    announce(screen, config, means, "", out)
+    result = run(config, out, means, "", screen)
+    conclude(screen, result, out)
+    return result, screen.console.file.getvalue()
+
+
+def test_a_warm_up_comes_before_the_start_is_measured_and_the_leash_holds_to_it(tmp_path):
+    result, screen = run_length_grpo(tmp_path / "run", "train.learning_rate=1e-9")
+    first, again = (
+        json.loads((tmp_path / "run" / "evaluation.json").read_text())[side] for side in ("before", "after")
+    )
+    assert first == again  # GRPO hardly moved, so what is left of the change since the base is the warm-up's
+    start, end = (read_lora(tmp_path / "run" / folder) for folder in ("warmup/adapter", "adapter"))
+    assert all(b.abs().max() > 0 for _, b in start.values())
+    assert all(torch.allclose(b, end[name][1], atol=1e-7) for name, (_, b) in start.items())
+    assert "start   after the warm-up on 64 rambling sandbox problems" in screen
+    assert result["seconds"]["warmup"] > 0
+    kl = [json.loads(line)["kl/mean"] for line in (tmp_path / "run" / "metrics.jsonl").open()]
+    assert max(kl) < 1e-4
+
+
+def test_a_warm_up_of_an_earlier_run_can_be_taken_over(tmp_path):
+    result, _ = run_length_grpo(tmp_path / "one")
+    again, _ = run_length_grpo(tmp_path / "two", f"warmup.adapter={tmp_path / 'one' / 'warmup' / 'adapter'}")
+    assert (again["before"], again["after"]) == (result["before"], result["after"])
+    assert not (tmp_path / "two" / "warmup").exists()
+    with pytest.raises(ModelError, match="is no adapter folder"):
+        run_length_grpo(tmp_path / "three", f"warmup.adapter={tmp_path}")
+
+
+def test_a_reward_with_a_history_is_refused_where_no_problem_comes_back(tmp_path):
+    with pytest.raises(ConfigError, match=r"hapo_length compares a problem .* 4 visits to 4 problems never come back"):
+        run_length_grpo(tmp_path / "run", "rewards=[{kind: hapo_length}]", "data.size=4")
+    with pytest.raises(ConfigError, match=r"2 visits to 1 problems never come back to one; raise train\.max_steps"):
+        run_length_grpo(tmp_path / "run", "rewards=[{kind: hapo_length}]", "data.size=1", "train.max_steps=1")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_process_among_several_is_refused_before_anything_is_done(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="a run is one process here, not one of 2"):
+        run_quickly(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_known_to_go_wrong_with_a_length_reward_is_said_before_training():
+    def said(*overrides):
+        config = read_recipe("length_grpo").resolve("sandbox", overrides)
+        screen = Screen(Console(file=io.StringIO(), width=400))
+        announce(screen, config, means_for(config.model, config.kernels, card=None), "", "out")
+        return screen.console.file.getvalue()
+
+    assert "trap" not in said()
+    assert "where all replies of a group are right" in said("advantage.kind=grpo")
+    assert "trap" not in said("advantage.kind=grpo", "rewards=[{kind: correctness}]")
+    assert "length costs them nothing" in said("trl.mask_truncated_completions=true")
+
+
+def test_a_run_that_promises_fewer_tokens_is_held_to_it():
+    result = {"after": {"accuracy": 0.9}, "gain": {"interval": [0, 1]}, "seconds": {"total": 1}}
+    expected = {"expected": {"accuracy": 0.85, "tokens_cut": 0.4}}
+    assert meets(result | {"tokens": {"change": -0.41}} | expected) is True
+    assert meets(result | {"tokens": {"change": -0.39}} | expected) is False

@@ -1,0 +1,150 @@
+"""A frontier: what is compared, that it goes on where it stopped, and what its table says."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tinyreason.config.recipe import read_recipe
+from tinyreason.console import Screen
+from tinyreason.errors import ConfigError, FolderError
+from tinyreason.models.load import means_for
+from tinyreason.pipeline.sweep import beside, frontier, planned, points
+
+TINY = (
+    *("train.max_steps=2", "train.rollouts_per_step=8", "train.group_size=4", "data.size=2"),
+    *("evaluation.problems=6", "evaluation.samples=1", "warmup.data.size=16"),
+    *("warmup.train.max_steps=2", "warmup.train.batch_size=4"),
+)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return read_recipe("length_grpo")
+
+
+def compare(plan, out, rewards=None, vary=(), overrides=TINY, seeds=(0,)):
+    """(rows, what was on the screen)"""
+    runs = planned(plan, "sandbox", points(plan, "sandbox", rewards, vary), overrides, list(seeds), out)
+    screen = Screen(Console(file=io.StringIO(), width=200))
+    means = means_for(runs[0].config.model, runs[0].config.kernels, card=None)
+    return frontier(runs, out, means, "", screen), screen.console.file.getvalue()
+
+
+def names(plan, *arguments):
+    return [point.name for point in points(plan, "sandbox", *arguments)]
+
+
+def test_all_are_the_recipes_variants_and_cover_every_reward_that_reads_length(plan):
+    from tinyreason.algorithms.rewards import REWARDS
+
+    found = points(plan, "sandbox", "all", ())
+    runs = planned(plan, "sandbox", found, (), [0], Path("x"))
+    used = {reward.kind for run in runs for reward in run.config.rewards}
+    assert used >= {kind for kind in REWARDS if REWARDS[kind].reads_length} | {"correctness", "campo_loop_penalty"}
+    assert "gfpo" in {run.config.advantage.kind for run in runs}
+    assert any(run.config.train.thinkprune for run in runs)
+    spent = {(run.config.train.max_steps, run.config.train.rollouts_per_step) for run in runs}
+    assert len(spent) == 1 and all(run.path.is_relative_to("x") for run in runs)
+
+
+def test_plain_grpo_is_always_among_the_points(plan):
+    assert names(plan, "hapo_length", ()) == ["correctness", "hapo_length"]
+    assert names(plan, None, ("train.kl=0,0.1",)) == ["correctness", "train.kl=0", "train.kl=0.1"]
+
+
+def test_rewards_and_several_knobs_are_combined(plan):
+    assert names(plan, "correctness,format", ("train.kl=0,1", "rewards.0.weight=2")) == [
+        "correctness",
+        *(f"{reward} train.kl={kl} rewards.0.weight=2" for reward in ("correctness", "format") for kl in (0, 1)),
+    ]
+
+
+def test_a_value_may_be_a_whole_list_of_rewards(plan):
+    found = points(plan, "sandbox", None, ("rewards=[{kind: format}],[{kind: correctness}, {kind: kimi_length}]",))
+    runs = planned(plan, "sandbox", found, (), [0], Path("x"))
+    assert [[r.kind for r in run.config.rewards] for run in runs[1:]] == [["format"], ["correctness", "kimi_length"]]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "vary", "named"),
+    [
+        ("hapo_lenght", (), "--rewards 'hapo_lenght' is unknown; did you mean 'hapo_length'"),
+        ("", (), "--rewards '' is unknown"),
+        ("format,format", (), "named twice"),
+        (None, ("train.kl",), "no knob with values"),
+        (None, ("train.kl=",), "no knob with values"),
+        (None, ("train.kil=1,2",), "no knob 'train.kil'"),
+        (None, ("train.kl=-1",), "train.kl=-1"),
+        (None, ("rewards.0.kind=nothing",), "unknown"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_one_sentence_before_anything_is_run(plan, rewards, vary, named, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        compare(plan, tmp_path / "out", rewards, vary)
+    assert named in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def done(plan, tmp_path_factory):
+    out = tmp_path_factory.mktemp("frontier") / "out"
+    return *compare(plan, out, "l1_max", ("train.kl=0.01,0.02",)), out
+
+
+def test_it_leaves_a_table_and_a_picture(done):
+    rows, screen, out = done
+    assert [row["name"] for row in rows] == ["start", "correctness", "l1_max train.kl=0.01", "l1_max train.kl=0.02"]
+    assert json.loads((out / "frontier.json").read_text()) == json.loads(json.dumps(rows))
+    assert (out / "frontier.md").read_text().startswith("| point | accuracy |")
+    assert (out / "frontier.svg").read_text().lstrip().startswith("<?xml")
+    assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")
+    assert "run 3/3 l1_max train.kl=0.02, seed 0:" in screen and "left" in screen
+
+
+def test_the_warm_up_is_done_once(done):
+    _, _, out = done
+    assert len(list((out / "warmup").iterdir())) == 1
+    assert len(list((out / "runs").glob("*/warmup"))) == 1
+    files = sorted((out / "runs").glob("*l1_max*/evaluation.json"))
+    starts = [json.loads(file.read_text())["before"] for file in files]
+    assert len(starts) == 2 and starts[0] == starts[1]
+
+
+def test_what_is_finished_is_kept_and_what_is_not_is_done_again(plan, done):
+    rows, _, out = done
+    stamps = {file: file.stat().st_mtime_ns for file in (out / "runs").glob("*/result.json")}
+    first, kept, last = sorted(stamps)  # the one that made the warm-up, and one that took it over
+    first.unlink(), last.unlink()
+    again, screen = compare(plan, out, "l1_max", ("train.kl=0.01,0.02",))
+    assert "3: 1 kept from before, 2 to do" in screen and "FAILED" not in screen
+    assert [file for file in stamps if file.stat().st_mtime_ns == stamps[file]] == [kept]
+    assert again == rows
+
+
+def test_a_point_that_fails_is_named_and_the_others_are_run(plan, tmp_path):
+    overrides = (*TINY, "data.size=4", "evaluation.batch_size=64")  # on 4 problems hapo_length sees none twice
+    rows, screen = compare(plan, tmp_path / "out", "hapo_length,correctness", (), overrides)
+    assert [row["name"] for row in rows] == ["start", "correctness"]
+    assert "run 1/2 hapo_length, seed 0: FAILED, hapo_length compares a problem with its visits" in screen
+    assert "Not run yet, or failed: hapo_length, seed 0." in (tmp_path / "out" / "frontier.md").read_text()
+    assert "never come back" in (tmp_path / "out" / "runs" / "hapo_length-seed0.log").read_text()
+
+
+def test_each_run_has_a_place_of_its_own_that_other_points_do_not_move(plan):
+    def places(*arguments):
+        runs = planned(plan, "sandbox", points(plan, "sandbox", *arguments), (), [0, 1], Path("x"))
+        return {(run.point.name, run.config.seed): beside(run, ".log") for run in runs}
+
+    alone = places("l1_max", ("train.kl=0.01,0.02", "rewards.0.alpha=0.1,0.2"))
+    assert len(set(alone.values())) == len(alone) == 2 * (4 + 1)
+    few, many = places("l1_max", ()), places("all", ())
+    assert few.items() <= many.items()
+
+
+def test_a_finished_run_with_other_values_is_not_mixed_in(plan, done):
+    _, _, out = done
+    with pytest.raises(FolderError, match=r"another run: train\.temperature is 1\.0 there and 0\.9 here"):
+        compare(plan, out, "l1_max", ("train.kl=0.01,0.02",), (*TINY, "train.temperature=0.9"))

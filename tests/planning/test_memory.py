@@ -1,0 +1,105 @@
+"""The count of what training keeps is held against torch's own."""
+
+import pytest
+import torch
+
+from tinyreason.config.recipe import read_recipe
+from tinyreason.models.load import load_model, means_for
+from tinyreason.planning.memory import Job, generation, kept_by_autograd, phases
+from tinyreason.planning.model_shape import read_shape
+
+ROWS, TOKENS = 4, 40
+
+
+def job_of(*overrides, recipe="one_shot_rlvr", prompt_tokens=8):
+    sizes = (f"train.rollouts_per_step={ROWS}", f"train.group_size={ROWS}", f"train.max_completion_tokens={TOKENS - 8}")
+    config = read_recipe(recipe).resolve("sandbox", (*sizes, *overrides))
+    return Job(config, read_shape(config.model), means_for(config.model, config.kernels, None), prompt_tokens)
+
+
+def kept_by_torch(job, is_padded):
+    """Bytes that autograd keeps of a forward pass through the adapted model, weights not counted."""
+    from trl.trainer.utils import add_fused_lm_head
+
+    model, _ = load_model(job.config.model, job.means)
+    add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+    model = job.config.adapter.attach(model, seed=0).train()
+    weights = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
+    kept = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage  # held, so that no address is used twice
+        return tensor
+
+    ids = torch.randint(5, 200, (ROWS, TOKENS))
+    mask = torch.ones_like(ids)
+    if is_padded:
+        mask[0, :5] = 0
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(input_ids=ids, attention_mask=mask, labels=ids, fused_lm_head=True)
+    return sum(storage.nbytes() for storage in kept.values())
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("adapter.targets=all-linear", "adapter.rank=16"),
+        ("adapter.targets=attention",),
+        ("adapter.targets=[down_proj]",),
+        ("adapter.targets=all-linear", "adapter.dropout=0.1"),
+        ("adapter.kind=lora_xs",),
+        ("adapter.kind=tinylora",),
+        ("adapter.kind=miss", "adapter.rank=8"),
+    ],
+    ids=" ".join,
+)
+def test_what_autograd_keeps_is_foretold(overrides):
+    job = job_of(*overrides)
+    assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=False), rel=0.03)
+
+
+def test_what_autograd_keeps_of_padded_rows_is_foretold():
+    job = job_of("data={kind: problems, name: sandbox, size: 20}", "adapter.targets=all-linear")
+    assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=True), rel=0.03)
+
+
+def test_the_kv_cache_is_as_large_as_foretold(sandbox):
+    model, _ = sandbox
+    job = job_of()
+    with torch.no_grad():
+        cache = model(torch.randint(5, 200, (ROWS, TOKENS)), use_cache=True).past_key_values
+    held = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
+    assert generation(job, "generate", {}, ROWS, TOKENS).parts["KV cache"] == held
+
+
+def test_every_phase_of_a_run_is_planned_and_only_those():
+    names = [phase.name for phase in phases(job_of())]
+    assert names == ["load", "evaluate", "generate", "score", "backward", "optimizer", "save"]
+    assert "score" not in [phase.name for phase in phases(job_of("train.kl=0"))]
+    sft = read_recipe("reasoning_sft").resolve("sandbox")
+    job = Job(sft, read_shape(sft.model), means_for(sft.model, sft.kernels, None), 39)
+    assert not {"generate", "score"} & {phase.name for phase in phases(job)}
+    assert [phase.name for phase in phases(job_of(recipe="length_grpo"))][:3] == ["load", "warm-up", "evaluate"]
+    assert "warm-up" not in [phase.name for phase in phases(job_of("warmup.adapter=there", recipe="length_grpo"))]
+
+
+def total(name, *overrides):
+    return next(phase.total for phase in phases(job_of(*overrides)) if phase.name == name)
+
+
+@pytest.mark.parametrize(
+    ("phase", "smaller"),
+    [
+        ("backward", "train.micro_batch_size=2"),
+        ("backward", "trl.gradient_checkpointing=true"),
+        ("score", "train.micro_batch_size=1"),
+        ("generate", "train.max_completion_tokens=16"),
+        ("evaluate", "evaluation.batch_size=8"),
+        ("save", "model.quantize=nf4"),
+    ],
+)
+def test_a_knob_that_saves_memory_lowers_its_phase(phase, smaller):
+    assert total(phase, smaller) < total(phase)

@@ -1,0 +1,168 @@
+"""Estimators against closed forms, brute force over all draws, and simulated worlds whose truth is known."""
+
+import random
+from itertools import combinations, product
+from statistics import mean
+
+import numpy
+import pytest
+from scipy.stats import binomtest
+
+from tinyreason.intervals import (
+    consensus,
+    difference_interval,
+    effective_size,
+    paired_gain,
+    pass_at_k,
+    share_interval,
+    sign_flip_p,
+    verdict,
+)
+
+
+@pytest.mark.parametrize("samples", [1, 4, 7])
+def test_pass_at_k_is_the_share_of_all_draws_of_k_with_a_right_one(samples):
+    for right in range(samples + 1):
+        replies = [True] * right + [False] * (samples - right)
+        for k in range(1, samples + 1):
+            draws = list(combinations(replies, k))
+            assert pass_at_k(samples, right, k) == pytest.approx(sum(map(any, draws)) / len(draws))
+
+
+def test_pass_at_1_is_the_accuracy():
+    assert [pass_at_k(8, right, 1) for right in range(9)] == pytest.approx([right / 8 for right in range(9)])
+
+
+def test_pass_at_k_is_unbiased():
+    rng, p = random.Random(0), 0.2
+    found = [pass_at_k(8, sum(rng.random() < p for _ in range(8)), 4) for _ in range(4000)]
+    assert mean(found) == pytest.approx(1 - (1 - p) ** 4, abs=0.02)
+
+
+@pytest.mark.parametrize(("samples", "right", "k"), [(4, 5, 1), (4, -1, 1), (4, 2, 5), (4, 2, 0)])
+def test_pass_at_k_that_is_not_defined_is_refused(samples, right, k):
+    with pytest.raises(ValueError, match="not defined"):
+        pass_at_k(samples, right, k)
+
+
+@pytest.mark.parametrize(
+    ("answers", "correct", "share"),
+    [
+        (["4", "4", "5"], [True, True, False], 1.0),
+        (["4", "5", "5"], [True, False, False], 0.0),
+        (["4", "5"], [True, False], 0.5),
+        (["4", "5", "6"], [True, False, False], pytest.approx(1 / 3)),
+        (["1/2", "0.5", "5", "6"], [True, True, False, False], 1.0),
+        (["4", None, None], [True, False, False], 1.0),
+        ([None, None], [False, False], 0.0),
+        (["1, 2", "1,2", "4"], [False, False, True], 0.0),
+        (["7", "7"], [None, None], 0.0),
+    ],
+)
+def test_the_most_frequent_answer_decides_and_a_tie_is_shared(answers, correct, share):
+    assert consensus(answers, correct) == share
+
+
+def test_one_reply_a_problem_of_which_all_are_wrong_is_clopper_and_pearsons_interval():
+    exact = binomtest(0, 30).proportion_ci(method="exact")
+    assert share_interval([0.0] * 30) == pytest.approx([exact.low, exact.high])
+    assert share_interval([1.0] * 30) == pytest.approx([1 - exact.high, 1 - exact.low])
+    assert share_interval([0.0] * 30)[1] == pytest.approx(0.116, abs=0.001)
+
+
+def test_shares_of_independent_replies_are_worth_about_as_many_replies():
+    rng = numpy.random.default_rng(0)
+    alike = rng.binomial(8, 0.4, 60) / 8
+    assert effective_size(list(alike)) == pytest.approx(480, rel=0.3)
+    apart = [0.0, 1.0] * 30
+    assert effective_size(apart) == pytest.approx(59 * (1.96 / 2.0010) ** 2, rel=0.001)
+
+
+def test_the_interval_is_that_of_the_normal_approximation_for_many_problems():
+    low, high = share_interval([0.0, 1.0] * 200)
+    assert low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.01)
+    assert high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("problems", "samples", "a", "b", "worlds"),
+    [(30, 8, 0.5, 3.0, 1500), (40, 8, 2.0, 2.0, 1500), (30, 8, 0.3, 0.7, 1500), (120, 4, 0.3, 0.7, 1000)],
+)
+def test_intervals_hold_the_truth_in_95_of_100_simulated_evaluations(problems, samples, a, b, worlds):
+    """Problems of Beta-distributed difficulty; AIME's size, AMC's, and one large enough for the bootstrap."""
+    rng, truth = numpy.random.default_rng(0), a / (a + b)
+    hits = 0
+    for _ in range(worlds):
+        low, high = share_interval(list(rng.binomial(samples, rng.beta(a, b, problems)) / samples))
+        hits += low <= truth <= high
+    assert 0.93 <= hits / worlds <= 0.97
+
+
+@pytest.mark.parametrize(("problems", "worlds"), [(12, 1500), (30, 1500), (120, 1000)])
+def test_paired_intervals_hold_the_true_gain_in_95_of_100_simulated_comparisons(problems, worlds):
+    rng = numpy.random.default_rng(1)
+    before_of_all = rng.beta(0.3, 0.7, 100_000)
+    after_of_all = numpy.clip(before_of_all + 0.3 * before_of_all * (1 - before_of_all) + 0.1, 0, 1)
+    truth, hits = (after_of_all - before_of_all).mean(), 0
+    for _ in range(worlds):
+        chosen = rng.integers(0, 100_000, problems)
+        after, before = rng.binomial(8, after_of_all[chosen]) / 8, rng.binomial(8, before_of_all[chosen]) / 8
+        low, high = difference_interval(list(after - before))
+        hits += low <= truth <= high
+    assert 0.93 <= hits / worlds <= 0.97
+
+
+def test_where_nothing_changed_it_says_improved_in_at_most_5_of_100_comparisons():
+    rng, said = numpy.random.default_rng(2), 0
+    for _ in range(200):
+        difficulty = rng.beta(0.5, 2.0, 30)
+        before, after = (list(rng.binomial(8, difficulty) / 8) for _ in range(2))
+        said += paired_gain(before, after)["verdict"] != "cannot tell"
+    assert said / 200 <= 0.08  # 5 % and two standard errors
+
+
+@pytest.mark.parametrize("differences", [[0.5, 0.25, -0.125, 1.0], [1, 1, 1, -1, 1, 1], [0.25] * 8, [0.1, 0, 0, -0.3]])
+def test_the_sign_flip_test_counts_all_flips(differences):
+    differing = [value for value in differences if value]
+    sums = [
+        sum(s * d for s, d in zip(signs, differing, strict=True)) for signs in product((1, -1), repeat=len(differing))
+    ]
+    extreme = (
+        sum(value >= sum(differing) - 1e-9 for value in sums),
+        sum(value <= sum(differing) + 1e-9 for value in sums),
+    )
+    assert sign_flip_p(differences) == pytest.approx(min(1.0, 2 * min(extreme) / len(sums)))
+
+
+def test_with_one_reply_a_problem_the_sign_flip_test_is_mcnemars():
+    assert sign_flip_p([1.0] * 7 + [-1.0] * 2 + [0.0] * 20) == pytest.approx(binomtest(7, 9).pvalue)
+
+
+def test_no_difference_at_all_is_no_evidence():
+    assert sign_flip_p([0.0] * 9) == 1.0
+    assert paired_gain([0.5] * 9, [0.5] * 9)["verdict"] == "cannot tell"
+
+
+def test_problems_that_all_stayed_as_they_were_still_leave_room_for_one_that_would_not():
+    low, high = paired_gain([0.0] * 30, [0.0] * 30)["gain"]["interval"]
+    assert -low == high == pytest.approx(100 * (1 - 0.025 ** (1 / 30)))
+
+
+def test_three_problems_that_all_got_better_are_too_few_to_say_so():
+    found = paired_gain([0.0, 0.25, 0.5], [0.5, 0.75, 1.0])
+    assert found["gain"]["points"] == pytest.approx(50)
+    assert found["gain"]["p_value"] == pytest.approx(2 / 2**3)
+    assert found["verdict"] == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("interval", "p_value", "said"),
+    [
+        ([1, 9], 0.01, "improved"),
+        ([-9, -1], 0.01, "worse"),
+        ([-1, 9], 0.01, "cannot tell"),
+        ([1, 9], 0.2, "cannot tell"),
+    ],
+)
+def test_improved_and_worse_are_said_only_where_interval_and_test_agree(interval, p_value, said):
+    assert verdict(interval, p_value) == said

@@ -1,0 +1,1 @@
+"""What shapes the training signal, one idea a file: rewards and advantages."""

@@ -1,0 +1,1 @@
+"""A recipe, its tier and the overrides, resolved to one validated `RunConfig`."""

@@ -1,0 +1,1 @@
+"""Scores, benchmarks, comparisons and controls: whether a model is better, and how sure that is."""

@@ -1,0 +1,1 @@
+"""Whether a completion is correct, decided in one place."""

@@ -1,0 +1,1 @@
+"""Completions of a model: sampled, streamed, or asked of an adapter by its folder."""

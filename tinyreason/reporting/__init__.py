@@ -1,0 +1,1 @@
+"""The page of a run, the table and the picture of a sweep."""

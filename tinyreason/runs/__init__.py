@@ -1,0 +1,1 @@
+"""The run folder: written, checkpointed, resumed and read back."""

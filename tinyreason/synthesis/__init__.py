@@ -1,0 +1,1 @@
+"""Data sets of critiques and solutions, built from attempts and a teacher."""
