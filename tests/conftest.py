@@ -69,13 +69,13 @@ def sandbox():
     return load()
 
 
-def load(name="sandbox", **knobs):
+def load(name="sandbox", **options):
     """(model, tokenizer) as a run on a CPU loads them."""
     from tinyreason.config.run_config import Kernels, Model
-    from tinyreason.models.load import load_model, means_for
+    from tinyreason.models.load import compute_settings_for, load_model
 
-    model = Model(name=str(name), **knobs)
-    return load_model(model, means_for(model, Kernels(), card=None))
+    model = Model(name=str(name), **options)
+    return load_model(model, compute_settings_for(model, Kernels(), card=None))
 
 
 @pytest.fixture(name="load", scope="session")

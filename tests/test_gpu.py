@@ -5,8 +5,8 @@ import torch
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.models.hardware import find_card, installed_packages
-from tinyreason.models.load import load_model, means_for, peak_memory_gb
-from tinyreason.trainers.session import Learner
+from tinyreason.models.load import compute_settings_for, load_model, peak_memory_gb
+from tinyreason.trainers.session import TrainingSession
 
 pytestmark = pytest.mark.gpu
 IDS = torch.tensor([[300, 12, 40, 301, 77, 5, 9, 8], [9, 8, 7, 6, 5, 4, 3, 2]])
@@ -42,11 +42,11 @@ def small(card, tmp_path_factory):
 
 def loss_and_gradients(folder, card, **kernels):
     config = Model(name=str(folder))
-    means = means_for(config, Kernels(**kernels), card)
-    model, _ = load_model(config, means)
+    compute = compute_settings_for(config, Kernels(**kernels), card)
+    model, _ = load_model(config, compute)
     loss = model(IDS.cuda(), labels=IDS.cuda()).loss
     loss.backward()
-    return means, loss.float(), {name: p.grad.float() for name, p in model.named_parameters() if p.grad is not None}
+    return compute, loss.float(), {name: p.grad.float() for name, p in model.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_a_fast_path_agrees_with_plain_torch(card, small, package, fast):
     if package and (package not in installed_packages() or not card.has_bfloat16):
         pytest.skip(f"needs {package} and an Ampere card")
     plain = {"attention": "eager", "fused": "off"}
-    means, fast_loss, fast_gradients = loss_and_gradients(small, card, **(plain | fast))
+    compute, fast_loss, fast_gradients = loss_and_gradients(small, card, **(plain | fast))
     _, loss, gradients = loss_and_gradients(small, card, **plain)
-    assert {name: means.choices()[name].got for name in fast} == fast
+    assert {name: compute.settings()[name].got for name in fast} == fast
     assert torch.allclose(fast_loss, loss, rtol=1e-2)
     for name, gradient in gradients.items():
         assert (fast_gradients[name] - gradient).norm() <= 0.05 * gradient.norm() + 1e-4, name
@@ -71,7 +71,7 @@ def test_a_fast_path_agrees_with_plain_torch(card, small, package, fast):
 
 def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, tmp_path):
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.grading.grader import Judge
+    from tinyreason.grading.grader import Grader
     from tinyreason.runs.folder import RunFolder
     from tinyreason.trainers import grpo
 
@@ -88,15 +88,15 @@ def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, t
         *("train.max_completion_tokens=256", "rewards=[{kind: format}]"),
     )
     config = read_recipe("one_shot_rlvr").resolve("sandbox", overrides)
-    means = means_for(config.model, config.kernels, card)
-    model, tokenizer = load_model(config.model, means)
+    compute = compute_settings_for(config.model, config.kernels, card)
+    model, tokenizer = load_model(config.model, compute)
     model = config.adapter.attach(model, seed=0)
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == 28 * 7 * 16**2
     seconds = []
-    with RunFolder(tmp_path / "run") as run, Judge() as judge:
+    with RunFolder(tmp_path / "run") as run, Grader() as grader:
         examples = config.data.load()
-        learner = Learner(config, means, model, tokenizer, run)
-        grpo.train(learner, examples, judge, lambda _, m: seconds.append(m["time/step_s"]) or {})
+        session = TrainingSession(config, compute, model, tokenizer, run)
+        grpo.train(session, examples, grader, lambda _, m: seconds.append(m["time/step_s"]) or {})
     print(f"{card.describe()}: {peak_memory_gb():.2f} GB at most, {seconds[-1]:.1f} s a step of 16 × 256 tokens")
     assert len(seconds) == 3
     assert peak_memory_gb() < 12

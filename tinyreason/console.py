@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import RichConsole as RichConsole
 from rich.live import Live as LiveView
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.models.hardware import Means
+from tinyreason.models.hardware import ComputeSettings
 
 
 def quiet_libraries(offline: bool) -> None:
@@ -28,21 +28,21 @@ def quiet_libraries(offline: bool) -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of a cast at every int8 product
 
 
-class Screen:
+class Console:
     """Writes to the terminal; where there is none (a log, a pipe), the live line becomes a line now and then."""
 
-    def __init__(self, console: Console | None = None, stderr: bool = False):
-        self.console = console or Console(highlight=False, soft_wrap=True, stderr=stderr)
-        if not self.console.is_terminal:
-            self.console.width = 1000
+    def __init__(self, rich: RichConsole | None = None, stderr: bool = False):
+        self.rich = rich or RichConsole(highlight=False, soft_wrap=True, stderr=stderr)
+        if not self.rich.is_terminal:
+            self.rich.width = 1000
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False)
+        self.rich.print(text, markup=False)
 
     @contextmanager
     def live(self, what: str, total: int, done: int = 0) -> Iterator["Live"]:
         """A live line for `total` units of work, `done` of them before; its time left is measured, not guessed."""
-        if not self.console.is_terminal:
+        if not self.rich.is_terminal:
             yield PlainLive(self, what, total, done)
             return
         columns = (
@@ -52,28 +52,28 @@ class Screen:
             TimeRemainingColumn(),
             TextColumn("left"),
         )
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(*columns, rich=self.rich, transient=True) as progress:
             yield Live(progress, progress.add_task(what, total=total, completed=done, note=""))
 
     @contextmanager
     def replies(self, titles: tuple[str, ...]) -> Iterator["Replies"]:
         """A place for replies as they are written: several side by side on a terminal, else one after the other."""
-        if len(titles) == 1 or not self.console.is_terminal:
-            replies = Replies(self.console, titles)
+        if len(titles) == 1 or not self.rich.is_terminal:
+            replies = Replies(self.rich, titles)
             yield replies
             replies.end()
             return
         columns = Columns(titles)
-        with LiveView(columns.table(), console=self.console, refresh_per_second=8, transient=True) as view:
+        with LiveView(columns.table(), rich=self.rich, refresh_per_second=8, transient=True) as view:
             columns.view = view
             yield columns
-        self.console.print(columns.table())
+        self.rich.print(columns.table())
 
     def table(self, rows: list[tuple[str, ...]], header: tuple[str, ...]) -> None:
         table = Table(*header, box=None, pad_edge=False)
         for row in rows:
             table.add_row(*row)
-        self.console.print(table, markup=False)
+        self.rich.print(table, markup=False)
 
 
 def printable(text: str) -> str:
@@ -84,21 +84,21 @@ def printable(text: str) -> str:
 class Replies:
     """Replies one after the other, each under its title where there are several."""
 
-    def __init__(self, console: Console, titles: tuple[str, ...]):
-        self.console, self.titles, self.at = console, titles, None
+    def __init__(self, rich: RichConsole, titles: tuple[str, ...]):
+        self.rich, self.titles, self.at = rich, titles, None
 
     def write(self, number: int, text: str, is_reasoning: bool) -> None:
         """More of the reply of this number; reasoning is dimmed."""
         if number != self.at:
             self.end()
             if len(self.titles) > 1:
-                self.console.print(f"{self.titles[number]}:", markup=False, style="bold")
+                self.rich.print(f"{self.titles[number]}:", markup=False, style="bold")
             self.at = number
-        self.console.print(Text(printable(text), style="dim" if is_reasoning else ""), end="")
+        self.rich.print(Text(printable(text), style="dim" if is_reasoning else ""), end="")
 
     def end(self) -> None:
         if self.at is not None:
-            self.console.print()
+            self.rich.print()
 
 
 class Columns:
@@ -135,8 +135,8 @@ class PlainLive:
 
     SECONDS_BETWEEN_LINES = 10.0
 
-    def __init__(self, screen: Screen, what: str, total: int, done: int):
-        self.screen, self.what, self.total = screen, what, total
+    def __init__(self, console: Console, what: str, total: int, done: int):
+        self.console, self.what, self.total = console, what, total
         self.before, self.done, self.start = done, done, time.monotonic()
         self.last_line = self.start
 
@@ -145,29 +145,31 @@ class PlainLive:
         now = time.monotonic()
         if now - self.last_line >= self.SECONDS_BETWEEN_LINES:
             left = (now - self.start) / (self.done - self.before) * (self.total - self.done)
-            self.screen.say(f"{self.what} {self.done}/{self.total}{note and '  ' + note}  {left:.0f} s left")
+            self.console.say(f"{self.what} {self.done}/{self.total}{note and '  ' + note}  {left:.0f} s left")
             self.last_line = now
 
 
-def announce(screen: Screen, config: RunConfig, means: Means, why_tier: str, folder: Path) -> None:
+def announce(console: Console, config: RunConfig, compute: ComputeSettings, why_tier: str, folder: Path) -> None:
     """The first lines: what was chosen and why."""
-    screen.say(f"{config.recipe}: {config.about}")
-    screen.say(f"tier    {config.tier} ({why_tier})")
-    screen.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
-    screen.say(f"machine {means.card.describe() if means.card else 'CPU'}, {means.dtype.got} ({means.dtype.why})")
+    console.say(f"{config.recipe}: {config.about}")
+    console.say(f"tier    {config.tier} ({why_tier})")
+    console.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
+    console.say(
+        f"machine {compute.card.describe() if compute.card else 'CPU'}, {compute.dtype.got} ({compute.dtype.why})"
+    )
     for name in ("quantize", "attention", "fused", "optimizer"):
-        choice = means.choices()[name]
-        if means.card or choice.asked not in ("auto", "none"):
-            screen.say(f"        {name} {choice.got} ({choice.why})")
-    screen.say(f"data    {config.data.describe()}")
+        choice = compute.settings()[name]
+        if compute.card or choice.asked not in ("auto", "none"):
+            console.say(f"        {name} {choice.got} ({choice.why})")
+    console.say(f"data    {config.data.describe()}")
     if config.trainer == "grpo" or config.validation:
-        screen.say(f"guards  {'; '.join(guards(config)) or 'none'}")
-    for line in traps(config):
-        screen.say(f"trap    {line}")
-    screen.say(f"folder  {folder}")
+        console.say(f"guards  {'; '.join(regularisation(config)) or 'none'}")
+    for line in caveats(config):
+        console.say(f"trap    {line}")
+    console.say(f"folder  {folder}")
 
 
-def guards(config: RunConfig) -> Iterator[str]:
+def regularisation(config: RunConfig) -> Iterator[str]:
     """What keeps the model from learning the training answers by heart."""
     if config.trainer == "grpo" and config.train.kl:
         yield f"a KL leash of {config.train.kl:g} to the {'warm-up' if config.warmup else 'base'}"
@@ -175,10 +177,10 @@ def guards(config: RunConfig) -> Iterator[str]:
         yield f"the step that does best on {config.validation.problems} other problems is kept"
 
 
-def traps(config: RunConfig) -> Iterator[str]:
+def caveats(config: RunConfig) -> Iterator[str]:
     """What is known to go wrong with these rewards, before it does."""
     lengths = [reward.kind for reward in config.rewards if reward.reads_length]
-    if lengths and config.advantage.divides_by_spread:
+    if lengths and config.advantage.divides_by_std:
         yield (
             f"advantage {config.advantage.kind} divides by each group's spread: where all replies of a group are "
             f"right, {' and '.join(lengths)} alone differs and is blown up to full size, however small its weight; "
@@ -188,12 +190,12 @@ def traps(config: RunConfig) -> Iterator[str]:
         yield "trl.mask_truncated_completions takes replies that were cut out of the loss: length costs them nothing"
 
 
-def conclude(screen: Screen, result: dict, folder: Path) -> None:
+def conclude(console: Console, result: dict, folder: Path) -> None:
     """The table at the end."""
     before, after, gain = result["before"], result["after"], result["gain"]
     training = result["training"]
     low, high = gain["interval"]
-    screen.table(
+    console.table(
         [
             ("accuracy", f"{before['accuracy']:.1%}", f"{after['accuracy']:.1%}"),
             ("95 % interval", *(f"{s['interval'][0]:.1%} to {s['interval'][1]:.1%}" for s in (before, after))),
@@ -203,19 +205,19 @@ def conclude(screen: Screen, result: dict, folder: Path) -> None:
         header=(f"{after['problems']} unseen problems × {after['samples']}", "before", "after"),
     )
     interval = f"95 % interval {low:+.1f} to {high:+.1f}"
-    screen.say(f"gain        {gain['points']:+.1f} points, {interval}: {result['verdict']}")
+    console.say(f"gain        {gain['points']:+.1f} points, {interval}: {result['verdict']}")
     low, high = result["tokens"]["interval"]
-    screen.say(f"tokens      {result['tokens']['change']:+.0%} a reply, 95 % interval {low:+.0%} to {high:+.0%}")
-    screen.say(f"trained     {result['adapter']['trainable_parameters']:,} parameters, {minutes(result)}")
+    console.say(f"tokens      {result['tokens']['change']:+.0%} a reply, 95 % interval {low:+.0%} to {high:+.0%}")
+    console.say(f"trained     {result['adapter']['trainable_parameters']:,} parameters, {minutes(result)}")
     for line in explain_training(training):
-        screen.say(line)
+        console.say(line)
     expected = result["expected"]
     if expected is not None:
         words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in expected.items())
-        screen.say(f"expected    {words}: {'met' if result['meets_expectation'] else 'NOT met'}")
+        console.say(f"expected    {words}: {'met' if result['meets_expectation'] else 'NOT met'}")
     if (folder / "report.html").is_file():
-        screen.say(f"report      {folder / 'report.html'}")
-    screen.say(f"run folder  {folder}")
+        console.say(f"report      {folder / 'report.html'}")
+    console.say(f"run folder  {folder}")
 
 
 def minutes(result: dict) -> str:

@@ -47,7 +47,7 @@ class Batch:
         return self.in_groups(self.length.float())
 
     @property
-    def right_lengths_P_G(self) -> "Tensor":
+    def correct_lengths_P_G(self) -> "Tensor":
         """(P, G) lengths of the right completions, nan for all others."""
         return self.lengths_P_G.where(self.in_groups(self.correct) == 1, float("nan"))
 

@@ -223,11 +223,11 @@ def run(url, **more):
 
 def test_a_thousand_critiques_survive_faults_and_three_kills():
     write_attempts(1000)
-    journal, rng, kills = Path("set.jsonl.answers.jsonl"), random.Random(), 3
+    cache, rng, kills = Path("set.jsonl.answers.jsonl"), random.Random(), 3
     with Endpoint(delay_s=0.02, fault=one_in_ten) as server:
         for kill in range(kills):
             process, enough = run(server.url), rng.randint(1 + 250 * kill, 200 + 250 * kill)
-            while not journal.exists() or journal.read_bytes().count(b"\n") < enough:
+            while not cache.exists() or cache.read_bytes().count(b"\n") < enough:
                 assert process.poll() is None, process.stdout.read()
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
@@ -240,7 +240,7 @@ def test_a_thousand_critiques_survive_faults_and_three_kills():
         again = sum(server.answered.values()) - len(server.answered)
     assert len(rows()) == len({row["id"] for row in rows()}) == 1000
     assert {row["attempt"] for row in rows()} == {f"I get \\boxed{{{n}}}." for n in range(1000)}
-    kept = [json.loads(line)["request_sha256"] for line in journal.read_text().splitlines()]
+    kept = [json.loads(line)["request_sha256"] for line in cache.read_text().splitlines()]
     assert len(kept) == len(set(kept)) == 1000
     assert again <= 16 * kills  # only what was on its way when the process was killed
     assert "kept        1,000 critiques" in said

@@ -51,10 +51,10 @@ def test_compute_that_differs_is_said():
     from tinyreason.pipeline.sweep import planned, points
 
     plan = read_recipe("length_grpo")
-    for knob, words in (
+    for option, words in (
         ("train.kl=0,1", "10 steps of 64 rollouts a run"),
         ("train.max_steps=3,4", "NOT equal: 3 steps"),
     ):
-        found = points(plan, "sandbox", None, (knob,))
+        found = points(plan, "sandbox", None, (option,))
         runs = planned(plan, "sandbox", found, ("train.max_steps=10",), [0], Path("x"))
         assert compute(runs).startswith(words)

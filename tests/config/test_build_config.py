@@ -1,6 +1,6 @@
 import pytest
 
-from tinyreason.config.build_config import CritiqueOrder, SolutionOrder, read_order
+from tinyreason.config.build_config import CritiqueBuildConfig, SolutionBuildConfig, read_build_config
 from tinyreason.errors import ConfigError
 from tinyreason.teachers import TEACHERS
 
@@ -24,12 +24,12 @@ def values(data=None, **teacher):
 )
 def test_a_mistake_is_told_in_the_options_words(teacher, answer):
     with pytest.raises(ConfigError) as caught:
-        read_order(SolutionOrder, values(**teacher))
+        read_build_config(SolutionBuildConfig, values(**teacher))
     assert answer in str(caught.value)
 
 
 def test_an_order_without_options_is_complete():
-    order = read_order(CritiqueOrder, values(kind="oracle"))
+    order = read_build_config(CritiqueBuildConfig, values(kind="oracle"))
     assert (order.attempts, order.samples, order.filters.n, order.attempts_by) == (100, 1, None, ())
 
 

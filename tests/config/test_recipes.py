@@ -7,7 +7,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.algorithms.rewards._reward import Anneal
-from tinyreason.config.describe import knob_help
+from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import RECIPES, read_recipe, recipe_names
 from tinyreason.config.run_config import (
     TIERS,
@@ -31,15 +31,15 @@ SCHEMAS = [RunConfig, Model, Kernels, TrainGrpo, TrainSft, Warmup, Evaluation, V
 LEAVES = [leaf for family in (ADAPTERS, REWARDS, ADVANTAGES, DATA) for leaf in family.values()]
 
 
-def knobs(section, depth=0):
+def options(section, depth=0):
     """Every knob of a config in order, as (how deep it lies, its name), sections opened."""
-    for knob in type(section).model_fields:
-        value = getattr(section, knob)
+    for option in type(section).model_fields:
+        value = getattr(section, option)
         many = isinstance(value, tuple)
         for number, item in enumerate(value if many else [value]):
-            yield depth, f"{knob}.{number}" if many else knob
+            yield depth, f"{option}.{number}" if many else option
             if isinstance(item, Schema):
-                yield from knobs(item, depth + 1)
+                yield from options(item, depth + 1)
 
 
 def has_sections(annotation):
@@ -70,7 +70,7 @@ def test_show_names_every_knob_in_its_place(plan, tier):
     config = plan.resolve(tier)
     lines = config.explained().splitlines()
     listed = [((len(line) - len(line.lstrip())) // 2, line.split(":")[0].strip()) for line in lines]
-    assert listed == list(knobs(config))
+    assert listed == list(options(config))
 
 
 @pytest.mark.parametrize(("plan", "tier"), RUNS)
@@ -111,11 +111,11 @@ def test_the_commands_in_the_head_of_a_recipe_are_valid(file):
 
 @pytest.mark.parametrize("schema", [*SCHEMAS, *LEAVES], ids=lambda schema: schema.__name__)
 def test_every_knob_has_a_help_text(schema):
-    texts = knob_help(schema)
+    texts = option_help(schema)
     silent = [
-        knob
-        for knob, field in schema.model_fields.items()
-        if knob != "kind" and not has_sections(field.annotation) and not texts.get(knob, "").strip()
+        option
+        for option, field in schema.model_fields.items()
+        if option != "kind" and not has_sections(field.annotation) and not texts.get(option, "").strip()
     ]
     assert not silent
     assert not texts.keys() - schema.model_fields.keys()

@@ -367,9 +367,9 @@ def test_a_folder_is_no_recipe(tmp_path):
 DOCUMENT = yaml.safe_load(RECIPE)
 KNOBS = [
     *RunConfig.model_fields,
-    *(f"train.{knob}" for knob in Train.model_fields),
-    *(f"data.{knob}" for knob in OneShot.model_fields),
-    *(f"evaluation.{knob}" for knob in ("data.kind", "data.name", "samples", "problem")),
+    *(f"train.{option}" for option in Train.model_fields),
+    *(f"data.{option}" for option in OneShot.model_fields),
+    *(f"evaluation.{option}" for option in ("data.kind", "data.name", "samples", "problem")),
     *("model.name", "adapter.kind", "adapter.rank", "adapter.rnak", "validation.problems", "expected.accuracy"),
     *("rewards.0", "rewards.0.kind", "rewards.1.weight", "rewards.2", "trl.beta", "trl.x", "tiers", "nothing"),
 ]

@@ -44,9 +44,9 @@ def test_the_request_is_put_as_it_is(jsonl, prompt):
         ({"prompt": "p", "completion": "c"}, {"size": 3}, "lower data.size"),
     ],
 )
-def test_what_cannot_be_trained_on_is_one_sentence(jsonl, row, knobs, named):
+def test_what_cannot_be_trained_on_is_one_sentence(jsonl, row, options, named):
     with pytest.raises(DataError) as caught:
-        Critiques(file=jsonl(row), **knobs).load()
+        Critiques(file=jsonl(row), **options).load()
     assert named in str(caught.value) and "\n" not in str(caught.value)
 
 

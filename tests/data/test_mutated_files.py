@@ -99,9 +99,9 @@ def settles(tmp_path_factory):
         file = folder / f"data.{ending}"
         file.write_bytes(content)
         for kind in DATA:
-            knobs = {"index": 0} if kind == "one_shot" else {"weight_column": "w"} if kind == "solutions" else {}
+            options = {"index": 0} if kind == "one_shot" else {"weight_column": "w"} if kind == "solutions" else {}
             try:
-                data = DATA[kind](kind=kind, file=file, **knobs)
+                data = DATA[kind](kind=kind, file=file, **options)
                 loaded = data.load()
                 held_out = data.held_out(3, "test", without={loaded[0].id}) if kind == "problems" else []
             except TinyReasonError as error:

@@ -60,7 +60,7 @@ def test_spans_that_are_none_are_one_sentence(jsonl, spans):
         ({"problem": "q", "answer": "4", "completion": "c"}, {"size": 2}, "lower data.size"),
     ],
 )
-def test_what_cannot_be_trained_on_is_one_sentence(jsonl, row, knobs, named):
+def test_what_cannot_be_trained_on_is_one_sentence(jsonl, row, options, named):
     with pytest.raises(DataError) as caught:
-        Solutions(file=jsonl(row), **knobs).load()
+        Solutions(file=jsonl(row), **options).load()
     assert named in str(caught.value) and "\n" not in str(caught.value)

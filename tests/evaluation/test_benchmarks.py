@@ -6,7 +6,7 @@ import pytest
 
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.evaluation.benchmarks import BENCHES, find_bench, read_file, read_test, read_training
-from tinyreason.grading.grader import Judge, gold_text
+from tinyreason.grading.grader import Grader, gold_text
 
 FILES = {
     "gsm8k": ("gsm8k_test.jsonl", 1319),
@@ -20,26 +20,26 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def judge():
-    with Judge(timeout_s=20) as patient:
+def grader():
+    with Grader(timeout_s=20) as patient:
         yield patient
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_gold_answer_scores_itself_right_but_those_named(name, shared_data, judge):
+def test_every_gold_answer_scores_itself_right_but_those_named(name, shared_data, grader):
     file, count = FILES[name]
     examples = BENCHES[name].load(shared_data / file)
     assert len({example.id for example in examples}) == len(examples) == count
-    fine = judge.check_gold([example.answer for example in examples])
+    fine = grader.check_gold([example.answer for example in examples])
     failed = {gold_text(example.answer) for example, is_fine in zip(examples, fine, strict=True) if not is_fine}
     assert failed == set(BENCHES[name].ungradable)
 
 
 @pytest.mark.parametrize("name", ["chain", "long_chain", "compare"])
-def test_a_sandbox_family_gives_unseen_problems_with_gradable_answers(name, judge):
+def test_a_sandbox_family_gives_unseen_problems_with_gradable_answers(name, grader):
     examples = BENCHES[name].load(limit=20)
     assert [example.id for example in examples] == [f"{name}/test/{n}" for n in range(20)]
-    assert all(judge.check_gold([example.answer for example in examples]))
+    assert all(grader.check_gold([example.answer for example in examples]))
     assert all(example.meta["level"].endswith("steps") for example in examples)
 
 

@@ -30,7 +30,9 @@ def finished(tmp_path_factory):
 def test_a_control_differs_from_the_run_in_its_reward_and_in_that_no_right_answer_chooses_its_checkpoint():
     config = read_recipe("one_shot_rlvr").resolve("sandbox", (), seed=3)
     for name, control in control_configs(config).items():
-        changed = {knob for knob in type(config).model_fields if getattr(control, knob) != getattr(config, knob)}
+        changed = {
+            option for option in type(config).model_fields if getattr(control, option) != getattr(config, option)
+        }
         assert changed == {"rewards", "validation", "expected"}
         assert control.validation is None
         assert [reward.kind for reward in control.rewards] == [name]
@@ -81,18 +83,18 @@ def test_each_control_was_rewarded_by_its_own_reward(finished):
 
 def test_a_run_is_evaluated_against_its_base_and_compared(finished, tmp_path):
     out, _ = finished
-    exam = tmp_path / "exam"
-    words = ("--bench", "chain", "--problems", "8", "--samples", "2", "--no-template-check", "--out", exam)
+    benchmark_run = tmp_path / "exam"
+    words = ("--bench", "chain", "--problems", "8", "--samples", "2", "--no-template-check", "--out", benchmark_run)
     printed("eval", out, "--against", "base", *words)
-    settings = json.loads((exam / "settings.json").read_text())
+    settings = json.loads((benchmark_run / "settings.json").read_text())
     assert settings["sampling"]["max_completion_tokens"] == 48
     assert settings["sides"]["model"]["adapter"] and not settings["sides"]["against"]["adapter"]
-    replies = [json.loads(line) for line in (exam / "samples.jsonl").open()]
+    replies = [json.loads(line) for line in (benchmark_run / "samples.jsonl").open()]
     run = json.loads((out / "evaluation.json").read_text())
     for side, ours in (("model", "after"), ("against", "before")):
         texts = {(row["id"], row["sample"]): row["text"] for row in replies if row["side"] == side}
         kept = {(row["id"], n): reply["text"] for row in run[ours] for n, reply in enumerate(row["replies"])}
         assert texts == kept
-    (row,) = json.loads(printed("compare", out, exam, "--json"))
+    (row,) = json.loads(printed("compare", out, benchmark_run, "--json"))
     assert (row["problems"], row["gain"]["points"], row["verdict"]) == (8, 0, "cannot tell")
     assert row["asked_otherwise"] == []

@@ -1,8 +1,8 @@
 import pytest
 
-from tinyreason.evaluation.score import Reply, Score, compare, evaluate, token_change
+from tinyreason.evaluation.score import Completion, Score, compare, evaluate, token_change
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling
 
 
@@ -12,7 +12,7 @@ def example(number: int, problem: str = "1+1?", answer: str = "2") -> Example:
 
 def score_of(accuracies: list[float], samples: int = 4, first: int = 0) -> Score:
     examples = [example(first + n) for n in range(len(accuracies))]
-    replies = [[Reply("", 10, False, n < round(a * samples)) for n in range(samples)] for a in accuracies]
+    replies = [[Completion("", 10, False, n < round(a * samples)) for n in range(samples)] for a in accuracies]
     return Score(examples, replies)
 
 
@@ -21,7 +21,7 @@ def test_accuracy_is_the_mean_over_problems_of_the_share_of_right_replies():
 
 
 def test_a_reply_that_cannot_be_judged_is_not_right():
-    score = Score([example(0)], [[Reply("", 1, False, None), Reply("", 1, False, True)]])
+    score = Score([example(0)], [[Completion("", 1, False, None), Completion("", 1, False, True)]])
     assert score.accuracy == 0.5
 
 
@@ -55,7 +55,7 @@ def test_it_says_improved_or_worse_only_when_the_interval_excludes_0(before, aft
 
 def test_the_change_of_tokens_is_of_the_sums_with_a_paired_interval():
     def score(tokens):
-        return Score([example(n) for n in range(len(tokens))], [[Reply("", t, False, True)] * 2 for t in tokens])
+        return Score([example(n) for n in range(len(tokens))], [[Completion("", t, False, True)] * 2 for t in tokens])
 
     assert token_change(score([100, 50]), score([50, 25])) == {"change": -0.5, "interval": [-0.5, -0.5]}
     found = token_change(score([100] * 10), score([50, 70] * 5))
@@ -75,8 +75,8 @@ SAMPLING = Sampling(samples=3, temperature=1.0, max_completion_tokens=20, batch_
 def test_evaluate_tells_of_every_reply_and_groups_them_by_problem(sandbox):
     model, tokenizer = sandbox
     told = []
-    with Judge() as judge:
-        score = evaluate(model, tokenizer, [example(0), example(1)], SAMPLING, judge, told.append)
+    with Grader() as grader:
+        score = evaluate(model, tokenizer, [example(0), example(1)], SAMPLING, grader, told.append)
     assert sum(told) == 6
-    assert [len(replies) for replies in score.replies_P_S] == [3, 3]
+    assert [len(replies) for replies in score.completions_P_S] == [3, 3]
     assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= score.summary().keys()

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from tinyreason.errors import DataError
-from tinyreason.grading import grader
-from tinyreason.grading.grader import Judge, grade_rows
+from tinyreason.grading import grader as grader_module
+from tinyreason.grading.grader import Grader, grade_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -41,19 +41,19 @@ HOSTILE = {
 
 
 @pytest.fixture(scope="module")
-def judge():
-    with Judge(workers=2, timeout_s=TIMEOUT_S) as judge:
-        yield judge
+def grader():
+    with Grader(workers=2, timeout_s=TIMEOUT_S) as grader:
+        yield grader
 
 
 @pytest.fixture(scope="module")
 def patient_judge():
-    with Judge(workers=2) as judge:
-        yield judge
+    with Grader(workers=2) as grader:
+        yield grader
 
 
-def verdict(judge, completion, answer):
-    return judge.judge([completion], [answer])[0]
+def verdict(grader, completion, answer):
+    return grader.grade([completion], [answer])[0]
 
 
 def boxed(answer):
@@ -87,9 +87,9 @@ def boxed(answer):
         (r"<think>a</think><think>\boxed{17}</think>#### 18", "18"),
     ],
 )
-def test_the_marked_answer_decides(judge, completion, answer):
-    assert verdict(judge, completion, answer).correct is True
-    assert verdict(judge, completion, "17").correct is False
+def test_the_marked_answer_decides(grader, completion, answer):
+    assert verdict(grader, completion, answer).correct is True
+    assert verdict(grader, completion, "17").correct is False
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_the_marked_answer_decides(judge, completion, answer):
         "I cannot tell.",
     ],
 )
-def test_no_answer_is_wrong_and_says_so(judge, completion):
-    said = verdict(judge, completion, "18")
+def test_no_answer_is_wrong_and_says_so(grader, completion):
+    said = verdict(grader, completion, "18")
     assert (said.correct, said.extracted, said.note) == (False, None, "no answer found")
 
 
@@ -123,19 +123,19 @@ def test_no_answer_is_wrong_and_says_so(judge, completion):
         r"x is 18, so \boxed{17",
     ],
 )
-def test_without_a_mark_the_last_number_is_the_answer(judge, completion):
-    assert verdict(judge, completion, "18").correct is True
-    assert verdict(judge, completion, "4").correct is False
+def test_without_a_mark_the_last_number_is_the_answer(grader, completion):
+    assert verdict(grader, completion, "18").correct is True
+    assert verdict(grader, completion, "4").correct is False
 
 
-def test_the_verdict_shows_what_was_compared(judge):
-    assert verdict(judge, boxed(r"\frac{8}{6}"), r"\frac43").extracted == r"\frac{8}{6}"
-    assert verdict(judge, "so $x = 18$", "18").extracted == "x = 18"
+def test_the_verdict_shows_what_was_compared(grader):
+    assert verdict(grader, boxed(r"\frac{8}{6}"), r"\frac43").extracted == r"\frac{8}{6}"
+    assert verdict(grader, "so $x = 18$", "18").extracted == "x = 18"
 
 
 @pytest.mark.parametrize("answer", [r"\{1, 2\}", r"1\\{2}", r"(1, 2\}", "{1, 2}", "a_{b^{c}}"])
-def test_escaped_braces_do_not_open_or_close_a_box(judge, answer):
-    assert verdict(judge, boxed(answer), r"\frac12").extracted == answer
+def test_escaped_braces_do_not_open_or_close_a_box(grader, answer):
+    assert verdict(grader, boxed(answer), r"\frac12").extracted == answer
 
 
 # What is equal.
@@ -163,28 +163,28 @@ def test_escaped_braces_do_not_open_or_close_a_box(judge, answer):
         (r"$\frac{1}{2}$.", "0.5", "0.05"),
     ],
 )
-def test_equal_answers_are_right_and_others_wrong(judge, gold, right, wrong):
-    assert verdict(judge, boxed(right), gold).correct is True
-    assert verdict(judge, boxed(wrong), gold).correct is False
+def test_equal_answers_are_right_and_others_wrong(grader, gold, right, wrong):
+    assert verdict(grader, boxed(right), gold).correct is True
+    assert verdict(grader, boxed(wrong), gold).correct is False
 
 
 @pytest.mark.parametrize("gold", ["", "  ", "?", r"\boxed{}", "####", "where b is arbitrary", r"\frac{", "1" * 2_001])
 @pytest.mark.parametrize("completion", [boxed(5), "?", boxed("?"), "", "<think>", boxed(TOWER)])
-def test_an_unparsable_gold_is_none(judge, gold, completion):
-    said = verdict(judge, completion, gold)
+def test_an_unparsable_gold_is_none(grader, gold, completion):
+    said = verdict(grader, completion, gold)
     assert (said.correct, said.note) == (None, "gold answer cannot be parsed")
 
 
-def test_a_gold_that_hangs_the_judge_is_none(judge):
+def test_a_gold_that_hangs_the_judge_is_none(grader):
     gold = HOSTILE["nine hundred parentheses"]
-    said = verdict(judge, boxed(5), gold)
+    said = verdict(grader, boxed(5), gold)
     assert (said.correct, said.note) == (None, "gold answer cannot be parsed")
-    assert judge.check_gold([gold]) == [False]
+    assert grader.check_gold([gold]) == [False]
 
 
-def test_check_gold_tells_the_answers_that_can_be_graded(judge):
+def test_check_gold_tells_the_answers_that_can_be_graded(grader):
     golds = ["work\n#### 18", r"so \boxed{\frac{1}{2}}.", "p - q", "", "?", r"\frac{", "18"]
-    assert judge.check_gold(golds) == [True, True, True, False, False, False, True]
+    assert grader.check_gold(golds) == [True, True, True, False, False, False, True]
 
 
 # The fast path.
@@ -198,18 +198,18 @@ def test_integers_compared_at_once_are_judged_as_math_verify_does(patient_judge)
     pairs = [(boxed(form), form.replace(",", "")) for form in forms]
     pairs += [(boxed(rng.choice(forms)), rng.choice(forms)) for _ in range(150)]
     completions, answers = zip(*pairs, strict=True)
-    with Judge(workers=2, fast=False) as slow:
-        told = [[said.correct for said in judge.judge(completions, answers)] for judge in (patient_judge, slow)]
+    with Grader(workers=2, fast=False) as slow:
+        told = [[said.correct for said in grader.grade(completions, answers)] for grader in (patient_judge, slow)]
     assert told[0] == told[1]
     assert {True, False} <= set(told[0])
 
 
 def test_integers_start_no_worker():
     before = set(multiprocessing.active_children())
-    with Judge(workers=1) as judge:
-        assert [said.correct for said in judge.judge([boxed(5), boxed(6)], ["5", "5"])] == [True, False]
+    with Grader(workers=1) as grader:
+        assert [said.correct for said in grader.grade([boxed(5), boxed(6)], ["5", "5"])] == [True, False]
         assert set(multiprocessing.active_children()) == before
-        verdict(judge, boxed("x"), "x")
+        verdict(grader, boxed("x"), "x")
         assert set(multiprocessing.active_children()) > before
     assert set(multiprocessing.active_children()) == before
 
@@ -223,11 +223,11 @@ def test_importing_the_module_loads_nothing_heavy():
 # Hostile answers.
 
 
-def test_each_hostile_answer_costs_its_limit_and_the_others_are_graded(judge):
-    verdict(judge, boxed("x"), "x")
+def test_each_hostile_answer_costs_its_limit_and_the_others_are_graded(grader):
+    verdict(grader, boxed("x"), "x")
     completions = [boxed(answer) for name in HOSTILE for answer in (HOSTILE[name], "5")]
     started = time.monotonic()
-    verdicts = judge.judge(completions, [r"\frac{10}{2}"] * len(completions))
+    verdicts = grader.grade(completions, [r"\frac{10}{2}"] * len(completions))
     seconds = time.monotonic() - started
     assert [said.correct for said in verdicts[0::2]] == [False] * len(HOSTILE)
     assert [said.correct for said in verdicts[1::2]] == [True] * len(HOSTILE)
@@ -252,9 +252,9 @@ def test_a_worker_ends_itself_when_its_time_is_over():
         "#### " + "1" * 1_000_000,
     ],
 )
-def test_an_answer_too_long_is_wrong_straight_away(judge, completion):
+def test_an_answer_too_long_is_wrong_straight_away(grader, completion):
     started = time.monotonic()
-    said = verdict(judge, completion, "1")
+    said = verdict(grader, completion, "1")
     assert time.monotonic() - started < patience(1)
     assert (said.correct, said.note) == (False, "answer longer than 2,000 characters")
 
@@ -262,10 +262,10 @@ def test_an_answer_too_long_is_wrong_straight_away(judge, completion):
 @pytest.mark.parametrize(
     "piece", ["\\boxed{", "{", "}", "\\", "\\boxed ", "$ ", "1", "####\n", "<think></think>", "answer 1 ", "\x00"]
 )
-def test_a_megabyte_of_anything_is_read_in_seconds(judge, piece):
+def test_a_megabyte_of_anything_is_read_in_seconds(grader, piece):
     completion = piece * (1_000_000 // len(piece))
     started = time.monotonic()
-    said = verdict(judge, completion, r"\frac{5}{7}")
+    said = verdict(grader, completion, r"\frac{5}{7}")
     assert time.monotonic() - started < patience(TIMEOUT_S + 1)
     assert said.correct is False
 
@@ -276,46 +276,46 @@ def test_a_worker_cannot_eat_the_memory():
     assert "MemoryError" in run_python("-c", code, check=False).stderr
 
 
-def test_a_hostile_answer_repeated_is_judged_once(judge):
-    verdict(judge, boxed("x"), "x")
+def test_a_hostile_answer_repeated_is_judged_once(grader):
+    verdict(grader, boxed("x"), "x")
     started = time.monotonic()
-    verdicts = judge.judge([boxed(f"{TOWER}+1")] * 64, ["5"] * 64)
+    verdicts = grader.grade([boxed(f"{TOWER}+1")] * 64, ["5"] * 64)
     assert time.monotonic() - started < patience(TIMEOUT_S)
     started = time.monotonic()
-    assert verdict(judge, boxed(f"{TOWER}+1"), "5") == verdicts[0]
+    assert verdict(grader, boxed(f"{TOWER}+1"), "5") == verdicts[0]
     assert time.monotonic() - started < patience(0.1)
 
 
 def test_only_so_many_pairs_are_remembered(monkeypatch):
-    monkeypatch.setattr(grader, "REMEMBERED_PAIRS", 10)
-    with Judge() as judge:
-        verdicts = judge.judge([boxed(number) for number in range(50)], ["7"] * 50)
+    monkeypatch.setattr(grader_module, "REMEMBERED_PAIRS", 10)
+    with Grader() as grader:
+        verdicts = grader.grade([boxed(number) for number in range(50)], ["7"] * 50)
         assert [number for number, said in enumerate(verdicts) if said.correct] == [7]
-        assert len(judge._remembered) == 10
+        assert len(grader._remembered) == 10
 
 
 # Where it runs.
 
 
 def test_a_worker_that_dies_costs_only_its_answer():
-    with Judge(workers=1, timeout_s=20) as judge:
-        verdict(judge, boxed("x"), "x")
+    with Grader(workers=1, timeout_s=20) as grader:
+        verdict(grader, boxed("x"), "x")
         threading.Timer(0.5, kill_children).start()
-        verdicts = judge.judge([boxed(TOWER), boxed("5")], [r"\frac{10}{2}"] * 2)
+        verdicts = grader.grade([boxed(TOWER), boxed("5")], [r"\frac{10}{2}"] * 2)
     assert [(said.correct, said.note) for said in verdicts] == [(False, "judge process died"), (True, "")]
 
 
 def test_a_worker_that_dies_between_two_questions_is_replaced():
-    with Judge(workers=1) as judge:
-        verdict(judge, boxed("x"), "x")
+    with Grader(workers=1) as grader:
+        verdict(grader, boxed("x"), "x")
         kill_children()
         time.sleep(0.5)
-        assert verdict(judge, boxed("y"), "y").correct is True
+        assert verdict(grader, boxed("y"), "y").correct is True
 
 
-def test_threads_share_one_judge(judge):
+def test_threads_share_one_judge(grader):
     with ThreadPoolExecutor(4) as threads:
-        told = list(threads.map(lambda n: verdict(judge, boxed(rf"\frac{{{2 * n}}}{{2}}"), f"{n}").correct, range(20)))
+        told = list(threads.map(lambda n: verdict(grader, boxed(rf"\frac{{{2 * n}}}{{2}}"), f"{n}").correct, range(20)))
     assert told == [True] * 20
 
 
@@ -357,11 +357,11 @@ def test_a_killed_parent_leaves_no_process(tmp_path):
 # Rows.
 
 
-def test_rows_are_graded_in_order_and_as_they_come(judge, monkeypatch):
-    monkeypatch.setattr(grader, "ROWS_AT_ONCE", 2)
+def test_rows_are_graded_in_order_and_as_they_come(grader, monkeypatch):
+    monkeypatch.setattr(grader_module, "ROWS_AT_ONCE", 2)
     taken = []
     rows = ({"reply": boxed(n), "gold": gold} for n, gold in enumerate(["0", 7, 2.0, "?", "4"]) if not taken.append(n))
-    verdicts = grade_rows(rows, "reply", "gold", judge)
+    verdicts = grade_rows(rows, "reply", "gold", grader)
     assert next(verdicts).correct is True
     assert taken == [0, 1]
     assert [said.correct for said in verdicts] == [False, True, None, True]
@@ -375,15 +375,15 @@ def test_rows_are_graded_in_order_and_as_they_come(judge, monkeypatch):
         ({"completion": "5", "answer": None}, "row 2 holds None in 'answer'; give text"),
     ],
 )
-def test_a_row_that_cannot_be_graded_is_named(judge, row, message):
+def test_a_row_that_cannot_be_graded_is_named(grader, row, message):
     rows = [{"completion": "5", "answer": "5"}, row]
     with pytest.raises(DataError, match=message):
-        list(grade_rows(rows, "completion", "answer", judge))
+        list(grade_rows(rows, "completion", "answer", grader))
 
 
-def test_as_many_answers_as_completions_are_needed(judge):
+def test_as_many_answers_as_completions_are_needed(grader):
     with pytest.raises(ValueError, match="zip"):
-        judge.judge(["5", "6"], ["5"])
+        grader.grade(["5", "6"], ["5"])
 
 
 # Published data.
@@ -419,7 +419,7 @@ UNPARSABLE = {
 def test_published_gold_answers_score_themselves_right(patient_judge, name, field):
     golds = [row[field][0] if isinstance(row[field], list) else str(row[field]) for row in published(name)]
     fine = patient_judge.check_gold(golds)
-    failed = {grader.gold_text(gold) for gold, right in zip(golds, fine, strict=True) if not right}
+    failed = {grader_module.gold_text(gold) for gold, right in zip(golds, fine, strict=True) if not right}
     assert failed == set(UNPARSABLE.get(name, {}))
 
 
@@ -428,8 +428,8 @@ def test_published_solutions_are_right_and_those_of_other_problems_wrong(patient
     problems = published("math500")[:rows]
     solutions, answers = [row["solution"] for row in problems], [row["answer"] for row in problems]
     others = answers[1:] + answers[:1]
-    assert all(said.correct for said in patient_judge.judge(solutions, answers))
-    mixed = patient_judge.judge(solutions, others)
+    assert all(said.correct for said in patient_judge.grade(solutions, answers))
+    mixed = patient_judge.grade(solutions, others)
     same = {(a, b) for a, b, said in zip(answers, others, mixed, strict=True) if said.correct and a != b}
     assert same <= {("5", "x=5")}
     assert sum(said.correct for said in mixed) < rows / 20
@@ -445,9 +445,9 @@ def test_two_hundred_rows_are_graded_in_a_second():
     latex = [(boxed(rng.choice((gold, fraction))), gold) for gold, fraction in zip(golds * 5, fractions, strict=True)]
     pairs = rng.sample(integers, 2_500) + latex
     rng.shuffle(pairs)
-    with Judge(workers=2) as judge:
+    with Grader(workers=2) as grader:
         started = time.monotonic()
-        verdicts = judge.judge(*map(list, zip(*pairs, strict=True)))
+        verdicts = grader.grade(*map(list, zip(*pairs, strict=True)))
         seconds = time.monotonic() - started
     assert sum(said.correct for said in verdicts) > 3_500
     assert len(pairs) / seconds > 200

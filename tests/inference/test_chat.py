@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import RichConsole as RichConsole
 from synthetic_run import write_run
 
 from tinyreason.cli.main import main
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.inference.chat import Reasoning, find_partner
 
 PROBLEM = "Ann has 11 pens. Ann gets 2 more, then finds 27 more. How many pens does Ann have now?"
@@ -48,26 +48,26 @@ def test_it_does_not_matter_where_the_pieces_are_cut(cuts):
 
 
 def test_what_a_model_writes_cannot_steer_the_terminal():
-    screen = Screen(Console(file=io.StringIO(), force_terminal=True, width=80, color_system="standard"))
-    with screen.replies(("reply",)) as replies:
+    console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=80, color_system="standard"))
+    with console.replies(("reply",)) as replies:
         replies.write(0, "\x1b[2J[red]x[/red]\x07", False)
-    assert screen.console.file.getvalue() == "�[2J[red]x[/red]�\n"
+    assert console.rich.file.getvalue() == "�[2J[red]x[/red]�\n"
 
 
 def test_reasoning_is_dimmed_and_the_answer_plain():
-    screen = Screen(Console(file=io.StringIO(), force_terminal=True, width=80, color_system="standard"))
-    with screen.replies(("reply",)) as replies:
+    console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=80, color_system="standard"))
+    with console.replies(("reply",)) as replies:
         replies.write(0, "hm ", True)
         replies.write(0, "2", False)
-    assert screen.console.file.getvalue() == "\x1b[2mhm \x1b[0m2\n"
+    assert console.rich.file.getvalue() == "\x1b[2mhm \x1b[0m2\n"
 
 
 def test_two_replies_stand_side_by_side_on_a_terminal():
-    screen = Screen(Console(file=io.StringIO(), force_terminal=True, width=60))
-    with screen.replies(("base", "adapter")) as replies:
+    console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=60))
+    with console.replies(("base", "adapter")) as replies:
         replies.write(0, "left", False)
         replies.write(1, "right", False)
-    last = screen.console.file.getvalue().split("base")[-1]
+    last = console.rich.file.getvalue().split("base")[-1]
     assert any("left" in line and "right" in line for line in last.splitlines())
 
 

@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from tinyreason.example import Example
-from tinyreason.inference.sampling import KeyedDraw, Sampling, batches, draw_batches, prompt_texts, sample_replies
+from tinyreason.inference.sampling import (
+    KeyedSampling,
+    Sampling,
+    batches,
+    prompt_texts,
+    sample_batches,
+    sample_completions,
+)
 
 
 def example(number: int, problem: str = "1+1?", answer: str = "2") -> Example:
@@ -19,9 +26,9 @@ def test_replies_are_the_same_for_the_same_seed_and_leave_the_random_state_alone
     model, tokenizer = sandbox
     examples = [example(n, "Ann has 5 pens. How many pens does Ann have now?") for n in range(3)]
     state = torch.get_rng_state()
-    first = sample_replies(model, tokenizer, examples, SAMPLING, lambda _: None)
+    first = sample_completions(model, tokenizer, examples, SAMPLING, lambda _: None)
     assert torch.equal(torch.get_rng_state(), state)
-    assert first == sample_replies(model, tokenizer, examples, SAMPLING, lambda _: None)
+    assert first == sample_completions(model, tokenizer, examples, SAMPLING, lambda _: None)
     texts, tokens, truncated = first
     assert len(texts) == len(tokens) == len(truncated) == 9
     assert len(set(texts)) > 1
@@ -30,7 +37,7 @@ def test_replies_are_the_same_for_the_same_seed_and_leave_the_random_state_alone
 def test_a_reply_cut_by_the_limit_is_truncated_and_as_long_as_the_limit(sandbox):
     model, tokenizer = sandbox
     short = replace(SAMPLING, max_completion_tokens=2)
-    _, tokens, truncated = sample_replies(model, tokenizer, [example(0)], short, lambda _: None)
+    _, tokens, truncated = sample_completions(model, tokenizer, [example(0)], short, lambda _: None)
     assert tokens == [2, 2, 2]
     assert truncated == [True, True, True]
 
@@ -39,8 +46,8 @@ def test_the_padding_of_a_batch_changes_no_greedy_reply(sandbox):
     model, tokenizer = sandbox
     examples = [example(0, "Ann has 5 pens."), example(1, "Ann has 5 pens. Ann buys 2 more, then loses 3. " * 3)]
     greedy = replace(SAMPLING, samples=1, temperature=0.0)
-    together = sample_replies(model, tokenizer, examples, greedy, lambda _: None)[0]
-    alone = [sample_replies(model, tokenizer, [one], greedy, lambda _: None)[0][0] for one in examples]
+    together = sample_completions(model, tokenizer, examples, greedy, lambda _: None)[0]
+    alone = [sample_completions(model, tokenizer, [one], greedy, lambda _: None)[0][0] for one in examples]
     assert together == alone
 
 
@@ -59,7 +66,7 @@ def test_a_reply_is_the_same_in_any_batch_and_any_order(sandbox):
     asks = [(example(n, texts[n % 2]), sample) for n in range(4) for sample in range(3)]
 
     def draw(asks, size):
-        batch_of = draw_batches(model, tokenizer, asks, replace(SAMPLING, batch_size=size))
+        batch_of = sample_batches(model, tokenizer, asks, replace(SAMPLING, batch_size=size))
         return {(asks[d.row][0].id, asks[d.row][1]): d.text for batch in batch_of for d in batch}
 
     assert draw(asks, 12) == draw(asks[::-1], 5) | draw(asks[:1], 1)
@@ -69,7 +76,7 @@ def test_another_seed_or_another_problem_draws_other_replies(sandbox):
     model, tokenizer = sandbox
     same = [example(n, "Ann has 5 pens. Ann buys 20 more. How many pens does Ann have now?") for n in range(4)]
     first, other = (
-        sample_replies(model, tokenizer, same, replace(SAMPLING, seed=s), lambda _: None)[0] for s in (0, 1)
+        sample_completions(model, tokenizer, same, replace(SAMPLING, seed=s), lambda _: None)[0] for s in (0, 1)
     )
     assert first != other
     assert len(set(first)) > 3
@@ -80,7 +87,7 @@ def test_tokens_are_drawn_as_often_as_their_probabilities_say():
 
     wanted = torch.tensor([0.5, 0.0, 0.3, 0.2])
     asks = [(example(n), 0) for n in range(20_000)]
-    draw = KeyedDraw(asks, 7, replace(SAMPLING, max_completion_tokens=2))
+    draw = KeyedSampling(asks, 7, replace(SAMPLING, max_completion_tokens=2))
     for step in range(2):
         scores = draw(torch.zeros(len(asks), 7 + step, dtype=torch.long), wanted.log().expand(len(asks), 4))
         found = scores.argmax(dim=-1).bincount(minlength=4) / len(asks)
@@ -91,15 +98,15 @@ def test_tokens_are_drawn_as_often_as_their_probabilities_say():
 def test_top_p_leaves_only_the_likeliest_tokens(sandbox):
     model, tokenizer = sandbox
     asks = [example(n, "Ann has 5 pens. Ann buys 20 more. How many pens does Ann have now?") for n in range(3)]
-    greedy = sample_replies(model, tokenizer, asks, replace(SAMPLING, temperature=0.0), lambda _: None)
-    assert sample_replies(model, tokenizer, asks, replace(SAMPLING, top_p=1e-6), lambda _: None) == greedy
+    greedy = sample_completions(model, tokenizer, asks, replace(SAMPLING, temperature=0.0), lambda _: None)
+    assert sample_completions(model, tokenizer, asks, replace(SAMPLING, top_p=1e-6), lambda _: None) == greedy
 
 
 def test_what_the_models_own_generation_config_says_changes_nothing(sandbox):
     model, tokenizer = sandbox
-    before = sample_replies(model, tokenizer, [example(0)], SAMPLING, lambda _: None)
+    before = sample_completions(model, tokenizer, [example(0)], SAMPLING, lambda _: None)
     model.generation_config.update(repetition_penalty=3.0, top_k=1, top_p=0.1, temperature=9.0, no_repeat_ngram_size=1)
-    assert sample_replies(model, tokenizer, [example(0)], SAMPLING, lambda _: None) == before
+    assert sample_completions(model, tokenizer, [example(0)], SAMPLING, lambda _: None) == before
 
 
 def test_without_the_template_the_model_reads_the_problem_alone(sandbox):
@@ -116,7 +123,7 @@ def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_reply_chang
     model, tokenizer = sandbox
     questions = Problems(name="sandbox").held_out(4, "test", without=set())
     sampling = Sampling(2, 1.0, 8, 8, "plain", 0)
-    whole = sample_replies(model, tokenizer, questions, sampling, lambda _: None)
+    whole = sample_completions(model, tokenizer, questions, sampling, lambda _: None)
     asked = []
 
     def overflow(layer, inputs) -> None:
@@ -125,5 +132,5 @@ def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_reply_chang
             raise torch.OutOfMemoryError("CUDA out of memory (injected)")
 
     model.model.layers[0].register_forward_pre_hook(overflow)
-    assert sample_replies(model, tokenizer, questions, sampling, lambda _: None) == whole
+    assert sample_completions(model, tokenizer, questions, sampling, lambda _: None) == whole
     assert asked[:3] == [8, 4, 2]

@@ -9,7 +9,7 @@ from tinyreason.models.hardware import (
     TIER_MEMORY_GB,
     Card,
     check_tier,
-    choose_means,
+    choose_compute_settings,
     choose_tier,
     find_card,
     installed_packages,
@@ -55,8 +55,8 @@ def test_a_machine_gets_the_largest_tier_it_holds(card, tier, device, dtype):
 
 @each_machine
 def test_a_machine_computes_in_what_its_arithmetic_is_made_for(card, tier, device, dtype):
-    means = means_of(card)
-    assert (means.device, means.dtype.got) == (device, dtype)
+    compute = means_of(card)
+    assert (compute.device, compute.dtype.got) == (device, dtype)
 
 
 @each_machine
@@ -96,8 +96,8 @@ ALL = {"bitsandbytes": "0.50.2", "flash-attn": "2.8.3", "liger-kernel": "0.8.5"}
 
 
 def means_of(card, packages=ALL, model_type="qwen2", **asked):
-    model = Model(name="m", **{knob: asked.pop(knob) for knob in ("quantize", "dtype") if knob in asked})
-    return choose_means(model, Kernels(**asked), card, packages, model_type)
+    model = Model(name="m", **{option: asked.pop(option) for option in ("quantize", "dtype") if option in asked})
+    return choose_compute_settings(model, Kernels(**asked), card, packages, model_type)
 
 
 # the card, then what auto gives with everything installed: dtype, attention, fused kernels, optimizer
@@ -121,24 +121,24 @@ T4_CARD, AMPERE, BLACKWELL = CHOICES[3][0], CHOICES[5][0], CHOICES[-1][0]
     ("card", "dtype", "attention", "fused", "optimizer"), CHOICES, ids=[c[0].name if c[0] else "CPU" for c in CHOICES]
 )
 def test_auto_takes_what_the_card_allows_and_says_why(card, dtype, attention, fused, optimizer):
-    means = means_of(card)
-    assert [means.choices()[name].got for name in ("dtype", "attention", "fused", "optimizer")] == [
+    compute = means_of(card)
+    assert [compute.settings()[name].got for name in ("dtype", "attention", "fused", "optimizer")] == [
         *(dtype, attention, fused, optimizer)
     ]
-    for choice in means.choices().values():
+    for choice in compute.settings().values():
         assert choice.why and "\n" not in choice.why
 
 
 @pytest.mark.parametrize("card", [row[0] for row in CHOICES], ids=[c[0].name if c[0] else "CPU" for c in CHOICES])
 def test_with_nothing_installed_auto_still_finds_a_way(card):
-    means = means_of(card, packages={})
-    assert (means.attention.got, means.fused.got, means.optimizer.got) == ("sdpa", "off", "adamw")
+    compute = means_of(card, packages={})
+    assert (compute.attention.got, compute.fused.got, compute.optimizer.got) == ("sdpa", "off", "adamw")
 
 
 def test_what_auto_misses_for_want_of_a_package_is_named_with_its_install_line():
-    means = means_of(AMPERE, packages={})
-    assert "pip install flash-attn --no-build-isolation" in means.attention.why
-    assert "pip install liger-kernel" in means.fused.why
+    compute = means_of(AMPERE, packages={})
+    assert "pip install flash-attn --no-build-isolation" in compute.attention.why
+    assert "pip install liger-kernel" in compute.fused.why
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_what_is_asked_for_and_cannot_be_had_is_refused_in_one_sentence(card, pa
     ],
 )
 def test_what_is_asked_for_and_can_be_had_is_on(card, asked):
-    choices = means_of(card, **asked).choices()
+    choices = means_of(card, **asked).settings()
     assert {name: choices[name].got for name in asked} == asked
 
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from tinyreason.cli.main import main
 from tinyreason.config.recipe import read_recipe, recipe_names
-from tinyreason.pipeline.dry_run import LONGEST_ROW, STEPS, rehearsal
+from tinyreason.pipeline.dry_run import LONGEST_ROW, STEPS, dry_run_config
 
 ROWS = [
     {"question": f"A box holds {n} pens. How many do 3 boxes hold?", "answer": f"3 * {n}.\n#### {3 * n}"}
@@ -22,7 +22,7 @@ def problems(tmp_path):
     return file
 
 
-def rehearse(*arguments):
+def dry_run(*arguments):
     return CliRunner().invoke(main, ["rehearse", *map(str, arguments)])
 
 
@@ -30,7 +30,7 @@ def rehearse(*arguments):
 def test_every_tier_of_every_recipe_can_be_made_small(name):
     recipe = read_recipe(name)
     for tier in recipe.tiers:
-        asked, config = recipe.resolve(tier), rehearsal(recipe, tier, ())
+        asked, config = recipe.resolve(tier), dry_run_config(recipe, tier, ())
         assert config.model.name == "sandbox"
         assert config.train.max_steps == STEPS
         assert (config.data, config.rewards, config.advantage) == (asked.data, asked.rewards, asked.advantage)
@@ -41,13 +41,13 @@ def test_every_tier_of_every_recipe_can_be_made_small(name):
 
 
 def test_overrides_are_rehearsed_too():
-    config = rehearsal(read_recipe("reasoning_sft"), "24gb", ("adapter.kind=miss", "train.batch_size=1", "seed=3"))
+    config = dry_run_config(read_recipe("reasoning_sft"), "24gb", ("adapter.kind=miss", "train.batch_size=1", "seed=3"))
     assert (config.adapter.kind, config.train.batch_size, config.seed) == ("miss", 1, 3)
     assert config.train.max_tokens == LONGEST_ROW
 
 
 def test_a_rehearsal_says_what_it_saw_and_what_it_cannot_know(problems, tmp_path):
-    done = rehearse(
+    done = dry_run(
         *("one_shot_rlvr", "--on", "24gb", f"data.file={problems}", "data.index=5", "--out", tmp_path / "run"),
         f"evaluation.data={{kind: problems, file: {problems}}}",
     )
@@ -64,7 +64,7 @@ def test_a_rehearsal_says_what_it_saw_and_what_it_cannot_know(problems, tmp_path
 
 
 def test_data_that_cannot_be_reached_is_answered_with_one_sentence():
-    done = rehearse("tina", "--on", "t4")
+    done = dry_run("tina", "--on", "t4")
     assert done.exit_code == 2
     assert "data.name=knoveleng/open-rs" in done.stderr
     assert "type data.file=PATH" in done.stderr.splitlines()[-1]

@@ -5,13 +5,13 @@ import json
 
 import pytest
 import torch
-from rich.console import Console
+from rich.console import RichConsole as RichConsole
 
 from tinyreason.adapters._adapter import read_lora
 from tinyreason.config.recipe import read_recipe
-from tinyreason.console import Screen, announce, conclude
+from tinyreason.console import Console, announce, conclude
 from tinyreason.errors import ConfigError, DataError, FolderError, ModelError
-from tinyreason.models.load import means_for
+from tinyreason.models.load import compute_settings_for
 from tinyreason.pipeline.conclusion import meets
 from tinyreason.pipeline.run import run
 
@@ -28,12 +28,12 @@ QUICK = (
 def run_quickly(out, *overrides: str, recipe: str = "one_shot_rlvr") -> tuple[dict, str]:
     """(result, what was on the screen)"""
     config = read_recipe(recipe).resolve("sandbox", (*QUICK, *overrides))
-    screen = Screen(Console(file=io.StringIO(), width=200))
-    means = means_for(config.model, config.kernels, card=None)
-    announce(screen, config, means, "no CUDA GPU found", out)
-    result = run(config, out, means, "no CUDA GPU found", screen)
-    conclude(screen, result, out)
-    return result, screen.console.file.getvalue()
+    console = Console(RichConsole(file=io.StringIO(), width=200))
+    compute = compute_settings_for(config.model, config.kernels, card=None)
+    announce(console, config, compute, "no CUDA GPU found", out)
+    result = run(config, out, compute, "no CUDA GPU found", console)
+    conclude(console, result, out)
+    return result, console.rich.file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +84,14 @@ def test_the_held_out_curve_stands_beside_the_training_reward(finished):
 
 
 def test_the_screen_says_what_was_chosen_and_what_came_of_it(finished):
-    _, screen, out = finished
+    _, console, out = finished
     for words in ("sandbox (no CUDA GPU found)", "problem", "before", "after", "gain", "4,608 parameters", str(out)):
-        assert words in screen
-    assert "Warning" not in screen
+        assert words in console
+    assert "Warning" not in console
 
 
 def test_the_saved_adapter_is_the_one_that_was_evaluated(finished, sandbox):
-    from tinyreason.inference.sampling import Sampling, sample_replies
+    from tinyreason.inference.sampling import Sampling, sample_completions
 
     _, _, out = finished
     config = read_recipe("one_shot_rlvr").resolve("sandbox", QUICK)
@@ -100,7 +100,7 @@ def test_the_saved_adapter_is_the_one_that_was_evaluated(finished, sandbox):
     config.adapter.restore(model, out / "adapter")
     after = json.loads((out / "evaluation.json").read_text())["after"]
     questions = config.data.held_out(12, "test", without=set())
-    texts, _, _ = sample_replies(
+    texts, _, _ = sample_completions(
         model.eval(), tokenizer, questions, Sampling(2, 1.0, 160, 256, "plain", seed=0), lambda _: None
     )
     assert texts == [reply["text"] for problem in after for reply in problem["replies"]]
@@ -134,8 +134,8 @@ def test_a_held_out_problem_that_cannot_be_graded_is_left_out_and_named(tmp_path
     file = tmp_path / "odd.jsonl"
     rows = [{"question": f"{n}+1?", "answer": "\\begin{nonsense" if n == 7 else str(n + 1)} for n in range(12)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    _, screen = run_quickly(tmp_path / "run", f"data.file={file}", "data.index=0", "train.max_steps=1")
-    assert "cannot be graded: 7" in screen
+    _, console = run_quickly(tmp_path / "run", f"data.file={file}", "data.index=0", "train.max_steps=1")
+    assert "cannot be graded: 7" in console
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path):
@@ -177,17 +177,17 @@ def test_a_tracker_that_is_not_there_is_refused_before_anything_is_done(tmp_path
 
 def test_a_report_that_cannot_be_written_costs_one_line_and_no_result(tmp_path, monkeypatch):
     monkeypatch.setattr("tinyreason.reporting.report.PAGE", tmp_path / "nowhere")
-    result, screen = run_quickly(tmp_path / "run")
+    result, console = run_quickly(tmp_path / "run")
     assert json.loads((tmp_path / "run" / "result.json").read_text())["seed"] == result["seed"]
-    assert "no report.html: " in screen
-    assert f"type: tinyreason report {tmp_path / 'run'}" in screen
+    assert "no report.html: " in console
+    assert f"type: tinyreason report {tmp_path / 'run'}" in console
 
 
 @pytest.mark.slow
 def test_one_problem_teaches_the_sandbox_model_to_reason(tmp_path):
     config = read_recipe("one_shot_rlvr").resolve("sandbox")
-    means = means_for(config.model, config.kernels, card=None)
-    result = run(config, tmp_path / "run", means, "", Screen(Console(file=io.StringIO())))
+    compute = compute_settings_for(config.model, config.kernels, card=None)
+    result = run(config, tmp_path / "run", compute, "", Console(RichConsole(file=io.StringIO())))
     assert result["before"]["accuracy"] <= 0.35
     assert result["after"]["accuracy"] >= 0.85
     assert result["gain"]["interval"][0] >= 45
@@ -198,31 +198,31 @@ def test_critiques_of_one_problem_are_built_and_trained_on(tmp_path):
     overrides = ("critiques.attempts=24", "critiques.attempts_by=[oracle]", "train.max_steps=2", "train.batch_size=4")
     evaluation = ("evaluation.problems=6", "evaluation.samples=1")
     config = read_recipe("one_shot_cft").resolve("sandbox", (*overrides, *evaluation))
-    screen = Screen(Console(file=io.StringIO(), width=200))
-    result = run(config, tmp_path / "run", means_for(config.model, config.kernels, card=None), "", screen)
+    console = Console(RichConsole(file=io.StringIO(), width=200))
+    result = run(config, tmp_path / "run", compute_settings_for(config.model, config.kernels, card=None), "", console)
     rows = [json.loads(line) for line in (tmp_path / "run" / "critiques.jsonl").open()]
     assert {row["problem_id"] for row in rows} == {"chain/train/0"}
     assert {row["verdict"] == "right" for row in rows} == {row["attempt_correct"] for row in rows} == {True, False}
     assert all(row["attempt_correct"] == (row["verdict"] == "right") for row in rows)
-    assert f"built   {len(rows)} critiques by oracle" in screen.console.file.getvalue()
+    assert f"built   {len(rows)} critiques by oracle" in console.rich.file.getvalue()
     assert result["training"]["last_loss"] > 0
 
 
 def test_supervised_fine_tuning_runs_through_and_shows_its_loss(tmp_path):
     overrides = ("data.size=16", "train.max_steps=2", "train.batch_size=4", "evaluation.problems=6")
     config = read_recipe("reasoning_sft").resolve("sandbox", (*overrides, "evaluation.samples=1"))
-    screen = Screen(Console(file=io.StringIO(), width=200))
-    result = run(config, tmp_path / "run", means_for(config.model, config.kernels, card=None), "", screen)
-    conclude(screen, result, tmp_path / "run")
-    assert "training    loss" in screen.console.file.getvalue()
+    console = Console(RichConsole(file=io.StringIO(), width=200))
+    result = run(config, tmp_path / "run", compute_settings_for(config.model, config.kernels, card=None), "", console)
+    conclude(console, result, tmp_path / "run")
+    assert "training    loss" in console.rich.file.getvalue()
     assert [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").open()] == [1, 2]
 
 
 def test_rows_without_completions_are_refused_before_anything_is_measured(tmp_path):
     config = read_recipe("one_shot_cft").resolve("sandbox", ("critiques=null",))
-    means = means_for(config.model, config.kernels, card=None)
+    compute = compute_settings_for(config.model, config.kernels, card=None)
     with pytest.raises(DataError, match=r"problem chain/train/0 has no completion .*critiques:"):
-        run(config, tmp_path / "run", means, "", Screen(Console(file=io.StringIO())))
+        run(config, tmp_path / "run", compute, "", Console(RichConsole(file=io.StringIO())))
     assert not (tmp_path / "run").exists()
 
 
@@ -236,15 +236,18 @@ LENGTH = (
 def run_length_grpo(out, *overrides):
     """(result, what was on the screen)"""
     config = read_recipe("length_grpo").resolve("sandbox", (*LENGTH, *overrides))
-    screen, means = Screen(Console(file=io.StringIO(), width=200)), means_for(config.model, config.kernels, card=None)
-    announce(screen, config, means, "", out)
-    result = run(config, out, means, "", screen)
-    conclude(screen, result, out)
-    return result, screen.console.file.getvalue()
+    console, compute = (
+        Console(RichConsole(file=io.StringIO(), width=200)),
+        compute_settings_for(config.model, config.kernels, card=None),
+    )
+    announce(console, config, compute, "", out)
+    result = run(config, out, compute, "", console)
+    conclude(console, result, out)
+    return result, console.rich.file.getvalue()
 
 
 def test_a_warm_up_comes_before_the_start_is_measured_and_the_leash_holds_to_it(tmp_path):
-    result, screen = run_length_grpo(tmp_path / "run", "train.learning_rate=1e-9")
+    result, console = run_length_grpo(tmp_path / "run", "train.learning_rate=1e-9")
     first, again = (
         json.loads((tmp_path / "run" / "evaluation.json").read_text())[side] for side in ("before", "after")
     )
@@ -252,7 +255,7 @@ def test_a_warm_up_comes_before_the_start_is_measured_and_the_leash_holds_to_it(
     start, end = (read_lora(tmp_path / "run" / folder) for folder in ("warmup/adapter", "adapter"))
     assert all(b.abs().max() > 0 for _, b in start.values())
     assert all(torch.allclose(b, end[name][1], atol=1e-7) for name, (_, b) in start.items())
-    assert "start   after the warm-up on 64 rambling sandbox problems" in screen
+    assert "start   after the warm-up on 64 rambling sandbox problems" in console
     assert result["seconds"]["warmup"] > 0
     kl = [json.loads(line)["kl/mean"] for line in (tmp_path / "run" / "metrics.jsonl").open()]
     assert max(kl) < 1e-4
@@ -285,9 +288,9 @@ def test_one_process_among_several_is_refused_before_anything_is_done(tmp_path, 
 def test_what_is_known_to_go_wrong_with_a_length_reward_is_said_before_training():
     def said(*overrides):
         config = read_recipe("length_grpo").resolve("sandbox", overrides)
-        screen = Screen(Console(file=io.StringIO(), width=400))
-        announce(screen, config, means_for(config.model, config.kernels, card=None), "", "out")
-        return screen.console.file.getvalue()
+        console = Console(RichConsole(file=io.StringIO(), width=400))
+        announce(console, config, compute_settings_for(config.model, config.kernels, card=None), "", "out")
+        return console.rich.file.getvalue()
 
     assert "trap" not in said()
     assert "where all replies of a group are right" in said("advantage.kind=grpo")

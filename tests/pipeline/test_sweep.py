@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.console import RichConsole as RichConsole
 
 from tinyreason.config.recipe import read_recipe
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError
-from tinyreason.models.load import means_for
+from tinyreason.models.load import compute_settings_for
 from tinyreason.pipeline.sweep import beside, frontier, planned, points
 
 TINY = (
@@ -28,9 +28,9 @@ def plan():
 def compare(plan, out, rewards=None, vary=(), overrides=TINY, seeds=(0,)):
     """(rows, what was on the screen)"""
     runs = planned(plan, "sandbox", points(plan, "sandbox", rewards, vary), overrides, list(seeds), out)
-    screen = Screen(Console(file=io.StringIO(), width=200))
-    means = means_for(runs[0].config.model, runs[0].config.kernels, card=None)
-    return frontier(runs, out, means, "", screen), screen.console.file.getvalue()
+    console = Console(RichConsole(file=io.StringIO(), width=200))
+    compute = compute_settings_for(runs[0].config.model, runs[0].config.kernels, card=None)
+    return frontier(runs, out, compute, "", console), console.rich.file.getvalue()
 
 
 def names(plan, *arguments):
@@ -95,13 +95,13 @@ def done(plan, tmp_path_factory):
 
 
 def test_it_leaves_a_table_and_a_picture(done):
-    rows, screen, out = done
+    rows, console, out = done
     assert [row["name"] for row in rows] == ["start", "correctness", "l1_max train.kl=0.01", "l1_max train.kl=0.02"]
     assert json.loads((out / "frontier.json").read_text()) == json.loads(json.dumps(rows))
     assert (out / "frontier.md").read_text().startswith("| point | accuracy |")
     assert (out / "frontier.svg").read_text().lstrip().startswith("<?xml")
     assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")
-    assert "run 3/3 l1_max train.kl=0.02, seed 0:" in screen and "left" in screen
+    assert "run 3/3 l1_max train.kl=0.02, seed 0:" in console and "left" in console
 
 
 def test_the_warm_up_is_done_once(done):
@@ -118,17 +118,17 @@ def test_what_is_finished_is_kept_and_what_is_not_is_done_again(plan, done):
     stamps = {file: file.stat().st_mtime_ns for file in (out / "runs").glob("*/result.json")}
     first, kept, last = sorted(stamps)  # the one that made the warm-up, and one that took it over
     first.unlink(), last.unlink()
-    again, screen = compare(plan, out, "l1_max", ("train.kl=0.01,0.02",))
-    assert "3: 1 kept from before, 2 to do" in screen and "FAILED" not in screen
+    again, console = compare(plan, out, "l1_max", ("train.kl=0.01,0.02",))
+    assert "3: 1 kept from before, 2 to do" in console and "FAILED" not in console
     assert [file for file in stamps if file.stat().st_mtime_ns == stamps[file]] == [kept]
     assert again == rows
 
 
 def test_a_point_that_fails_is_named_and_the_others_are_run(plan, tmp_path):
     overrides = (*TINY, "data.size=4", "evaluation.batch_size=64")  # on 4 problems hapo_length sees none twice
-    rows, screen = compare(plan, tmp_path / "out", "hapo_length,correctness", (), overrides)
+    rows, console = compare(plan, tmp_path / "out", "hapo_length,correctness", (), overrides)
     assert [row["name"] for row in rows] == ["start", "correctness"]
-    assert "run 1/2 hapo_length, seed 0: FAILED, hapo_length compares a problem with its visits" in screen
+    assert "run 1/2 hapo_length, seed 0: FAILED, hapo_length compares a problem with its visits" in console
     assert "Not run yet, or failed: hapo_length, seed 0." in (tmp_path / "out" / "frontier.md").read_text()
     assert "never come back" in (tmp_path / "out" / "runs" / "hapo_length-seed0.log").read_text()
 

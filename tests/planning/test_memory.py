@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tinyreason.config.recipe import read_recipe
-from tinyreason.models.load import load_model, means_for
+from tinyreason.models.load import compute_settings_for, load_model
 from tinyreason.planning.memory import Job, generation, kept_by_autograd, phases
 from tinyreason.planning.model_shape import read_shape
 
@@ -14,14 +14,16 @@ ROWS, TOKENS = 4, 40
 def job_of(*overrides, recipe="one_shot_rlvr", prompt_tokens=8):
     sizes = (f"train.rollouts_per_step={ROWS}", f"train.group_size={ROWS}", f"train.max_completion_tokens={TOKENS - 8}")
     config = read_recipe(recipe).resolve("sandbox", (*sizes, *overrides))
-    return Job(config, read_shape(config.model), means_for(config.model, config.kernels, None), prompt_tokens)
+    return Job(
+        config, read_shape(config.model), compute_settings_for(config.model, config.kernels, None), prompt_tokens
+    )
 
 
 def kept_by_torch(job, is_padded):
     """Bytes that autograd keeps of a forward pass through the adapted model, weights not counted."""
     from trl.trainer.utils import add_fused_lm_head
 
-    model, _ = load_model(job.config.model, job.means)
+    model, _ = load_model(job.config.model, job.compute)
     add_fused_lm_head(model, outputs=("log_probs", "entropy"))
     model = job.config.adapter.attach(model, seed=0).train()
     weights = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
@@ -80,7 +82,7 @@ def test_every_phase_of_a_run_is_planned_and_only_those():
     assert names == ["load", "evaluate", "generate", "score", "backward", "optimizer", "save"]
     assert "score" not in [phase.name for phase in phases(job_of("train.kl=0"))]
     sft = read_recipe("reasoning_sft").resolve("sandbox")
-    job = Job(sft, read_shape(sft.model), means_for(sft.model, sft.kernels, None), 39)
+    job = Job(sft, read_shape(sft.model), compute_settings_for(sft.model, sft.kernels, None), 39)
     assert not {"generate", "score"} & {phase.name for phase in phases(job)}
     assert [phase.name for phase in phases(job_of(recipe="length_grpo"))][:3] == ["load", "warm-up", "evaluate"]
     assert "warm-up" not in [phase.name for phase in phases(job_of("warmup.adapter=there", recipe="length_grpo"))]

@@ -5,12 +5,12 @@ import json
 import pytest
 from synthetic_run import controls, outcome, rollout, write_run
 
-from tinyreason.reporting.run_warnings import flags
+from tinyreason.reporting.run_warnings import run_warnings
 from tinyreason.runs.reader import read_run
 
 
 def titles(folder):
-    return " | ".join(flag.title for flag in flags(read_run(folder)))
+    return " | ".join(flag.title for flag in run_warnings(read_run(folder)))
 
 
 def rewrite_metrics(folder, **series):
@@ -41,13 +41,13 @@ def test_the_advice_depends_on_whether_the_groups_were_all_right_or_all_wrong(ru
     lines.append(rollout(11, 0, "x", not is_right))
     lines.append(rollout(11, 0, "x", is_right))
     (run / "rollouts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (flag,) = flags(read_run(run))
+    (flag,) = run_warnings(read_run(run))
     assert advice in flag.text
 
 
 def test_a_reward_that_rises_while_held_out_accuracy_falls_is_named_with_the_steps(run):
     rewrite_metrics(run, **{"reward/mean": [n / 10 for n in range(10)], "validation/accuracy": [0.3, 0.9] + [0.5] * 8})
-    (flag,) = flags(read_run(run))
+    (flag,) = run_warnings(read_run(run))
     assert flag.title == "The reward rises while held-out accuracy falls"
     assert "90% at step 2 and is 50% at step 10" in flag.text
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tinyreason.errors import ConfigError, Stopped
-from tinyreason.runs.deadline import SPARE_S, Stop, read_deadline
+from tinyreason.runs.deadline import SPARE_S, Deadline, read_deadline
 
 NOW = datetime(2026, 11, 21, 18, 0)
 
@@ -51,7 +51,7 @@ def test_what_is_no_time_is_one_sentence(text):
 
 def test_the_run_ends_when_another_step_might_not_fit():
     def asked(left_s: float, step_s: float) -> bool:
-        stop = Stop(datetime.now() + timedelta(seconds=left_s))
+        stop = Deadline(datetime.now() + timedelta(seconds=left_s))
         stop._beat -= step_s  # the step that has just ended took so long
         return stop.is_asked()
 
@@ -62,25 +62,25 @@ def test_the_run_ends_when_another_step_might_not_fit():
 
 def test_work_that_does_not_end_is_given_up_before_the_deadline():
     deadline = datetime.now() + timedelta(seconds=SPARE_S + 0.2)
-    with Stop(deadline) as stop, pytest.raises(Stopped, match="the deadline"), stop.finishing_steps():
+    with Deadline(deadline) as stop, pytest.raises(Stopped, match="the deadline"), stop.finishing_steps():
         time.sleep(SPARE_S)
     assert datetime.now() < deadline
 
 
 def test_the_alarm_leaves_a_run_alone_that_is_ending_and_one_that_has_ended():
-    with Stop(datetime.now() + timedelta(seconds=SPARE_S + 0.2)) as stop, stop.finishing_steps():
+    with Deadline(datetime.now() + timedelta(seconds=SPARE_S + 0.2)) as stop, stop.finishing_steps():
         assert stop.is_asked() is False
         stop._beat -= 1
         assert stop.is_asked() and stop.why == "the deadline"
         time.sleep(0.4)
-    with Stop(datetime.now() + timedelta(seconds=SPARE_S + 0.2)):
+    with Deadline(datetime.now() + timedelta(seconds=SPARE_S + 0.2)):
         pass
     time.sleep(0.4)
 
 
 def test_a_first_signal_waits_for_the_step_and_a_second_does_not():
     said = []
-    with Stop(say=said.append) as stop, pytest.raises(KeyboardInterrupt), stop.finishing_steps():
+    with Deadline(say=said.append) as stop, pytest.raises(KeyboardInterrupt), stop.finishing_steps():
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.is_asked() and stop.why == "Ctrl-C"
         os.kill(os.getpid(), signal.SIGINT)
@@ -89,11 +89,11 @@ def test_a_first_signal_waits_for_the_step_and_a_second_does_not():
 
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "Ctrl-C")])
 def test_between_steps_a_signal_ends_the_run_at_once(number, name):
-    with Stop(), pytest.raises(Stopped, match=f"stopped by {name}"):
+    with Deadline(), pytest.raises(Stopped, match=f"stopped by {name}"):
         os.kill(os.getpid(), number)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_library_that_catches_every_error_does_not_catch_a_stop():
-    with Stop(), pytest.raises(Stopped, match="SIGTERM"), suppress(Exception):
+    with Deadline(), pytest.raises(Stopped, match="SIGTERM"), suppress(Exception):
         os.kill(os.getpid(), signal.SIGTERM)

@@ -3,7 +3,7 @@ from itertools import islice
 
 import pytest
 
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.sandbox import oracle, tasks
 
 PROBLEMS = [p for family in tasks.FAMILIES for p in islice(tasks.generate(family, "train", 0), 50)]
@@ -11,8 +11,8 @@ PROBLEMS = [p for family in tasks.FAMILIES for p in islice(tasks.generate(family
 
 @pytest.mark.parametrize("trace", [oracle.worked, oracle.rambling])
 def test_both_traces_are_judged_right(trace):
-    with Judge() as judge:
-        verdicts = judge.judge([trace(problem) for problem in PROBLEMS], [str(p.answer) for p in PROBLEMS])
+    with Grader() as grader:
+        verdicts = grader.grade([trace(problem) for problem in PROBLEMS], [str(p.answer) for p in PROBLEMS])
     assert all(verdict.correct for verdict in verdicts)
 
 

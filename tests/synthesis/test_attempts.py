@@ -5,8 +5,8 @@ import pytest
 
 from tinyreason.data import OneShot
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
-from tinyreason.synthesis.attempts import attempt_requests, judged, oracle_attempts, read_attempts, readable
+from tinyreason.grading.grader import Grader
+from tinyreason.synthesis.attempts import attempt_requests, graded, oracle_attempts, read_attempts, readable
 from tinyreason.teachers.local import Local
 
 
@@ -36,8 +36,8 @@ def test_the_oracle_makes_the_same_attempts_again_and_others_for_another_seed(sa
 def test_attempts_are_judged_once_each_and_the_others_counted():
     dropped = Counter()
     made = [(example(), text, "me") for text in ("\\boxed{42}", "41", "<think> hm", "\\boxed{42}", " ")]
-    with Judge() as judge:
-        attempts = judged(made, judge, dropped)
+    with Grader() as grader:
+        attempts = graded(made, grader, dropped)
     assert [(attempt.text, attempt.correct) for attempt in attempts] == [("\\boxed{42}", True), ("41", False)]
     assert dropped == {"attempt without an answer": 2, "attempt made before": 1}
 

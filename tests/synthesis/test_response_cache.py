@@ -5,43 +5,43 @@ import sys
 import pytest
 
 from tinyreason.errors import DataError, FolderError
-from tinyreason.synthesis.response_cache import Journal, write_rows
+from tinyreason.synthesis.response_cache import ResponseCache, write_rows
 from tinyreason.teachers.request import Answer
 
 
 @pytest.fixture
 def path(tmp_path):
-    with Journal(tmp_path / "answers.jsonl") as journal:
+    with ResponseCache(tmp_path / "answers.jsonl") as cache:
         for name in "abc":
-            journal.append(Answer(name, f"text of {name}\n\u2028é", 3, 4, 0.5, 0.25))
+            cache.append(Answer(name, f"text of {name}\n\u2028é", 3, 4, 0.5, 0.25))
     return tmp_path / "answers.jsonl"
 
 
 def known(path):
-    with Journal(path) as journal:
-        return [name for name in "abcd" if name in journal]
+    with ResponseCache(path) as cache:
+        return [name for name in "abcd" if name in cache]
 
 
 def test_what_was_appended_is_there_when_it_is_opened_again(path):
-    with Journal(path) as journal:
-        assert journal["b"] == Answer("b", "text of b\n\u2028é", 3, 4, 0.5, 0.25)
-        assert "d" not in journal
+    with ResponseCache(path) as cache:
+        assert cache["b"] == Answer("b", "text of b\n\u2028é", 3, 4, 0.5, 0.25)
+        assert "d" not in cache
 
 
 @pytest.mark.parametrize("bytes_lost", [2, 10, 100])
 def test_a_torn_last_line_is_taken_off_and_the_next_answer_stands_alone(path, bytes_lost):
     path.write_bytes(path.read_bytes()[:-bytes_lost])
-    with Journal(path) as journal:
-        assert "b" in journal and "c" not in journal
-        journal.append(Answer("d", "after"))
+    with ResponseCache(path) as cache:
+        assert "b" in cache and "c" not in cache
+        cache.append(Answer("d", "after"))
     assert known(path) == ["a", "b", "d"]
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 3
 
 
 def test_a_last_line_that_lacks_only_its_end_is_kept(path):
     path.write_bytes(path.read_bytes()[:-1])
-    with Journal(path) as journal:
-        journal.append(Answer("d", "after"))
+    with ResponseCache(path) as cache:
+        cache.append(Answer("d", "after"))
     assert known(path) == ["a", "b", "c", "d"]
 
 
@@ -52,8 +52,8 @@ def test_a_damaged_line_in_the_middle_costs_only_itself(path):
 
 
 def test_an_append_is_in_the_file_before_it_returns(tmp_path):
-    with Journal(tmp_path / "answers.jsonl") as journal:
-        journal.append(Answer("a", "text"))
+    with ResponseCache(tmp_path / "answers.jsonl") as cache:
+        cache.append(Answer("a", "text"))
         assert known_without_lock(tmp_path / "answers.jsonl") == ["a"]
 
 
@@ -64,7 +64,7 @@ def known_without_lock(path):
 def test_another_file_is_not_taken_for_a_journal(tmp_path):
     path = tmp_path / "problems.jsonl"
     path.write_text('{"problem": "1+1?", "answer": "2"}\n')
-    with pytest.raises(DataError, match="is no journal of answers"), Journal(path):
+    with pytest.raises(DataError, match="is no journal of answers"), ResponseCache(path):
         pass
     assert path.read_text() == '{"problem": "1+1?", "answer": "2"}\n'
 
@@ -74,7 +74,7 @@ def test_two_processes_do_not_write_one_journal(path):
         "from pathlib import Path\nfrom tinyreason.synthesis.response_cache import Journal\n"
         f"with Journal(Path({str(path)!r})): pass"
     )
-    with Journal(path):
+    with ResponseCache(path):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "another process is writing" in done.stderr
     assert known(path) == ["a", "b", "c"]

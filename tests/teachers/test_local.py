@@ -11,13 +11,13 @@ from tinyreason.inference.local_sampling import base_of, load_base_or_adapter
 
 @pytest.fixture
 def build(tmp_path):
-    from tinyreason.config.build_config import CritiqueOrder
-    from tinyreason.console import Screen
+    from tinyreason.config.build_config import CritiqueBuildConfig
+    from tinyreason.console import Console
     from tinyreason.synthesis.build import build_critiques
 
     def build(name="set.jsonl", **order):
         data = Problems(kind="problems", name="sandbox", size=2)
-        summary = build_critiques(CritiqueOrder(data=data, **order), tmp_path / name, Screen(stderr=True))
+        summary = build_critiques(CritiqueBuildConfig(data=data, **order), tmp_path / name, Console(stderr=True))
         return summary, [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
 
     return build
@@ -28,9 +28,9 @@ def test_several_models_share_the_attempts_and_a_rerun_samples_none_of_them_agai
     _, rows = build(**order)
     assert {row["provenance"]["attempt_by"] for row in rows} == {"sandbox", "oracle"}
     assert len({row["attempt"] for row in rows if row["provenance"]["attempt_by"] == "sandbox"}) > 4
-    journal = (tmp_path / "set.jsonl.answers.jsonl").read_bytes()
+    cache = (tmp_path / "set.jsonl.answers.jsonl").read_bytes()
     assert build(**order)[1] == rows
-    assert (tmp_path / "set.jsonl.answers.jsonl").read_bytes() == journal
+    assert (tmp_path / "set.jsonl.answers.jsonl").read_bytes() == cache
 
 
 def test_the_sandbox_base_criticises(build):

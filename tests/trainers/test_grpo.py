@@ -9,27 +9,27 @@ import torch
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.train_config import TRL_NAMES_OF, TrainGrpo, TrainSft
 from tinyreason.errors import ConfigError
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 QUICK = ("train.max_steps=2", "train.rollouts_per_step=16", "train.max_completion_tokens=64")
 
 
 def train(folder, *overrides: str, seed: int = 0):
     """Two steps of GRPO on one sandbox problem; (model, metrics, rollouts, start tensors)."""
-    from tinyreason.models.load import load_model, means_for
+    from tinyreason.models.load import compute_settings_for, load_model
     from tinyreason.trainers import grpo
 
     config = read_recipe("one_shot_rlvr").resolve("sandbox", (*QUICK, *overrides), seed)
-    means = means_for(config.model, config.kernels, card=None)
-    model, tokenizer = load_model(config.model, means)
+    compute = compute_settings_for(config.model, config.kernels, card=None)
+    model, tokenizer = load_model(config.model, compute)
     model = config.adapter.attach(model, seed)
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
-    with RunFolder(folder) as run, Judge() as judge:
-        learner = Learner(config, means, model, tokenizer, run)
-        grpo.train(learner, config.data.load(), judge, watch=lambda step, metrics: {})
+    with RunFolder(folder) as run, Grader() as grader:
+        session = TrainingSession(config, compute, model, tokenizer, run)
+        grpo.train(session, config.data.load(), grader, watch=lambda step, metrics: {})
     rows = {name: [json.loads(line) for line in (folder / name).open()] for name in ("metrics.jsonl", "rollouts.jsonl")}
     return model, rows["metrics.jsonl"], rows["rollouts.jsonl"], start
 
@@ -104,8 +104,8 @@ def test_the_loss_is_made_of_our_advantages_not_of_trls(tmp_path, monkeypatch):
 
 
 def test_each_step_stays_under_the_limit_of_its_stage(tmp_path):
-    knobs = ("train.thinkprune=[30,6]", "rewards.0.kind=soft_overlong", "rewards.0.buffer_tokens=1")
-    _, _, rollouts, _ = train(tmp_path / "run", *knobs)
+    options = ("train.thinkprune=[30,6]", "rewards.0.kind=soft_overlong", "rewards.0.buffer_tokens=1")
+    _, _, rollouts, _ = train(tmp_path / "run", *options)
     for step, limit in ((1, 30), (2, 6)):
         rows = [row for row in rollouts if row["step"] == step]
         assert max(row["tokens"] for row in rows) == limit
@@ -113,8 +113,8 @@ def test_each_step_stays_under_the_limit_of_its_stage(tmp_path):
 
 
 def test_the_sum_of_the_rewards_is_what_is_compared_and_each_is_written_down(tmp_path):
-    knobs = ("rewards=[{kind: correctness}, {kind: kimi_length, weight: 0.4, gate: correctness}]",)
-    _, _, rollouts, _ = train(tmp_path / "run", *knobs)
+    options = ("rewards=[{kind: correctness}, {kind: kimi_length, weight: 0.4, gate: correctness}]",)
+    _, _, rollouts, _ = train(tmp_path / "run", *options)
     for row in rollouts:
         kimi = row["rewards"]["kimi_length"] if row["correct"] else 0
         assert row["reward"] == pytest.approx(row["correct"] + 0.4 * kimi, abs=1e-6)
@@ -127,20 +127,20 @@ def test_a_history_that_was_saved_between_two_batches_gives_the_same_rewards(tmp
     texts = ["1\\boxed{2}", "\\boxed{2}", "\\boxed{3}"] * 8
     ids = [[5] * (10 + n) + [0] for n in range(24)]
 
-    def scorer(judge, store):
-        return Scorer(config, batch_of(["x"]).examples, judge, RunFolder(tmp_path / "run"), {0}, store)
+    def scorer(grader, store):
+        return Scorer(config, batch_of(["x"]).examples, grader, RunFolder(tmp_path / "run"), {0}, store)
 
     def score(scorer, shift):
         moved = ids[shift:] + ids[:shift]
         return scorer.score(moved, [[{"content": text}] for text in texts], [0] * 24)
 
-    with Judge() as judge:
-        whole = scorer(judge, Store())
+    with Grader() as grader:
+        whole = scorer(grader, Store())
         first, second = score(whole, 0), score(whole, 9)
-        halted = scorer(judge, Store())
+        halted = scorer(grader, Store())
         assert score(halted, 0) == first
-        assert score(scorer(judge, Store(json.loads(json.dumps(halted.store.state)))), 9) == second
-        assert score(scorer(judge, Store()), 9) != second
+        assert score(scorer(grader, Store(json.loads(json.dumps(halted.store.state)))), 9) == second
+        assert score(scorer(grader, Store()), 9) != second
 
 
 def test_the_same_seed_trains_the_same_adapter_and_another_a_different_one(trained, tmp_path):

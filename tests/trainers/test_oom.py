@@ -13,11 +13,11 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import MemoryLimit
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.runs.checkpoint import Lifeline
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers import oom
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 QUICK = ("train.max_steps=1", "train.rollouts_per_step=16", "train.max_completion_tokens=32", "train.kl=0.1")
 SFT = ("train.max_steps=1", "train.batch_size=8", "data.size=16")
@@ -78,21 +78,21 @@ def train(load, folder, recipe: str, *overrides: str, fill=None):
 
     config = read_recipe(recipe).resolve("sandbox", overrides)
     model, tokenizer = load()
-    from tinyreason.models.load import means_for
+    from tinyreason.models.load import compute_settings_for
 
-    means = means_for(config.model, config.kernels, None)
+    compute = compute_settings_for(config.model, config.kernels, None)
     model = config.adapter.attach(model, 0)
     for name, parameter in model.named_parameters():  # B starts at zero, where A has no gradient
         if parameter.requires_grad and "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.02)
     overflows, said = fill_up(model, *fill) if fill else [], []
     lifeline = Lifeline(None, None, say=said.append)
-    with RunFolder(folder) as run, Judge() as judge, gradients() as found:
-        examples, learner = config.data.load(), Learner(config, means, model, tokenizer, run)
+    with RunFolder(folder) as run, Grader() as grader, gradients() as found:
+        examples, session = config.data.load(), TrainingSession(config, compute, model, tokenizer, run)
         if recipe == "reasoning_sft":
-            sft.train(learner, examples, lambda step, metrics: {}, said.append, lifeline)
+            sft.train(session, examples, lambda step, metrics: {}, said.append, lifeline)
         else:
-            grpo.train(learner, examples, judge, lambda step, metrics: {}, lifeline)
+            grpo.train(session, examples, grader, lambda step, metrics: {}, lifeline)
         rows = run.read_rows("rollouts.jsonl")
     return found, [row["completion"] for row in rows], [text for text in said if "memory" in text], overflows
 
@@ -108,9 +108,9 @@ def assert_close(ours, theirs):
 @pytest.mark.parametrize("place", ["scoring", "backward"])
 @pytest.mark.parametrize("loss", ["dapo", "bnpo", "grpo", "dr_grpo"])
 def test_the_same_rollouts_give_the_same_gradient_in_parts(load, tmp_path, place, loss):
-    knobs = (*QUICK, f"train.loss={loss}", "train.entropy_bonus=0.01", "train.micro_batch_size=8")
-    whole, rollouts, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *knobs)
-    parts, again, said, overflows = train(load, tmp_path / "parts", "one_shot_rlvr", *knobs, fill=(place, 3))
+    options = (*QUICK, f"train.loss={loss}", "train.entropy_bonus=0.01", "train.micro_batch_size=8")
+    whole, rollouts, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *options)
+    parts, again, said, overflows = train(load, tmp_path / "parts", "one_shot_rlvr", *options, fill=(place, 3))
     assert overflows == [8, 4]
     assert again == rollouts and len(rollouts) == 16
     assert_close(parts, whole)
@@ -118,9 +118,9 @@ def test_the_same_rollouts_give_the_same_gradient_in_parts(load, tmp_path, place
 
 
 def test_what_a_failed_backward_pass_has_already_added_is_taken_back(load, tmp_path):
-    knobs = (*QUICK, "train.micro_batch_size=8")
-    whole, _, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *knobs)
-    parts, _, _, overflows = train(load, tmp_path / "parts", "one_shot_rlvr", *knobs, fill=("backward", 4, 1))
+    options = (*QUICK, "train.micro_batch_size=8")
+    whole, _, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *options)
+    parts, _, _, overflows = train(load, tmp_path / "parts", "one_shot_rlvr", *options, fill=("backward", 4, 1))
     assert overflows == [8], "the second micro-batch, when the first was in the gradients"
     assert_close(parts, whole)
 

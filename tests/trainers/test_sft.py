@@ -10,7 +10,7 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.runs.folder import RunFolder
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 from tinyreason.trainers.sft import IGNORED, tokenised
 
 QUICK = ("train.max_steps=4", "train.batch_size=8", "data.size=8", "train.schedule=constant")
@@ -22,18 +22,18 @@ def example(problem="1+1?", completion="<think>\n1+1=2\n</think>\n\\boxed{2}", w
 
 def train(folder, *overrides, examples=None, said=None):
     """A few steps; (model, metrics, start tensors)."""
-    from tinyreason.models.load import load_model, means_for
+    from tinyreason.models.load import compute_settings_for, load_model
     from tinyreason.trainers import sft
 
     config = read_recipe("reasoning_sft").resolve("sandbox", (*QUICK, *overrides))
-    means = means_for(config.model, config.kernels, card=None)
-    model, tokenizer = load_model(config.model, means)
+    compute = compute_settings_for(config.model, config.kernels, card=None)
+    model, tokenizer = load_model(config.model, compute)
     model = config.adapter.attach(model, seed=0)
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
     said = [] if said is None else said
     with RunFolder(folder) as run:
-        learner = Learner(config, means, model, tokenizer, run)
-        sft.train(learner, examples or config.data.load(), lambda *_: {}, said.append)
+        session = TrainingSession(config, compute, model, tokenizer, run)
+        sft.train(session, examples or config.data.load(), lambda *_: {}, said.append)
     return model, [json.loads(line) for line in (folder / "metrics.jsonl").open()], start
 
 

@@ -39,11 +39,15 @@ SHARED = (
     click.option("--print-prompt", is_flag=True, help="Print the prompts and do nothing."),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
 )  # fmt: skip
-KNOBS = {"price_in": "price_per_million_input_tokens", "price_out": "price_per_million_output_tokens"}
-TEACHER_KNOBS = (
-    *("base_url", "model", "key_variable", "concurrency", "max_tokens", "temperature", "timeout_s", "retries"),
-    *("price_in", "price_out", "max_cost", "teacher_file"),
-)
+TEACHER_OPTIONS = {
+    name: name
+    for name in "base_url model key_variable concurrency max_tokens temperature timeout_s retries max_cost".split()
+} | {
+    "price_in": "price_per_million_input_tokens",
+    "price_out": "price_per_million_output_tokens",
+    "teacher_file": "file",
+}
+"""Name on the command line → the teacher's own."""
 
 
 def shared(command):
@@ -103,20 +107,22 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
     if options["print_prompt"]:
         click.echo(printed(what))
         return
-    from tinyreason.config.build_config import CritiqueOrder, SolutionOrder, read_order
-    from tinyreason.console import Screen, quiet_libraries
+    from tinyreason.config.build_config import CritiqueBuildConfig, SolutionBuildConfig, read_build_config
+    from tinyreason.console import Console, quiet_libraries
 
     for name in ("data", "teacher", "out"):
         if options[name] is None:
             raise click.UsageError(f"Missing option '--{name}'.")
-    order = read_order(CritiqueOrder if what == "critiques" else SolutionOrder, _values(options) | attempts)
+    order = read_build_config(
+        CritiqueBuildConfig if what == "critiques" else SolutionBuildConfig, _values(options) | attempts
+    )
     models = [*attempts.get("attempts_by", ()), *([order.teacher.model] if options["teacher"] == "local" else [])]
     quiet_libraries(offline=all(name in ("oracle", "sandbox") or Path(name).exists() for name in models))
 
     from tinyreason.synthesis import build
 
     builder = build.build_critiques if what == "critiques" else build.build_solutions
-    summary = builder(order, options["out"], Screen(stderr=options["as_json"]))
+    summary = builder(order, options["out"], Console(stderr=options["as_json"]))
     if options["as_json"]:
         click.echo(json.dumps(vars(summary), indent=1))
     else:
@@ -139,15 +145,13 @@ def _values(options: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError("--index, --id and --problems are given; give one of them.")
     source = {"name": data} if data.partition(":")[0] == "sandbox" else {"file": data}
     chosen = {"kind": "one_shot", **place} if place else {"kind": "problems", "size": size}
-    knobs = {KNOBS.get(name, name): options[name] for name in TEACHER_KNOBS if options[name] is not None}
-    if "teacher_file" in knobs:
-        knobs["file"] = knobs.pop("teacher_file")
+    teacher = {TEACHER_OPTIONS[name]: options[name] for name in TEACHER_OPTIONS if options[name] is not None}
     if options["teacher"] == "local":
-        knobs["seed"] = options["seed"]
+        teacher["seed"] = options["seed"]
     filters = {name: options[name] for name in ("n", "trim", "near_duplicates", "seed")}
     return {
         "data": source | chosen,
-        "teacher": {"kind": options["teacher"]} | knobs,
+        "teacher": {"kind": options["teacher"]} | teacher,
         "samples": options["samples"],
         "filters": filters,
         "seed": options["seed"],

@@ -25,7 +25,7 @@ def chat(
 
     Questions are lines, typed or piped in. `exit` or Ctrl-D ends.
     """
-    from tinyreason.console import Screen, quiet_libraries
+    from tinyreason.console import Console, quiet_libraries
     from tinyreason.errors import ConfigError
     from tinyreason.inference.chat import Talker, find_partner
 
@@ -33,16 +33,16 @@ def chat(
     if compare and not partner.adapter:
         raise ConfigError(f"{target} has no adapter to compare its base with; give a run or an adapter folder.")
     quiet_libraries(offline=partner.model.name == "sandbox")
-    talker, screen = Talker.load(partner, temperature, max_completion_tokens), Screen()
+    talker, console = Talker.load(partner, temperature, max_completion_tokens), Console()
     titles = ("base", "adapter") if compare else ("reply",)
     histories: list[list[dict[str, str]]] = [[] for _ in titles]
     if sys.stdin.isatty():
-        screen.say("Ask away; exit or Ctrl-D ends, Ctrl-C stops a reply.")
+        console.say("Ask away; exit or Ctrl-D ends, Ctrl-C stops a reply.")
     for question in questions():
         for history in histories:
             history[:] = [*(history if keeps_history else ()), {"role": "user", "content": question}]
         try:
-            with screen.replies(titles) as replies:
+            with console.replies(titles) as replies:
                 for number, history in enumerate(histories):
                     is_base = titles[number] == "base"
                     history.append(
@@ -51,7 +51,7 @@ def chat(
         except KeyboardInterrupt:
             if not sys.stdin.isatty():
                 raise
-            screen.say("(stopped)")
+            console.say("(stopped)")
 
 
 def questions() -> Iterator[str]:

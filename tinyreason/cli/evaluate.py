@@ -37,54 +37,54 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the replies.")
 @click.option("--out", type=PATH, help="Folder; default evals/…, where the same command goes on.")
 @JSON
-def eval_(subject: str, bench: str | None, data: tuple[Path, ...], against: str | None, problems: int | None,
+def eval_(reference: str, bench: str | None, data: tuple[Path, ...], against: str | None, problems: int | None,
           template_check: bool, out: Path | None, as_json: bool, **asked) -> None:  # fmt: skip
     """Put benchmarks to a run, an adapter or a model, keep every reply, and say how sure the figures are."""
     from tinyreason.cli.evaluation_output import announce_eval, conclude_eval
-    from tinyreason.console import Screen, quiet_libraries
+    from tinyreason.console import Console, quiet_libraries
     from tinyreason.evaluation.benchmark_folder import EvalFolder
-    from tinyreason.evaluation.benchmark_run import Exam, default_folder, examine, gradable, settle
+    from tinyreason.evaluation.benchmark_run import BenchmarkRun, default_folder, examine, gradable, settle
     from tinyreason.evaluation.benchmarks import BENCHES
-    from tinyreason.grading.grader import Judge
+    from tinyreason.grading.grader import Grader
 
-    sides = read_sides(subject, against)
+    sides = read_sides(reference, against)
     quiet_libraries(offline=needs_no_network(sides.values(), bench, data))
     loaded = load_benches(bench, data, problems)
     asked["max_completion_tokens"] = asked.pop("max_tokens")
     sampling = settle(sides["model"], asked)
-    screen = Screen(stderr=as_json)
-    with Judge() as judge:
+    console = Console(stderr=as_json)
+    with Grader() as grader:
         reasons = {name: BENCHES[name].ungradable if name in BENCHES else {} for name in loaded}
-        fine = {name: gradable(name, rows, judge, screen, reasons[name]) for name, rows in loaded.items()}
-        exam = Exam(sides, fine, sampling, template_check)
-        folder = EvalFolder(out or default_folder(sides, list(fine), sampling.seed), exam.settings(), fine)
-        announce_eval(screen, exam, folder.path)
-        result = examine(exam, folder, judge, screen)
+        fine = {name: gradable(name, rows, grader, console, reasons[name]) for name, rows in loaded.items()}
+        benchmark_run = BenchmarkRun(sides, fine, sampling, template_check)
+        folder = EvalFolder(out or default_folder(sides, list(fine), sampling.seed), benchmark_run.settings(), fine)
+        announce_eval(console, benchmark_run, folder.path)
+        result = examine(benchmark_run, folder, grader, console)
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
-        conclude_eval(screen, result, folder.path)
+        conclude_eval(console, result, folder.path)
 
 
-def read_sides(subject: str, against: str | None):
+def read_sides(reference: str, against: str | None):
     """The `Subject` asked, and the one it is held against."""
     from tinyreason.errors import ConfigError
-    from tinyreason.inference.model_reference import read_subject
+    from tinyreason.inference.model_reference import read_model_reference
 
-    sides = {"model": read_subject(subject)}
+    sides = {"model": read_model_reference(reference)}
     if against == "base" and sides["model"].adapter is None:
-        raise ConfigError(f"{subject} is no run and no adapter, so it has no base; give --against a model.")
+        raise ConfigError(f"{reference} is no run and no adapter, so it has no base; give --against a model.")
     if against:
-        sides["against"] = sides["model"].base() if against == "base" else read_subject(against)
+        sides["against"] = sides["model"].base() if against == "base" else read_model_reference(against)
     return sides
 
 
-def needs_no_network(subjects, bench: str | None, data: tuple[Path, ...]) -> bool:
+def needs_no_network(references, bench: str | None, data: tuple[Path, ...]) -> bool:
     """Whether the models and the problems are all on this machine."""
     from tinyreason.evaluation.benchmarks import BENCHES
 
     names = bench.split(",") if bench and not data else []
-    is_near = all(subject.is_sandbox or Path(subject.model.name).exists() for subject in subjects)
+    is_near = all(reference.is_sandbox or Path(reference.model.name).exists() for reference in references)
     return is_near and all(BENCHES[name].is_sandbox for name in names if name in BENCHES)
 
 
@@ -111,7 +111,7 @@ def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None):
 def compare(folders: tuple[Path, ...], as_json: bool) -> None:
     """Hold folders of runs or evaluations against the first, paired on the problems they share."""
     from tinyreason.cli.evaluation_output import show_comparison
-    from tinyreason.console import Screen
+    from tinyreason.console import Console
     from tinyreason.errors import ConfigError
     from tinyreason.evaluation.compare import compare_folders
 
@@ -121,7 +121,7 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:
-        show_comparison(Screen(), rows)
+        show_comparison(Console(), rows)
 
 
 @click.command(short_help="Which test problems stand in the training data.")
@@ -137,14 +137,14 @@ def audit(train: str, against: str, data: Path | None, split: str, subset: str |
     DATA is a file, sandbox, sandbox:FAMILY or a data set on the hub.
     """
     from tinyreason.cli.evaluation_output import show_audit
-    from tinyreason.console import Screen
+    from tinyreason.console import Console
     from tinyreason.evaluation.benchmarks import read_test, read_training
     from tinyreason.evaluation.contamination import KINDS, audit, summary
 
     examples, test = read_training(train, split, subset), read_test(against, data)
-    with Screen(stderr=as_json).live("audited", total=len(test)) as live:
+    with Console(stderr=as_json).live("audited", total=len(test)) as live:
         result = summary(audit(examples, test, live.advance), examples, test)
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
-        show_audit(Screen(), result, KINDS)
+        show_audit(Console(), result, KINDS)

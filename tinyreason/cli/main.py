@@ -47,7 +47,7 @@ def main() -> None:
 main.add_command(critiques)
 main.add_command(solutions)
 main.add_command(cli_plan.plan)
-main.add_command(cli_plan.rehearse)
+main.add_command(cli_plan.dry_run)
 main.add_command(eval_)
 main.add_command(compare)
 main.add_command(audit)
@@ -83,10 +83,10 @@ def recipe(
 ) -> None:
     """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.console import Screen, announce, conclude, quiet_libraries
+    from tinyreason.console import Console, announce, conclude, quiet_libraries
     from tinyreason.models.hardware import check_tier, choose_tier, find_card
-    from tinyreason.models.load import means_for
-    from tinyreason.runs.deadline import Stop, read_deadline
+    from tinyreason.models.load import compute_settings_for
+    from tinyreason.runs.deadline import Deadline, read_deadline
     from tinyreason.runs.folder import default_folder
 
     end = deadline and read_deadline(deadline, datetime.now())
@@ -98,30 +98,30 @@ def recipe(
         from tinyreason.evaluation.controls import check_has_controls, run_controls
 
         check_has_controls(config)
-    screen, out = Screen(), out or default_folder(config)
+    console, out = Console(), out or default_folder(config)
     again = ["tinyreason", "recipe", name, *overrides, "--on", tier, "--seed", str(config.seed)]
     again += ["--controls"] * controls + ["--out", str(out)]
-    with Stop(end or None, screen.say) as stop, offering(shlex.join(again)):
+    with Deadline(end or None, console.say) as stop, offering(shlex.join(again)):
         quiet_libraries(offline=tier == "sandbox")
         card = None if tier == "sandbox" else card  # the sandbox's figures are a CPU's
-        means = means_for(config.model, config.kernels, card)
+        compute = compute_settings_for(config.model, config.kernels, card)
         if verify_resume:
             from tinyreason.pipeline import verify_resume as verify
 
-            click.echo(verify.verify_resume(config, out, means, screen))
+            click.echo(verify.verify_resume(config, out, compute, console))
             return
-        announce(screen, config, means, why, out)
+        announce(console, config, compute, why, out)
         if end:
-            screen.say(f"until   {end:%Y-%m-%d %H:%M} at the latest; then it is saved and goes on when you say so")
+            console.say(f"until   {end:%Y-%m-%d %H:%M} at the latest; then it is saved and goes on when you say so")
 
         from tinyreason.pipeline.run import run
 
-        conclude(screen, run(config, out, means, why, screen, stop, fresh), out)
+        conclude(console, run(config, out, compute, why, console, stop, fresh), out)
         if controls:
             from tinyreason.cli.evaluation_output import show_controls
 
-            found = run_controls(config, out, screen, lambda it, at: run(it, at, means, why, screen, stop, fresh))
-            show_controls(screen, found)
+            found = run_controls(config, out, console, lambda it, at: run(it, at, compute, why, console, stop, fresh))
+            show_controls(console, found)
 
 
 @contextmanager
@@ -186,13 +186,13 @@ def check(name: str, overrides: tuple[str, ...]) -> None:
 @JSON
 def grade(file: Path, completion_field: str, answer_field: str, out: IO[str] | None, as_json: bool) -> None:
     """Judge the replies in FILE against its gold answers."""
-    from tinyreason.console import Screen
+    from tinyreason.console import Console
     from tinyreason.data import read_rows
-    from tinyreason.grading.grader import Judge, grade_rows, tally
+    from tinyreason.grading.grader import Grader, grade_rows, tally
 
     rows, verdicts = read_rows(file), []
-    with Judge() as judge, Screen(stderr=as_json).live("graded", total=len(rows)) as live:
-        for verdict in grade_rows(rows, completion_field, answer_field, judge):
+    with Grader() as grader, Console(stderr=as_json).live("graded", total=len(rows)) as live:
+        for verdict in grade_rows(rows, completion_field, answer_field, grader):
             verdicts.append(verdict)
             live.advance()
             if out:
@@ -211,7 +211,7 @@ def grade(file: Path, completion_field: str, answer_field: str, out: IO[str] | N
 @JSON
 def doctor(as_json: bool) -> None:
     """What this machine has, and what is missing. Exit code 0 when the main job can run."""
-    from tinyreason.console import Screen, quiet_libraries
+    from tinyreason.console import Console, quiet_libraries
     from tinyreason.planning.machine_facts import examine
 
     quiet_libraries(offline=True)
@@ -220,7 +220,7 @@ def doctor(as_json: bool) -> None:
         click.echo(json.dumps([vars(fact) for fact in facts], indent=1))
     else:
         marks = {True: "ok", False: "NO", None: ""}
-        Screen().table([(fact.name, marks[fact.ok], fact.value) for fact in facts], header=("", "", "found"))
+        Console().table([(fact.name, marks[fact.ok], fact.value) for fact in facts], header=("", "", "found"))
         for fact in facts:
             if fact.advice and fact.ok is not True:
                 click.echo(f"{fact.name}: {fact.advice}")
@@ -239,7 +239,7 @@ def doctor(as_json: bool) -> None:
 @JSON
 def select(run: Path | None, history: Path | None, by: str, top: int | None, as_json: bool) -> None:
     """Rank problems by how much they teach, from the rollouts of RUN or from a --history file."""
-    from tinyreason.console import Screen
+    from tinyreason.console import Console
     from tinyreason.data.selection import history_of_run, rank, read_history
     from tinyreason.errors import ConfigError
 
@@ -250,4 +250,4 @@ def select(run: Path | None, history: Path | None, by: str, top: int | None, as_
         click.echo(json.dumps(ranked, indent=1))
         return
     rows = [(str(row["rank"]), row["id"], f"{row['score']:.4f}", f"{row['mean_accuracy']:.2f}") for row in ranked]
-    Screen().table(rows, header=("rank", "problem", by.replace("_", " "), "mean accuracy"))
+    Console().table(rows, header=("rank", "problem", by.replace("_", " "), "mean accuracy"))

@@ -109,10 +109,14 @@ def lines(made: "Plan", why: str) -> list[str]:
     from tinyreason.planning.plan import CPU_ALLOCATOR, GPU_ALLOCATOR
 
     job, config = made.job, made.job.config
-    means, peak = job.means, made.peak
-    device = means.card.describe() if means.card else "CPU"
+    compute, peak = job.compute, made.peak
+    device = compute.card.describe() if compute.card else "CPU"
     base = f"{config.model.name}, {count(job.shape.parameters)} parameters"
-    held = means.dtype.got if means.quantize.got == "none" else f"{means.quantize.got}, computing in {means.dtype.got}"
+    held = (
+        compute.dtype.got
+        if compute.quantize.got == "none"
+        else f"{compute.quantize.got}, computing in {compute.dtype.got}"
+    )
     found = [
         f"{config.recipe} on {device} with {gb(made.memory)}, tier {config.tier} ({why})",
         f"model   {base} in {held}; {config.adapter.kind} trains {job.trained:,}",
@@ -135,7 +139,7 @@ def lines(made: "Plan", why: str) -> list[str]:
 def time_lines(made: "Plan") -> list[str]:
     """Seconds a step, hours, and what of them a session holds."""
     if made.seconds is None:
-        return [f"time    unknown: {made.job.means.card.name} is not among the cards known here"]
+        return [f"time    unknown: {made.job.compute.card.name} is not among the cards known here"]
     steps = made.job.config.train.max_steps
     held = "all of it" if made.session_steps == steps else f"{made.session_steps:,} of {steps:,} steps"
     return [
@@ -164,28 +168,28 @@ def count(number: float) -> str:
 
 def compare(recipe: "Recipe", tier: str, overrides: tuple[str, ...], machine: "Machine", as_json: bool) -> None:
     """Two steps here, and what the plan had said of them."""
-    from tinyreason.console import Screen, quiet_libraries
+    from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import check_tier
-    from tinyreason.models.load import means_for
+    from tinyreason.models.load import compute_settings_for
     from tinyreason.planning.plan import make_plan
 
     check_tier(tier, machine.card)
     quiet_libraries(offline=tier == "sandbox")
     config = recipe.resolve(tier, overrides)
-    means = means_for(config.model, config.kernels, machine.card)
+    compute = compute_settings_for(config.model, config.kernels, machine.card)
 
     from tinyreason.planning.measure import forced, measure
 
     forced_config = recipe.resolve(tier, (*overrides, *forced(config)))
-    measured = measure(forced_config, means, Screen(stderr=as_json))
+    measured = measure(forced_config, compute, Console(stderr=as_json))
     made = make_plan(forced_config, machine, measured.prompt_tokens)
     peak = made.training_peak
     found = {
-        "device": means.card.describe() if means.card else "CPU",
+        "device": compute.card.describe() if compute.card else "CPU",
         "phase": peak.name,
         "prompt_tokens": measured.prompt_tokens,
         "row_tokens": made.job.row_tokens,
-        "predicted_peak_bytes": peak.in_torch if means.card else peak.total,
+        "predicted_peak_bytes": peak.in_torch if compute.card else peak.total,
         "measured_peak_bytes": measured.peak,
         "predicted_seconds_a_step": made.seconds_a_step,
         "measured_seconds_a_step": measured.seconds_a_step,
@@ -194,7 +198,7 @@ def compare(recipe: "Recipe", tier: str, overrides: tuple[str, ...], machine: "M
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    over = "allocated by torch" if means.card else "RSS over the baseline"
+    over = "allocated by torch" if compute.card else "RSS over the baseline"
     predicted, rows = gb(found["predicted_peak_bytes"]), f"rows of {made.job.row_tokens} tokens"
     click.echo(f"{recipe.name} on {found['device']}, two steps, {rows}, peak at {peak.name}")
     click.echo(f"peak    predicted {predicted}, measured {gb(measured.peak)} ({over}): {found['peak_error']:+.1%}")
@@ -207,7 +211,7 @@ def compare(recipe: "Recipe", tier: str, overrides: tuple[str, ...], machine: "M
 @OVERRIDES
 @TIER
 @click.option("--out", type=click.Path(path_type=Path), help="Keep the run folder here; default: it is thrown away.")
-def rehearse(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | None) -> None:
+def dry_run(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | None) -> None:
     """Run a recipe's whole path on the sandbox model with the tier's own data: two steps, short replies, no GPU.
 
     Say the tier of the run to come with --on, so that its data, rewards and adapter are tried.
@@ -215,29 +219,29 @@ def rehearse(name: str, overrides: tuple[str, ...], tier: str | None, out: Path 
     import tempfile
 
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.console import Screen, announce, quiet_libraries
+    from tinyreason.console import Console, announce, quiet_libraries
     from tinyreason.models.hardware import choose_tier, find_card
-    from tinyreason.models.load import means_for
-    from tinyreason.pipeline.dry_run import rehearsal, reloaded, seen, unknown
+    from tinyreason.models.load import compute_settings_for
+    from tinyreason.pipeline.dry_run import dry_run_config, reloaded, seen, unknown
 
     recipe = read_recipe(name)
     tier, why = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, find_card())
-    config = rehearsal(recipe, tier, overrides)
+    config = dry_run_config(recipe, tier, overrides)
     quiet_libraries(offline=tier == "sandbox")
-    means = means_for(config.model, config.kernels, card=None)
+    compute = compute_settings_for(config.model, config.kernels, card=None)
     with tempfile.TemporaryDirectory() as beside:
-        screen, folder = Screen(), out or Path(beside, "rehearsal")
-        announce(screen, config, means, f"rehearsed; {why}", folder)
+        console, folder = Console(), out or Path(beside, "rehearsal")
+        announce(console, config, compute, f"rehearsed; {why}", folder)
 
         from tinyreason.pipeline.run import run
         from tinyreason.pipeline.verify_resume import verify_resume
 
-        result = run(config, folder, means, "rehearsed", screen)
-        resumed = f"resume      {verify_resume(config, folder, means, screen)}"
-        screen.say("seen to work:")
+        result = run(config, folder, compute, "rehearsed", console)
+        resumed = f"resume      {verify_resume(config, folder, compute, console)}"
+        console.say("seen to work:")
         for line in (*seen(config, result, folder), reloaded(folder), resumed):
-            screen.say(f"  {line}")
-        screen.say("what a rehearsal cannot know:")
+            console.say(f"  {line}")
+        console.say("what a rehearsal cannot know:")
         for line in unknown(recipe.resolve(tier, overrides)):
-            screen.say(f"  {line}")
-        screen.say(f"took {result['seconds']['total']:.0f} s")
+            console.say(f"  {line}")
+        console.say(f"took {result['seconds']['total']:.0f} s")

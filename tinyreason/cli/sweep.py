@@ -30,7 +30,7 @@ def frontier(
     The same command continues after an interruption; finished runs are kept. A shared warm-up is done once.
     """
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.console import Screen, quiet_libraries, traps
+    from tinyreason.console import Console, caveats, quiet_libraries
     from tinyreason.errors import ConfigError, TinyReasonError
     from tinyreason.models.hardware import check_tier, choose_tier, find_card
 
@@ -44,35 +44,35 @@ def frontier(
     out = out or Path("runs") / f"frontier-{plan.name}-{tier}"
     quiet_libraries(offline=tier == "sandbox")
 
-    from tinyreason.models.load import means_for
+    from tinyreason.models.load import compute_settings_for
     from tinyreason.pipeline.sweep import frontier as compare
     from tinyreason.pipeline.sweep import is_done, planned, points
 
     runs = planned(plan, tier, points(plan, tier, rewards, vary), overrides, [int(n) for n in numbers], out)
     check_tier(tier, card)
-    screen, first = Screen(stderr=as_json), runs[0].config
-    means = means_for(first.model, first.kernels, None if tier == "sandbox" else card)
-    screen.say(f"{plan.name} on {tier} ({why}): {len(runs) // len(numbers)} points × {len(numbers)} seeds")
-    screen.say(f"compute {compute(runs)}")
-    for line in dict.fromkeys(f"{one.point.name}: {trap}" for one in runs for trap in traps(one.config)):
-        screen.say(f"trap    {line}")
+    console, first = Console(stderr=as_json), runs[0].config
+    compute = compute_settings_for(first.model, first.kernels, None if tier == "sandbox" else card)
+    console.say(f"{plan.name} on {tier} ({why}): {len(runs) // len(numbers)} points × {len(numbers)} seeds")
+    console.say(f"compute {spent(runs)}")
+    for line in dict.fromkeys(f"{one.point.name}: {trap}" for one in runs for trap in caveats(one.config)):
+        console.say(f"trap    {line}")
     try:
-        rows = compare(runs, out, means, why, screen)
+        rows = compare(runs, out, compute, why, console)
     except KeyboardInterrupt:
-        screen.say(f"stopped; what is finished is kept in {out}, the same command goes on from there")
+        console.say(f"stopped; what is finished is kept in {out}, the same command goes on from there")
         raise
     if rows:
         click.echo(
             json.dumps(rows, indent=1, ensure_ascii=False) if as_json else (out / "frontier.md").read_text("utf-8")
         )
-        screen.say(f"table and picture: {out / 'frontier.md'}, {out / 'frontier.svg'}, {out / 'frontier.png'}")
+        console.say(f"table and picture: {out / 'frontier.md'}, {out / 'frontier.svg'}, {out / 'frontier.png'}")
     failed = sum(not is_done(one) for one in runs)
     if failed:
         raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
 
 
-def compute(runs: list) -> str:
+def spent(runs: list) -> str:
     """Steps and rows a step, and whether all runs spend the same."""
-    spent = sorted({(one.config.train.max_steps, one.config.train.rows_per_step) for one in runs})
-    words = " or ".join(f"{steps} steps of {rows}" for steps, rows in spent)
-    return f"{words} rollouts a run" if len(spent) == 1 else f"NOT equal: {words} rollouts a run"
+    budgets = sorted({(one.config.train.max_steps, one.config.train.rows_per_step) for one in runs})
+    words = " or ".join(f"{steps} steps of {rows}" for steps, rows in budgets)
+    return f"{words} rollouts a run" if len(budgets) == 1 else f"NOT equal: {words} rollouts a run"

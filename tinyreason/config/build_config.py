@@ -12,7 +12,7 @@ from tinyreason.schema import Schema, one_of
 from tinyreason.teachers import TEACHERS
 
 
-class SolutionOrder(Schema):
+class SolutionBuildConfig(Schema):
     """Worked solutions, for SFT."""
 
     data: one_of(DATA)
@@ -27,7 +27,7 @@ class SolutionOrder(Schema):
     """of the attempts"""
 
 
-class CritiqueOrder(SolutionOrder):
+class CritiqueBuildConfig(SolutionBuildConfig):
     """Critiques of attempts, for critique fine-tuning."""
 
     attempts: int = Field(100, ge=1)
@@ -47,14 +47,14 @@ OPTIONS = {
 """Knob → what it is called on the command line, where that is another word."""
 
 
-def read_order(kind: type[SolutionOrder], values: dict[str, Any]) -> SolutionOrder:
+def read_build_config(kind: type[SolutionBuildConfig], values: dict[str, Any]) -> SolutionBuildConfig:
     """The order that the options make; `ConfigError` in the options' words."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    knob = str(first["loc"][-1]) if first["loc"] else ""
-    option = f"--{OPTIONS.get(knob, knob.replace('_', '-'))}"
+    option = str(first["loc"][-1]) if first["loc"] else ""
+    option = f"--{OPTIONS.get(option, option.replace('_', '-'))}"
     teacher = values["teacher"].get("kind")
     match first["type"]:
         case "value_error":

@@ -12,21 +12,21 @@ from tinyreason.schema import Schema
 
 def explained(section: Schema, depth: int = 0) -> Iterator[str]:
     """Lines of YAML, one a knob, sections opened."""
-    indent, texts = "  " * depth, knob_help(type(section))
-    for knob in type(section).model_fields:
-        value = getattr(section, knob)
+    indent, texts = "  " * depth, option_help(type(section))
+    for option in type(section).model_fields:
+        value = getattr(section, option)
         for number, item in enumerate(value) if isinstance(value, tuple) else [(None, value)]:
-            name = knob if number is None else f"{knob}.{number}"
+            name = option if number is None else f"{option}.{number}"
             if isinstance(item, Schema):
                 yield f"{indent}{name}:  # {(type(item).__doc__ or '').partition(chr(10))[0]}"
                 yield from explained(item, depth + 1)
             else:
                 shown = json.dumps(item, default=str, ensure_ascii=False)
-                yield f"{indent}{name}: {shown}".ljust(44) + (f"  # {texts[knob]}" if knob in texts else "")
+                yield f"{indent}{name}: {shown}".ljust(44) + (f"  # {texts[option]}" if option in texts else "")
 
 
 @cache
-def knob_help(schema: type[Schema]) -> dict[str, str]:
+def option_help(schema: type[Schema]) -> dict[str, str]:
     """Knob → the string under it in the source. (Pydantic can read these too, at every start-up.)"""
     texts = {}
     for kind in reversed(schema.__mro__):

@@ -9,7 +9,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS, check_rewards
 from tinyreason.config.describe import explained
-from tinyreason.config.describe import knob_help as knob_help
+from tinyreason.config.describe import option_help as option_help
 from tinyreason.config.train_config import OURS_OF_TRL, TRL_NAMES_OF, TrainGrpo, TrainSft
 from tinyreason.data import DATA
 from tinyreason.schema import Schema, one_of
@@ -141,12 +141,12 @@ class RunConfig(Schema):
     measured: str = "not yet"
     """what was seen when this tier was run, and on what"""
 
-    def critique_order(self):
+    def critique_build_config(self):
         """The `CritiqueOrder` of this run's `critiques`; imported late, as few runs have one."""
-        from tinyreason.config.build_config import CritiqueOrder
+        from tinyreason.config.build_config import CritiqueBuildConfig
 
         try:
-            return CritiqueOrder(data=self.data, **self.critiques)
+            return CritiqueBuildConfig(data=self.data, **self.critiques)
         except (ValidationError, TypeError) as error:
             first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("data",), "msg": str(error)}
             raise ValueError(f"critiques.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -192,15 +192,15 @@ class RunConfig(Schema):
         if self.warmup and self.adapter.start:
             raise ValueError("warmup: and adapter.start are two beginnings; give one of them")
         if self.critiques is not None:
-            self.critique_order()
+            self.critique_build_config()
         if self.trainer == "sft" and (self.rewards or self.advantage):
             raise ValueError("trainer sft takes no rewards and no advantage; trainer grpo does")
-        for knob, name in (TRL_NAMES_OF[self.trainer] | {"micro_batch_size": "per_device_train_batch_size"}).items():
+        for option, name in (TRL_NAMES_OF[self.trainer] | {"micro_batch_size": "per_device_train_batch_size"}).items():
             if name in self.trl:
-                raise ValueError(f"trl.{name} is train.{knob} here; type train.{knob}={self.trl[name]}")
-        for name, knob in OURS_OF_TRL.items():
+                raise ValueError(f"trl.{name} is train.{option} here; type train.{option}={self.trl[name]}")
+        for name, option in OURS_OF_TRL.items():
             if name in self.trl:
-                raise ValueError(f"trl.{name} is {knob} here; set {knob} instead")
+                raise ValueError(f"trl.{name} is {option} here; set {option} instead")
         if self.model.quantize not in ("none", *self.adapter.quantized_bases):
             raise ValueError(
                 f"adapter {self.adapter.kind} with these switches cannot sit on a base with "

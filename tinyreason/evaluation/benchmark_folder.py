@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import FolderError
-from tinyreason.evaluation.score import Reply, Score
+from tinyreason.evaluation.score import Completion, Score
 from tinyreason.example import Example
 from tinyreason.runs.folder import write_text
 
@@ -24,7 +24,7 @@ class EvalFolder:
 
     def __init__(self, path: Path, settings: dict[str, Any], benches: dict[str, list[Example]]):
         self.path, self.benches = path, benches
-        self.replies: dict[Key, Reply] = {}
+        self.replies: dict[Key, Completion] = {}
         try:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 self._go_on(settings)
@@ -59,7 +59,7 @@ class EvalFolder:
             if (side, bench, example.id, sample) not in self.replies
         ]
 
-    def append(self, replies: Iterable[tuple[Key, Reply]]) -> None:
+    def append(self, replies: Iterable[tuple[Key, Completion]]) -> None:
         """Adds lines to samples.jsonl, in one write."""
         lines = []
         for key, reply in replies:
@@ -87,7 +87,7 @@ def problem_row(bench: str, example: Example) -> dict[str, Any]:
     return row | {"groups": example.meta}
 
 
-def read_samples(folder: Path, mend: bool = False) -> dict[Key, Reply]:
+def read_samples(folder: Path, mend: bool = False) -> dict[Key, Completion]:
     """Every reply of samples.jsonl; with `mend`, a last line that a killed process left half is cut off."""
     path = folder / SAMPLES
     if not path.is_file() or not path.stat().st_size:
@@ -101,7 +101,7 @@ def read_samples(folder: Path, mend: bool = False) -> dict[Key, Reply]:
     for number, row in enumerate(read_lines(path), 1):
         try:
             key = tuple(row.pop(name) for name in ("side", "bench", "id", "sample"))
-            found[key] = Reply(**row)
+            found[key] = Completion(**row)
         except (KeyError, TypeError):
             raise FolderError(f"{path} line {number} is no reply of an evaluation.") from None
     return found

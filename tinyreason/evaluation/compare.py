@@ -8,7 +8,7 @@ from typing import Any
 from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import FolderError
 from tinyreason.evaluation.benchmark_folder import PROBLEMS, RESULT, SETTINGS, read_samples
-from tinyreason.evaluation.score import Reply
+from tinyreason.evaluation.score import Completion
 from tinyreason.inference.model_reference import check_finished, read_run_config
 from tinyreason.intervals import paired_gain, share_interval
 
@@ -20,12 +20,12 @@ class Measured:
     """A run or an evaluation as its folder tells it: replies by bench and problem."""
 
     name: str
-    benches: dict[str, dict[str, list[Reply]]]
+    benches: dict[str, dict[str, list[Completion]]]
     """bench → text of the problem → replies; a run has one bench, its held-out problems"""
     sampling: dict[str, Any]
 
     @property
-    def replies(self) -> dict[str, list[Reply]]:
+    def replies(self) -> dict[str, list[Completion]]:
         """Text of the problem → replies, all benches."""
         return {problem: replies for rows in self.benches.values() for problem, replies in rows.items()}
 
@@ -50,7 +50,7 @@ def read_run_side(folder: Path, side: str) -> Measured:
     check_finished(folder)
     try:
         rows = read_json(folder / "evaluation.json")[side]
-        replies = {row["problem"]: [Reply(**reply) for reply in row["replies"]] for row in rows}
+        replies = {row["problem"]: [Completion(**reply) for reply in row["replies"]] for row in rows}
     except (KeyError, TypeError):
         raise FolderError(f"{folder}/evaluation.json does not hold problems with their replies.") from None
     evaluation = config.evaluation
@@ -72,7 +72,7 @@ def _evaluation(folder: Path) -> Measured:
         asked = {(row["bench"], row["id"]): row["problem"] for row in read_lines(folder / PROBLEMS)}
     except (KeyError, TypeError):
         raise FolderError(f"{folder}/{SETTINGS} or {PROBLEMS} is broken.") from None
-    benches: dict[str, dict[str, list[Reply]]] = {}
+    benches: dict[str, dict[str, list[Completion]]] = {}
     for (side, bench, id, _), reply in sorted(read_samples(folder).items(), key=lambda item: item[0]):
         if side == "model" and (bench, id) in asked:
             benches.setdefault(bench, {}).setdefault(asked[bench, id], []).append(reply)

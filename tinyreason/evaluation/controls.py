@@ -16,7 +16,7 @@ from typing import Any
 from tinyreason.algorithms.rewards.format import Format
 from tinyreason.algorithms.rewards.random_reward import Random
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import ConfigError
 from tinyreason.evaluation.compare import HELD_OUT, Measured, read_run_side
@@ -49,7 +49,9 @@ def reward_name(config: RunConfig) -> str:
     return " + ".join(reward.kind for reward in config.rewards)
 
 
-def run_controls(config: RunConfig, out: Path, screen: Screen, run: Callable[[RunConfig, Path], Any]) -> dict[str, Any]:
+def run_controls(
+    config: RunConfig, out: Path, console: Console, run: Callable[[RunConfig, Path], Any]
+) -> dict[str, Any]:
     """Trains what is not trained yet in `out/controls/`; returns what controls.json holds.
 
     `{"runs": [{"reward", "folder", "accuracy", "interval", "gain", "verdict"}], "beyond": [{"control", "gain",
@@ -62,7 +64,7 @@ def run_controls(config: RunConfig, out: Path, screen: Screen, run: Callable[[Ru
         if config.warmup and not config.warmup.adapter:
             start = config.warmup.model_copy(update={"adapter": str(out / "warmup" / "adapter")})
             control = control.model_copy(update={"warmup": start})
-        screen.say(f"\ncontrol   the same with the reward {name}")
+        console.say(f"\ncontrol   the same with the reward {name}")
         if not (folder / "result.json").is_file():
             run(control, folder)
         folders[name] = folder
@@ -76,7 +78,7 @@ def run_controls(config: RunConfig, out: Path, screen: Screen, run: Callable[[Ru
         "chosen": chosen_step(out),
     }
     write_text(out / FILE, json.dumps(result, indent=1) + "\n")
-    leave_report(out, screen.say)
+    leave_report(out, console.say)
     return result
 
 

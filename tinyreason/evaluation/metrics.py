@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tinyreason.evaluation.score import Reply, Score
+from tinyreason.evaluation.score import Completion, Score
 from tinyreason.intervals import consensus, pass_at_k, share_interval
 
 Group = tuple[str, str]
@@ -15,13 +15,13 @@ def measure(score: Score) -> dict:
 
     `by` is `{"level": {"1": {"accuracy", "interval", "problems"}}}`, empty where the set has no such column.
     """
-    replies = [reply for row in score.replies_P_S for reply in row]
+    replies = [reply for row in score.completions_P_S for reply in row]
     right = [reply.tokens for reply in replies if reply.correct]
     wrong = [reply.tokens for reply in replies if not reply.correct]
     return {
         **score.summary(),
         "pass_at_k": [_with_interval({"k": k}, pass_shares(score, k)) for k in powers_of_two(score)],
-        "cons_at_k": _with_interval({"k": len(score.replies_P_S[0])}, consensus_shares(score)),
+        "cons_at_k": _with_interval({"k": len(score.completions_P_S[0])}, consensus_shares(score)),
         "tokens_right": _mean(right),
         "tokens_wrong": _mean(wrong),
         "by": by_group(score),
@@ -30,21 +30,21 @@ def measure(score: Score) -> dict:
 
 def pass_shares(score: Score, k: int) -> list[float]:
     """Each problem's pass@k."""
-    return [pass_at_k(len(row), sum(reply.correct is True for reply in row), k) for row in score.replies_P_S]
+    return [pass_at_k(len(row), sum(reply.correct is True for reply in row), k) for row in score.completions_P_S]
 
 
 def consensus_shares(score: Score) -> list[float]:
     """Each problem's cons@k, of all its replies."""
 
-    def one(row: list[Reply]) -> float:
+    def one(row: list[Completion]) -> float:
         return consensus([reply.extracted for reply in row], [reply.correct for reply in row])
 
-    return [one(row) for row in score.replies_P_S]
+    return [one(row) for row in score.completions_P_S]
 
 
 def powers_of_two(score: Score) -> Iterator[int]:
     """1, 2, 4, … up to the number of samples, which is the last whatever it is."""
-    most, k = len(score.replies_P_S[0]), 1
+    most, k = len(score.completions_P_S[0]), 1
     while k < most:
         yield k
         k *= 2

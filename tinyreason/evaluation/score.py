@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
-from tinyreason.inference.sampling import Sampling, sample_replies
+from tinyreason.grading.grader import Grader
+from tinyreason.inference.sampling import Sampling, sample_completions
 from tinyreason.intervals import difference_interval, paired_gain, share_interval
-from tinyreason.runs.deadline import Stop
+from tinyreason.runs.deadline import Deadline
 
 
 @dataclass(frozen=True)
-class Reply:
+class Completion:
     """One judged reply."""
 
     text: str
@@ -30,12 +30,12 @@ class Score:
     """The judged replies to each problem: `replies_P_S[problem][sample]`."""
 
     examples: list[Example]
-    replies_P_S: list[list[Reply]]
+    completions_P_S: list[list[Completion]]
 
     @property
     def accuracies_P(self) -> list[float]:
         """Each problem's share of right replies; a reply that cannot be judged is not right."""
-        return [sum(reply.correct is True for reply in replies) / len(replies) for replies in self.replies_P_S]
+        return [sum(reply.correct is True for reply in replies) / len(replies) for replies in self.completions_P_S]
 
     @property
     def accuracy(self) -> float:
@@ -56,16 +56,16 @@ class Score:
         return [
             {"id": example.id, "problem": example.problem, "answer": example.answer, "accuracy": accuracy}
             | {"replies": [vars(reply) for reply in replies]}
-            for example, accuracy, replies in zip(self.examples, self.accuracies_P, self.replies_P_S, strict=True)
+            for example, accuracy, replies in zip(self.examples, self.accuracies_P, self.completions_P_S, strict=True)
         ]
 
     @staticmethod
     def read(examples: list[Example], replies: list[dict]) -> "Score":
         """The score that `replies()` tells of."""
-        return Score(examples, [[Reply(**reply) for reply in problem["replies"]] for problem in replies])
+        return Score(examples, [[Completion(**reply) for reply in problem["replies"]] for problem in replies])
 
-    def _mean(self, value: Callable[[Reply], float]) -> float:
-        values = [value(reply) for replies in self.replies_P_S for reply in replies]
+    def _mean(self, value: Callable[[Completion], float]) -> float:
+        values = [value(reply) for replies in self.completions_P_S for reply in replies]
         return sum(values) / len(values)
 
     def summary(self) -> dict:
@@ -76,25 +76,25 @@ class Score:
             "mean_tokens": self.mean_tokens,
             "truncated": self.truncated,
             "problems": len(self.examples),
-            "samples": len(self.replies_P_S[0]),
+            "samples": len(self.completions_P_S[0]),
         }
 
 
 @dataclass(frozen=True)
-class Examiner:
+class Evaluator:
     """Puts problems to a model the same way every time."""
 
     config: RunConfig
     tokenizer: Any
-    judge: Judge
-    screen: Screen
-    stop: Stop
+    grader: Grader
+    console: Console
+    stop: Deadline
 
     def examine(self, model, examples: list[Example], what: str) -> Score:
         """The evaluation: `samples` replies to each problem."""
         samples = self.config.evaluation.samples
         self.stop.begin()
-        with self.screen.live(what, total=len(examples) * samples) as live:
+        with self.console.live(what, total=len(examples) * samples) as live:
 
             def advance(count: int) -> None:
                 live.advance(count)
@@ -112,18 +112,18 @@ class Examiner:
             prompt=self.config.prompt,
             seed=self.config.seed,
         )
-        return evaluate(model, self.tokenizer, examples, sampling, self.judge, advance)
+        return evaluate(model, self.tokenizer, examples, sampling, self.grader, advance)
 
 
 def evaluate(
-    model, tokenizer, examples: list[Example], sampling: Sampling, judge: Judge, advance: Callable[[int], None]
+    model, tokenizer, examples: list[Example], sampling: Sampling, grader: Grader, advance: Callable[[int], None]
 ) -> Score:
     """Draws `samples` replies to every problem and judges them; `advance(n)` is told of each n replies drawn."""
-    texts, tokens, truncated = sample_replies(model, tokenizer, examples, sampling, advance)
+    texts, tokens, truncated = sample_completions(model, tokenizer, examples, sampling, advance)
     answers = [example.answer for example in examples for _ in range(sampling.samples)]
-    verdicts = judge.judge(texts, answers)
+    verdicts = grader.grade(texts, answers)
     replies = [
-        Reply(text, count, cut, verdict.correct, verdict.extracted)
+        Completion(text, count, cut, verdict.correct, verdict.extracted)
         for text, count, cut, verdict in zip(texts, tokens, truncated, verdicts, strict=True)
     ]
     step = sampling.samples
@@ -142,7 +142,7 @@ def token_change(before: Score, after: Score) -> dict:
 
     The interval is that of a ratio of means, linearised: of (a − ratio · b) / mean b, one a problem.
     """
-    sides = [[sum(r.tokens for r in replies) for replies in score.replies_P_S] for score in (before, after)]
+    sides = [[sum(r.tokens for r in replies) for replies in score.completions_P_S] for score in (before, after)]
     ratio, usual = sum(sides[1]) / sum(sides[0]), sum(sides[0]) / len(sides[0])
     low, high = difference_interval([(a - ratio * b) / usual for b, a in zip(*sides, strict=True)])
     return {"change": ratio - 1, "interval": [ratio - 1 + low, ratio - 1 + high]}

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.evaluation.score import Score, evaluate
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling
 from tinyreason.intervals import paired_gain
 
@@ -15,19 +15,19 @@ WAYS = (("chat", "plain"), ("chat", "boxed"), ("none", "plain"), ("none", "boxed
 """(template, prompt)"""
 
 
-def check_template(model, tokenizer, score: Score, sampling: Sampling, judge: Judge, screen: Screen) -> dict:
+def check_template(model, tokenizer, score: Score, sampling: Sampling, grader: Grader, console: Console) -> dict:
     """`{"problems", "asked", "others": [{"template", "prompt", "accuracy", "gain", "verdict"}], "warning"}`.
 
     Qwen2.5-Math-1.5B goes from 33.0 to 61.8 on MATH500 by leaving its chat template out (arXiv 2503.20783).
     """
     examples = score.examples[:PROBLEMS]
-    asked = Score(examples, [replies[:1] for replies in score.replies_P_S[:PROBLEMS]])
+    asked = Score(examples, [replies[:1] for replies in score.completions_P_S[:PROBLEMS]])
     others = [way for way in WAYS if way != (sampling.template, sampling.prompt)]
     found = []
-    with screen.live("asking the base in other ways", total=len(others) * len(examples)) as live:
+    with console.live("asking the base in other ways", total=len(others) * len(examples)) as live:
         for template, prompt in others:
             way = replace(sampling, template=template, prompt=prompt, samples=1)
-            other = evaluate(model, tokenizer, examples, way, judge, live.advance)
+            other = evaluate(model, tokenizer, examples, way, grader, live.advance)
             gain = paired_gain(asked.accuracies_P, other.accuracies_P)
             found.append({"template": template, "prompt": prompt, "accuracy": other.accuracy, **gain})
     result = {"problems": len(examples), "asked": asked.accuracy, "others": found}

@@ -109,20 +109,20 @@ def _after_hashes(text: str) -> str | None:
     return None if not found or (more and not number) else number[1] if number else _bare(line)
 
 
-def grade_rows(rows: Iterable[dict], completion_field: str, answer_field: str, judge: "Judge") -> Iterator[Verdict]:
+def grade_rows(rows: Iterable[dict], completion_field: str, answer_field: str, grader: "Grader") -> Iterator[Verdict]:
     """A verdict for each row, in order, as they come."""
     numbered = enumerate(rows, start=1)
     while chunk := list(islice(numbered, ROWS_AT_ONCE)):
         completions = [_text(row, completion_field, number) for number, row in chunk]
         answers = [_text(row, answer_field, number) for number, row in chunk]
-        yield from judge.judge(completions, answers)
+        yield from grader.grade(completions, answers)
 
 
 def tally(verdicts: list[Verdict]) -> dict[str, int | float | None]:
     """Rows, how many could be judged, how many are right, and their share of the judged."""
-    judged = [verdict.correct for verdict in verdicts if verdict.correct is not None]
-    accuracy = sum(judged) / len(judged) if judged else None
-    return {"rows": len(verdicts), "judged": len(judged), "right": sum(judged), "accuracy": accuracy}
+    graded = [verdict.correct for verdict in verdicts if verdict.correct is not None]
+    accuracy = sum(graded) / len(graded) if graded else None
+    return {"rows": len(verdicts), "judged": len(graded), "right": sum(graded), "accuracy": accuracy}
 
 
 def _text(row: dict, name: str, number: int) -> str:
@@ -134,7 +134,7 @@ def _text(row: dict, name: str, number: int) -> str:
     return str(value)
 
 
-class Judge(AbstractContextManager):
+class Grader(AbstractContextManager):
     """Judges completions against gold answers, with workers that start when first needed and end with `close`.
 
     `fast=False` sends plain integers to Math-Verify too.
@@ -159,7 +159,7 @@ class Judge(AbstractContextManager):
             self._end_workers()
             self._pool = None
 
-    def judge(self, completions: list[str], answers: list[str]) -> list[Verdict]:
+    def grader(self, completions: list[str], answers: list[str]) -> list[Verdict]:
         """A verdict for each completion, in order."""
         pairs = [read(completion, answer) for completion, answer in zip(completions, answers, strict=True)]
         verdicts = self._verdicts(pairs)

@@ -8,9 +8,9 @@ from tinyreason.adapters import with_adapter
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
 from tinyreason.example import Example
-from tinyreason.inference.sampling import Sampling, sample_replies
+from tinyreason.inference.sampling import Sampling, sample_completions
 from tinyreason.models.hardware import find_card
-from tinyreason.models.load import SANDBOX, load_model, means_for
+from tinyreason.models.load import SANDBOX, compute_settings_for, load_model
 from tinyreason.teachers.request import Request
 
 MAX_TOKENS = {"sandbox": 160}
@@ -19,7 +19,7 @@ BATCHES_AT_ONCE = 4
 """so many are sorted by length together, and delivered before the next are begun"""
 
 
-def draw_replies(local, requests: list[Request]) -> Iterator[tuple[Request, str, int, int]]:
+def sample_locally(local, requests: list[Request]) -> Iterator[tuple[Request, str, int, int]]:
     """(request, text, tokens in, tokens out) of each request; `local` is the teacher of that kind."""
     model, tokenizer = load_base_or_adapter(local.model)
     base = Path(model.name_or_path).resolve()
@@ -36,7 +36,7 @@ def draw_replies(local, requests: list[Request]) -> Iterator[tuple[Request, str,
             seed=(int(part[0].id[:12], 16) + local.seed) % 2**32,  # the same draw again only for the same requests
         )
         examples = [Example(request.id, request.messages, request.example.answer) for request in part]
-        texts, tokens, _ = sample_replies(model, tokenizer, examples, sampling, lambda count: None)
+        texts, tokens, _ = sample_completions(model, tokenizer, examples, sampling, lambda count: None)
         chats = [list(request.messages) for request in part]
         prompts = tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
         tokens_in = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
@@ -52,7 +52,7 @@ def load_base_or_adapter(name: str):
 def load_with_adapter(base: Model, adapter: Path | None):
     """(model, tokenizer) of a base with the adapter of a folder on it, if there is one."""
     card = None if base.name == "sandbox" else find_card()
-    model, tokenizer = load_model(base, means_for(base, Kernels(), card))
+    model, tokenizer = load_model(base, compute_settings_for(base, Kernels(), card))
     if adapter:
         try:
             model = with_adapter(model, adapter)

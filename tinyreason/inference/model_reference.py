@@ -16,7 +16,7 @@ from tinyreason.models.load import SANDBOX, check_model_folder
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModelReference:
     """A model with or without an adapter, and how its run evaluated it."""
 
     name: str
@@ -29,9 +29,9 @@ class Subject:
     def is_sandbox(self) -> bool:
         return self.model.name == "sandbox"
 
-    def base(self) -> "Subject":
+    def base(self) -> "ModelReference":
         """The model its adapter sits on."""
-        return Subject(self.model.name, self.model, run=self.run)
+        return ModelReference(self.model.name, self.model, run=self.run)
 
     def load(self):
         """(model, tokenizer)"""
@@ -44,18 +44,18 @@ class Subject:
         return {"name": self.name, "model": model, "adapter": [_digest(file) for file in files]}
 
 
-def read_subject(word: str) -> Subject:
+def read_model_reference(word: str) -> ModelReference:
     """The run folder, adapter folder, model folder, `sandbox` or hub id that `word` names."""
     path = Path(word)
     if word != "sandbox" and path.is_dir():
         if (path / "config.yaml").is_file():
             return _of_run(path)
         if is_adapter(path):
-            return Subject(path.name, ModelConfig(name=base_of(path)), path)
+            return ModelReference(path.name, ModelConfig(name=base_of(path)), path)
         if path.resolve() == SANDBOX.resolve():
-            return Subject("sandbox", ModelConfig(name="sandbox"))
+            return ModelReference("sandbox", ModelConfig(name="sandbox"))
     check_is_model(word)
-    return Subject(word.rstrip("/").rpartition("/")[2], ModelConfig(name=word))
+    return ModelReference(word.rstrip("/").rpartition("/")[2], ModelConfig(name=word))
 
 
 def check_is_model(word: str) -> None:
@@ -90,12 +90,12 @@ def check_finished(folder: Path) -> None:
         )
 
 
-def _of_run(folder: Path) -> Subject:
+def _of_run(folder: Path) -> ModelReference:
     config = read_run_config(folder)
     check_finished(folder)
     if not is_adapter(folder / "adapter"):
         raise FolderError(f"the run {folder} has no adapter in it: it is broken.")
-    return Subject(os.path.basename(os.path.abspath(folder)), config.model, folder / "adapter", config)
+    return ModelReference(os.path.basename(os.path.abspath(folder)), config.model, folder / "adapter", config)
 
 
 def _digest(file: Path) -> str:

@@ -47,18 +47,18 @@ class Drawn:
     """the token limit cut it"""
 
 
-def sample_replies(model, tokenizer, examples: list[Example], sampling: Sampling, advance: Callable[[int], None]):
+def sample_completions(model, tokenizer, examples: list[Example], sampling: Sampling, advance: Callable[[int], None]):
     """(texts, tokens, truncated), each of length problems × samples; `advance(n)` is told of each n replies drawn."""
     asks = [(example, sample) for example in examples for sample in range(sampling.samples)]
     replies: list[Drawn | None] = [None] * len(asks)
-    for batch in draw_batches(model, tokenizer, asks, sampling):
+    for batch in sample_batches(model, tokenizer, asks, sampling):
         for drawn in batch:
             replies[drawn.row] = drawn
         advance(len(batch))
     return [r.text for r in replies], [r.tokens for r in replies], [r.truncated for r in replies]
 
 
-def draw_batches(model, tokenizer, asks: list[Ask], sampling: Sampling) -> Iterator[list[Drawn]]:
+def sample_batches(model, tokenizer, asks: list[Ask], sampling: Sampling) -> Iterator[list[Drawn]]:
     """The replies to all asks, a batch at a time; leaves torch's random state as it was.
 
     Prompts of like length are answered together, the longest first, as a batch is padded to its longest.
@@ -69,13 +69,15 @@ def draw_batches(model, tokenizer, asks: list[Ask], sampling: Sampling) -> Itera
     model.eval()
     try:
         for rows in batches([len(ids) for ids in ids_of], sampling):
-            replies = reply_ids(model, tokenizer, [ids_of[n] for n in rows], [asks[n] for n in rows], sampling, ends)
-            yield [read_reply(tokenizer, n, reply, ends) for n, reply in zip(rows, replies, strict=True)]
+            replies = completion_ids(
+                model, tokenizer, [ids_of[n] for n in rows], [asks[n] for n in rows], sampling, ends
+            )
+            yield [read_completion(tokenizer, n, reply, ends) for n, reply in zip(rows, replies, strict=True)]
     finally:
         model.train(was_training)
 
 
-def reply_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], sampling: Sampling, ends: set[int]):
+def completion_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], sampling: Sampling, ends: set[int]):
     """The token ids of the replies to one batch; where the memory is too small, of one half after the other."""
     import torch
 
@@ -95,7 +97,7 @@ def reply_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], sampl
     free_memory()
     half = len(prompts) // 2
     halves = ((prompts[part], asks[part]) for part in (slice(half), slice(half, None)))
-    return [reply for some in halves for reply in reply_ids(model, tokenizer, *some, sampling, ends)]
+    return [reply for some in halves for reply in completion_ids(model, tokenizer, *some, sampling, ends)]
 
 
 def prompt_ids(tokenizer, examples: list[Example], sampling: Sampling) -> list[list[int]]:
@@ -135,10 +137,10 @@ def processors(asks: list[Ask], prompt_tokens: int, sampling: Sampling) -> list:
     warpers = [TemperatureLogitsWarper(float(sampling.temperature))]
     if sampling.top_p < 1:
         warpers.append(TopPLogitsWarper(sampling.top_p))
-    return [*warpers, KeyedDraw(asks, prompt_tokens, sampling)]
+    return [*warpers, KeyedSampling(asks, prompt_tokens, sampling)]
 
 
-class KeyedDraw:
+class KeyedSampling:
     """Draws each row's tokens by inverting the distribution function at random numbers that are the row's own.
 
     They come from the seed, the problem's id and the sample's number, so a reply is the same in any batch and any
@@ -166,7 +168,7 @@ class KeyedDraw:
         return torch.full_like(scores_B_V, -torch.inf).scatter(1, drawn_B_1, 0.0)
 
 
-def read_reply(tokenizer, row: int, ids: list[int], ends: set[int]) -> Drawn:
+def read_completion(tokenizer, row: int, ids: list[int], ends: set[int]) -> Drawn:
     """The text before the first end token."""
     end = next((place for place, token in enumerate(ids) if token in ends), None)
     kept = ids if end is None else ids[:end]

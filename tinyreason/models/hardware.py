@@ -88,7 +88,7 @@ def check_tier(tier: str, card: Card | None) -> None:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Setting:
     """What was asked for, what is on, and why."""
 
     asked: str
@@ -97,33 +97,33 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Means:
+class ComputeSettings:
     """How a run computes on this machine."""
 
     card: Card | None
-    dtype: Choice
-    quantize: Choice
-    attention: Choice
-    fused: Choice
-    optimizer: Choice
+    dtype: Setting
+    quantize: Setting
+    attention: Setting
+    fused: Setting
+    optimizer: Setting
 
     @property
     def device(self) -> str:
         return "cuda" if self.card else "cpu"
 
-    def choices(self) -> dict[str, Choice]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Choice)}
+    def choices(self) -> dict[str, Setting]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Setting)}
 
 
-def choose_means(
+def choose_compute_settings(
     model: Model, kernels: Kernels, card: Card | None, packages: Mapping[str, str], model_type: str | None
-) -> Means:
+) -> ComputeSettings:
     """The fastest means that card, installed packages (name → version) and model allow; a pure function.
 
     Errors: `ConfigError` for what was asked for and cannot be had; `auto` never fails.
     """
     dtype = choose_dtype(model.dtype, card)
-    return Means(
+    return ComputeSettings(
         card=card,
         dtype=dtype,
         quantize=choose_quantization(model.quantize, card, packages),
@@ -133,7 +133,7 @@ def choose_means(
     )
 
 
-def choose_dtype(asked: str, card: Card | None) -> Choice:
+def choose_dtype(asked: str, card: Card | None) -> Setting:
     """bfloat16 from Ampere on, float16 before, float32 on a CPU."""
     fitting = "float32" if card is None else "bfloat16" if card.has_bfloat16 else "float16"
     if card is None:
@@ -143,13 +143,13 @@ def choose_dtype(asked: str, card: Card | None) -> Choice:
         why, wrong = f"{card.describe()}: {generation}", () if card.has_bfloat16 else ("bfloat16",)
     if asked in wrong:
         raise ConfigError(f"model.dtype={asked} is impossible here ({why}); type model.dtype={fitting}.")
-    return Choice(asked, fitting, why) if asked == "auto" else Choice(asked, asked, "asked for")
+    return Setting(asked, fitting, why) if asked == "auto" else Setting(asked, asked, "asked for")
 
 
-def choose_quantization(asked: str, card: Card | None, packages: Mapping[str, str]) -> Choice:
+def choose_quantization(asked: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
     """What was asked for, where bitsandbytes can do it."""
     if asked == "none":
-        return Choice(asked, asked, "not asked for")
+        return Setting(asked, asked, "not asked for")
     if "bitsandbytes" not in packages:
         raise ConfigError(f"model.quantize={asked} needs bitsandbytes; type: pip install bitsandbytes")
     least = {"nf4": (6, 0), "int8": (7, 5)}[asked]
@@ -158,19 +158,19 @@ def choose_quantization(asked: str, card: Card | None, packages: Mapping[str, st
             f"model.quantize={asked} needs compute capability {dotted(least)} and {card.describe()} is older; "
             f"type model.quantize={'nf4' if card.capability >= (6, 0) else 'none'}."
         )
-    return Choice(asked, asked, f"asked for; bitsandbytes {packages['bitsandbytes']}")
+    return Setting(asked, asked, f"asked for; bitsandbytes {packages['bitsandbytes']}")
 
 
-def choose_attention(asked: str, dtype: str, card: Card | None, packages: Mapping[str, str]) -> Choice:
+def choose_attention(asked: str, dtype: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
     """FlashAttention-2 where it can run, else PyTorch's own."""
     if asked in ("sdpa", "eager"):
-        return Choice(asked, asked, "asked for")
+        return Setting(asked, asked, "asked for")
     obstacle = flash_obstacle(dtype, card, packages)
     if not obstacle:
         version = packages["flash-attn"]
-        return Choice(asked, "flash_attention_2", f"flash-attn {version}" if asked == "auto" else "asked for")
+        return Setting(asked, "flash_attention_2", f"flash-attn {version}" if asked == "auto" else "asked for")
     if asked == "auto":
-        return Choice(asked, "sdpa", obstacle)
+        return Setting(asked, "sdpa", obstacle)
     raise ConfigError(
         f"kernels.attention=flash_attention_2 is impossible here: {obstacle}; or type kernels.attention=sdpa."
     )
@@ -201,17 +201,17 @@ def is_older(version: str, than: str) -> bool:
     return Version(version) < Version(than)
 
 
-def choose_fused(asked: str, card: Card | None, packages: Mapping[str, str], model_type: str | None) -> Choice:
+def choose_fused(asked: str, card: Card | None, packages: Mapping[str, str], model_type: str | None) -> Setting:
     """Liger's kernels where they can run."""
     if asked == "off":
-        return Choice(asked, asked, "asked for")
+        return Setting(asked, asked, "asked for")
     obstacle = liger_obstacle(card, packages, model_type)
     if asked == "auto" and not obstacle and card.capability < (8, 0):
         obstacle = f"Triton supports cards from compute capability 8.0 on; try kernels.fused=liger on {card.describe()}"
     if not obstacle:
-        return Choice(asked, "liger", f"liger-kernel {packages['liger-kernel']}" if asked == "auto" else "asked for")
+        return Setting(asked, "liger", f"liger-kernel {packages['liger-kernel']}" if asked == "auto" else "asked for")
     if asked == "auto":
-        return Choice(asked, "off", obstacle)
+        return Setting(asked, "off", obstacle)
     raise ConfigError(f"kernels.fused=liger is impossible here: {obstacle}; or type kernels.fused=off.")
 
 
@@ -228,17 +228,17 @@ def liger_obstacle(card: Card | None, packages: Mapping[str, str], model_type: s
     return None
 
 
-def choose_optimizer(asked: str, card: Card | None, packages: Mapping[str, str]) -> Choice:
+def choose_optimizer(asked: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
     """8-bit paged AdamW on a CUDA GPU, where bitsandbytes is installed."""
     has_8_bit = card is not None and "bitsandbytes" in packages
     if asked == "auto":
         why = "no CUDA GPU" if card is None else "a CUDA GPU" if has_8_bit else "bitsandbytes is not installed"
-        return Choice(asked, "paged_adamw_8bit" if has_8_bit else "adamw", why)
+        return Setting(asked, "paged_adamw_8bit" if has_8_bit else "adamw", why)
     if asked != "adamw" and "bitsandbytes" not in packages:
         raise ConfigError(f"kernels.optimizer={asked} needs bitsandbytes; type: pip install bitsandbytes")
     if asked.startswith("paged") and card is None:
         raise ConfigError(f"kernels.optimizer={asked} pages between a CUDA GPU and the CPU, and no GPU is used here.")
-    return Choice(asked, asked, "asked for")
+    return Setting(asked, asked, "asked for")
 
 
 def installed_packages() -> dict[str, str]:

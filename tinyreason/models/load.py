@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
-from tinyreason.models.hardware import Card, Means, choose_means, installed_packages
+from tinyreason.models.hardware import Card, ComputeSettings, choose_compute_settings, installed_packages
 
 SAMPLED = 4096
 """Numbers of a weight that its hash is made of."""
@@ -16,9 +16,9 @@ SANDBOX = Path(__file__).parents[1] / "sandbox" / "base"
 HUB_TIMEOUT_S = 5.0
 
 
-def means_for(config: Model, kernels: Kernels, card: Card | None) -> Means:
+def compute_settings_for(config: Model, kernels: Kernels, card: Card | None) -> ComputeSettings:
     """How this model computes on this machine; of the model only its config.json is read."""
-    return choose_means(config, kernels, card, installed_packages(), read_model_type(config))
+    return choose_compute_settings(config, kernels, card, installed_packages(), read_model_type(config))
 
 
 def read_model_type(config: Model) -> str | None:
@@ -62,7 +62,7 @@ def source_of(config: Model) -> str:
     return str(SANDBOX) if config.name == "sandbox" else config.name
 
 
-def load_model(config: Model, means: Means):
+def load_model(config: Model, compute: ComputeSettings):
     """(model, tokenizer), the model in evaluation mode on its device. Errors: `ModelError`, one sentence."""
     source = source_of(config)
 
@@ -73,17 +73,17 @@ def load_model(config: Model, means: Means):
 
     logging.disable_default_handler()  # what it says goes where all logs go, not to the screen
     logging.enable_propagation()
-    if means.device == "cuda" and not torch.cuda.is_available():
-        raise ModelError(f"torch {torch.__version__} cannot use {means.card.describe()}; type: tinyreason doctor")
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise ModelError(f"torch {torch.__version__} cannot use {compute.card.describe()}; type: tinyreason doctor")
     trust = {"trust_remote_code": config.trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **trust)
         model = AutoModelForCausalLM.from_pretrained(
             source,
-            dtype=getattr(torch, means.dtype.got),
-            attn_implementation=means.attention.got,
-            quantization_config=quantization(means),
-            device_map={"": means.device},
+            dtype=getattr(torch, compute.dtype.got),
+            attn_implementation=compute.attention.got,
+            quantization_config=quantization(compute),
+            device_map={"": compute.device},
             **trust,
         )
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
@@ -93,7 +93,7 @@ def load_model(config: Model, means: Means):
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     keep_as_loaded(model)
-    if means.fused.got == "liger":
+    if compute.fused.got == "liger":
         from liger_kernel.transformers import _apply_liger_kernel_to_instance
 
         _apply_liger_kernel_to_instance(model, fused_linear_cross_entropy=False)  # the trainers have their own loss
@@ -139,21 +139,21 @@ def skeleton(config: Model):
         raise ModelError(cannot_load(config, error, is_local=os.path.exists(source))) from None
 
 
-def quantization(means: Means):
+def quantization(compute: ComputeSettings):
     """The configuration of bitsandbytes, or None."""
-    if means.quantize.got == "none":
+    if compute.quantize.got == "none":
         return None
 
     import torch
     from transformers import BitsAndBytesConfig
 
-    if means.quantize.got == "int8":
+    if compute.quantize.got == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, means.dtype.got),
+        bnb_4bit_compute_dtype=getattr(torch, compute.dtype.got),
     )
 
 

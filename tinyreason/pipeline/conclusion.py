@@ -6,12 +6,12 @@ from tinyreason.pipeline.train import Training
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.folder import command
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 
-def close_run(learner: Learner, before: Score, after: Score, training: Training, clock: Clock) -> dict:
+def close_run(session: TrainingSession, before: Score, after: Score, training: Training, clock: Clock) -> dict:
     """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not."""
-    config, folder = learner.config, learner.folder
+    config, folder = session.config, session.folder
     folder.write_json("evaluation.json", {"before": before.replies(), "after": after.replies()})
     seconds = clock.seconds()
     result = {
@@ -20,7 +20,7 @@ def close_run(learner: Learner, before: Score, after: Score, training: Training,
         "model": config.model.name,
         "adapter": {
             "kind": config.adapter.kind,
-            "trainable_parameters": sum(p.numel() for p in learner.model.parameters() if p.requires_grad),
+            "trainable_parameters": sum(p.numel() for p in session.model.parameters() if p.requires_grad),
         },
         "before": before.summary(),
         "after": after.summary(),
@@ -41,7 +41,7 @@ def close_run(learner: Learner, before: Score, after: Score, training: Training,
     }
     result["meets_expectation"] = meets(result)
     folder.write_json("result.json", result)
-    leave_report(folder.path, training.examiner.screen.say)
+    leave_report(folder.path, training.evaluator.console.say)
     return result
 
 

@@ -20,13 +20,13 @@ ATTEMPTS = 16
 """As many requests go to the critiques' own teacher, so that its key and its answers are tried."""
 
 
-def rehearsal(recipe: Recipe, tier: str, overrides: tuple[str, ...]) -> RunConfig:
+def dry_run_config(recipe: Recipe, tier: str, overrides: tuple[str, ...]) -> RunConfig:
     """The tier's config with the person's overrides, made small: sandbox model, two steps, short replies.
 
     Data, prompt, rewards, advantage, quantisation and kind of adapter stay as they are.
     """
     config = recipe.resolve(tier, overrides)
-    return recipe.resolve(tier, (*overrides, *(f"{knob}={value}" for knob, value in smaller(config).items())))
+    return recipe.resolve(tier, (*overrides, *(f"{option}={value}" for option, value in smaller(config).items())))
 
 
 def smaller(config: RunConfig) -> dict[str, Any]:
@@ -77,8 +77,8 @@ def smaller(config: RunConfig) -> dict[str, Any]:
 def seen(config: RunConfig, result: dict, folder: Path) -> Iterator[str]:
     """What the rehearsal saw work, from what lies in its folder."""
     training = result["training"]
-    judged = ", every gold answer judged" if config.trainer == "grpo" else ""
-    yield f"data        read{judged}: {training['problems']}"
+    graded = ", every gold answer judged" if config.trainer == "grpo" else ""
+    yield f"data        read{graded}: {training['problems']}"
     yield f"evaluation  {result['before']['problems']} problems asked before and after, replies judged"
     if config.trainer == "grpo":
         lines = sum(1 for _ in (folder / "rollouts.jsonl").open(encoding="utf-8"))

@@ -2,27 +2,27 @@
 
 from tinyreason.algorithms.rewards import ask_for_tokens
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.data.critiques import Critiques
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
 
 
 def read_problems(
-    config: RunConfig, folder: RunFolder, judge: Judge, screen: Screen
+    config: RunConfig, folder: RunFolder, grader: Grader, console: Console
 ) -> tuple[list[Example], list[Example], list[Example]]:
     """What is trained on, asked before and after, and asked on the way: all of it checked."""
     examples = config.data.load()
     if config.trainer == "grpo":
-        check_gold_answers(examples, judge)
-    questions, checks = (gradable(found, judge, screen) for found in held_out(config, examples))
+        check_gold_answers(examples, grader)
+    questions, checks = (gradable(found, grader, console) for found in held_out(config, examples))
     check_history(config, examples)
     examples, questions, checks = (ask_for_tokens(config.rewards, found) for found in (examples, questions, checks))
     if config.critiques is not None:
-        examples = built_critiques(config, folder, screen)
+        examples = built_critiques(config, folder, console)
     if config.trainer == "sft":
         check_completions(examples)
     return examples, questions, checks
@@ -46,19 +46,19 @@ def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
     return [example for example in own.load() if example.problem not in trained_on][:count]
 
 
-def built_critiques(config: RunConfig, folder: RunFolder, screen: Screen) -> list[Example]:
+def built_critiques(config: RunConfig, folder: RunFolder, console: Console) -> list[Example]:
     """Critiques of attempts at the run's problems, built into its folder."""
     file = folder.path / "critiques.jsonl"
-    order = config.critique_order()
-    summary = build_critiques(order, file, screen)
+    order = config.critique_build_config()
+    summary = build_critiques(order, file, console)
     left_out = ", ".join(f"{count} {why}" for why, count in summary.dropped.items()) or "none"
-    screen.say(f"built   {summary.kept} critiques by {order.teacher.kind}; dropped {left_out}")
+    console.say(f"built   {summary.kept} critiques by {order.teacher.kind}; dropped {left_out}")
     return Critiques(file=file).load()
 
 
-def check_gold_answers(examples: list[Example], judge: Judge) -> None:
+def check_gold_answers(examples: list[Example], grader: Grader) -> None:
     """Every gold answer must parse and score itself right: a reward that cannot judge teaches nothing."""
-    for example, is_good in zip(examples, judge.check_gold([example.answer for example in examples]), strict=True):
+    for example, is_good in zip(examples, grader.check_gold([example.answer for example in examples]), strict=True):
         if not is_good:
             raise DataError(
                 f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose another "
@@ -91,12 +91,12 @@ def check_completions(examples: list[Example]) -> None:
         )
 
 
-def gradable(examples: list[Example], judge: Judge, screen: Screen) -> list[Example]:
+def gradable(examples: list[Example], grader: Grader, console: Console) -> list[Example]:
     """Of held-out problems, those that can be judged; the others are named, not counted as wrong."""
-    fine = judge.check_gold([example.answer for example in examples])
+    fine = grader.check_gold([example.answer for example in examples])
     odd = [example.id for example, is_fine in zip(examples, fine, strict=True) if not is_fine]
     if odd:
-        screen.say(f"left out of the held-out problems, their gold answers cannot be graded: {', '.join(odd)}")
+        console.say(f"left out of the held-out problems, their gold answers cannot be graded: {', '.join(odd)}")
     if examples and len(odd) == len(examples):
         raise DataError("no held-out problem has a gold answer that can be graded; set evaluation.data.")
     return [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]

@@ -6,60 +6,60 @@ import os
 from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.errors import ConfigError, ResumeError
-from tinyreason.evaluation.score import Examiner, Score
+from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
-from tinyreason.models.hardware import Means
+from tinyreason.grading.grader import Grader
+from tinyreason.models.hardware import ComputeSettings
 from tinyreason.models.load import base_sha256, load_model, skeleton
 from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import train
 from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.clock import Clock
-from tinyreason.runs.deadline import Stop
+from tinyreason.runs.deadline import Deadline
 from tinyreason.runs.folder import RunFolder
 from tinyreason.runs.resume import open_or_continue
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 from tinyreason.trainers.trackers import check_trackers
 
 
 def run(
     config: RunConfig,
     out: Path,
-    means: Means,
+    compute: ComputeSettings,
     why_tier: str,
-    screen: Screen,
-    stop: Stop | None = None,
+    console: Console,
+    stop: Deadline | None = None,
     fresh: bool = False,
 ) -> dict:
     """Runs a recipe into the folder `out`, or goes on with it there; returns what its result.json holds."""
     check_processes()
-    clock, stop = Clock(), stop or Stop()
-    with open_or_continue(out, config, means, why_tier, fresh) as folder, Judge() as judge:
+    clock, stop = Clock(), stop or Deadline()
+    with open_or_continue(out, config, compute, why_tier, fresh) as folder, Grader() as grader:
         if folder.result:
-            screen.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
+            console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
         check_trackers(config.trl.get("report_to"))
         config.adapter.check(skeleton(config.model))
-        examples, questions, checks = read_problems(config, folder, judge, screen)
-        model, tokenizer = load_model(config.model, means)
-        examiner = Examiner(config, tokenizer, judge, screen, stop)
+        examples, questions, checks = read_problems(config, folder, grader, console)
+        model, tokenizer = load_model(config.model, compute)
+        evaluator = Evaluator(config, tokenizer, grader, console, stop)
         used = {"base_sha256": base_sha256(model), "data_sha256": data_sha256(examples, questions, checks)}
         if not config.warmup:
-            before = measure_start(examiner, model, questions, used, folder, clock)
+            before = measure_baseline(evaluator, model, questions, used, folder, clock)
         model = config.adapter.attach(model, config.seed)
-        learner = Learner(config, means, model, tokenizer, folder)
+        session = TrainingSession(config, compute, model, tokenizer, folder)
         if config.warmup:
             with clock.part("warmup"):
-                warm_up(learner, screen)
-            before = measure_start(examiner, model, questions, used, folder, clock)
+                warm_up(session, console)
+            before = measure_baseline(evaluator, model, questions, used, folder, clock)
         with clock.part("train"):
-            training = train(learner, examples, checks, examiner, clock)
+            training = train(session, examples, checks, evaluator, clock)
         with clock.part("evaluate"):
-            after = examiner.examine(model, questions, "measuring the adapter")
-        return close_run(learner, before, after, training, clock)
+            after = evaluator.examine(model, questions, "measuring the adapter")
+        return close_run(session, before, after, training, clock)
 
 
 def check_processes() -> None:
@@ -69,8 +69,8 @@ def check_processes() -> None:
         raise ConfigError(f"a run is one process here, not one of {count}; start it without torchrun or accelerate.")
 
 
-def measure_start(
-    examiner: Examiner, model, questions: list[Example], used: dict[str, str], folder: RunFolder, clock: Clock
+def measure_baseline(
+    evaluator: Evaluator, model, questions: list[Example], used: dict[str, str], folder: RunFolder, clock: Clock
 ) -> Score:
     """The evaluation before the first step, once a run. Errors: `ResumeError` on another base or other data."""
     file = folder.checkpoints / "start.json"
@@ -82,12 +82,12 @@ def measure_start(
                     f"the run in {folder.path} was begun with {what} ({known[name][:12]}… there, {used[name][:12]}… "
                     f"here); give it the same, choose another --out, or start over with --fresh."
                 )
-        clock.take_up(known["seconds"])
-        examiner.screen.say("the start was measured before")
+        clock.restore(known["seconds"])
+        evaluator.console.say("the start was measured before")
         return Score.read(questions, known["before"])
     with clock.part("evaluate"):
-        what = "measuring the start" if examiner.config.warmup else "measuring the base"
-        before = examiner.examine(model, questions, what)
+        what = "measuring the start" if evaluator.config.warmup else "measuring the base"
+        before = evaluator.examine(model, questions, what)
     folder.write_json("checkpoints/start.json", used | {"seconds": clock.seconds(), "before": before.replies()})
     return before
 

@@ -16,9 +16,9 @@ from typing import Any
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.config.recipe import Recipe, listed
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
-from tinyreason.models.hardware import Means
+from tinyreason.models.hardware import ComputeSettings
 from tinyreason.pipeline.run import run
 from tinyreason.runs.folder import read_config, write_text
 from tinyreason.runs.resume import NOT_COMPUTED_WITH, differences
@@ -51,9 +51,9 @@ def points(plan: Recipe, tier: str, rewards: str | None, vary: tuple[str, ...]) 
     known = plan.variants(tier)
     names = [] if rewards is None else list(known) if rewards == "all" else rewards.split(",")
     variants = {name: variant(name, known) for name in names}
-    knobs = [[(key, value) for value in values] for key, values in map(listed, vary)]
+    options = [[(key, value) for value in values] for key, values in map(listed, vary)]
     found = []
-    for name, *chosen in product(variants or [""], *knobs):
+    for name, *chosen in product(variants or [""], *options):
         overrides = tuple(f"{key}={value}" for key, value in chosen)
         found.append(Point(" ".join((name, *overrides)).strip(), variants.get(name, {}), overrides))
     if plan.values.get("trainer") == "grpo" and all(point.name != PLAIN for point in found):
@@ -86,7 +86,9 @@ def stem(name: str) -> str:
     return plain if plain == name else f"{plain}-{sha256(name.encode()).hexdigest()[:6]}"
 
 
-def frontier(runs: list[Planned], out: Path, means: Means, why_tier: str, screen: Screen) -> list[dict[str, Any]]:
+def frontier(
+    runs: list[Planned], out: Path, compute: ComputeSettings, why_tier: str, console: Console
+) -> list[dict[str, Any]]:
     """Does what is not done yet, and writes table and picture after every run; returns the table's rows.
 
     A run that fails is named, and the others go on; what it had stays, and the next call goes on with it.
@@ -94,22 +96,22 @@ def frontier(runs: list[Planned], out: Path, means: Means, why_tier: str, screen
     (out / "runs").mkdir(parents=True, exist_ok=True)
     left = [one for one in runs if not is_done(one)]
     kept = len(runs) - len(left)
-    screen.say(f"runs    {len(runs)}: {kept} kept from before, {len(left)} to do")
+    console.say(f"runs    {len(runs)}: {kept} kept from before, {len(left)} to do")
     rows = report(runs, out) if kept else []
     start = time.monotonic()
     for number, one in enumerate(left, 1):
         label = f"run {kept + number}/{len(runs)} {one.point.name}, seed {one.config.seed}"
         try:
-            result = do(one, out, means, why_tier, screen, label)
+            result = do(one, out, compute, why_tier, console, label)
         except Stopped:
             raise
         except Exception as error:
             words = str(error) if isinstance(error, TinyReasonError) else f"{type(error).__name__}: {error}"
-            screen.say(f"{label}: FAILED, {' '.join(words.split())[:300]} ({beside(one, '.log')})")
+            console.say(f"{label}: FAILED, {' '.join(words.split())[:300]} ({beside(one, '.log')})")
             continue
         rows = report(runs, out)
         minutes = (time.monotonic() - start) / 60
-        screen.say(
+        console.say(
             f"{label}: {result['after']['accuracy']:.1%} right in {result['after']['mean_tokens']:.0f} tokens "
             f"(start {result['before']['accuracy']:.1%} in {result['before']['mean_tokens']:.0f}); "
             f"{minutes:.1f} minutes so far, about {minutes / number * (len(left) - number):.0f} left"
@@ -134,12 +136,14 @@ def computed_with(values: dict[str, Any]) -> dict[str, Any]:
     return kept | {"warmup": kept["warmup"] and kept["warmup"] | {"adapter": None}}
 
 
-def do(one: Planned, out: Path, means: Means, why_tier: str, screen: Screen, label: str) -> dict[str, Any]:
+def do(
+    one: Planned, out: Path, compute: ComputeSettings, why_tier: str, console: Console, label: str
+) -> dict[str, Any]:
     """One run, or what is left of it; a warm-up that an earlier run made of the same values is taken over."""
     shared = shared_warmup(one, out)
     with open(beside(one, ".log"), "a", encoding="utf-8") as log:
         try:
-            return run(starting_at(one, shared), one.path, means, why_tier, Inner(screen, label, log))
+            return run(starting_at(one, shared), one.path, compute, why_tier, Inner(console, label, log))
         except Exception:
             log.write(traceback.format_exc())
             raise
@@ -179,11 +183,11 @@ def publish(own: Path, shared: Path | None) -> None:
         half.rename(shared)  # what is there is whole
 
 
-class Inner(Screen):
+class Inner(Console):
     """The screen of one run among several: its live line is shown under the run's name, its words go to a file."""
 
-    def __init__(self, outer: Screen, label: str, log):
-        super().__init__(outer.console)
+    def __init__(self, outer: Console, label: str, log):
+        super().__init__(outer.rich)
         self.outer, self.label, self.log = outer, label, log
 
     def say(self, text: str) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 from tinyreason.console import Live
 from tinyreason.errors import Stopped
-from tinyreason.evaluation.score import Examiner
+from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
 from tinyreason.runs.checkpoint import TRAINED, Checkpoint, Checkpoints, Lifeline, load_trained
 from tinyreason.runs.clock import Clock
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 SHOWN = {
     "loss": ("loss", ".3f"),
@@ -25,9 +25,9 @@ SHOWN = {
 class Training:
     """Watches the steps: shows them, asks the validation problems, keeps the adapter that answers them best."""
 
-    learner: Learner
+    session: TrainingSession
     checks: list[Example]
-    examiner: Examiner
+    evaluator: Evaluator
     checkpoints: Checkpoints
     live: Live
     step: int = 0
@@ -44,33 +44,33 @@ class Training:
         if self.kept_accuracy >= 0:
             note += f"  held-out {self.kept_accuracy:.0%} at step {self.kept_step}"
         self.live.advance(1, note)
-        with self.learner.folder.writing("the adapter's history"):
-            self.learner.config.adapter.after_step(self.learner.model, self.learner.folder.path, step)
+        with self.session.folder.writing("the adapter's history"):
+            self.session.config.adapter.after_step(self.session.model, self.session.folder.path, step)
         return found
 
     def is_due(self) -> bool:
-        every = self.learner.config.validation and self.learner.config.validation.every_steps
-        return bool(every) and (self.step % every == 0 or self.step == self.learner.config.train.max_steps)
+        every = self.session.config.validation and self.session.config.validation.every_steps
+        return bool(every) and (self.step % every == 0 or self.step == self.session.config.train.max_steps)
 
     def validate(self) -> dict[str, float]:
-        score = self.examiner.ask(self.learner.model, self.checks, 1, lambda _: None)
+        score = self.evaluator.ask(self.session.model, self.checks, 1, lambda _: None)
         if score.accuracy > self.kept_accuracy:
             self.kept_step, self.kept_accuracy = self.step, score.accuracy
-            self.checkpoints.write_kept(self.learner.model, self.step)
+            self.checkpoints.write_kept(self.session.model, self.step)
             self.write()
         return {"validation/accuracy": score.accuracy, "validation/mean_tokens": score.mean_tokens}
 
     def write(self) -> None:
         """What the model has becomes the run's adapter."""
-        self.learner.folder.write_adapter(lambda place: self.learner.config.adapter.save(self.learner.model, place))
+        self.session.folder.write_adapter(lambda place: self.session.config.adapter.save(self.session.model, place))
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint saves of it; the metrics are in their file."""
         return {"kept_step": self.kept_step, "kept_accuracy": self.kept_accuracy}
 
-    def take_up(self, start: Checkpoint) -> None:
+    def restore(self, start: Checkpoint) -> None:
         """Knows what it knew at this checkpoint."""
-        self.step, self.metrics = start.step, self.learner.folder.read_rows("metrics.jsonl")
+        self.step, self.metrics = start.step, self.session.folder.read_rows("metrics.jsonl")
         self.kept_step, self.kept_accuracy = (start.state["training"][name] for name in ("kept_step", "kept_accuracy"))
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class Training:
         if self.kept_step == 0:
             self.kept_step = self.step
         elif self.kept_step != self.step:
-            load_trained(self.learner.model, self.checkpoints.kept_file(self.kept_step))
+            load_trained(self.session.model, self.checkpoints.kept_file(self.kept_step))
         self.write()
 
     def summary(self) -> dict[str, float]:
@@ -98,29 +98,29 @@ class Training:
 
 
 def train(
-    learner: Learner, examples: list[Example], checks: list[Example], examiner: Examiner, clock: Clock
+    session: TrainingSession, examples: list[Example], checks: list[Example], evaluator: Evaluator, clock: Clock
 ) -> Training:
     """Trains the adapter, from the last checkpoint on if there is one. Errors: `Stopped`, with all of it saved."""
-    screen, stop = examiner.screen, examiner.stop
-    knobs, last = learner.config.checkpoints, learner.config.train.max_steps
-    checkpoints = Checkpoints(learner.folder, knobs.every_steps, knobs.keep, last)
+    console, stop = evaluator.console, evaluator.stop
+    options, last = session.config.checkpoints, session.config.train.max_steps
+    checkpoints = Checkpoints(session.folder, options.every_steps, options.keep, last)
     start = checkpoints.go_back()
-    with screen.live("step", total=last, done=start.step if start else 0) as live:
-        training = Training(learner, checks, examiner, checkpoints, live)
+    with console.live("step", total=last, done=start.step if start else 0) as live:
+        training = Training(session, checks, evaluator, checkpoints, live)
         checkpoints.watch_state = lambda: {"training": training.state(), "seconds": clock.seconds()}
         if start:
-            screen.say(f"going on after step {start.step} of {last}")
-            training.take_up(start)
-            clock.take_up(start.state["seconds"])
-            load_trained(learner.model, start.path / TRAINED)
+            console.say(f"going on after step {start.step} of {last}")
+            training.restore(start)
+            clock.restore(start.state["seconds"])
+            load_trained(session.model, start.path / TRAINED)
         try:
             if training.step < last:
-                lifeline = Lifeline(checkpoints, stop, start, screen.say)
+                lifeline = Lifeline(checkpoints, stop, start, console.say)
                 with stop.finishing_steps():
                     take_steps(training, examples, lifeline)
         except KeyboardInterrupt:
             saved = checkpoints.whole()
-            screen.say(f"ended at once; saved up to step {saved[-1].step if saved else 0} of {last}")
+            console.say(f"ended at once; saved up to step {saved[-1].step if saved else 0} of {last}")
             raise
         training.close()
     if stop.why:
@@ -132,8 +132,8 @@ def take_steps(training: Training, examples: list[Example], lifeline: Lifeline) 
     """The steps themselves, by the trainer of the recipe."""
     from tinyreason.trainers import grpo, sft
 
-    learner, examiner = training.learner, training.examiner
-    if learner.config.trainer == "sft":
-        sft.train(learner, examples, training, examiner.screen.say, lifeline)
+    session, evaluator = training.session, training.evaluator
+    if session.config.trainer == "sft":
+        sft.train(session, examples, training, evaluator.console.say, lifeline)
     else:
-        grpo.train(learner, examples, examiner.judge, training, lifeline)
+        grpo.train(session, examples, evaluator.grader, training, lifeline)

@@ -6,20 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.errors import ResumeError
-from tinyreason.evaluation.score import Examiner
-from tinyreason.grading.grader import Judge
-from tinyreason.models.hardware import Means
+from tinyreason.evaluation.score import Evaluator
+from tinyreason.grading.grader import Grader
+from tinyreason.models.hardware import ComputeSettings
 from tinyreason.models.load import load_model
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import Training, take_steps
 from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.checkpoint import GROWING, Checkpoint, Checkpoints, Lifeline, read_checkpoint
-from tinyreason.runs.deadline import Stop
+from tinyreason.runs.deadline import Deadline
 from tinyreason.runs.folder import RunFolder
 from tinyreason.runs.resume import open_or_continue
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 STEPS = 2
 WHAT = {
@@ -31,18 +31,18 @@ WHAT = {
 """A checkpoint's file → what is in it."""
 
 
-def verify_resume(config: RunConfig, out: Path, means: Means, screen: Screen) -> str:
+def verify_resume(config: RunConfig, out: Path, compute: ComputeSettings, console: Console) -> str:
     """What was compared, in a sentence; the run stays as it is. Errors: `ResumeError` where anything differs."""
     if not (out / "checkpoints").is_dir():
         raise ResumeError(f"there is no run with checkpoints in {out}; name its folder with --out.")
-    with open_or_continue(out, config, means, "", fresh=False) as folder, Judge() as judge:
+    with open_or_continue(out, config, compute, "", fresh=False) as folder, Grader() as grader:
         start, last = choose_pair(Checkpoints(folder, None, None, 0).whole(), out)
-        examples, _, checks = read_problems(config, folder, judge, screen)
-        model, tokenizer = load_model(config.model, means)
-        learner = Learner(config, means, config.adapter.attach(model, config.seed), tokenizer, folder)
+        examples, _, checks = read_problems(config, folder, grader, console)
+        model, tokenizer = load_model(config.model, compute)
+        session = TrainingSession(config, compute, config.adapter.attach(model, config.seed), tokenizer, folder)
         if config.warmup:
-            warm_up(learner, screen)  # taken up where it lies
-        with tempfile.TemporaryDirectory() as place, screen.live("step", total=last.step, done=start.step) as live:
+            warm_up(session, console)  # taken up where it lies
+        with tempfile.TemporaryDirectory() as place, console.live("step", total=last.step, done=start.step) as live:
             replay = RunFolder(Path(place, "run"))
             for name in GROWING:
                 if (folder.path / name).exists():
@@ -51,11 +51,11 @@ def verify_resume(config: RunConfig, out: Path, means: Means, screen: Screen) ->
             shutil.copytree(start.path, replay.checkpoints / start.path.name)
             for kept in folder.checkpoints.glob("kept-*"):
                 shutil.copy(kept, replay.checkpoints)
-            checkpoints, stop = Checkpoints(replay, None, None, last.step), Stop(last_step=last.step)
-            examiner = Examiner(config, tokenizer, judge, screen, stop)
-            training = Training(replace(learner, folder=replay), checks, examiner, checkpoints, live)
+            checkpoints, stop = Checkpoints(replay, None, None, last.step), Deadline(last_step=last.step)
+            evaluator = Evaluator(config, tokenizer, grader, console, stop)
+            training = Training(replace(session, folder=replay), checks, evaluator, checkpoints, live)
             checkpoints.watch_state = lambda: {"training": training.state()}
-            training.take_up(start)
+            training.restore(start)
             take_steps(training, examples, Lifeline(checkpoints, stop, start))
             again = read_checkpoint(replay.checkpoints / last.path.name, replay.path)
             differing = differences(last, again, folder, replay)

@@ -4,39 +4,39 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.errors import ModelError
 from tinyreason.runs.folder import RunFolder
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 
-def warm_up(learner: Learner, screen: Screen) -> None:
+def warm_up(session: TrainingSession, console: Console) -> None:
     """Trains the learner's adapter, or takes up the one that is there already, and goes on from it.
 
     Errors: `ModelError` where `warmup.adapter` is no adapter, `DataError` where the rows cannot be trained on.
     """
-    config, model = learner.config, learner.model
-    kept = Path(config.warmup.adapter) if config.warmup.adapter else learner.folder.path / "warmup" / "adapter"
+    config, model = session.config, session.model
+    kept = Path(config.warmup.adapter) if config.warmup.adapter else session.folder.path / "warmup" / "adapter"
     if config.warmup.adapter and not (kept / "adapter_config.json").is_file():
         raise ModelError(f"warmup.adapter={kept} is no adapter folder: it has no adapter_config.json.")
     if not (kept / "adapter_config.json").is_file():
         shutil.rmtree(kept.parent, ignore_errors=True)
-        fine_tune(replace(learner, config=config.warmup_config, folder=RunFolder(kept.parent)), screen)
+        fine_tune(replace(session, config=config.warmup_config, folder=RunFolder(kept.parent)), console)
         half = kept.with_name(".adapter.part")
         config.adapter.save(model, half)
         half.rename(kept)  # what is there is whole
     config.adapter.go_on(model, kept)
-    screen.say(f"start   after the warm-up on {config.warmup.data.describe()}; `before` is measured there ({kept})")
+    console.say(f"start   after the warm-up on {config.warmup.data.describe()}; `before` is measured there ({kept})")
 
 
-def fine_tune(learner: Learner, screen: Screen) -> None:
+def fine_tune(session: TrainingSession, console: Console) -> None:
     """The steps of the warm-up."""
     from tinyreason.trainers import sft
 
-    with screen.live("warm-up step", total=learner.config.train.max_steps) as live:
+    with console.live("warm-up step", total=session.config.train.max_steps) as live:
 
         def watch(step: int, metrics: dict[str, float]) -> dict[str, float]:
             live.advance(1, f"loss {metrics['loss']:.3f}")
             return {}
 
-        sft.train(learner, learner.config.data.load(), watch, screen.say)
+        sft.train(session, session.config.data.load(), watch, console.say)

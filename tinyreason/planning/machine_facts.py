@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import TinyReasonError
-from tinyreason.models.hardware import Card, choose_means, choose_tier, dotted, find_card, installed_packages
+from tinyreason.models.hardware import Card, choose_compute_settings, choose_tier, dotted, find_card, installed_packages
 
 NEEDS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "math-verify", "pebble", "click")
 LEAST_DISK_GB = 5.0
@@ -134,9 +134,9 @@ def tier(card: Card | None) -> Fact:
 
 def extras(card: Card | None) -> list[Fact]:
     """The optional kernels: what a run would take, and why."""
-    means = choose_means(Model(name="any"), Kernels(), card, installed_packages(), "qwen2")
+    compute = choose_compute_settings(Model(name="any"), Kernels(), card, installed_packages(), "qwen2")
     shown = ("dtype", "attention", "fused", "optimizer")
-    return [Fact(name, f"{means.choices()[name].got} ({means.choices()[name].why})") for name in shown]
+    return [Fact(name, f"{compute.settings()[name].got} ({compute.settings()[name].why})") for name in shown]
 
 
 def disk() -> Fact:

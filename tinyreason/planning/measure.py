@@ -11,14 +11,14 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
-from tinyreason.models.hardware import Means
+from tinyreason.grading.grader import Grader
+from tinyreason.models.hardware import ComputeSettings
 from tinyreason.models.load import load_model
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.folder import RunFolder
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 SECONDS_BETWEEN_LOOKS = 0.002
 M_MMAP_THRESHOLD, BLOCK = -3, 2**17
@@ -92,7 +92,7 @@ def forced(config: RunConfig) -> tuple[str, ...]:
     return (*words, f"trl.generation_kwargs.min_new_tokens={config.train.max_completion_tokens}")
 
 
-def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
+def measure(config: RunConfig, compute: ComputeSettings, console: Console) -> Measured:
     """Takes the two steps of a config made with `forced`, in a folder that is thrown away."""
     from tinyreason.trainers import grpo, sft
 
@@ -108,20 +108,20 @@ def measure(config: RunConfig, means: Means, screen: Screen) -> Measured:
     with (
         tempfile.TemporaryDirectory() as beside,
         RunFolder(Path(beside, "run")) as folder,
-        Judge() as judge,
-        screen.live("measuring: step", total=2 * len(jobs)) as live,
+        Grader() as grader,
+        console.live("measuring: step", total=2 * len(jobs)) as live,
     ):
-        peak = Peak(means.device)
-        model, tokenizer = load_model(config.model, means)
-        learner = Learner(config, means, config.adapter.attach(model, config.seed), tokenizer, folder)
+        peak = Peak(compute.device)
+        model, tokenizer = load_model(config.model, compute)
+        session = TrainingSession(config, compute, config.adapter.attach(model, config.seed), tokenizer, folder)
         with peak.watched():  # not the load, which maps the checkpoint's file beside the weights it becomes
             for job in jobs:
-                learner = replace(learner, config=job)
+                session = replace(session, config=job)
                 examples, prompt_tokens = longest(job, tokenizer, job.data.load())
                 if job.trainer == "sft":
-                    sft.train(learner, examples, watch, lambda _: None)
+                    sft.train(session, examples, watch, lambda _: None)
                 else:
-                    grpo.train(learner, examples, judge, watch)
+                    grpo.train(session, examples, grader, watch)
     return Measured(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.models.hardware import Means
+from tinyreason.models.hardware import ComputeSettings
 from tinyreason.planning.model_shape import Shape
 
 FLOAT = 4
@@ -51,17 +51,17 @@ class Job:
 
     config: RunConfig
     shape: Shape
-    means: Means
+    compute: ComputeSettings
     prompt_tokens: int
 
     @property
     def on_cpu(self) -> bool:
-        return self.means.device == "cpu"
+        return self.compute.device == "cpu"
 
     @cached_property
     def width(self) -> int:
         """Bytes of a number that the base computes in."""
-        return FLOAT if self.means.dtype.got == "float32" else 2
+        return FLOAT if self.compute.dtype.got == "float32" else 2
 
     @cached_property
     def adapted(self) -> dict[str, tuple[int, int]]:
@@ -128,7 +128,7 @@ def machine(job: Job) -> dict[str, float]:
 def weights(job: Job) -> float:
     """The base: linear layers as `model.quantize` holds them, the rest (embeddings, norms, biases) as they are."""
     shape, linear = job.shape, job.shape.linear_parameters
-    match job.means.quantize.got:
+    match job.compute.quantize.got:
         case "nf4":
             stored = linear * NF4_BYTES
         case "int8":
@@ -142,7 +142,7 @@ def load_transients(job: Job) -> float:
     """Beside the weights, while they are read and the adapter is attached."""
     shape = job.shape
     largest = max(rows * columns for rows, columns in shape.layer().values())
-    quantising = 2 * largest * job.width if job.means.quantize.got != "none" else 0
+    quantising = 2 * largest * job.width if job.compute.quantize.got != "none" else 0
     decomposing = 4 * largest * FLOAT if job.config.adapter.decomposes else 0
     return max(quantising, decomposing, 0 if job.on_cpu else shape.vocab * shape.hidden * job.width)
 
@@ -154,7 +154,7 @@ def adapter(job: Job) -> float:
 
 def optimizer_bytes(job: Job) -> int:
     """AdamW's two states of a parameter: float32, or 8 bits."""
-    return 2 * FLOAT if job.means.optimizer.got == "adamw" else 2
+    return 2 * FLOAT if job.compute.optimizer.got == "adamw" else 2
 
 
 def generation(job: Job, name: str, held: dict[str, float], rows: int, tokens: int) -> Phase:

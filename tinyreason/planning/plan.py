@@ -10,7 +10,7 @@ from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import TinyReasonError
-from tinyreason.models.hardware import Card, choose_means, installed_packages
+from tinyreason.models.hardware import Card, choose_compute_settings, installed_packages
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.memory import SANDBOX_PROMPT_TOKENS, USUAL_PROMPT_TOKENS, Job, Phase, phases
 from tinyreason.planning.model_shape import Shape, read_shape
@@ -92,7 +92,7 @@ class Plan:
             "recipe": config.recipe,
             "tier": config.tier,
             "model": config.model.name,
-            "device": job.means.card.describe() if job.means.card else "CPU",
+            "device": job.compute.card.describe() if job.compute.card else "CPU",
             "parameters": job.shape.parameters,
             "trained_parameters": job.trained,
             "prompt_tokens": job.prompt_tokens,
@@ -124,8 +124,8 @@ def make_plan(
     """Plans a resolved run. Errors: `ModelError` for a model of which nothing is known, `ConfigError` as in a run."""
     shape = shape or read_shape(config.model)
     packages = {"bitsandbytes": "assumed"} | installed_packages()
-    means = choose_means(config.model, config.kernels, machine.card, packages, shape.model_type)
-    job = Job(config, shape, means, prompt_tokens or usual_prompt_tokens(config))
+    compute = choose_compute_settings(config.model, config.kernels, machine.card, packages, shape.model_type)
+    job = Job(config, shape, compute, prompt_tokens or usual_prompt_tokens(config))
     at = speed(job, machine.sheet)
     step = at and step_seconds(job, at)
     total = at and config.train.max_steps * step + evaluation_seconds(job, at) + warmup_seconds(job, at)
@@ -150,8 +150,8 @@ def nearest_fit(plan: Plan, replan: Callable[[tuple[str, ...]], Plan]) -> tuple[
         if not changes:
             return None
         plan = planned(replan, changes)
-    for knob in list(changes):
-        without = {key: value for key, value in changes.items() if key != knob}
+    for option in list(changes):
+        without = {key: value for key, value in changes.items() if key != option}
         if (fewer := planned(replan, without)) and fewer.fits:
             changes = without
     return words(changes)
@@ -159,7 +159,7 @@ def nearest_fit(plan: Plan, replan: Callable[[tuple[str, ...]], Plan]) -> tuple[
 
 def words(changes: dict[str, str]) -> tuple[str, ...]:
     """{"train.kl": "0"} → ("train.kl=0",)"""
-    return tuple(f"{knob}={value}" for knob, value in changes.items())
+    return tuple(f"{option}={value}" for option, value in changes.items())
 
 
 def planned(replan: Callable[[tuple[str, ...]], Plan], changes: dict[str, str]) -> Plan | None:
@@ -181,15 +181,19 @@ def smaller(plan: Plan) -> Iterator[dict[str, str]]:
         yield {"trl.gradient_checkpointing": "true"}
     if phase == "evaluate" and config.evaluation.batch_size > 1:
         yield {"evaluation.batch_size": str(config.evaluation.batch_size // 2)}
-    if config.model.quantize == "none" and "nf4" in config.adapter.quantized_bases and job.means.dtype.got != "float32":
+    if (
+        config.model.quantize == "none"
+        and "nf4" in config.adapter.quantized_bases
+        and job.compute.dtype.got != "float32"
+    ):
         yield {"model.quantize": "nf4"}
     if phase == "generate" and train.rollouts_per_step > train.group_size:
         yield fewer_rollouts(train, job.micro_rows)
     if phase in ("warm-up", "score", "backward", "generate"):
-        knob = "max_tokens" if train.kind == "sft" else "max_completion_tokens"
-        tokens = getattr(train, knob)
+        option = "max_tokens" if train.kind == "sft" else "max_completion_tokens"
+        tokens = getattr(train, option)
         if tokens >= 256:
-            yield {f"{section}.{knob}": str(tokens // 2)}
+            yield {f"{section}.{option}": str(tokens // 2)}
     if phase == "evaluate":
         tokens = config.evaluation.max_completion_tokens or train.max_completion_tokens
         if tokens >= 256:

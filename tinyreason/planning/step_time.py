@@ -75,7 +75,7 @@ def decoding(job: Job, at: Speed, rows: int, completion: int) -> float:
     """`rows` replies of `completion` tokens: each step reads the weights and the cache once."""
     shape = job.shape
     read = weights(job)
-    if job.means.quantize.got != "none":  # a layer is dequantised, written out and read again
+    if job.compute.quantize.got != "none":  # a layer is dequantised, written out and read again
         read += 2 * shape.linear_parameters * job.width
     cache = 2 * shape.layers * shape.key * job.width * rows * (job.prompt_tokens + completion / 2)
     moved = (read + cache) / at.bytes_s

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinyreason.runs.reader import Record, is_number
+from tinyreason.runs.reader import StoredRun, is_number
 
 DIGITS = 5
 """Significant digits kept of a curve's values."""
@@ -110,7 +110,7 @@ class Drawn:
     """`{"run": number, "label", "x": steps, "y": values}`"""
 
 
-def draw(records: list[Record]) -> list[Drawn]:
+def draw(records: list[StoredRun]) -> list[Drawn]:
     """The charts that have anything to show, the runs' lines together; metrics nobody knows come last."""
     tables = [_table(record) for record in records]
     known = {name for chart in CHARTS for name in chart.names} | set(SHOWN_ELSEWHERE)
@@ -121,7 +121,7 @@ def draw(records: list[Record]) -> list[Drawn]:
     return [chart for chart in drawn if chart.lines]
 
 
-def _table(record: Record) -> dict[str, dict[int, float]]:
+def _table(record: StoredRun) -> dict[str, dict[int, float]]:
     """Metric → step → value."""
     table: dict[str, dict[int, float]] = {}
     means = [{"step": step} | means for step, means in record.rollout_means.items()]

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from tinyreason.runs.reader import Group, Record, is_number
+from tinyreason.runs.reader import Group, StoredRun, is_number
 
 BUDGET_BYTES = 2_400_000
 """Of the packed data: the page with it stays under 3 MB."""
@@ -25,7 +25,7 @@ def pack(value: Any) -> str:
     return base64.b64encode(gzip.compress(text.encode("utf-8", "backslashreplace"), 6, mtime=0)).decode("ascii")
 
 
-def browsable(record: Record, budget: int) -> dict[str, Any]:
+def browsable(record: StoredRun, budget: int) -> dict[str, Any]:
     """What of one run can be browsed in `budget` packed bytes, and how much there was."""
     problems = _problems(record)
     replies = _fitting(problems, int(budget * REPLIES_SHARE))
@@ -81,7 +81,7 @@ def _spread(items: list) -> list:
     return [items[place] for place in order]
 
 
-def _packed_group(record: Record, group: Group, names: list[str]) -> dict[str, Any]:
+def _packed_group(record: StoredRun, group: Group, names: list[str]) -> dict[str, Any]:
     rows = record.rollouts(group)
     first = rows[0] if rows else {}
     return {
@@ -110,7 +110,7 @@ def _rollout(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
     }
 
 
-def _problems(record: Record) -> list[dict[str, Any]]:
+def _problems(record: StoredRun) -> list[dict[str, Any]]:
     """The evaluation's problems with their replies on both sides."""
     if record.evaluation is None:
         return []

@@ -16,8 +16,8 @@ from typing import Any
 from tinyreason.errors import FolderError
 from tinyreason.reporting.charts import draw
 from tinyreason.reporting.payload import BUDGET_BYTES, browsable, pack
-from tinyreason.reporting.run_warnings import Flag, flags
-from tinyreason.runs.reader import Record, read_run
+from tinyreason.reporting.run_warnings import RunWarning, run_warnings
+from tinyreason.runs.reader import StoredRun, read_run
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
@@ -53,7 +53,7 @@ def leave_report(folder: Path, say: Callable[[str], None]) -> None:
         say(f"no report.html: {reason}; the results are whole, to try again type: tinyreason report {folder}")
 
 
-def page(records: list[Record]) -> str:
+def page(records: list[StoredRun]) -> str:
     """The page's HTML."""
     import jinja2
 
@@ -93,13 +93,13 @@ class Story:
     tiles: list[tuple[str, str, str]]
     """(what, figure, small print)"""
     notes: list[str]
-    flags: list[Flag]
+    run_warnings: list[RunWarning]
     config: list[tuple[str, str]]
     environment: list[tuple[str, str]]
     command: str
 
 
-def tell(record: Record) -> Story:
+def tell(record: StoredRun) -> Story:
     """The story of one run."""
     config, result = record.config, record.result
     verdict, headline, sentence = conclude(record)
@@ -113,14 +113,14 @@ def tell(record: Record) -> Story:
         sides=sides(record),
         tiles=tiles(result) if result else [],
         notes=[*notes(record), *(f"{trouble}." for trouble in record.troubles)],
-        flags=flags(record),
+        run_warnings=run_warnings(record),
         config=list(flat(config)),
         environment=list(flat(record.environment)),
         command=str((result or {}).get("command") or record.environment.get("command") or "unknown"),
     )
 
 
-def conclude(record: Record) -> tuple[str, str, str]:
+def conclude(record: StoredRun) -> tuple[str, str, str]:
     """(verdict, headline, sentence) in plain words; of a run without a result, how far it is."""
     result = record.result
     if result is None:
@@ -145,7 +145,7 @@ def gain(result: dict[str, Any]) -> str:
     return f"{result['gain']['points']:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def unfinished(record: Record) -> tuple[str, str, str]:
+def unfinished(record: StoredRun) -> tuple[str, str, str]:
     """The same of a run that has no result."""
     total = (record.config.get("train") or {}).get("max_steps", "?")
     where = f"step {record.steps} of {total}"
@@ -161,7 +161,7 @@ def unfinished(record: Record) -> tuple[str, str, str]:
     return "stopped", headline, f"There is no result to conclude from; the run last wrote something on {when}."
 
 
-def sides(record: Record) -> list[dict[str, Any]]:
+def sides(record: StoredRun) -> list[dict[str, Any]]:
     """What is drawn with its interval: before, after, and the controls' after where the run has controls."""
     if record.result is None:
         return []
@@ -193,7 +193,7 @@ def tiles(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
-def notes(record: Record):
+def notes(record: StoredRun):
     """What a reader must know to trust the figures."""
     result = record.result
     if result is None:

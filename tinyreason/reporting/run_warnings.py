@@ -8,14 +8,14 @@ from statistics import fmean
 from typing import Any
 
 from tinyreason.grading.grader import gold_text
-from tinyreason.runs.reader import Record, is_number
+from tinyreason.runs.reader import StoredRun, is_number
 
 ENDS = 10
 """The first and the last so many steps are compared."""
 
 
 @dataclass(frozen=True)
-class Flag:
+class RunWarning:
     """One thing that stands out."""
 
     title: str
@@ -23,15 +23,15 @@ class Flag:
     """what it means and what to try"""
 
 
-def flags(record: Record) -> list[Flag]:
+def run_warnings(record: StoredRun) -> list[RunWarning]:
     """All that stands out, what spoils a result before what only wastes time."""
-    return [Flag(*found) for rule in RULES for found in rule(record)]
+    return [RunWarning(*found) for rule in RULES for found in rule(record)]
 
 
 Found = Iterator[tuple[str, str]]
 
 
-def not_a_number(record: Record) -> Found:
+def not_a_number(record: StoredRun) -> Found:
     """A loss, gradient or reward that is nan or infinite."""
     for name in ("loss", "gradient/norm", "reward/mean", "kl/mean"):
         steps = [row["step"] for row in record.metrics if _is_nan(row.get(name))]
@@ -43,7 +43,7 @@ def not_a_number(record: Record) -> Found:
             return
 
 
-def reward_without_gain(record: Record) -> Found:
+def reward_without_gain(record: StoredRun) -> Found:
     """The reward rises while held-out accuracy falls: by the validation curve, or by the evaluation."""
     reward = record.curve("reward/mean")
     checks = [
@@ -71,7 +71,7 @@ def reward_without_gain(record: Record) -> Found:
         )
 
 
-def memorised_answer(record: Record) -> Found:
+def memorised_answer(record: StoredRun) -> Found:
     """Wrong replies to many different problems give one and the same answer."""
     before, after = (_wrong_answers(record, side) for side in ("before", "after"))
     if len(after) < 10:
@@ -86,7 +86,7 @@ def memorised_answer(record: Record) -> Found:
         )
 
 
-def format_effect(record: Record) -> Found:
+def format_effect(record: StoredRun) -> Found:
     """A control that is not rewarded for being right gains much of what the run gains."""
     if not record.result:
         return
@@ -101,7 +101,7 @@ def format_effect(record: Record) -> Found:
             )
 
 
-def no_gradient(record: Record) -> Found:
+def no_gradient(record: StoredRun) -> Found:
     """Groups in which every rollout earned the same reward teach nothing."""
     shares = record.curve("group/share_zero_variance")
     share = fmean(shares) if shares else 0.0
@@ -119,7 +119,7 @@ def no_gradient(record: Record) -> Found:
     )
 
 
-def hits_the_limit(record: Record) -> Found:
+def hits_the_limit(record: StoredRun) -> Found:
     """Replies are cut by the token limit, in training or in the evaluation."""
     shares = record.curve("length/share_truncated")
     share = fmean(shares[-ENDS:]) if shares else 0.0
@@ -137,23 +137,23 @@ def hits_the_limit(record: Record) -> Found:
         )
 
 
-def never_right(record: Record) -> Found:
+def never_right(record: StoredRun) -> Found:
     """No rollout at all was right, or none could be judged."""
-    judged, right = sum(group.judged for group in record.groups), sum(group.right for group in record.groups)
+    graded, right = sum(group.graded for group in record.groups), sum(group.right for group in record.groups)
     lines = sum(group.lines for group in record.groups)
-    if judged and not right:
+    if graded and not right:
         yield (
             "No rollout was right",
-            f"Of {judged:,} rollouts none gave the right answer, so a reward for right answers had nothing to teach.",
+            f"Of {graded:,} rollouts none gave the right answer, so a reward for right answers had nothing to teach.",
         )
-    if lines and judged < lines / 2:
+    if lines and graded < lines / 2:
         yield (
-            f"{1 - judged / lines:.0%} of the rollouts could not be judged",
+            f"{1 - graded / lines:.0%} of the rollouts could not be judged",
             "Their gold answers cannot be parsed, and such rollouts teach nothing: correct the answers.",
         )
 
 
-def too_few_problems(record: Record) -> Found:
+def too_few_problems(record: StoredRun) -> Found:
     """An interval so wide that hardly any gain could have been told from none."""
     result = record.result
     if result and result["verdict"] == "cannot tell":
@@ -166,7 +166,7 @@ def too_few_problems(record: Record) -> Found:
             )
 
 
-def no_room(record: Record) -> Found:
+def no_room(record: StoredRun) -> Found:
     """The base already solves nearly everything, and its replies did not get shorter either."""
     if record.result and record.result["before"]["accuracy"] >= 0.95 and not _saves_tokens(record.result):
         yield (
@@ -197,7 +197,7 @@ def _noise(accuracy: float, config: dict[str, Any]) -> float:
     return 2 * math.sqrt(2 * max(accuracy * (1 - accuracy), 0.01) / problems)
 
 
-def _wrong_answers(record: Record, side: str) -> list[str]:
+def _wrong_answers(record: StoredRun, side: str) -> list[str]:
     """The final answers of the evaluation's wrong replies; those that give none are left out."""
     return [
         answer

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyreason.errors import FolderError
-from tinyreason.runs.deadline import Stop
+from tinyreason.runs.deadline import Deadline
 from tinyreason.runs.folder import RunFolder
 
 STATE = "state.json"
@@ -142,7 +142,7 @@ class Lifeline:
     """What lets a training survive: where it is saved, when it has to end, and what it goes on from."""
 
     checkpoints: Checkpoints
-    stop: Stop
+    stop: Deadline
     start: Checkpoint | None = None
     say: Callable[[str], None] = lambda text: None
 

@@ -14,7 +14,7 @@ class Clock:
         self.earlier: dict[str, float] = {}
         self.spans: list[list] = []
 
-    def take_up(self, seconds: dict[str, float]) -> None:
+    def restore(self, seconds: dict[str, float]) -> None:
         """So many had been spent before this session began."""
         self.earlier = seconds
 

@@ -53,7 +53,7 @@ def read_deadline(text: str, now: datetime) -> datetime:
     return deadline
 
 
-class Stop(AbstractContextManager):
+class Deadline(AbstractContextManager):
     """Whether the run has to end. As a context it listens to SIGTERM and Ctrl-C, and has an alarm set.
 
     While steps are taken (`finishing_steps`) a signal is noted, and the step is finished and saved; at any other time

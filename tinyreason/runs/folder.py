@@ -20,7 +20,7 @@ import yaml
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import DiskError, FolderError, TinyReasonError
-from tinyreason.models.hardware import Means
+from tinyreason.models.hardware import ComputeSettings
 
 LIBRARIES = (
     *("tinyreason", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "math-verify"),
@@ -170,11 +170,13 @@ def write_text(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def open_run(out: Path, config: RunConfig, means: Means, why_tier: str, is_continued: bool = False) -> RunFolder:
+def open_run(
+    out: Path, config: RunConfig, compute: ComputeSettings, why_tier: str, is_continued: bool = False
+) -> RunFolder:
     """The folder of a new run with its resolved config and environment already in it."""
     folder = RunFolder(out, is_continued)
     folder.write_text("config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    folder.write_json("environment.json", environment(config, means, why_tier))
+    folder.write_json("environment.json", environment(config, compute, why_tier))
     return folder
 
 
@@ -187,17 +189,17 @@ def read_config(path: Path) -> dict[str, Any] | None:
     return values if isinstance(values, dict) and {"recipe", "tier", "trainer"} <= values.keys() else None
 
 
-def environment(config: RunConfig, means: Means, why_tier: str) -> dict[str, Any]:
+def environment(config: RunConfig, compute: ComputeSettings, why_tier: str) -> dict[str, Any]:
     """Versions, hardware, and what was chosen and why."""
     return {
         "versions": versions(),
         "code_sha256": code_sha256(),
         "platform": platform.platform(),
         "cpu_cores": os.cpu_count(),
-        "card": vars(means.card) if means.card else None,
+        "card": vars(compute.card) if compute.card else None,
         "tier": {"got": config.tier, "why": why_tier},
-        "device": means.device,
-        "means": {name: vars(choice) for name, choice in means.choices().items()},
+        "device": compute.device,
+        "means": {name: vars(choice) for name, choice in compute.settings().items()},
         "command": command(),
     }
 

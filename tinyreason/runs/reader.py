@@ -31,7 +31,7 @@ class Group:
     lines: int = 0
     rewards: set[str] = field(default_factory=set)
     right: int = 0
-    judged: int = 0
+    graded: int = 0
 
     @property
     def outcome(self) -> str:
@@ -42,7 +42,7 @@ class Group:
 
 
 @dataclass
-class Record:
+class StoredRun:
     """What a run folder says; what it lacks is None or empty, what cannot be read is named in `troubles`."""
 
     path: Path
@@ -90,7 +90,7 @@ class Record:
         return [value for value in values if is_number(value)]
 
 
-def read_run(path: Path) -> Record:
+def read_run(path: Path) -> StoredRun:
     """Reads a run folder. Errors: `FolderError` where there is none, or it was never a run's."""
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
@@ -100,7 +100,7 @@ def read_run(path: Path) -> Record:
     troubles: list[str] = []
     metrics = [row for row in _rows(path / "metrics.jsonl", troubles) if isinstance(row.get("step"), int)]
     groups, means = _groups(path / "rollouts.jsonl", troubles)
-    return Record(
+    return StoredRun(
         path=path,
         config=_config(path / "config.yaml", troubles),
         environment=_object(path / "environment.json", troubles) or {},
@@ -198,7 +198,7 @@ def _groups(file: Path, troubles: list[str]) -> tuple[list[Group], dict[int, dic
         last.lines += 1
         last.rewards.add(str(row.get("reward")))
         last.right += row.get("correct") is True
-        last.judged += row.get("correct") is not None
+        last.graded += row.get("correct") is not None
         terms = row.get("rewards") if isinstance(row.get("rewards"), dict) else {}
         means = sums.setdefault(step, {})
         for name, value in {**{f"reward/{term}": value for term, value in terms.items()}, **_right(row)}.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import FolderError, ResumeError
-from tinyreason.models.hardware import Means
+from tinyreason.models.hardware import ComputeSettings
 from tinyreason.runs.folder import RunFolder, code_sha256, open_run, read_config, versions
 
 NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
@@ -24,17 +24,17 @@ HALF_BEGUN = {"config.yaml", ".config.yaml.part", ".environment.json.part"}
 SHOWN_DIFFERENCES = 4
 
 
-def open_or_continue(out: Path, config: RunConfig, means: Means, why_tier: str, fresh: bool) -> RunFolder:
+def open_or_continue(out: Path, config: RunConfig, compute: ComputeSettings, why_tier: str, fresh: bool) -> RunFolder:
     """The folder of a new run, or of the unfinished or finished one in `out`. Errors: `ResumeError`, `FolderError`."""
     earlier = read_config(out)
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
     if (fresh and earlier) or (names and names <= HALF_BEGUN):
         clear(out)
-        return open_run(out, config, means, why_tier, is_continued=any(out.iterdir()))
+        return open_run(out, config, compute, why_tier, is_continued=any(out.iterdir()))
     if earlier:
-        check_same(out, earlier, config, means)
+        check_same(out, earlier, config, compute)
         return RunFolder(out, is_continued=True)
-    return open_run(out, config, means, why_tier)
+    return open_run(out, config, compute, why_tier)
 
 
 def clear(out: Path) -> None:
@@ -50,7 +50,7 @@ def clear(out: Path) -> None:
             raise FolderError(f"cannot remove {path}: {error.strerror}; choose another folder with --out.") from None
 
 
-def check_same(out: Path, earlier: dict[str, Any], config: RunConfig, means: Means) -> None:
+def check_same(out: Path, earlier: dict[str, Any], config: RunConfig, compute: ComputeSettings) -> None:
     """Refuses to go on with another config, on a machine that computes otherwise, or by other code."""
     here = config.model_dump(mode="json")
     for name in NOT_COMPUTED_WITH:
@@ -76,7 +76,7 @@ def check_same(out: Path, earlier: dict[str, Any], config: RunConfig, means: Mea
             f"the run in {out} was begun by other code: {', '.join(differing)}; install what was there, or start over "
             f"with --fresh."
         )
-    means_here = {name: choice.got for name, choice in means.choices().items()}
+    means_here = {name: choice.got for name, choice in compute.settings().items()}
     differing = list(differences(means_then, means_here))
     if differing:
         raise ResumeError(

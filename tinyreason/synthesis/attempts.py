@@ -8,7 +8,7 @@ from pathlib import Path
 from tinyreason.data import read_rows
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.prompts import chat_messages
 from tinyreason.sandbox import oracle
 from tinyreason.sandbox.reader import read_attempt, read_problem
@@ -72,7 +72,7 @@ def attempt_requests(source: Local, examples: list[Example], count: int) -> list
     return requests
 
 
-def judged(made: Iterable[Made], judge: Judge, dropped: Counter[str]) -> list[Attempt]:
+def judged(made: Iterable[Made], grader: Grader, dropped: Counter[str]) -> list[Attempt]:
     """Each different attempt once, with the judge's word on it."""
     different: dict[tuple[str, str], Made] = {}
     for example, reply, by in made:
@@ -85,7 +85,7 @@ def judged(made: Iterable[Made], judge: Judge, dropped: Counter[str]) -> list[At
             different[example.id, text] = example, text, by
     texts, answers = [text for _, text in different], [example.answer for example, _, _ in different.values()]
     attempts = []
-    for (example, text, by), verdict in zip(different.values(), judge.judge(texts, answers), strict=True):
+    for (example, text, by), verdict in zip(different.values(), grader.grade(texts, answers), strict=True):
         if verdict.correct is None:
             dropped["attempt nobody can judge"] += 1
         else:

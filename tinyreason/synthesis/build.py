@@ -20,15 +20,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config.build_config import CritiqueOrder, SolutionOrder
-from tinyreason.console import Screen
+from tinyreason.config.build_config import CritiqueBuildConfig, SolutionBuildConfig
+from tinyreason.console import Console
 from tinyreason.data.filters import Row, check_not_empty
 from tinyreason.errors import ConfigError, CostLimit, DataError, FolderError
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
-from tinyreason.synthesis.attempts import attempt_requests, judged, oracle_attempts, read_attempts
+from tinyreason.grading.grader import Grader
+from tinyreason.synthesis.attempts import attempt_requests, graded, oracle_attempts, read_attempts
 from tinyreason.synthesis.collect import collect
-from tinyreason.synthesis.response_cache import Journal, write_rows
+from tinyreason.synthesis.response_cache import ResponseCache, write_rows
 from tinyreason.teachers.local import Local
 from tinyreason.teachers.prompts import (
     critique_messages,
@@ -69,12 +69,12 @@ class Summary:
     """why not every request was sent"""
 
 
-def build_critiques(order: CritiqueOrder, out: Path, screen: Screen) -> Summary:
+def build_critiques(order: CritiqueBuildConfig, out: Path, console: Console) -> Summary:
     """Critiques of attempts, those kept whose verdict agrees with the judge; writes `out`."""
-    build, words = Build(order, out, screen), order.teacher.reads_instructions
-    with build.journal, Judge() as judge:
-        examples = build.problems(judge)
-        attempts = judged(build.attempts(examples), judge, build.dropped)
+    build, words = Build(order, out, console), order.teacher.reads_instructions
+    with build.cache, Grader() as grader:
+        examples = build.problems(grader)
+        attempts = graded(build.attempts(examples), grader, build.dropped)
         check_not_empty(attempts, "attempt", build.dropped)
         asked = ((a.example, critique_messages(a.example, a.text, words), a) for a in attempts)
         requests = build.requests(asked)
@@ -87,15 +87,15 @@ def build_critiques(order: CritiqueOrder, out: Path, screen: Screen) -> Summary:
         return build.finish(rows, "critique")
 
 
-def build_solutions(order: SolutionOrder, out: Path, screen: Screen) -> Summary:
+def build_solutions(order: SolutionBuildConfig, out: Path, console: Console) -> Summary:
     """Worked solutions, those kept that the judge finds right; writes `out`."""
-    build, words = Build(order, out, screen), order.teacher.reads_instructions
-    with build.journal, Judge() as judge:
-        examples = build.problems(judge)
+    build, words = Build(order, out, console), order.teacher.reads_instructions
+    with build.cache, Grader() as grader:
+        examples = build.problems(grader)
         requests = build.requests((example, solution_messages(example, words), None) for example in examples)
         build.ask(requests, "solutions")
         rows = [solution_row(request, answer, order.teacher) for request, answer in build.answered(requests)]
-        verdicts = judge.judge([row["completion"] for row in rows], [row["answer"] for row in rows])
+        verdicts = grader.grade([row["completion"] for row in rows], [row["answer"] for row in rows])
         right = {row["id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict.correct}
         rows = build.keep(rows, "wrong, says the judge", lambda row: row["id"] in right)
         return build.finish(rows, "solution")
@@ -104,23 +104,23 @@ def build_solutions(order: SolutionOrder, out: Path, screen: Screen) -> Summary:
 class Build:
     """A set in the making."""
 
-    def __init__(self, order: SolutionOrder, out: Path, screen: Screen):
-        self.order, self.out, self.screen, self.started = order, out, screen, time.monotonic()
+    def __init__(self, order: SolutionBuildConfig, out: Path, console: Console):
+        self.order, self.out, self.console, self.started = order, out, console, time.monotonic()
         self.summary = Summary(str(out))
         self.dropped: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         order.teacher.check()
-        journal = out.with_name(f"{out.name}.answers.jsonl")
+        cache = out.with_name(f"{out.name}.answers.jsonl")
         if not out.parent.is_dir():
             raise FolderError(f"there is no folder {out.parent}; make it, or choose another --out.")
-        if out.is_dir() or (out.exists() and not journal.exists()):
+        if out.is_dir() or (out.exists() and not cache.exists()):
             raise FolderError(f"{out} is there already and was not built here; choose another --out.")
-        self.journal = Journal(journal)
+        self.cache = ResponseCache(cache)
 
-    def problems(self, judge: Judge) -> list[Example]:
+    def problems(self, grader: Grader) -> list[Example]:
         """Those whose gold answer the judge can read."""
         examples = self.order.data.load()
-        fine = judge.check_gold([example.answer for example in examples])
+        fine = grader.check_gold([example.answer for example in examples])
         readable = [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]
         self.dropped["problem whose answer cannot be judged"] += len(examples) - len(readable)
         if not readable:
@@ -143,8 +143,8 @@ class Build:
                 continue
             model = Local(model=maker, seed=order.seed)
             requests = attempt_requests(model, examples, share)
-            collect(model, requests, self.journal, self.screen, f"attempts by {maker}")
-            made += [(request.example, self.journal[request.id].text, maker) for request in requests]
+            collect(model, requests, self.cache, self.console, f"attempts by {maker}")
+            made += [(request.example, self.cache[request.id].text, maker) for request in requests]
         return made
 
     def requests(self, asked: Iterable[tuple[Example, Any, Attempt | None]]) -> list[Request]:
@@ -160,15 +160,15 @@ class Build:
     def ask(self, requests: list[Request], what: str, *usable: Any) -> None:
         """Has them answered, as far as the money goes."""
         self.summary.requests = len(requests)
-        self.summary.from_cache = sum(request.id in self.journal for request in requests)
+        self.summary.from_cache = sum(request.id in self.cache for request in requests)
         try:
-            self.faults = collect(self.order.teacher, requests, self.journal, self.screen, what, *usable)
+            self.faults = collect(self.order.teacher, requests, self.cache, self.console, what, *usable)
         except CostLimit as limit:
             self.summary.stopped = str(limit)
 
     def answered(self, requests: list[Request]) -> Iterator[tuple[Request, Answer]]:
         """Each answered request with its answer, and the sums in the summary."""
-        summary, answers = self.summary, [self.journal[r.id] for r in requests if r.id in self.journal]
+        summary, answers = self.summary, [self.cache[r.id] for r in requests if r.id in self.cache]
         summary.unanswered = len(requests) - len(answers)
         if not summary.stopped:
             self.dropped["not answered"] += summary.unanswered
@@ -177,7 +177,7 @@ class Build:
         costs = [answer.cost for answer in answers]
         summary.cost = None if None in costs else sum(costs)
         summary.possible_cost = sum(answer.possible_cost for answer in answers)
-        return ((r, self.journal[r.id]) for r in requests if r.id in self.journal)
+        return ((r, self.cache[r.id]) for r in requests if r.id in self.cache)
 
     def keep(self, rows: list[Row], otherwise: str, test: Callable[[Row], Any]) -> list[Row]:
         """The rows that pass; the others are counted."""

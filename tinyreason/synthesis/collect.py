@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tinyreason.console import Screen
+from tinyreason.console import Console
 from tinyreason.errors import TeacherError
-from tinyreason.inference.local_sampling import draw_replies
-from tinyreason.synthesis.response_cache import Journal
+from tinyreason.inference.local_sampling import sample_locally
+from tinyreason.synthesis.response_cache import ResponseCache
 from tinyreason.teachers.request import Answer, Request, Work
 from tinyreason.teachers.teacher import Teacher
 
@@ -18,8 +18,8 @@ PATIENCE = 20
 def collect(
     teacher: Teacher,
     requests: list[Request],
-    journal: Journal,
-    screen: Screen,
+    cache: ResponseCache,
+    console: Console,
     what: str,
     usable: Callable[[str], Any] = str.strip,
     needs: str = "says anything",
@@ -29,8 +29,8 @@ def collect(
     `needs` is what `usable` asks of an answer, in words. Raises `CostLimit` and `TeacherError`, once what was on its
     way has arrived.
     """
-    missing = [request for request in requests if request.id not in journal]
-    known = [journal[request.id] for request in requests if request.id in journal]
+    missing = [request for request in requests if request.id not in cache]
+    known = [cache[request.id] for request in requests if request.id in cache]
     paid = sum(map(price, known))
     verdicts = Counter(bool(usable(answer.text)) for answer in known)
     faults: Counter[str] = Counter()
@@ -47,7 +47,7 @@ def collect(
         if answer.text is None:
             faults[answer.fault] += 1
             return
-        (journal.hold if teacher.is_free else journal.append)(answer)
+        (cache.hold if teacher.is_free else cache.append)(answer)
         paid += price(answer)
         verdicts[bool(usable(answer.text))] += 1
         live.advance(note=f"cost {paid:.4f}" if paid else "")
@@ -56,8 +56,8 @@ def collect(
     if missing:
         if known:
             check_patience(known[-1].text)
-        with screen.live(what, total=len(missing)) as live:
-            teacher.answer(Work(missing, deliver, paid, draw_replies))
+        with console.live(what, total=len(missing)) as live:
+            teacher.answer(Work(missing, deliver, paid, sample_locally))
     return faults
 
 

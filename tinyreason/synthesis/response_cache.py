@@ -14,7 +14,7 @@ from tinyreason.teachers.request import Answer
 KEPT = ("request_sha256", "text", "tokens_in", "tokens_out", "cost", "possible_cost")
 
 
-class Journal(AbstractContextManager):
+class ResponseCache(AbstractContextManager):
     """Answers by the id of their request.
 
     `append` hands a line to the kernel at once, so a killed process loses nothing; a thread syncs it to the disk as

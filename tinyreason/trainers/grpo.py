@@ -7,15 +7,15 @@ from trl import GRPOConfig, GRPOTrainer
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.models.load import end_tokens
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import Lifeline
 from tinyreason.trainers.loop import StepLog, Watch, run_trainer, trl_arguments
-from tinyreason.trainers.oom import Frugal, FrugalRollouts
+from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
 from tinyreason.trainers.resume import EpochSampler, Resumable
 from tinyreason.trainers.scorer import Scorer
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 METRICS = {
     "reward": "reward/mean",
@@ -33,7 +33,7 @@ METRICS = {
 """TRL's name → ours, for what is kept of each step in metrics.jsonl."""
 
 
-class LeafGRPOTrainer(Resumable, FrugalRollouts, GRPOTrainer, Frugal):
+class LeafGRPOTrainer(Resumable, OomRetryRollouts, GRPOTrainer, OomRetry):
     """TRL's GRPO with our advantages, and what lets it survive: the files whose names begin with _ say what."""
 
     scorer: Scorer
@@ -60,8 +60,8 @@ class LeafGRPOTrainer(Resumable, FrugalRollouts, GRPOTrainer, Frugal):
     def own_state(self) -> dict[str, Any]:
         return super().own_state() | {"store": self.scorer.store.state}
 
-    def take_up(self, state: dict[str, Any]) -> None:
-        super().take_up(state)
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
         self.scorer.store.state = state["store"]
 
 
@@ -74,14 +74,14 @@ def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
 
 
 def train(
-    learner: Learner, examples: list[Example], judge: Judge, watch: Watch, lifeline: Lifeline | None = None
+    session: TrainingSession, examples: list[Example], grader: Grader, watch: Watch, lifeline: Lifeline | None = None
 ) -> None:
     """Trains the learner's adapter; every rollout and every step's metrics go to its folder."""
-    config, model, tokenizer, folder = learner.config, learner.model, learner.tokenizer, learner.folder
-    scorer = Scorer(config, examples, judge, folder, end_tokens(model, tokenizer))
+    config, model, tokenizer, folder = session.config, session.model, session.tokenizer, session.folder
+    scorer = Scorer(config, examples, grader, folder, end_tokens(model, tokenizer))
     trainer = LeafGRPOTrainer(
         model=model,
-        args=trl_arguments(GRPOConfig, learner, {"beta": 0.0}),  # else TRL copies a fresh adapter to know the base by
+        args=trl_arguments(GRPOConfig, session, {"beta": 0.0}),  # else TRL copies a fresh adapter to know the base by
         train_dataset=training_rows(config, examples),
         processing_class=tokenizer,
         reward_funcs=scorer.score,
@@ -89,4 +89,4 @@ def train(
     )
     trainer.beta = config.train.kl
     trainer.scorer = scorer
-    run_trainer(trainer, learner, lifeline)
+    run_trainer(trainer, session, lifeline)

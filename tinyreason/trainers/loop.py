@@ -13,7 +13,7 @@ from tinyreason.runs.checkpoint import Lifeline
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.oom import Memory
 from tinyreason.trainers.resume import Saving
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 Watch = Callable[[int, dict[str, float]], dict[str, float]]
 """(step, metrics) → what was found beside, e.g. the validation accuracy"""
@@ -22,17 +22,17 @@ OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8
 """Our name → TRL's (`optim`)."""
 
 
-def trl_arguments(kind: type, learner: Learner, own: dict[str, Any]):
+def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
     """TRL's config of this kind: our knobs under TRL's names, the trainer's own, the person's `trl:` as it is."""
-    config, means = learner.config, learner.means
-    train, is_cpu = config.train, means.device == "cpu"
+    config, compute = session.config, session.compute
+    train, is_cpu = config.train, compute.device == "cpu"
     micro_batch = train.micro_batch_size or train.rows_per_step
-    knobs = {name: getattr(train, knob) for knob, name in TRL_NAMES_OF[config.trainer].items()}
-    knobs |= {
+    options = {name: getattr(train, option) for option, name in TRL_NAMES_OF[config.trainer].items()}
+    options |= {
         "learning_rate": config.learning_rate,
         "per_device_train_batch_size": micro_batch,
         "gradient_accumulation_steps": train.rows_per_step // micro_batch,
-        "output_dir": str(learner.folder.checkpoints),
+        "output_dir": str(session.folder.checkpoints),
         "seed": config.seed,
         "logging_steps": 1,
         "save_strategy": "no",
@@ -40,14 +40,14 @@ def trl_arguments(kind: type, learner: Learner, own: dict[str, Any]):
         "disable_tqdm": True,
         "gradient_checkpointing": not is_cpu,
         "use_cpu": is_cpu,
-        "bf16": means.dtype.got == "bfloat16",
-        "fp16": means.dtype.got == "float16",
-        "optim": OPTIMIZERS[means.optimizer.got],
+        "bf16": compute.dtype.got == "bfloat16",
+        "fp16": compute.dtype.got == "float16",
+        "optim": OPTIMIZERS[compute.optimizer.got],
         "dataloader_pin_memory": not is_cpu,
         "remove_unused_columns": False,
     }
     try:
-        return kind(**(knobs | own | config.trl))
+        return kind(**(options | own | config.trl))
     except (TypeError, ValueError) as error:
         reason = str(error).removeprefix(f"{kind.__name__}.__init__() ")
         raise ConfigError(f"TRL refuses this configuration: {reason}.") from None
@@ -69,17 +69,17 @@ class StepLog(TrainerCallback):
         self.folder.append("metrics.jsonl", [{"step": state.global_step} | metrics | found])
 
 
-def run_trainer(trainer, learner: Learner, lifeline: Lifeline | None = None) -> None:
+def run_trainer(trainer, session: TrainingSession, lifeline: Lifeline | None = None) -> None:
     """Trains the learner's adapter; without a lifeline nothing is saved on the way."""
-    folder = learner.folder
+    folder = session.folder
     trainer.remove_callback(PrinterCallback)
-    for parameter in learner.model.parameters():
+    for parameter in session.model.parameters():
         if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
             parameter.data = parameter.data.float()
     for callback in trainer.callback_handler.callbacks:
         if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
             callback.logging_dir = str(folder.path / "tensorboard")
-    trainer.memory = Memory.of(learner.config, learner.means, lifeline.say if lifeline else lambda text: None)
+    trainer.memory = Memory.of(session.config, session.compute, lifeline.say if lifeline else lambda text: None)
     start = None
     if lifeline and lifeline.checkpoints:
         trainer.checkpoints = lifeline.checkpoints

@@ -23,7 +23,7 @@ from trl.trainer import utils as trl_utils
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import MemoryLimit
-from tinyreason.models.hardware import Means
+from tinyreason.models.hardware import ComputeSettings
 from tinyreason.models.load import free_memory, is_out_of_memory
 
 SMALLEST_CHUNK = 2048
@@ -43,23 +43,23 @@ class Memory:
     logit_chunk: int | None = None
 
     @staticmethod
-    def of(config: RunConfig, means: Means, say: Callable[[str], None]) -> "Memory":
+    def of(config: RunConfig, compute: ComputeSettings, say: Callable[[str], None]) -> "Memory":
         """What the card, the model and the lengths of this run are known to need."""
-        train, card = config.train, means.card.name if means.card else "CPU"
+        train, card = config.train, compute.card.name if compute.card else "CPU"
         lengths = f"{getattr(train, 'max_tokens', train.max_completion_tokens)} tokens"
         rows = f"{train.micro_batch_size or train.rows_per_step} of {train.rows_per_step} rows"
         key = " · ".join((card, config.model.name, config.model.quantize, config.trainer, lengths, rows))
         memory = Memory(key, say)
         known = read_known().get(key)
         if known:
-            memory.take_up(known)
+            memory.restore(known)
             say(f"memory  {memory.describe()}, as it turned out before ({known_file()})")
         return memory
 
     def state(self) -> dict[str, int | None]:
         return {name: getattr(self, name) for name in ("rows", "generated_rows", "logit_chunk")}
 
-    def take_up(self, state: dict[str, int | None]) -> None:
+    def restore(self, state: dict[str, int | None]) -> None:
         self.rows, self.generated_rows = state["rows"], state["generated_rows"]
         self.set_chunk(state["logit_chunk"])
 
@@ -120,7 +120,7 @@ def read_known() -> dict[str, dict]:
         return {}
 
 
-class Frugal(Trainer):
+class OomRetry(Trainer):
     """Laid between a trainer of TRL and transformers' own: takes a micro-batch again in parts when it does not fit."""
 
     memory: Memory
@@ -140,7 +140,7 @@ class Frugal(Trainer):
             try:
                 with self._with_ready_inputs():
                     parts = self.row_parts(inputs, num_items_in_batch)
-                    loss = sum(super(Frugal, self).training_step(model, dict(p), num_items_in_batch) for p in parts)
+                    loss = sum(super(OomRetry, self).training_step(model, dict(p), num_items_in_batch) for p in parts)
                 self.memory.remember()
                 return loss
             except RuntimeError as error:
@@ -165,7 +165,7 @@ class Frugal(Trainer):
             del self._prepare_inputs
 
 
-class FrugalRollouts:
+class OomRetryRollouts:
     """Laid before TRL's GRPO: draws fewer rollouts at once, and scores fewer rows at once."""
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, *rest, **more):
@@ -175,7 +175,7 @@ class FrugalRollouts:
             rows, states = min(len(prompt_ids), self.memory.generated_rows or len(prompt_ids)), random_states()
             try:
                 drawn = [
-                    super(FrugalRollouts, self)._generate_single_turn(
+                    super(OomRetryRollouts, self)._generate_single_turn(
                         prompt_ids[at : at + rows], images, multimodal_fields, num_generations, *rest, **more
                     )
                     for at in range(0, len(prompt_ids), rows)
@@ -218,7 +218,7 @@ class FrugalRollouts:
             self.memory.shrink("scoring", rows)
 
 
-class FrugalRows(Frugal):
+class OomRetryRows(OomRetry):
     """The same for SFT, whose loss is a sum over tokens."""
 
     def row_parts(self, inputs: dict[str, Any], num_items_in_batch) -> list[dict[str, Any]]:

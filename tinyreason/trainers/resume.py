@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 from trl.trainer.utils import RepeatSampler
 
 from tinyreason.runs.checkpoint import TRAINED, Checkpoints, load_trained, read_checkpoint, save_trained
-from tinyreason.runs.deadline import Stop
+from tinyreason.runs.deadline import Deadline
 
 COUNTERS = ("_step", "_total_train_tokens", "entropy_coef", "_last_world_entropy")
 """TRL's own, where its trainer has them."""
@@ -30,11 +30,11 @@ class Resumable:
         counters = {name: getattr(self, name) for name in COUNTERS if hasattr(self, name)}
         return counters | {"memory": self.memory.state()}
 
-    def take_up(self, state: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         for name in COUNTERS:
             if name in state:
                 setattr(self, name, state[name])
-        self.memory.take_up(state["memory"])
+        self.memory.restore(state["memory"])
 
     def _save_checkpoint(self, model, trial) -> None:
         self.checkpoints.save(self.state.global_step, self._write_state)
@@ -58,7 +58,7 @@ class Resumable:
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         folder = Path(resume_from_checkpoint)
         load_trained(self.model, folder / TRAINED)
-        self.take_up(read_checkpoint(folder, self.checkpoints.folder.path).state["trainer"])
+        self.restore(read_checkpoint(folder, self.checkpoints.folder.path).state["trainer"])
         if (folder / UNREAD).exists():
             self._buffered_inputs = torch.load(folder / UNREAD, map_location=self.args.device, weights_only=True)
 
@@ -75,7 +75,7 @@ class EpochSampler(RepeatSampler):
 class Saving(TrainerCallback):
     """Says after each step whether a checkpoint is due, and whether the run has to end."""
 
-    def __init__(self, checkpoints: Checkpoints, stop: Stop):
+    def __init__(self, checkpoints: Checkpoints, stop: Deadline):
         self.checkpoints, self.stop = checkpoints, stop
 
     def on_step_end(self, args, state, control, **_: Any) -> None:

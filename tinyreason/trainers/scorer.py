@@ -9,7 +9,7 @@ import torch
 from tinyreason.algorithms.rewards import weigh
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
-from tinyreason.grading.grader import Judge
+from tinyreason.grading.grader import Grader
 from tinyreason.rollout import Batch
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
@@ -21,7 +21,7 @@ class Scorer:
 
     config: RunConfig
     examples: list[Example]
-    judge: Judge
+    grader: Grader
     folder: RunFolder
     ends: set[int]
     store: Store = field(default_factory=Store)
@@ -36,7 +36,7 @@ class Scorer:
         start = time.perf_counter()
         texts = [completion[0]["content"] for completion in completions]
         examples = [self.examples[number] for number in row]
-        verdicts = self.judge.judge(texts, [example.answer for example in examples])
+        verdicts = self.grader.grade(texts, [example.answer for example in examples])
         train = self.config.train
         self.batch = Batch(
             examples=examples,

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.models.hardware import Means
+from tinyreason.models.hardware import ComputeSettings
 from tinyreason.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
-class Learner:
+class TrainingSession:
     """A trainer changes the adapter of its `model` in place."""
 
     config: RunConfig
-    means: Means
+    compute: ComputeSettings
     model: Any
     """the PEFT model"""
     tokenizer: Any

@@ -17,9 +17,9 @@ from tinyreason.example import Example
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import Lifeline
 from tinyreason.trainers.loop import StepLog, Watch, run_trainer, trl_arguments
-from tinyreason.trainers.oom import FrugalRows
+from tinyreason.trainers.oom import OomRetryRows
 from tinyreason.trainers.resume import Resumable
-from tinyreason.trainers.session import Learner
+from tinyreason.trainers.session import TrainingSession
 
 METRICS = {
     "loss": "loss",
@@ -79,7 +79,7 @@ def tokenised(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[li
     return rows, Lengths(len(rows), round(median(sizes)), max(sizes), left_out, train.max_tokens)
 
 
-class LeafSFTTrainer(Resumable, SFTTrainer, FrugalRows):
+class LeafSFTTrainer(Resumable, SFTTrainer, OomRetryRows):
     """TRL's SFT with our checkpoints, that gets by on less memory."""
 
 
@@ -116,14 +116,14 @@ class Padder:
 
 
 def train(
-    learner: Learner,
+    session: TrainingSession,
     examples: list[Example],
     watch: Watch,
     say: Callable[[str], None],
     lifeline: Lifeline | None = None,
 ) -> None:
     """Trains the learner's adapter; every step's metrics go to its folder, the rows' lengths are said."""
-    config, tokenizer = learner.config, learner.tokenizer
+    config, tokenizer = session.config, session.tokenizer
     rows, lengths = tokenised(config, tokenizer, examples)
     say(f"rows    {lengths}")
     is_even = all(example.weight == examples[0].weight and not example.spans for example in examples)
@@ -134,11 +134,11 @@ def train(
     if is_even:
         rows = [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
     trainer = (LeafSFTTrainer if is_even else WeightedSFTTrainer)(
-        model=learner.model,
-        args=trl_arguments(SFTConfig, learner, {}),
+        model=session.model,
+        args=trl_arguments(SFTConfig, session, {}),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         data_collator=None if is_even else Padder(tokenizer.pad_token_id),
-        callbacks=[StepLog(learner.folder, watch, METRICS, "loss")],
+        callbacks=[StepLog(session.folder, watch, METRICS, "loss")],
     )
-    run_trainer(trainer, learner, lifeline)
+    run_trainer(trainer, session, lifeline)

@@ -5,8 +5,8 @@ from tinyreason.algorithms.advantages.gfpo import Gfpo
 from tinyreason.store import Store
 
 
-def advantages(batch, **knobs):
-    return Gfpo(**knobs)(batch, torch.zeros(len(batch.texts)), Store()).tolist()
+def advantages(batch, **options):
+    return Gfpo(**options)(batch, torch.zeros(len(batch.texts)), Store()).tolist()
 
 
 def test_only_the_shortest_of_a_group_count_and_they_are_compared_with_each_other(batch_of):

@@ -16,8 +16,8 @@ def test_a_long_wrong_answer_earns_the_bonus_unless_it_goes_round_in_circles(rol
 
 
 def test_its_targets_are_estimated_as_those_of_laser_d(rollouts):
-    knobs = {"refresh_steps": 1, "lowest_share": 0.1, "step_share": 0.1}
+    options = {"refresh_steps": 1, "lowest_share": 0.1, "step_share": 0.1}
     one, other = Store(), Store()
     batch = rollouts([15, 35, 60, 60, 60, 60, 60, 60], correct=[1] * 8)
-    LaserDe(**knobs)(batch, one), LaserD(**knobs)(batch, other)
+    LaserDe(**options)(batch, one), LaserD(**options)(batch, other)
     assert one.get("laser_de", "targets") == other.get("laser_d", "targets") == {"easy": 40}

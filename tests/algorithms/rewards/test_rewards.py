@@ -68,8 +68,8 @@ def test_it_is_finite_where_it_can_judge_deterministic_and_survives_a_pickle(kin
     first = reward(batch(rows), store)
     again = pickle.loads(pickle.dumps(reward))(batch(rows), Store())
     assert first.shape == (8,) and first.dtype == torch.float32
-    judged = ~batch(rows).correct.isnan()
-    assert first[judged].isfinite().all()
+    graded = ~batch(rows).correct.isnan()
+    assert first[graded].isfinite().all()
     assert not first.isinf().any()
     assert same(first, again)
 

@@ -9,7 +9,7 @@ from tinyreason.store import Store
 
 def make(**terms):
     """`kind={knobs}` as a list of rewards."""
-    return [REWARDS[kind](**knobs) for kind, knobs in terms.items()]
+    return [REWARDS[kind](**options) for kind, options in terms.items()]
 
 
 def total(rewards, batch):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class DrGrpo(Schema):
     """Each rollout's reward minus the mean of its group."""
 
-    divides_by_spread: ClassVar[bool] = False
+    divides_by_std: ClassVar[bool] = False
 
     kind: Literal["dr_grpo"] = "dr_grpo"
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Gfpo(Schema):
     """Only the shortest rollouts of each group count, compared with each other."""
 
-    divides_by_spread: ClassVar[bool] = True
+    divides_by_std: ClassVar[bool] = True
 
     kind: Literal["gfpo"] = "gfpo"
     keep: int = Field(4, ge=2)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class Grpo(Schema):
     """Each rollout's reward minus the mean of its group, divided by the group's standard deviation."""
 
-    divides_by_spread: ClassVar[bool] = True
+    divides_by_std: ClassVar[bool] = True
 
     kind: Literal["grpo"] = "grpo"
 
     def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
         reward_P_G = batch.reward.view(-1, batch.group_size)
         centred = reward_P_G - reward_P_G.nanmean(dim=1, keepdim=True)
-        judged = (~centred.isnan()).sum(dim=1, keepdim=True)
-        std = (centred.square().nansum(dim=1, keepdim=True) / (judged - 1).clamp(min=1)).sqrt()
+        graded = (~centred.isnan()).sum(dim=1, keepdim=True)
+        std = (centred.square().nansum(dim=1, keepdim=True) / (graded - 1).clamp(min=1)).sqrt()
         return (centred / (std + 1e-6)).nan_to_num(0.0).view(-1)

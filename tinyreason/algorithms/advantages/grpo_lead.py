@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class GrpoLead(Schema):
     """Rewards against the group's mean in units of its spread, weighted by difficulty."""
 
-    divides_by_spread: ClassVar[bool] = True
+    divides_by_std: ClassVar[bool] = True
 
     kind: Literal["grpo_lead"] = "grpo_lead"
 

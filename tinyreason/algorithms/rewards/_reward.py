@@ -89,11 +89,11 @@ def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> tuple[dict[s
     return values, total
 
 
-def check_fits(knob: str, tokens: int | None, max_completion_tokens: int) -> None:
+def check_fits(option: str, tokens: int | None, max_completion_tokens: int) -> None:
     """Raises ValueError where a length that a reward was given can never be reached."""
     if tokens and tokens > max_completion_tokens:
         raise ValueError(
-            f"{knob}={tokens} is longer than the {max_completion_tokens} tokens that train.max_completion_tokens or "
+            f"{option}={tokens} is longer than the {max_completion_tokens} tokens that train.max_completion_tokens or "
             f"train.thinkprune leave a reply; give that or less"
         )
 

@@ -29,7 +29,7 @@ class EfficientReasoning(Reward):
     """α, the most that length can cost; the paper uses 0.05, 0.1, 0.2 and 0.4"""
 
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        finished = batch.right_lengths_P_G.where(~batch.in_groups(batch.truncated), float("nan"))
+        finished = batch.correct_lengths_P_G.where(~batch.in_groups(batch.truncated), float("nan"))
         away = finished - finished.nanmean(dim=1, keepdim=True)
         std = away.square().nanmean(dim=1, keepdim=True).sqrt()
         earned = 1 - self.alpha * (away / (std + 1e-7)).sigmoid()

@@ -33,7 +33,7 @@ class GrpoLead(Reward):
     """length counts in groups whose three shortest replies are longer than this on average"""
 
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        right = batch.right_lengths_P_G
+        right = batch.correct_lengths_P_G
         away = right - right.nanmean(dim=1, keepdim=True)
         others = ((~right.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
         std = (away.square().nansum(dim=1, keepdim=True) / others).sqrt()

@@ -30,6 +30,6 @@ class SelfEfficiencyLength(Reward):
     """α, what the shortest right answer earns beside correctness"""
 
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        right = batch.right_lengths_P_G
+        right = batch.correct_lengths_P_G
         shortest = right.nan_to_num(float("inf")).amin(dim=1, keepdim=True)
         return batch.correct + self.alpha * (shortest / right).nan_to_num(0.0).view(-1)

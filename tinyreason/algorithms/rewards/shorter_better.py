@@ -30,7 +30,7 @@ class ShorterBetter(Reward):
     """β, what a token away from the shortest right answer costs"""
 
     def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        lengths, right = batch.lengths_P_G, batch.right_lengths_P_G
+        lengths, right = batch.lengths_P_G, batch.correct_lengths_P_G
         shortest = right.nan_to_num(float("inf")).amin(dim=1, keepdim=True)
         best = shortest.where(shortest.isfinite(), lengths.mean(dim=1, keepdim=True))
         return 2 * batch.correct - self.beta * (lengths - best).abs().view(-1)
