@@ -64,7 +64,15 @@ HOMES = {
     "rapidfuzz": ("data/", "evaluation/"),
     "matplotlib": ("reporting/",),
 }
-FAMILIES = {"adapters": ADAPTERS, "rewards": REWARDS, "advantages": ADVANTAGES, "data": DATA, "teachers": TEACHERS}
+FAMILIES = {
+    "adapters": ADAPTERS,
+    "algorithms/rewards": REWARDS,
+    "algorithms/advantages": ADVANTAGES,
+    "data": DATA,
+    "teachers": TEACHERS,
+}
+SHADOWING = {"random": "random_reward"}
+"""A kind whose word is a module of the standard library → its file, which has the family's name too."""
 HEAVY = ("torch", "transformers", "datasets", "pandas", "pyarrow", "trl", "peft", "httpx", "matplotlib")
 MOST_LINES_OF_A_FILE = 350
 MOST_LINES_OF_A_FUNCTION = 55
@@ -92,6 +100,21 @@ def part(name):
     return name.removeprefix("tinyreason.").replace("/", ".").removesuffix(".py").split(".")[0]
 
 
+def leaves(folder):
+    """The modules of a family's folder that define a kind, `kind: Literal["..."]`."""
+    return {
+        Path(file).stem
+        for file, tree in TREES.items()
+        if file.rpartition("/")[0] == folder
+        and any(
+            isinstance(line, ast.AnnAssign) and getattr(line.target, "id", "") == "kind"
+            for node in tree.body
+            if isinstance(node, ast.ClassDef)
+            for line in node.body
+        )
+    }
+
+
 def row(name):
     found = [number for number, names in enumerate(ROWS) if part(name) in names]
     assert found, f"{part(name)} stands in no row; give it one in {Path(__file__).name}"
@@ -108,7 +131,7 @@ def test_a_file_imports_only_from_the_rows_below_it(file):
 
 
 def test_imports_inside_functions_are_seen():
-    assert "tinyreason.pipeline.run" in imports("cli.py")
+    assert "tinyreason.pipeline.run" in imports("cli/main.py")
     assert "peft" in imports("adapters/lora.py")
 
 
@@ -149,16 +172,27 @@ print("imported", *(name for name in {HEAVY} if name in sys.modules), file=sys.s
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_registry_holds_what_its_folder_holds(family):
-    stems = {path.stem for path in (PACKAGE / family).glob("*.py") if not path.name.startswith("_")}
-    assert set(FAMILIES[family]) == stems
+    assert {SHADOWING.get(kind, kind) for kind in FAMILIES[family]} == leaves(family)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_leaf_imports_no_other_leaf_of_its_family(family):
+    modules = {f"tinyreason.{family.replace('/', '.')}.{stem}" for stem in leaves(family)}
+    for stem in leaves(family):
+        assert not modules & set(imports(f"{family}/{stem}.py"))
+
+
+def test_no_file_is_called_as_a_module_of_the_standard_library():
+    assert not {Path(file).stem for file in TREES} & sys.stdlib_module_names - {"__main__"}
 
 
 @pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in FAMILIES for kind in FAMILIES[family]])
 def test_kind_file_and_class_carry_one_name(family, kind):
     leaf = FAMILIES[family][kind]
     assert leaf.model_fields["kind"].default == kind
-    assert leaf.__module__ == f"tinyreason.{family}.{kind}"
-    assert leaf.__name__ == "".join(word.capitalize() for word in kind.split("_"))
+    stem = SHADOWING.get(kind, kind)
+    assert leaf.__module__ == f"tinyreason.{family.replace('/', '.')}.{stem}"
+    assert leaf.__name__ == "".join(word.capitalize() for word in stem.split("_"))
 
 
 @pytest.mark.parametrize("file", TREES)

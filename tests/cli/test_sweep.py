@@ -46,7 +46,7 @@ def test_a_mistake_is_answered_with_one_sentence_and_exit_code_2(words, named, t
 
 
 def test_compute_that_differs_is_said():
-    from tinyreason.cli.sweep import compute
+    from tinyreason.cli.sweep import spent
     from tinyreason.config.recipe import read_recipe
     from tinyreason.pipeline.sweep import planned, points
 
@@ -57,4 +57,4 @@ def test_compute_that_differs_is_said():
     ):
         found = points(plan, "sandbox", None, (option,))
         runs = planned(plan, "sandbox", found, ("train.max_steps=10",), [0], Path("x"))
-        assert compute(runs).startswith(words)
+        assert spent(runs).startswith(words)

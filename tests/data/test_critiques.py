@@ -36,7 +36,7 @@ def test_the_request_is_put_as_it_is(jsonl, prompt):
 
 
 @pytest.mark.parametrize(
-    ("row", "knobs", "named"),
+    ("row", "options", "named"),
     [
         ({"prompt": "p"}, {}, "row 1 has no usable completion, critique nor output"),
         ({"completion": "c"}, {}, "row 1 has no usable prompt, nor query and response"),

@@ -51,7 +51,7 @@ def test_spans_that_are_none_are_one_sentence(jsonl, spans):
 
 
 @pytest.mark.parametrize(
-    ("row", "knobs", "named"),
+    ("row", "options", "named"),
     [
         ({"problem": "q", "answer": "4", "completion": " "}, {}, "no usable completion"),
         ({"problem": "q", "answer": "4", "completion": "c", "w": -1}, {"weight_column": "w"}, "no usable weight"),

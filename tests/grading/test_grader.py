@@ -325,8 +325,8 @@ def test_an_unguarded_script_is_not_run_again_by_the_workers(tmp_path):
     script.write_text(
         textwrap.dedent("""
         print("once")
-        from tinyreason.grading.grader import Judge
-        print(Judge(workers=1).judge([r"\\boxed{x}"], ["x"]))
+        from tinyreason.grading.grader import Grader
+        print(Grader(workers=1).grade([r"\\boxed{x}"], ["x"]))
         """)
     )
     done = run_python(str(script))
@@ -488,15 +488,15 @@ def start_hung_script(folder):
     script.write_text(
         textwrap.dedent("""
         import signal
-        from tinyreason.grading.grader import Judge
+        from tinyreason.grading.grader import Grader
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
-        judge = Judge(timeout_s=2)
-        judge.check_gold(["x"])
+        grader = Grader(timeout_s=2)
+        grader.check_gold(["x"])
         print("ready", flush=True)
         try:
-            judge.judge([r"\\boxed{9^{9^{9^9}}}"], ["5"])
+            grader.grade([r"\\boxed{9^{9^{9^9}}}"], ["5"])
         except KeyboardInterrupt:
-            print([said.correct for said in judge.judge([r"\\boxed{y}", r"\\boxed{z}"], ["y", "x"])])
+            print([said.correct for said in grader.grade([r"\\boxed{y}", r"\\boxed{z}"], ["y", "x"])])
         """)
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT), "GRADING_TEST": str(folder)}

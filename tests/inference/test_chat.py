@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import RichConsole as RichConsole
+from rich.console import Console as RichConsole
 from synthetic_run import write_run
 
 from tinyreason.cli.main import main

@@ -5,11 +5,12 @@ import json
 
 import pytest
 import torch
-from rich.console import RichConsole as RichConsole
+from rich.console import Console as RichConsole
 
 from tinyreason.adapters._adapter import read_lora
+from tinyreason.cli.train_output import announce, conclude
 from tinyreason.config.recipe import read_recipe
-from tinyreason.console import Console, announce, conclude
+from tinyreason.console import Console
 from tinyreason.errors import ConfigError, DataError, FolderError, ModelError
 from tinyreason.models.load import compute_settings_for
 from tinyreason.pipeline.conclusion import meets

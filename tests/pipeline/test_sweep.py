@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import RichConsole as RichConsole
+from rich.console import Console as RichConsole
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.console import Console

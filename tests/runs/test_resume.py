@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from rich.console import RichConsole as RichConsole
+from rich.console import Console as RichConsole
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.console import Console

@@ -6,7 +6,7 @@ import pytest
 from tinyreason.data import OneShot
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.synthesis.attempts import attempt_requests, graded, oracle_attempts, read_attempts, readable
+from tinyreason.synthesis.attempts import attempt_requests, graded_attempts, oracle_attempts, read_attempts, readable
 from tinyreason.teachers.local import Local
 
 
@@ -37,7 +37,7 @@ def test_attempts_are_judged_once_each_and_the_others_counted():
     dropped = Counter()
     made = [(example(), text, "me") for text in ("\\boxed{42}", "41", "<think> hm", "\\boxed{42}", " ")]
     with Grader() as grader:
-        attempts = graded(made, grader, dropped)
+        attempts = graded_attempts(made, grader, dropped)
     assert [(attempt.text, attempt.correct) for attempt in attempts] == [("\\boxed{42}", True), ("41", False)]
     assert dropped == {"attempt without an answer": 2, "attempt made before": 1}
 

@@ -71,8 +71,8 @@ def test_another_file_is_not_taken_for_a_journal(tmp_path):
 
 def test_two_processes_do_not_write_one_journal(path):
     code = (
-        "from pathlib import Path\nfrom tinyreason.synthesis.response_cache import Journal\n"
-        f"with Journal(Path({str(path)!r})): pass"
+        "from pathlib import Path\nfrom tinyreason.synthesis.response_cache import ResponseCache\n"
+        f"with ResponseCache(Path({str(path)!r})): pass"
     )
     with ResponseCache(path):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command(name="eval", short_help="Put benchmarks to a run, an adapter or a model.")
-@click.argument("subject", metavar="RUN|ADAPTER|MODEL")
+@click.argument("reference", metavar="RUN|ADAPTER|MODEL")
 @click.option(
     "--bench",
     metavar="NAME,NAME",

@@ -82,8 +82,9 @@ def recipe(
     deadline: str | None,
 ) -> None:
     """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
+    from tinyreason.cli.train_output import announce, conclude
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.console import Console, announce, conclude, quiet_libraries
+    from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import check_tier, choose_tier, find_card
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.deadline import Deadline, read_deadline

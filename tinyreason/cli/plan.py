@@ -62,7 +62,7 @@ def plan(
 def where(recipe: "Recipe", tier: str | None, gpu: str | None) -> tuple["Machine", str, str]:
     """The machine that is planned for, the tier, and why that one."""
     from tinyreason.models.hardware import find_card
-    from tinyreason.planning.gpus import datasheet, datasheet_of
+    from tinyreason.planning.gpus import datasheet, datasheet_of, memory_of_this_machine
     from tinyreason.planning.plan import GB, Machine
 
     if gpu:
@@ -85,13 +85,6 @@ def tier_for(recipe: "Recipe", card: "Card | None") -> tuple[str, str]:
     if card and for_cards and card.memory_gb < TIER_MEMORY_GB[for_cards[0]]:
         return for_cards[0], f"the smallest for a GPU; {card.name} is below its {TIER_MEMORY_GB[for_cards[0]]:.0f} GB"
     return choose_tier(recipe.tiers, card)
-
-
-def memory_of_this_machine() -> float:
-    """Bytes."""
-    import psutil
-
-    return psutil.virtual_memory().total
 
 
 def suggested(made, recipe, tier, overrides, machine, prompt_tokens) -> tuple[str, ...] | None:
@@ -218,8 +211,9 @@ def dry_run(name: str, overrides: tuple[str, ...], tier: str | None, out: Path |
     """
     import tempfile
 
+    from tinyreason.cli.train_output import announce
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.console import Console, announce, quiet_libraries
+    from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import choose_tier, find_card
     from tinyreason.models.load import compute_settings_for
     from tinyreason.pipeline.dry_run import dry_run_config, reloaded, seen, unknown

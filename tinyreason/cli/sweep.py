@@ -29,8 +29,9 @@ def frontier(
 
     The same command continues after an interruption; finished runs are kept. A shared warm-up is done once.
     """
+    from tinyreason.cli.train_output import caveats
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.console import Console, caveats, quiet_libraries
+    from tinyreason.console import Console, quiet_libraries
     from tinyreason.errors import ConfigError, TinyReasonError
     from tinyreason.models.hardware import check_tier, choose_tier, find_card
 

@@ -14,7 +14,7 @@ from statistics import mean
 from typing import Any
 
 from tinyreason.algorithms.rewards.format import Format
-from tinyreason.algorithms.rewards.random_reward import Random
+from tinyreason.algorithms.rewards.random_reward import RandomReward
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.data.files import read_json, read_lines
@@ -39,7 +39,7 @@ def check_has_controls(config: RunConfig) -> None:
 
 def control_configs(config: RunConfig) -> dict[str, RunConfig]:
     """The run with another reward, and nobody to choose its checkpoint by right answers."""
-    rewards = {"format": Format(), "random": Random(seed=config.seed)}
+    rewards = {"format": Format(), "random": RandomReward(seed=config.seed)}
     without = {"validation": None, "expected": None}
     return {name: config.model_copy(update={"rewards": (it,), **without}) for name, it in rewards.items()}
 

@@ -159,7 +159,7 @@ class Grader(AbstractContextManager):
             self._end_workers()
             self._pool = None
 
-    def grader(self, completions: list[str], answers: list[str]) -> list[Verdict]:
+    def grade(self, completions: list[str], answers: list[str]) -> list[Verdict]:
         """A verdict for each completion, in order."""
         pairs = [read(completion, answer) for completion, answer in zip(completions, answers, strict=True)]
         verdicts = self._verdicts(pairs)

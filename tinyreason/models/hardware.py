@@ -111,7 +111,7 @@ class ComputeSettings:
     def device(self) -> str:
         return "cuda" if self.card else "cpu"
 
-    def choices(self) -> dict[str, Setting]:
+    def settings(self) -> dict[str, Setting]:
         return {name: value for name, value in vars(self).items() if isinstance(value, Setting)}
 
 

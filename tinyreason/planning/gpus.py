@@ -51,3 +51,10 @@ def datasheet_of(card: Card) -> Datasheet | None:
     words = card.name.lower().replace("-", " ").split()
     named = [sheet for word, sheet in DATASHEETS.items() if word.split("-")[0] in words]
     return min(named, key=lambda sheet: abs(sheet.memory_gb - card.memory_gb), default=None)
+
+
+def memory_of_this_machine() -> float:
+    """Bytes of main memory."""
+    import psutil
+
+    return psutil.virtual_memory().total

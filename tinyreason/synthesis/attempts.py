@@ -72,7 +72,7 @@ def attempt_requests(source: Local, examples: list[Example], count: int) -> list
     return requests
 
 
-def judged(made: Iterable[Made], grader: Grader, dropped: Counter[str]) -> list[Attempt]:
+def graded_attempts(made: Iterable[Made], grader: Grader, dropped: Counter[str]) -> list[Attempt]:
     """Each different attempt once, with the judge's word on it."""
     different: dict[tuple[str, str], Made] = {}
     for example, reply, by in made:

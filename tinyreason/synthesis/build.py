@@ -26,7 +26,7 @@ from tinyreason.data.filters import Row, check_not_empty
 from tinyreason.errors import ConfigError, CostLimit, DataError, FolderError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.synthesis.attempts import attempt_requests, graded, oracle_attempts, read_attempts
+from tinyreason.synthesis.attempts import attempt_requests, graded_attempts, oracle_attempts, read_attempts
 from tinyreason.synthesis.collect import collect
 from tinyreason.synthesis.response_cache import ResponseCache, write_rows
 from tinyreason.teachers.local import Local
@@ -74,7 +74,7 @@ def build_critiques(order: CritiqueBuildConfig, out: Path, console: Console) -> 
     build, words = Build(order, out, console), order.teacher.reads_instructions
     with build.cache, Grader() as grader:
         examples = build.problems(grader)
-        attempts = graded(build.attempts(examples), grader, build.dropped)
+        attempts = graded_attempts(build.attempts(examples), grader, build.dropped)
         check_not_empty(attempts, "attempt", build.dropped)
         asked = ((a.example, critique_messages(a.example, a.text, words), a) for a in attempts)
         requests = build.requests(asked)

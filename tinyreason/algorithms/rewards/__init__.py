@@ -18,7 +18,7 @@ from tinyreason.algorithms.rewards.l1_max import L1Max
 from tinyreason.algorithms.rewards.laser_d import LaserD
 from tinyreason.algorithms.rewards.laser_de import LaserDe
 from tinyreason.algorithms.rewards.laser_length import LaserLength
-from tinyreason.algorithms.rewards.random_reward import Random
+from tinyreason.algorithms.rewards.random_reward import RandomReward
 from tinyreason.algorithms.rewards.self_efficiency_length import SelfEfficiencyLength
 from tinyreason.algorithms.rewards.shorter_better import ShorterBetter
 from tinyreason.algorithms.rewards.soft_overlong import SoftOverlong
@@ -39,7 +39,7 @@ REWARDS = {
     "laser_d": LaserD,
     "laser_de": LaserDe,
     "laser_length": LaserLength,
-    "random": Random,
+    "random": RandomReward,
     "self_efficiency_length": SelfEfficiencyLength,
     "shorter_better": ShorterBetter,
     "soft_overlong": SoftOverlong,

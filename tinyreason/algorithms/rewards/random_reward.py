@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Random(Reward):
+class RandomReward(Reward):
     """1 or 0 by the toss of a coin: a control, never a way to train."""
 
     kind: Literal["random"] = "random"
