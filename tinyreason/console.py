@@ -27,8 +27,8 @@ def quiet_libraries(offline: bool) -> None:
 class Console:
     """Writes to the terminal; where there is none (a log, a pipe), the live line becomes a line now and then."""
 
-    def __init__(self, rich: RichConsole | None = None, stderr: bool = False):
-        self.rich = rich or RichConsole(highlight=False, soft_wrap=True, stderr=stderr)
+    def __init__(self, rich: RichConsole | None = None, stderr: bool = False, quiet: bool = False):
+        self.rich = rich or RichConsole(highlight=False, soft_wrap=True, stderr=stderr, quiet=quiet)
         if not self.rich.is_terminal:
             self.rich.width = 1000
 

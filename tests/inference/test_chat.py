@@ -12,7 +12,8 @@ from synthetic_run import write_run
 
 from tinyreason.cli.main import main
 from tinyreason.console import Console
-from tinyreason.inference.chat import Reasoning, find_partner
+from tinyreason.inference.chat import Reasoning, Talker
+from tinyreason.inference.model_reference import read_model_reference
 
 PROBLEM = "Ann has 11 pens. Ann gets 2 more, then finds 27 more. How many pens does Ann have now?"
 
@@ -124,9 +125,10 @@ def test_base_and_adapter_answer_the_same_question_apart(adapted):
 
 
 def test_a_run_is_asked_as_its_evaluation_asked(adapted):
-    partner = find_partner(str(adapted), trust_remote_code=False)
-    assert (partner.model.name, partner.adapter, partner.prompt) == ("sandbox", adapted / "adapter", "plain")
-    assert (partner.temperature, partner.max_completion_tokens) == (1.0, 128)
+    reference = read_model_reference(str(adapted), trust_remote_code=False, is_finished=False)
+    assert (reference.model.name, reference.adapter) == ("sandbox", adapted / "adapter")
+    talker = Talker.load(reference, temperature=None, max_completion_tokens=None)
+    assert (talker.prompt, talker.temperature, talker.max_completion_tokens) == ("plain", 1.0, 128)
 
 
 def test_code_that_comes_with_a_model_needs_the_persons_word_even_if_the_run_had_it(adapted, tmp_path):
@@ -134,8 +136,9 @@ def test_code_that_comes_with_a_model_needs_the_persons_word_even_if_the_run_had
     assert '"trust_remote_code":true' in text
     (tmp_path / "config.yaml").write_text(text)
     (tmp_path / "adapter").symlink_to(adapted / "adapter")
-    assert find_partner(str(tmp_path), trust_remote_code=False).model.trust_remote_code is False
-    assert find_partner(str(tmp_path), trust_remote_code=True).model.trust_remote_code is True
+    for trusts in (False, True):
+        reference = read_model_reference(str(tmp_path), trusts, is_finished=False)
+        assert reference.model.trust_remote_code is trusts
 
 
 def test_a_mistake_is_one_sentence(tmp_path):

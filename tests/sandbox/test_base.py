@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tinyreason.models.load import SANDBOX
+from tinyreason.sandbox import BASE
 from tinyreason.sandbox.measure import measure, problems_and_ends
 from tinyreason.sandbox.tokenizer import build_tokenizer
 
@@ -45,7 +45,7 @@ def test_the_chat_template_opens_the_assistants_turn(sandbox):
 def test_the_model_is_small_and_its_widths_fit_4_bit_blocks(sandbox):
     model, _ = sandbox
     assert sum(p.numel() for p in model.parameters()) <= 2_000_000
-    assert (SANDBOX / "model.safetensors").stat().st_size <= 8 * 2**20
+    assert (BASE / "model.safetensors").stat().st_size <= 8 * 2**20
     for module in model.modules():
         if type(module).__name__ == "Linear":
             assert module.in_features % 64 == 0

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import click
 
 
-@click.command(short_help="Ask a run, an adapter or a model, and watch it answer.")
+@click.command("chat", short_help="Ask a run, an adapter or a model, and watch it answer.")
 @click.argument("target", metavar="RUN|ADAPTER|MODEL")
 @click.option("--compare", is_flag=True, help="Answer with the base and with the adapter, side by side.")
 @click.option("--history", "keeps_history", is_flag=True, help="Keep what was said; else each question stands alone.")
 @click.option("--temperature", type=click.FloatRange(min=0), help="0 = greedy. Default: as in the run's evaluation.")
 @click.option("--max-completion-tokens", type=click.IntRange(min=1), help="Longest reply.")
 @click.option("--trust-remote-code", is_flag=True, help="Run Python code that comes with the model.")
-def chat(
+def chat_command(
     target: str,
     compare: bool,
     keeps_history: bool,
@@ -27,13 +27,14 @@ def chat(
     """
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.errors import ConfigError
-    from tinyreason.inference.chat import Talker, find_partner
+    from tinyreason.inference.chat import Talker
+    from tinyreason.inference.model_reference import read_model_reference
 
-    partner = find_partner(target, trust_remote_code)
-    if compare and not partner.adapter:
+    reference = read_model_reference(target, trust_remote_code, is_finished=False)
+    if compare and not reference.adapter:
         raise ConfigError(f"{target} has no adapter to compare its base with; give a run or an adapter folder.")
-    quiet_libraries(offline=partner.model.name == "sandbox")
-    talker, console = Talker.load(partner, temperature, max_completion_tokens), Console()
+    quiet_libraries(offline=reference.is_local)
+    talker, console = Talker.load(reference, temperature, max_completion_tokens), Console()
     titles = ("base", "adapter") if compare else ("reply",)
     histories: list[list[dict[str, str]]] = [[] for _ in titles]
     if sys.stdin.isatty():

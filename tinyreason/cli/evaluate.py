@@ -84,7 +84,7 @@ def needs_no_network(references, bench: str | None, data: tuple[Path, ...]) -> b
     from tinyreason.evaluation.benchmarks import BENCHES
 
     names = bench.split(",") if bench and not data else []
-    is_near = all(reference.is_sandbox or Path(reference.model.name).exists() for reference in references)
+    is_near = all(reference.is_local for reference in references)
     return is_near and all(BENCHES[name].is_sandbox for name in names if name in BENCHES)
 
 

@@ -229,9 +229,11 @@ def dry_run(name: str, overrides: tuple[str, ...], tier: str | None, out: Path |
 
         from tinyreason.pipeline.run import run
         from tinyreason.pipeline.verify_resume import verify_resume
+        from tinyreason.runs.context import RunContext
 
-        result = run(config, folder, compute, "rehearsed", console)
-        resumed = f"resume      {verify_resume(config, folder, compute, console)}"
+        context = RunContext(console, compute, "dry run")
+        result = run(config, folder, context)
+        resumed = f"resume      {verify_resume(config, folder, context)}"
         console.say("seen to work:")
         for line in (*seen(config, result, folder), reloaded(folder), resumed):
             console.say(f"  {line}")

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tinyreason.atomic import write_text
 from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import FolderError
 from tinyreason.evaluation.score import Completion, Score
 from tinyreason.example import Example
-from tinyreason.runs.folder import write_text
 
 SETTINGS, PROBLEMS, SAMPLES, RESULT = "settings.json", "problems.jsonl", "samples.jsonl", "eval.json"
 FREE = ("samples", "batch_size")

@@ -15,16 +15,17 @@ from tinyreason.evaluation.score import Completion
 from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader, gold_text
-from tinyreason.inference.local_sampling import MAX_TOKENS
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.inference.sampling import Sampling, prompt_texts, sample_batches
 from tinyreason.intervals import paired_gain
+from tinyreason.models.load import is_built_in, max_completion_tokens_of
+from tinyreason.sandbox import NAME
 
 USUAL = {"temperature": 0.6, "max_completion_tokens": 3072, "batch_size": 32, "prompt": "boxed"}
 """where nobody says otherwise: 1-shot RLVR's evaluation (arXiv 2504.20571)"""
 USUAL_SANDBOX = {
     "temperature": 1.0,
-    "max_completion_tokens": MAX_TOKENS["sandbox"],
+    "max_completion_tokens": max_completion_tokens_of(NAME),
     "batch_size": 256,
     "prompt": "plain",
 }
@@ -52,7 +53,7 @@ class BenchmarkRun:
 
 def settle(reference: ModelReference, asked: dict[str, Any]) -> Sampling:
     """The sampling asked for, else that of the subject's run, else the usual. `samples` and `seed` are always asked."""
-    known = dict(USUAL_SANDBOX if reference.is_sandbox else USUAL)
+    known = dict(USUAL_SANDBOX if is_built_in(reference.model.name) else USUAL)
     if reference.run:
         config = reference.run
         known |= {

@@ -15,6 +15,7 @@ from typing import Any
 
 from tinyreason.algorithms.rewards.format import Format
 from tinyreason.algorithms.rewards.random_reward import RandomReward
+from tinyreason.atomic import write_text
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.data.files import read_json, read_lines
@@ -22,7 +23,6 @@ from tinyreason.errors import ConfigError
 from tinyreason.evaluation.compare import HELD_OUT, Measured, read_run_side
 from tinyreason.intervals import paired_gain
 from tinyreason.reporting.report import leave_report
-from tinyreason.runs.folder import write_text
 
 FILE = "controls.json"
 

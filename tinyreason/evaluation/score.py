@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Console
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling, sample_completions
 from tinyreason.intervals import difference_interval, paired_gain, share_interval
-from tinyreason.runs.deadline import Deadline
+from tinyreason.runs.context import RunContext
 
 
 @dataclass(frozen=True)
@@ -82,27 +81,27 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Puts problems to a model the same way every time."""
+    """Asks a model problems the same way every time, as a run's config says."""
 
     config: RunConfig
+    context: RunContext
     tokenizer: Any
     grader: Grader
-    console: Console
-    stop: Deadline
 
-    def examine(self, model, examples: list[Example], what: str) -> Score:
-        """The evaluation: `samples` replies to each problem."""
-        samples = self.config.evaluation.samples
-        self.stop.begin()
-        with self.console.live(what, total=len(examples) * samples) as live:
+    def evaluate(self, model, examples: list[Example], what: str) -> Score:
+        """Returns the score of the evaluation, `samples` completions of each problem. Errors: `Stopped`."""
+        samples, deadline = self.config.evaluation.samples, self.context.deadline
+        deadline.restart_timing()
+        with self.context.console.live(what, total=len(examples) * samples) as live:
 
             def advance(count: int) -> None:
                 live.advance(count)
-                self.stop.check()
+                deadline.check()
 
-            return self.ask(model, examples, samples, advance)
+            return self.sample(model, examples, samples, advance)
 
-    def ask(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
+    def sample(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
+        """Returns the score of `samples` completions of each problem; `advance(n)` is told of each n of them."""
         settings, train = self.config.evaluation, self.config.train
         sampling = Sampling(
             samples=samples,

@@ -5,7 +5,7 @@ from tinyreason.models.load import peak_memory_gb
 from tinyreason.pipeline.train import Training
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.clock import Clock
-from tinyreason.runs.folder import command
+from tinyreason.runs.environment import command
 from tinyreason.trainers.session import TrainingSession
 
 
@@ -41,7 +41,7 @@ def close_run(session: TrainingSession, before: Score, after: Score, training: T
     }
     result["meets_expectation"] = meets(result)
     folder.write_json("result.json", result)
-    leave_report(folder.path, training.evaluator.console.say)
+    leave_report(folder.path, session.context.console.say)
     return result
 
 

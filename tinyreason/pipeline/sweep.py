@@ -14,13 +14,15 @@ from statistics import mean
 from typing import Any
 
 from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.atomic import write_text
 from tinyreason.config.recipe import Recipe, listed
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
 from tinyreason.models.hardware import ComputeSettings
 from tinyreason.pipeline.run import run
-from tinyreason.runs.folder import read_config, write_text
+from tinyreason.runs.context import RunContext
+from tinyreason.runs.folder import read_config
 from tinyreason.runs.resume import NOT_COMPUTED_WITH, differences
 
 PLAIN = "correctness"
@@ -143,7 +145,7 @@ def do(
     shared = shared_warmup(one, out)
     with open(beside(one, ".log"), "a", encoding="utf-8") as log:
         try:
-            return run(starting_at(one, shared), one.path, compute, why_tier, Inner(console, label, log))
+            return run(starting_at(one, shared), one.path, RunContext(Inner(console, label, log), compute, why_tier))
         except Exception:
             log.write(traceback.format_exc())
             raise

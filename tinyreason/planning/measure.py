@@ -17,6 +17,7 @@ from tinyreason.grading.grader import Grader
 from tinyreason.models.hardware import ComputeSettings
 from tinyreason.models.load import load_model
 from tinyreason.prompts import chat_messages
+from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
 
@@ -94,7 +95,7 @@ def forced(config: RunConfig) -> tuple[str, ...]:
 
 def measure(config: RunConfig, compute: ComputeSettings, console: Console) -> Measured:
     """Takes the two steps of a config made with `forced`, in a folder that is thrown away."""
-    from tinyreason.trainers import grpo, sft
+    from tinyreason import trainers
 
     hand_back_freed_blocks()
     jobs = [config.warmup_config, config] if config.warmup and not config.warmup.adapter else [config]
@@ -113,15 +114,13 @@ def measure(config: RunConfig, compute: ComputeSettings, console: Console) -> Me
     ):
         peak = Peak(compute.device)
         model, tokenizer = load_model(config.model, compute)
-        session = TrainingSession(config, compute, config.adapter.attach(model, config.seed), tokenizer, folder)
+        model, context = config.adapter.attach(model, config.seed), RunContext(Console(quiet=True), compute)
+        session = TrainingSession(config, context, model, tokenizer, folder, grader)
         with peak.watched():  # not the load, which maps the checkpoint's file beside the weights it becomes
             for job in jobs:
                 session = replace(session, config=job)
                 examples, prompt_tokens = longest(job, tokenizer, job.data.load())
-                if job.trainer == "sft":
-                    sft.train(session, examples, watch, lambda _: None)
-                else:
-                    grpo.train(session, examples, grader, watch)
+                trainers.train(session, examples, watch)
     return Measured(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 
 
