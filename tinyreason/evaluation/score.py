@@ -103,11 +103,11 @@ class Evaluator:
             return self.ask(model, examples, samples, advance)
 
     def ask(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
-        settings, train = self.config.evaluation, self.config.train
+        settings = self.config.evaluation
         sampling = Sampling(
             samples=samples,
             temperature=settings.temperature,
-            max_completion_tokens=settings.max_completion_tokens or train.max_completion_tokens,
+            max_completion_tokens=settings.max_completion_tokens,
             batch_size=settings.batch_size,
             prompt=self.config.prompt,
             seed=self.config.seed,

@@ -8,7 +8,8 @@ from typing import Any
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
-from tinyreason.models.hardware import Card, ComputeSettings, choose_compute_settings, installed_packages
+from tinyreason.models.hardware import Card
+from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 
 SAMPLED = 4096
 """Numbers of a weight that its hash is made of."""

@@ -11,7 +11,7 @@ from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import base_sha256, load_model, skeleton
 from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.problems import read_problems
@@ -42,7 +42,7 @@ def run(
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
         check_trackers(config.trl.get("report_to"))
-        config.adapter.check(skeleton(config.model))
+        config.adapter.check_model(skeleton(config.model))
         examples, questions, checks = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, compute)
         evaluator = Evaluator(config, tokenizer, grader, console, stop)

@@ -18,7 +18,7 @@ from tinyreason.config.recipe import Recipe, listed
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.pipeline.run import run
 from tinyreason.runs.folder import read_config, write_text
 from tinyreason.runs.resume import NOT_COMPUTED_WITH, differences

@@ -10,7 +10,7 @@ from tinyreason.console import Console
 from tinyreason.errors import ResumeError
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.grading.grader import Grader
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import load_model
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import Training, take_steps

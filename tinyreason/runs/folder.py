@@ -20,7 +20,7 @@ import yaml
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import DiskError, FolderError, TinyReasonError
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 
 LIBRARIES = (
     *("tinyreason", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "math-verify"),

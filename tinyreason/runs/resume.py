@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import FolderError, ResumeError
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.runs.folder import RunFolder, code_sha256, open_run, read_config, versions
 
 NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")

@@ -7,7 +7,6 @@ from typing import Any
 from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
-from tinyreason.config.train_config import TRL_NAMES_OF
 from tinyreason.errors import ConfigError
 from tinyreason.runs.checkpoint import Lifeline
 from tinyreason.runs.folder import RunFolder
@@ -27,7 +26,7 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
     config, compute = session.config, session.compute
     train, is_cpu = config.train, compute.device == "cpu"
     micro_batch = train.micro_batch_size or train.rows_per_step
-    options = {name: getattr(train, option) for option, name in TRL_NAMES_OF[config.trainer].items()}
+    options = {name: getattr(train, option) for option, name in train.trl_names.items()}
     options |= {
         "learning_rate": config.learning_rate,
         "per_device_train_batch_size": micro_batch,

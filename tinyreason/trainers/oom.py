@@ -23,7 +23,7 @@ from trl.trainer import utils as trl_utils
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import MemoryLimit
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import free_memory, is_out_of_memory
 
 SMALLEST_CHUNK = 2048
