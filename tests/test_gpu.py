@@ -6,7 +6,8 @@ from sessions import context_of
 
 from tinyreason import trainers
 from tinyreason.config.run_config import Kernels, Model
-from tinyreason.models.hardware import find_card, installed_packages
+from tinyreason.models.hardware import find_card
+from tinyreason.models.kernels import installed_packages
 from tinyreason.models.load import compute_settings_for, load_model, peak_memory_gb
 from tinyreason.trainers.session import TrainingSession
 

@@ -10,24 +10,25 @@ from tinyreason.algorithms.rewards._reward import Anneal
 from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import RECIPES, read_recipe, recipe_names
 from tinyreason.config.run_config import (
-    TIERS,
+    Checkpoints,
     Evaluation,
     Expected,
     Kernels,
     Model,
     RunConfig,
-    TrainGrpo,
-    TrainSft,
     Validation,
     Warmup,
 )
+from tinyreason.config.tiers import TIERS
+from tinyreason.config.train_config import TRAINERS
 from tinyreason.data import DATA
 from tinyreason.schema import Schema
 
 FILES = sorted(RECIPES.rglob("*.yaml"))
 PLANS = [read_recipe(str(file)) for file in FILES]
 RUNS = [pytest.param(plan, tier, id=f"{plan.name}-{tier}") for plan in PLANS for tier in plan.tiers]
-SCHEMAS = [RunConfig, Model, Kernels, TrainGrpo, TrainSft, Warmup, Evaluation, Validation, Expected, Anneal]
+SECTIONS = [Warmup, Evaluation, Validation, Checkpoints, Expected, Anneal]
+SCHEMAS = [RunConfig, Model, Kernels, *TRAINERS.values(), *SECTIONS]
 LEAVES = [leaf for family in (ADAPTERS, REWARDS, ADVANTAGES, DATA) for leaf in family.values()]
 
 

@@ -36,6 +36,10 @@ tiers:
     train: {max_steps: 100, rollouts_per_step: 128, max_completion_tokens: 2000}
 """
 
+SFT = "train={max_steps: 3, max_tokens: 99, max_completion_tokens: 40}"
+WITHOUT_GRPO = ("rewards=[]", "advantage=null")
+WARMUP = f"warmup={{data: {{kind: solutions, name: sandbox}}, {SFT.replace('=', ': ')}}}"
+
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
@@ -187,6 +191,13 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
     assert plan.resolve("sandbox").train.limit_at(3) == 50
 
 
+@pytest.mark.parametrize("given", ["20", "'20'", "20.0"])
+def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, given):
+    config = plan.resolve("sandbox", (f"train.max_completion_tokens={given}",))
+    assert config.evaluation.max_completion_tokens == config.train.max_completion_tokens == 20
+    assert plan.resolve("sandbox", ("evaluation.max_completion_tokens=30",)).evaluation.max_completion_tokens == 30
+
+
 # What is refused
 
 
@@ -274,6 +285,15 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
         (["train.thinkprune=[20,40]"], "must fall from max_completion_tokens=50"),
         (["train.max_steps=1", "train.thinkprune=[40,20]"], "more than max_steps=1"),
         (["advantage={kind: gfpo, keep: 8}"], "advantage.keep=8 keeps all of a group of 8"),
+        (["trainer=sft", SFT, "advantage={kind: gfpo}"], "trainer sft takes no rewards and no advantage; trainer grpo"),
+        (
+            ["trainer=sft", SFT, *WITHOUT_GRPO, WARMUP],
+            "warmup: comes before GRPO; with trainer sft give all data as data:",
+        ),
+        ([WARMUP, "adapter.start=x"], "warmup: and adapter.start are two beginnings"),
+        ([WARMUP, "warmup.data.name=openai/gsm8k"], "warmup.data.name=openai/gsm8k is a hub id"),
+        (["adapter={kind: lora, dora: true}", "model.quantize=int8"], "model.quantize=int8; it can on none, nf4"),
+        (["critiques={}"], "critiques.teacher: Field required"),
         (["warmup={data: {kind: solutions, name: sandbox}}"], "warmup.train is missing"),
         (["data.file=mine.jsonl", "data.name=sandbox"], "both of data.file and data.name are given"),
         (["data.index=3", "data.id=4"], "both of data.index and data.id are given"),

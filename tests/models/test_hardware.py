@@ -2,18 +2,11 @@
 
 import pytest
 
-from tinyreason.config.run_config import TIERS, Kernels, Model
+from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.tiers import TIERS
 from tinyreason.errors import ConfigError
-from tinyreason.models.hardware import (
-    LIGER_MODELS,
-    TIER_MEMORY_GB,
-    Card,
-    check_tier,
-    choose_compute_settings,
-    choose_tier,
-    find_card,
-    installed_packages,
-)
+from tinyreason.models.hardware import Card, check_tier, choose_tier, find_card
+from tinyreason.models.kernels import LIGER_MODELS, choose_compute_settings, installed_packages
 
 
 def card(name, memory_mib, major, minor):
@@ -62,7 +55,7 @@ def test_a_machine_computes_in_what_its_arithmetic_is_made_for(card, tier, devic
 @each_machine
 def test_a_tier_is_allowed_on_the_machines_that_hold_it_and_no_others(card, tier, device, dtype):
     for asked in TIERS:
-        if TIERS.index(asked) <= TIERS.index(tier):
+        if list(TIERS).index(asked) <= list(TIERS).index(tier):
             check_tier(asked, card)
             continue
         with pytest.raises(ConfigError, match="--on") as caught:
@@ -72,8 +65,9 @@ def test_a_tier_is_allowed_on_the_machines_that_hold_it_and_no_others(card, tier
 
 
 def test_every_tier_but_the_sandbox_says_how_much_memory_it_needs():
-    assert list(TIER_MEMORY_GB) == [tier for tier in TIERS if tier != "sandbox"]
-    assert list(TIER_MEMORY_GB.values()) == sorted(TIER_MEMORY_GB.values())
+    assert [name for name, tier in TIERS.items() if tier.needs_gpu] == [name for name in TIERS if name != "sandbox"]
+    needed = [tier.memory_gb for tier in TIERS.values()]
+    assert needed == sorted(set(needed)) and needed[0] == 0
 
 
 def test_the_choice_is_among_the_tiers_of_the_recipe():

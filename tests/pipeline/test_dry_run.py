@@ -7,7 +7,8 @@ from click.testing import CliRunner
 
 from tinyreason.cli.main import main
 from tinyreason.config.recipe import read_recipe, recipe_names
-from tinyreason.pipeline.dry_run import LONGEST_ROW, STEPS, dry_run_config
+from tinyreason.config.train_config import LONGEST_ROW
+from tinyreason.pipeline.dry_run import STEPS, dry_run_config
 
 ROWS = [
     {"question": f"A box holds {n} pens. How many do 3 boxes hold?", "answer": f"3 * {n}.\n#### {3 * n}"}
@@ -23,7 +24,7 @@ def problems(tmp_path):
 
 
 def dry_run(*arguments):
-    return CliRunner().invoke(main, ["rehearse", *map(str, arguments)])
+    return CliRunner().invoke(main, ["dry-run", *map(str, arguments)])
 
 
 @pytest.mark.parametrize("name", recipe_names())

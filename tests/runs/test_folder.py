@@ -13,7 +13,8 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.errors import DataError, FolderError, Stopped
-from tinyreason.models.hardware import Card, choose_compute_settings
+from tinyreason.models.hardware import Card
+from tinyreason.models.kernels import choose_compute_settings
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder, default_folder, open_run
 

@@ -8,7 +8,7 @@ from sessions import session_of
 
 from tinyreason import trainers
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.train_config import TRL_NAMES_OF, TrainGrpo, TrainSft
+from tinyreason.config.train_config import TrainGrpo, TrainSft
 from tinyreason.errors import ConfigError
 from tinyreason.grading.grader import Grader
 from tinyreason.runs.folder import RunFolder
@@ -38,10 +38,10 @@ def test_every_knob_of_ours_is_a_knob_of_trl():
     from trl import GRPOConfig, SFTConfig
 
     ours_alone = {"kind", "micro_batch_size", "max_completion_tokens", "batch_size", "truncate_ratio", "thinkprune"}
-    for trainer, train, config in (("grpo", TrainGrpo, GRPOConfig), ("sft", TrainSft, SFTConfig)):
-        assert set(train.model_fields) - set(TRL_NAMES_OF[trainer]) <= ours_alone
-        assert set(TRL_NAMES_OF[trainer]) <= set(train.model_fields)
-        assert set(TRL_NAMES_OF[trainer].values()) <= {field.name for field in fields(config)}
+    for train, config in ((TrainGrpo, GRPOConfig), (TrainSft, SFTConfig)):
+        assert set(train.model_fields) - set(train.trl_names) <= ours_alone
+        assert set(train.trl_names) <= set(train.model_fields)
+        assert set(train.trl_names.values()) <= {field.name for field in fields(config)}
 
 
 def test_the_rewards_have_variance_so_that_there_is_something_to_learn(trained):

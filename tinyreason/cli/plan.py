@@ -8,7 +8,9 @@ import click
 
 if TYPE_CHECKING:
     from tinyreason.config.recipe import Recipe
+    from tinyreason.config.run_config import RunConfig
     from tinyreason.models.hardware import Card
+    from tinyreason.planning.gpus import Datasheet
     from tinyreason.planning.plan import Machine, Plan
 
 CARDS = "t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
@@ -44,8 +46,11 @@ def plan(
     if is_measured and gpu:
         raise ConfigError("--measure is of the machine at hand; leave --gpu out.")
     recipe = read_recipe(name)
-    machine, tier, why = where(recipe, tier, gpu)
-    made = make_plan(recipe.resolve(tier, overrides), machine, prompt_tokens)
+    card, sheet = chosen_card(gpu)
+    tier, why = (tier, "asked for with --on") if tier else tier_for(recipe, card)
+    config = recipe.resolve(tier, overrides)
+    machine = machine_of(config, card, sheet)
+    made = make_plan(config, machine, prompt_tokens)
     if is_measured:
         compare(recipe, tier, overrides, machine, as_json)
         return
@@ -59,31 +64,37 @@ def plan(
         click.echo(f"change  {advice}")
 
 
-def where(recipe: "Recipe", tier: str | None, gpu: str | None) -> tuple["Machine", str, str]:
-    """The machine that is planned for, the tier, and why that one."""
+def chosen_card(gpu: str | None) -> tuple["Card | None", "Datasheet | None"]:
+    """Returns the card that --gpu names or that this machine has, and its datasheet; None where there is none."""
     from tinyreason.models.hardware import find_card
-    from tinyreason.planning.gpus import datasheet, datasheet_of, memory_of_this_machine
-    from tinyreason.planning.plan import GB, Machine
+    from tinyreason.planning.gpus import datasheet, datasheet_of
 
     if gpu:
         sheet = datasheet(gpu)
-        card = sheet and sheet.card()
-    else:
-        card = find_card()
-        sheet = card and datasheet_of(card)
-    tier, why = (tier, "asked for with --on") if tier else tier_for(recipe, card)
-    if tier == "sandbox" or card is None:
-        return Machine(None, None, memory_of_this_machine()), tier, why
-    return Machine(card, sheet, card.memory_gb * GB), tier, why
+        return sheet and sheet.card(), sheet
+    card = find_card()
+    return card, card and datasheet_of(card)
+
+
+def machine_of(config: "RunConfig", card: "Card | None", sheet: "Datasheet | None") -> "Machine":
+    """Returns the machine that is planned for: this one's CPU where the tier needs no card, or there is none."""
+    from tinyreason.config.tiers import TIERS
+    from tinyreason.planning.gpus import memory_of_this_machine
+    from tinyreason.planning.plan import GB, Machine
+
+    if card is None or not TIERS[config.tier].needs_gpu:
+        return Machine(None, None, memory_of_this_machine())
+    return Machine(card, sheet, card.memory_gb * GB)
 
 
 def tier_for(recipe: "Recipe", card: "Card | None") -> tuple[str, str]:
     """As a run chooses; but a card below every GPU tier is held against the smallest, to say what must change."""
-    from tinyreason.models.hardware import TIER_MEMORY_GB, choose_tier
+    from tinyreason.config.tiers import GPU_TIERS
+    from tinyreason.models.hardware import choose_tier
 
-    for_cards = [tier for tier in TIER_MEMORY_GB if tier in recipe.tiers]
-    if card and for_cards and card.memory_gb < TIER_MEMORY_GB[for_cards[0]]:
-        return for_cards[0], f"the smallest for a GPU; {card.name} is below its {TIER_MEMORY_GB[for_cards[0]]:.0f} GB"
+    smallest = next((tier for tier in GPU_TIERS if tier in recipe.tiers), None)
+    if card and smallest and card.memory_gb < GPU_TIERS[smallest].memory_gb:
+        return smallest, f"the smallest for a GPU; {card.name} is below its {GPU_TIERS[smallest].memory_gb:.0f} GB"
     return choose_tier(recipe.tiers, card)
 
 
@@ -167,8 +178,8 @@ def compare(recipe: "Recipe", tier: str, overrides: tuple[str, ...], machine: "M
     from tinyreason.planning.plan import make_plan
 
     check_tier(tier, machine.card)
-    quiet_libraries(offline=tier == "sandbox")
     config = recipe.resolve(tier, overrides)
+    quiet_libraries(offline=config.is_offline)
     compute = compute_settings_for(config.model, config.kernels, machine.card)
 
     from tinyreason.planning.measure import forced, measure
@@ -221,7 +232,7 @@ def dry_run(name: str, overrides: tuple[str, ...], tier: str | None, out: Path |
     recipe = read_recipe(name)
     tier, why = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, find_card())
     config = dry_run_config(recipe, tier, overrides)
-    quiet_libraries(offline=tier == "sandbox")
+    quiet_libraries(offline=config.is_offline)
     compute = compute_settings_for(config.model, config.kernels, card=None)
     with tempfile.TemporaryDirectory() as beside:
         console, folder = Console(), out or Path(beside, "rehearsal")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 
 
 def announce(console: Console, config: RunConfig, compute: ComputeSettings, why_tier: str, folder: Path) -> None:
@@ -21,7 +21,7 @@ def announce(console: Console, config: RunConfig, compute: ComputeSettings, why_
         if compute.card or choice.asked not in ("auto", "none"):
             console.say(f"        {name} {choice.got} ({choice.why})")
     console.say(f"data    {config.data.describe()}")
-    if config.trainer == "grpo" or config.validation:
+    if config.train.needs_rewards or config.validation:
         console.say(f"guards  {'; '.join(regularisation(config)) or 'none'}")
     for line in caveats(config):
         console.say(f"trap    {line}")
@@ -30,7 +30,7 @@ def announce(console: Console, config: RunConfig, compute: ComputeSettings, why_
 
 def regularisation(config: RunConfig) -> Iterator[str]:
     """What keeps the model from learning the training answers by heart."""
-    if config.trainer == "grpo" and config.train.kl:
+    if config.train.has_kl_penalty:
         yield f"a KL leash of {config.train.kl:g} to the {'warm-up' if config.warmup else 'base'}"
     if config.validation:
         yield f"the step that does best on {config.validation.problems} other problems is kept"

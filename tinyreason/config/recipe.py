@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from tinyreason.config.run_config import TIERS, RunConfig
+from tinyreason.config.run_config import RunConfig
+from tinyreason.config.tiers import TIERS
 from tinyreason.errors import ConfigError, nearest
 from tinyreason.schema import Schema
 

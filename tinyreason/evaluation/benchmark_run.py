@@ -58,7 +58,7 @@ def settle(reference: ModelReference, asked: dict[str, Any]) -> Sampling:
         config = reference.run
         known |= {
             "temperature": config.evaluation.temperature or known["temperature"],
-            "max_completion_tokens": config.evaluation.max_completion_tokens or config.train.max_completion_tokens,
+            "max_completion_tokens": config.evaluation.max_completion_tokens,
             "batch_size": config.evaluation.batch_size,
             "prompt": config.prompt,
         }

@@ -57,7 +57,7 @@ def read_run_side(folder: Path, side: str) -> Measured:
     sampling = {
         "temperature": evaluation.temperature,
         "top_p": 1.0,
-        "max_completion_tokens": evaluation.max_completion_tokens or config.train.max_completion_tokens,
+        "max_completion_tokens": evaluation.max_completion_tokens,
         "prompt": config.prompt,
         "template": "chat",
     }

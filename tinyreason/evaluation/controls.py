@@ -29,7 +29,7 @@ FILE = "controls.json"
 
 def check_has_controls(config: RunConfig) -> None:
     """Only a reward can be taken away, and only one that is not a control's already."""
-    if config.trainer != "grpo":
+    if not config.train.needs_rewards:
         raise ConfigError(f"--controls changes the reward, and {config.recipe} (trainer {config.trainer}) has none.")
     if reward_name(config) in control_configs(config):
         raise ConfigError(

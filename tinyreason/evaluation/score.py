@@ -102,11 +102,11 @@ class Evaluator:
 
     def sample(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
         """Returns the score of `samples` completions of each problem; `advance(n)` is told of each n of them."""
-        settings, train = self.config.evaluation, self.config.train
+        settings = self.config.evaluation
         sampling = Sampling(
             samples=samples,
             temperature=settings.temperature,
-            max_completion_tokens=settings.max_completion_tokens or train.max_completion_tokens,
+            max_completion_tokens=settings.max_completion_tokens,
             batch_size=settings.batch_size,
             prompt=self.config.prompt,
             seed=self.config.seed,

@@ -8,7 +8,8 @@ from typing import Any
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
-from tinyreason.models.hardware import Card, ComputeSettings, choose_compute_settings, find_card, installed_packages
+from tinyreason.models.hardware import Card, find_card
+from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 from tinyreason.sandbox import BASE, NAME
 from tinyreason.sandbox import MAX_COMPLETION_TOKENS as SANDBOX_MAX_COMPLETION_TOKENS
 

@@ -8,14 +8,8 @@ from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 
 STEPS = 2
-ROLLOUTS = 16
 PROBLEMS = 8
 TOKENS = 64
-LONGEST_ROW = 8192
-"""Rows of SFT longer than this are left out."""
-SANDBOX_TOKENS = 4
-"""The sandbox's tokenizer, which knows few words, makes about so many tokens of another's one."""
-ROWS = 2
 ATTEMPTS = 16
 """As many requests go to the critiques' own teacher, so that its key and its answers are tried."""
 
@@ -50,12 +44,7 @@ def smaller(config: RunConfig) -> dict[str, Any]:
     }
     if config.warmup:
         found |= {"warmup.train.max_steps": STEPS, "warmup.adapter": "null"}
-    if train.kind == "sft":
-        longest = min(LONGEST_ROW, SANDBOX_TOKENS * train.max_tokens)
-        found |= {"train.batch_size": min(ROWS, train.batch_size), "train.max_tokens": longest}
-    else:
-        group = min(train.group_size, ROLLOUTS // 2)
-        found |= {"train.group_size": group, "train.rollouts_per_step": min(train.rollouts_per_step, 2 * group)}
+    found |= {f"train.{option}": value for option, value in train.dry_run_overrides().items()}
     if config.validation:
         found |= {"validation.problems": min(PROBLEMS, config.validation.problems), "validation.every_steps": STEPS}
     if config.critiques is not None:
@@ -77,10 +66,10 @@ def smaller(config: RunConfig) -> dict[str, Any]:
 def seen(config: RunConfig, result: dict, folder: Path) -> Iterator[str]:
     """What the rehearsal saw work, from what lies in its folder."""
     training = result["training"]
-    graded = ", every gold answer judged" if config.trainer == "grpo" else ""
+    graded = ", every gold answer judged" if config.train.needs_rewards else ""
     yield f"data        read{graded}: {training['problems']}"
     yield f"evaluation  {result['before']['problems']} problems asked before and after, replies judged"
-    if config.trainer == "grpo":
+    if config.train.needs_rewards:
         lines = sum(1 for _ in (folder / "rollouts.jsonl").open(encoding="utf-8"))
         names = ", ".join(reward.kind for reward in config.rewards)
         yield f"rewards     {names}: {lines} rollouts rewarded and compared by {config.advantage.kind}"
@@ -104,7 +93,7 @@ def reloaded(folder: Path) -> str:
 
 def unknown(asked: RunConfig) -> Iterator[str]:
     """What a rehearsal cannot know."""
-    if asked.model.name == "sandbox":
+    if asked.model.is_built_in:
         yield f"whether it learns in its {asked.train.max_steps:,} steps"
         return
     yield f"whether {asked.model.name} loads, fits and learns: tinyreason plan tells what memory it takes"

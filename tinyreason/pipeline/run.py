@@ -35,7 +35,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
         check_trackers(config.trl.get("report_to"))
-        config.adapter.check(skeleton(config.model))
+        config.adapter.check_model(skeleton(config.model))
         problems = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, context.compute)
         evaluator = Evaluator(config, context, tokenizer, grader)

@@ -19,7 +19,7 @@ from tinyreason.config.recipe import Recipe, listed
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.pipeline.run import run
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import read_config

@@ -12,7 +12,8 @@ from packaging.requirements import Requirement
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import TinyReasonError
-from tinyreason.models.hardware import Card, choose_compute_settings, choose_tier, dotted, find_card, installed_packages
+from tinyreason.models.hardware import Card, choose_tier, dotted, find_card
+from tinyreason.models.kernels import choose_compute_settings, installed_packages
 
 NEEDS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "math-verify", "pebble", "click")
 LEAST_DISK_GB = 5.0

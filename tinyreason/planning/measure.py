@@ -14,7 +14,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import load_model
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.context import RunContext
@@ -88,9 +88,7 @@ def forced(config: RunConfig) -> tuple[str, ...]:
     """Overrides with which the recipe takes two steps, every reply as long as allowed; and two of a warm-up."""
     sections = ("train", "warmup.train") if config.warmup else ("train",)
     words = tuple(word for section in sections for word in (f"{section}.max_steps=2", f"{section}.schedule=constant"))
-    if config.trainer == "sft":
-        return words
-    return (*words, f"trl.generation_kwargs.min_new_tokens={config.train.max_completion_tokens}")
+    return (*words, *(f"{option}={value}" for option, value in config.train.longest_overrides().items()))
 
 
 def measure(config: RunConfig, compute: ComputeSettings, console: Console) -> Measured:
@@ -139,9 +137,9 @@ def longest(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list
     rows = 2 * config.train.rows_per_step
     chosen = sorted(examples, key=lambda example: -sizes[id(example)])[:rows]
     most = sizes[id(chosen[0])]
-    if config.trainer == "grpo":
+    if not config.train.needs_completions:
         return chosen, most
-    room = config.train.max_tokens - most - 2
+    room = config.train.row_tokens(most) - most - 2
     repeated = enumerate(islice(cycle(chosen), rows))
     return [replace(it, completion=drawn_out(it, tokenizer, room - n % 2)) for n, it in repeated], most
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.planning.model_shape import Shape
 
 FLOAT = 4
@@ -75,13 +75,12 @@ class Job:
 
     @property
     def micro_rows(self) -> int:
-        return self.config.train.micro_batch_size or self.config.train.rows_per_step
+        return self.config.train.micro_rows
 
     @property
     def row_tokens(self) -> int:
         """The longest row that is trained on."""
-        train = self.config.train
-        return train.max_tokens if train.kind == "sft" else self.prompt_tokens + train.max_completion_tokens
+        return self.config.train.row_tokens(self.prompt_tokens)
 
     @property
     def trained(self) -> int:
@@ -109,11 +108,10 @@ def phases(job: Job) -> list[Phase]:
     if job.warmup:
         found.append(Phase("warm-up", training | backward(job.warmup)))
     found.append(generation(job, "evaluate", training, *evaluation_batch(job)))
-    if job.config.trainer == "grpo":
-        rows = job.config.train.rollouts_per_step
-        found.append(generation(job, "generate", training, rows, job.row_tokens))
-        if job.config.train.kl:
-            found.append(Phase("score", training | scoring(job)))
+    if job.config.train.generated_rows:
+        found.append(generation(job, "generate", training, job.config.train.generated_rows, job.row_tokens))
+    if job.config.train.has_kl_penalty:
+        found.append(Phase("score", training | scoring(job)))
     found.append(Phase("backward", training | backward(job)))
     found.append(Phase("optimizer", training | {"transients": 2 * FLOAT * job.trained}))
     found.append(Phase("save", training | {"transients": FLOAT * job.trained}))
@@ -173,7 +171,7 @@ def generation(job: Job, name: str, held: dict[str, float], rows: int, tokens: i
 def evaluation_batch(job: Job) -> tuple[int, int]:
     """(rows, tokens) of the largest batch of the evaluation, as `evaluate.batches` cuts it."""
     settings = job.config.evaluation
-    completion = settings.max_completion_tokens or job.config.train.max_completion_tokens
+    completion = settings.max_completion_tokens
     tokens = job.prompt_tokens + completion
     room = settings.batch_size * (USUAL_PROMPT_TOKENS + completion)
     replies = settings.problems * settings.samples
@@ -191,8 +189,8 @@ def backward(job: Job) -> dict[str, float]:
     """The worst moment of a micro-batch: at the LM head, with all that autograd kept; or in the recomputed layer."""
     tokens = job.micro_rows * job.row_tokens
     kept, one_layer = kept_by_autograd(job)
-    entropy = getattr(job.config.train, "entropy_bonus", 0)
-    head = tiles(job, "entropy" if entropy else "backward") + FLOAT * job.shape.hidden * tokens
+    direction = "entropy" if job.config.train.has_entropy_bonus else "backward"
+    head = tiles(job, direction) + FLOAT * job.shape.hidden * tokens
     layer, before_head = tokens * (one_layer + gradients_in_mlp(job)), kept - tokens * ends(job)
     if before_head + layer > kept + head:
         return {"activations": before_head, "one layer at work": layer}
@@ -216,9 +214,8 @@ def ends(job: Job) -> int:
 
 def tiles(job: Job, direction: str) -> float:
     """The LM head's tile of logits, and on a CPU the float32 copies of it."""
-    train, vocab = job.config.train, job.shape.vocab
-    scored = job.row_tokens if job.on_cpu or train.kind == "sft" else train.max_completion_tokens
-    rows, columns = min(TILE_TOKENS, job.micro_rows * scored), min(TILE_VOCAB, vocab)
+    scored = job.config.train.scored_tokens(job.prompt_tokens, job.on_cpu)
+    rows, columns = min(TILE_TOKENS, job.micro_rows * scored), min(TILE_VOCAB, job.shape.vocab)
     if not job.on_cpu:
         return rows * TILE_VOCAB * job.width
     touched = -(-columns * FLOAT // PAGE) * PAGE  # of a row of the tile, which is as wide as TILE_VOCAB

@@ -10,7 +10,8 @@ from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import TinyReasonError
-from tinyreason.models.hardware import Card, choose_compute_settings, installed_packages
+from tinyreason.models.hardware import Card
+from tinyreason.models.kernels import choose_compute_settings, installed_packages
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.memory import SANDBOX_PROMPT_TOKENS, USUAL_PROMPT_TOKENS, Job, Phase, phases
 from tinyreason.planning.model_shape import Shape, read_shape
@@ -67,21 +68,20 @@ class Plan:
     def tokens(self) -> dict[str, int]:
         """At most: trained on, and generated in training and in both evaluations."""
         train, evaluation = self.job.config.train, self.job.config.evaluation
-        asked = evaluation.max_completion_tokens or train.max_completion_tokens
-        drawn = train.rows_per_step * train.max_completion_tokens if train.kind == "grpo" else 0
+        sampled = train.max_steps * train.generated_rows * train.max_completion_tokens
+        asked = 2 * evaluation.problems * evaluation.samples * evaluation.max_completion_tokens
         trained = (job.config.train.max_steps * job.config.train.rows_per_step * job.row_tokens for job in self.jobs)
         return {
             "trained on": sum(trained),
-            "generated": train.max_steps * drawn + 2 * evaluation.problems * evaluation.samples * asked,
+            "generated": sampled + asked,
         }
 
     @property
     def disk(self) -> dict[str, float]:
         """The model's download in 16 bits, and what the run writes."""
-        is_here = self.job.config.model.name == "sandbox"
         adapter = 4 * (self.job.trained + self.job.config.adapter.frozen_parameters(self.job.adapted))
         return {
-            "model": 0 if is_here else 2 * self.job.shape.parameters,
+            "model": 0 if self.job.config.model.is_built_in else 2 * self.job.shape.parameters,
             "run": TEXT_BYTES * self.tokens["generated"] + adapter,
         }
 
@@ -190,12 +190,11 @@ def smaller(plan: Plan) -> Iterator[dict[str, str]]:
     if phase == "generate" and train.rollouts_per_step > train.group_size:
         yield fewer_rollouts(train, job.micro_rows)
     if phase in ("warm-up", "score", "backward", "generate"):
-        option = "max_tokens" if train.kind == "sft" else "max_completion_tokens"
-        tokens = getattr(train, option)
+        tokens = getattr(train, train.tokens_option)
         if tokens >= 256:
-            yield {f"{section}.{option}": str(tokens // 2)}
+            yield {f"{section}.{train.tokens_option}": str(tokens // 2)}
     if phase == "evaluate":
-        tokens = config.evaluation.max_completion_tokens or train.max_completion_tokens
+        tokens = config.evaluation.max_completion_tokens
         if tokens >= 256:
             yield {"evaluation.max_completion_tokens": str(tokens // 2)}
 

@@ -45,12 +45,12 @@ def speed(job: Job, sheet: Datasheet | None) -> Speed | None:
 def step_seconds(job: Job, at: Speed) -> float:
     """One optimizer step, its rollouts included."""
     train = job.config.train
-    if train.kind == "sft":
-        return passes(job, at, train.batch_size, job.row_tokens, backward=True)
-    rows = train.rollouts_per_step
-    seconds = decoding(job, at, rows, train.max_completion_tokens)
-    seconds += passes(job, at, rows, job.row_tokens, backward=True)
-    return seconds + (passes(job, at, rows, job.row_tokens, backward=False) if train.kl else 0)
+    seconds = passes(job, at, train.rows_per_step, job.row_tokens, backward=True)
+    if train.generated_rows:
+        seconds += decoding(job, at, train.generated_rows, train.max_completion_tokens)
+    if train.has_kl_penalty:
+        seconds += passes(job, at, train.rows_per_step, job.row_tokens, backward=False)
+    return seconds
 
 
 def warmup_seconds(job: Job, at: Speed) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tinyreason.console import Console
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.runs.deadline import Deadline
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import FolderError, ResumeError
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.environment import code_sha256, versions
 from tinyreason.runs.folder import RunFolder, open_run, read_config

@@ -21,7 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from tinyreason.atomic import write_text
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import MemoryLimit
-from tinyreason.models.hardware import ComputeSettings
+from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import free_memory, is_out_of_memory
 from tinyreason.trainers.trl_seam import (
     MicroBatchSeam,
