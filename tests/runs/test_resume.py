@@ -81,7 +81,7 @@ def test_a_run_cut_short_twice_ends_bit_for_bit_as_one_that_was_not(tmp_path, ki
         assert f"after step {step}" in stopped["stopped"]
         assert not (cut / "result.json").exists()
     continued, console = go(cut, *KINDS[kind])
-    assert "going on after step 3" in console and "the start was measured before" in console
+    assert "resuming after step 3" in console and "the start was measured before" in console
     assert adapter(whole) == adapter(cut)
     for name in ("metrics.jsonl", "rollouts.jsonl"):
         assert rows(whole, name) == rows(cut, name)
