@@ -205,13 +205,13 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
     ("overrides", "words"),
     [
         # an unknown word, answered with the nearest
-        (["train.max_step=5"], "no knob 'train.max_step'; did you mean 'max_steps'?"),
-        (["data.nmae=x"], "no knob 'data.nmae'; did you mean 'name'?"),
-        (["evaluation.problem=5"], "no knob 'evaluation.problem'; did you mean 'problems'?"),
+        (["train.max_step=5"], "no option 'train.max_step'; did you mean 'max_steps'?"),
+        (["data.nmae=x"], "no option 'data.nmae'; did you mean 'name'?"),
+        (["evaluation.problem=5"], "no option 'evaluation.problem'; did you mean 'problems'?"),
         (["validation.every_step=1"], "did you mean 'every_steps'?"),
-        (["rewards.1.wieght=2"], "no knob 'rewards.1.wieght'; did you mean 'weight'?"),
-        (["adapter.rnak=2"], "no knob 'adapter.rnak'; did you mean 'rank'?"),
-        (["modle.name=x"], "no knob 'modle'; did you mean 'model'?"),
+        (["rewards.1.wieght=2"], "no option 'rewards.1.wieght'; did you mean 'weight'?"),
+        (["adapter.rnak=2"], "no option 'adapter.rnak'; did you mean 'rank'?"),
+        (["modle.name=x"], "no option 'modle'; did you mean 'model'?"),
         (["rewards.0.kind=corectness"], "rewards.0.kind 'corectness' is unknown; did you mean 'correctness'?"),
         (["adapter.kind=lorra"], "did you mean 'lora'?"),
         (["advantage.kind=gpro"], "did you mean 'grpo'?"),
@@ -225,7 +225,7 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
         (["rewards.²=5"], "there is no rewards.²"),
         (["rewards.kind=format"], "there is no rewards.kind"),
         (["train.max_steps.x=5"], "train.max_steps is not a section"),
-        ([".=5"], "no knob ''"),
+        ([".=5"], "no option ''"),
         # not an override
         (["train.max_steps"], "'train.max_steps' is not an override; type it as path.to.key=value"),
         (["=5"], "'=5' is not an override"),
