@@ -90,7 +90,7 @@ def rows(phase: Phase, seed: int) -> Iterator[tuple[str, str]]:
         if rng.random() < phase.arithmetic:
             yield "", oracle.calculations(rng)
             continue
-        problem = next(problems[rng.settings(list(FAMILIES), list(FAMILIES.values()))[0]])
+        problem = next(problems[rng.choices(list(FAMILIES), list(FAMILIES.values()))[0]])
         habit = rng.random()
         if rng.random() < phase.critiques:
             attempt = oracle.attempt(problem, rng)

@@ -7,14 +7,12 @@ How it can be gamed: not by the model; with a constant reward in a group there i
 Example: `advantage: {kind: dr_grpo}`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class DrGrpo(Schema):
@@ -24,6 +22,6 @@ class DrGrpo(Schema):
 
     kind: Literal["dr_grpo"] = "dr_grpo"
 
-    def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
-        reward_P_G = batch.reward.view(-1, batch.group_size)
+    def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
+        reward_P_G = batch.in_groups(batch.reward)
         return (reward_P_G - reward_P_G.nanmean(dim=1, keepdim=True)).nan_to_num(0.0).view(-1)

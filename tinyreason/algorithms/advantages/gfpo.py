@@ -10,16 +10,14 @@ sample groups of 16 or more, and start from a model that is mostly right.
 Example: `advantage: {kind: gfpo, keep: 4}` with `train: {group_size: 16}`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class Gfpo(Schema):
@@ -33,13 +31,9 @@ class Gfpo(Schema):
     by: Literal["length", "token_efficiency"] = "length"
     """which are kept: the shortest, or the right ones first, the shortest of them before the others"""
 
-    def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
         reward, lengths = batch.in_groups(batch.reward), batch.lengths_P_G
         order = lengths if self.by == "length" else -batch.in_groups(batch.correct) / lengths.clamp(min=1.0)
         order = order.where(~reward.isnan(), float("inf")).nan_to_num(float("inf"))
         last = order.kthvalue(min(self.keep, batch.group_size), dim=1, keepdim=True).values
-        kept = reward.where(order <= last, float("nan"))
-        centred = kept - kept.nanmean(dim=1, keepdim=True)
-        others = ((~centred.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
-        std = (centred.square().nansum(dim=1, keepdim=True) / others).sqrt()
-        return (centred / (std + 1e-6)).nan_to_num(0.0).view(-1)
+        return batch.z_scores(reward.where(order <= last, float("nan")))

@@ -7,14 +7,12 @@ How it can be gamed: a tiny reward term that alone differs in a group is blown u
 Example: `advantage: {kind: grpo}`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class Grpo(Schema):
@@ -24,9 +22,5 @@ class Grpo(Schema):
 
     kind: Literal["grpo"] = "grpo"
 
-    def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
-        reward_P_G = batch.reward.view(-1, batch.group_size)
-        centred = reward_P_G - reward_P_G.nanmean(dim=1, keepdim=True)
-        graded = (~centred.isnan()).sum(dim=1, keepdim=True)
-        std = (centred.square().nansum(dim=1, keepdim=True) / (graded - 1).clamp(min=1)).sqrt()
-        return (centred / (std + 1e-6)).nan_to_num(0.0).view(-1)
+    def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
+        return batch.z_scores(batch.in_groups(batch.reward))

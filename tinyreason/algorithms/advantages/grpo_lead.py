@@ -7,14 +7,12 @@ How it can be gamed: as GRPO: a tiny reward term that alone differs in a group i
 Example: `advantage: {kind: grpo_lead}`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class GrpoLead(Schema):
@@ -24,16 +22,12 @@ class GrpoLead(Schema):
 
     kind: Literal["grpo_lead"] = "grpo_lead"
 
-    def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
-        reward = batch.in_groups(batch.reward)
-        centred = reward - reward.nanmean(dim=1, keepdim=True)
-        others = ((~centred.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
-        std = (centred.square().nansum(dim=1, keepdim=True) / others).sqrt()
-        advantage = (centred / (std + 1e-6)).nan_to_num(0.0).view(-1)
+    def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
+        advantage = batch.z_scores(batch.in_groups(batch.reward))
         rate = batch.pass_rate.nan_to_num(0.0)
         return advantage * weight(rate.where(advantage > 0, 1 - rate))
 
 
-def weight(share: "Tensor") -> "Tensor":
+def weight(share: Tensor) -> Tensor:
     """w(x): 1.5 for x near 0, 0.48 at 1, half-way at 0.75."""
     return 0.4 + 1.1 / (1 + (10 * (share - 0.75)).exp())

@@ -1,6 +1,6 @@
 """What the LASER rewards share (arXiv 2505.15612): a bonus under a target length, and targets that follow the model."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -8,9 +8,7 @@ from tinyreason.algorithms.rewards._loop import loop_start
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 BONUS = 0.5
 WRONG = -0.5
@@ -19,14 +17,14 @@ EASY, MEDIUM = 2 / 3, 1 / 3
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-def outcome(batch: Batch) -> "Tensor":
+def outcome(batch: Batch) -> Tensor:
     """(N,) 1 right, −0.5 wrong, −1 without a box or with thoughts that never end; nan not judged."""
     broken = batch.correct.new_tensor([is_broken(text) for text in batch.texts]).bool()
     earned = batch.correct.new_tensor(1.0).where(batch.correct == 1, WRONG)
-    return earned.masked_fill(broken, -1.0).where(~batch.correct.isnan(), float("nan"))
+    return batch.where_graded(earned.masked_fill(broken, -1.0))
 
 
-def brief(batch: Batch, target: "Tensor | float") -> "Tensor":
+def brief(batch: Batch, target: Tensor | float) -> Tensor:
     """(N,) the outcome, and the bonus where it is 1 and the length stays under the target."""
     earned = outcome(batch)
     return earned + BONUS * ((earned == 1) & (batch.length <= target))
@@ -64,7 +62,7 @@ class Monitor(Reward):
     refresh_steps: int = Field(20, ge=1)
     """after so many steps the targets are estimated anew"""
 
-    def targets(self, batch: Batch, store: Store) -> "Tensor":
+    def targets(self, batch: Batch, store: Store) -> Tensor:
         """(N,) the target of each rollout's difficulty; the completion limit while there is no estimate."""
         known, limit = store.get(self.kind, "targets", {}), batch.max_completion_tokens
         rates = batch.pass_rate.nan_to_num(0.0).tolist()
@@ -93,6 +91,6 @@ class Monitor(Reward):
         return {name: smallest_target(seen[name], max(1, expected[name]), thresholds) for name in sorted(seen)}
 
 
-def repeats_itself(batch: Batch) -> "Tensor":
+def repeats_itself(batch: Batch) -> Tensor:
     """(N,) bool, whether the end of a rollout is a loop."""
     return batch.correct.new_tensor([loop_start(ids) < len(ids) for ids in batch.ids]).bool()

@@ -1,7 +1,7 @@
 """What every reward shares: how it counts in the sum (weight, gate, clip, anneal), and how the sum is made."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -9,9 +9,7 @@ from tinyreason.errors import nearest
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class Anneal(Schema):
@@ -52,7 +50,7 @@ class Reward(Schema):
             raise ValueError(f"clip={list(self.clip)} leaves nothing; give [lowest, highest]")
         return self
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         """(N,) one number a rollout; nan where it cannot judge."""
         raise NotImplementedError
 
@@ -69,7 +67,7 @@ class Reward(Schema):
         return self.weight * (self.anneal.factor(step) if self.anneal else 1.0)
 
 
-def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> tuple[dict[str, "Tensor"], "Tensor"]:
+def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> tuple[dict[str, Tensor], Tensor]:
     """({kind: (N,) its values as they are}, (N,) the weighted sum, nan where no reward could judge)."""
     import torch
 

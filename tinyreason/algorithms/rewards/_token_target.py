@@ -3,16 +3,14 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward, check_fits
 from tinyreason.example import Example
 from tinyreason.rollout import Batch
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 Tokens = Annotated[int, Field(ge=1)]
 
@@ -32,7 +30,7 @@ class TokenTarget(Reward):
             return self.target_tokens
         return random.Random(problem_id).randint(*self.target_tokens)
 
-    def targets(self, batch: Batch) -> "Tensor":
+    def targets(self, batch: Batch) -> Tensor:
         """(N,) the tokens asked for."""
         return batch.correct.new_tensor([self.target(example.id) for example in batch.examples])
 

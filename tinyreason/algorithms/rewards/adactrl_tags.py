@@ -11,15 +11,12 @@ Example: `rewards: [{kind: adactrl_tags}]`
 """
 
 import re
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
+from tinyreason.tensors import Tensor
 
 EASY_ABOVE = 0.625
 TAG = re.compile(r"\s*(?:<think>\s*)?\[(Easy|Hard)\]")
@@ -32,7 +29,7 @@ class AdactrlTags(Reward):
 
     kind: Literal["adactrl_tags"] = "adactrl_tags"
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         import math
 
         tags = [found[1] if (found := TAG.match(text)) else None for text in batch.texts]

@@ -9,16 +9,14 @@ How it can be gamed: wrong answers are cheaper when short, so giving up at once 
 Example: `rewards: [{kind: alp_length, beta: 1e-5}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class AlpLength(Reward):
@@ -30,6 +28,6 @@ class AlpLength(Reward):
     beta: float = Field(1e-7, gt=0)
     """β, what a token costs in a group that is all right"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         rate = batch.pass_rate.clamp(min=1 / batch.group_size)
         return batch.correct - self.beta * batch.length * rate

@@ -8,15 +8,13 @@ How it can be gamed: a loop with one changed word in each round is not seen.
 Example: `rewards: [{kind: campo_loop_penalty}]`
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tinyreason.algorithms.rewards._loop import loop_start
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class CampoLoopPenalty(Reward):
@@ -24,6 +22,6 @@ class CampoLoopPenalty(Reward):
 
     kind: Literal["campo_loop_penalty"] = "campo_loop_penalty"
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         looping = [(len(ids) - loop_start(ids)) / max(1, len(ids)) for ids in batch.ids]
         return batch.correct - batch.correct.new_tensor(looping)

@@ -6,14 +6,12 @@ How it can be gamed: on few problems the answer itself can be memorised; a KL le
 Example: `rewards: [{kind: correctness}]`
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class Correctness(Reward):
@@ -21,5 +19,5 @@ class Correctness(Reward):
 
     kind: Literal["correctness"] = "correctness"
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         return batch.correct

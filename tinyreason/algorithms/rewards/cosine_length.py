@@ -11,16 +11,14 @@ released).
 Example: `rewards: [{kind: cosine_length}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class CosineLength(Reward):
@@ -34,7 +32,7 @@ class CosineLength(Reward):
     full_length: int | None = Field(None, ge=1)
     """L_max, where the cosine ends: tokens (as released: characters); null = the completion limit (1,000)"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         import math
 
         released = self.preset == "as_released"
@@ -45,7 +43,7 @@ class CosineLength(Reward):
             share = (batch.length.float() / full).clamp(max=1.0)
         wave = (1 + (math.pi * share).cos()) / 2
         right, wrong = 0.5 + 0.5 * wave, -0.5 + (0.5 if released else -0.5) * wave
-        return right.where(batch.correct == 1, wrong).where(~batch.correct.isnan(), math.nan)
+        return batch.where_graded(right.where(batch.correct == 1, wrong))
 
     def check(self, max_completion_tokens: int) -> None:
         if self.preset == "as_meant":

@@ -7,16 +7,14 @@ How it can be gamed: hardly; a wrong answer never gains. Past the shortest reaso
 Example: `rewards: [{kind: efficient_reasoning, alpha: 0.2}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class EfficientReasoning(Reward):
@@ -28,9 +26,9 @@ class EfficientReasoning(Reward):
     alpha: float = Field(0.1, ge=0, lt=1)
     """α, the most that length can cost; the paper uses 0.05, 0.1, 0.2 and 0.4"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         finished = batch.correct_lengths_P_G.where(~batch.in_groups(batch.truncated), float("nan"))
         away = finished - finished.nanmean(dim=1, keepdim=True)
         std = away.square().nanmean(dim=1, keepdim=True).sqrt()
         earned = 1 - self.alpha * (away / (std + 1e-7)).sigmoid()
-        return earned.nan_to_num(0.0).view(-1).where(~batch.correct.isnan(), float("nan"))
+        return batch.where_graded(earned.nan_to_num(0.0).view(-1))

@@ -7,14 +7,12 @@ How it can be gamed: an empty reasoning block earns full marks.
 Example: `rewards: [{kind: correctness}, {kind: format, weight: 0.2}]`
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class Format(Reward):
@@ -22,7 +20,7 @@ class Format(Reward):
 
     kind: Literal["format"] = "format"
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         return batch.correct.new_tensor([float(is_formatted(text)) for text in batch.texts])
 
 

@@ -8,7 +8,7 @@ How it can be gamed: z is relative, so lucky short answers keep gaining in group
 Example: `rewards: [{kind: grpo_lead}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,9 +16,7 @@ from tinyreason.algorithms.rewards._loop import loop_start
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class GrpoLead(Reward):
@@ -32,13 +30,10 @@ class GrpoLead(Reward):
     from_tokens: int = Field(4000, ge=0)
     """length counts in groups whose three shortest replies are longer than this on average"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        right = batch.correct_lengths_P_G
-        away = right - right.nanmean(dim=1, keepdim=True)
-        others = ((~right.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
-        std = (away.square().nansum(dim=1, keepdim=True) / others).sqrt()
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
+        away, std = batch.deviations(batch.correct_lengths_P_G)
         shortest = batch.lengths_P_G.sort(dim=1).values[:, :3].mean(dim=1, keepdim=True)
         score = (away / std).where((std > 0) & (shortest > self.from_tokens), 0.0)
         loops = batch.correct.new_tensor([loop_start(ids) < len(ids) for ids in batch.ids])
         earned = (-self.alpha * score).exp().view(-1).where(batch.correct == 1, -1 - loops)
-        return earned.where(~batch.correct.isnan(), float("nan"))
+        return batch.where_graded(earned)

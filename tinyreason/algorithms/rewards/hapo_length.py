@@ -8,16 +8,14 @@ How it can be gamed: one lucky short right answer sets h for good; after that ho
 Example: `rewards: [{kind: hapo_length}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class HapoLength(Reward):
@@ -30,7 +28,7 @@ class HapoLength(Reward):
     length_weight: float = Field(1.0, ge=0)
     """w, how much the length counts beside correctness"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         import math
 
         ids = [example.id for example in batch.examples]

@@ -7,14 +7,12 @@ token the full ±0.5 is dealt out.
 Example: `rewards: [{kind: correctness}, {kind: kimi_length, weight: 0.4, anneal: {start: 0, end: 1, steps: 20}}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class KimiLength(Reward):
@@ -24,9 +22,9 @@ class KimiLength(Reward):
 
     kind: Literal["kimi_length"] = "kimi_length"
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         lengths = batch.lengths_P_G
         low, high = lengths.amin(dim=1, keepdim=True), lengths.amax(dim=1, keepdim=True)
         rank = 0.5 - (lengths - low) / (high - low).clamp(min=1.0)
         rank = rank.where(high > low, 0.0).view(-1)
-        return rank.where(batch.correct == 1, rank.clamp(max=0.0)).where(~batch.correct.isnan(), float("nan"))
+        return batch.where_graded(rank.where(batch.correct == 1, rank.clamp(max=0.0)))

@@ -7,16 +7,14 @@ How it can be gamed: filler reaches n as well as thought does.
 Example: `rewards: [{kind: l1_exact, target_tokens: [100, 4000]}]`
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._token_target import TokenTarget
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class L1Exact(TokenTarget):
@@ -28,5 +26,5 @@ class L1Exact(TokenTarget):
     suffix: str = " Think for {n} tokens."
     """what the prompt ends in; empty = the prompt is left alone"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         return batch.correct - self.alpha * (self.targets(batch) - batch.length).abs()

@@ -7,16 +7,14 @@ How it can be gamed: where α is small against 1/n it is flat, and tells long fr
 Example: `rewards: [{kind: l1_max, target_tokens: 1000}]`
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._token_target import TokenTarget
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class L1Max(TokenTarget):
@@ -30,5 +28,5 @@ class L1Max(TokenTarget):
     suffix: str = " Think for maximum {n} tokens."
     """what the prompt ends in; empty = the prompt is left alone"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         return batch.correct * (self.alpha * (self.targets(batch) - batch.length) + self.delta).clamp(0.0, 1.0)

@@ -10,14 +10,12 @@ How it can be gamed: a few short lucky answers pull an easy target down for all.
 Example: `rewards: [{kind: laser_d, lowest_share: 0.0625}]`
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tinyreason.algorithms.rewards._laser import Monitor, brief
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class LaserD(Monitor):
@@ -25,7 +23,7 @@ class LaserD(Monitor):
 
     kind: Literal["laser_d"] = "laser_d"
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         earned = brief(batch, self.targets(batch, store))
         self.observe(batch, store)
         return earned

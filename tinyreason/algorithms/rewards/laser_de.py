@@ -9,14 +9,12 @@ length.
 Example: `rewards: [{kind: laser_de}]`
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tinyreason.algorithms.rewards._laser import BONUS, WRONG, Monitor, brief, repeats_itself
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class LaserDe(Monitor):
@@ -24,7 +22,7 @@ class LaserDe(Monitor):
 
     kind: Literal["laser_de"] = "laser_de"
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         target = self.targets(batch, store)
         earned = brief(batch, target)
         earned += BONUS * ((earned == WRONG) & (batch.length > target) & ~repeats_itself(batch))

@@ -7,7 +7,7 @@ How it can be gamed: under the target nothing is gained by being shorter still.
 Example: `rewards: [{kind: laser_length, target_tokens: 512}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,9 +15,7 @@ from tinyreason.algorithms.rewards._laser import brief
 from tinyreason.algorithms.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class LaserLength(Reward):
@@ -29,7 +27,7 @@ class LaserLength(Reward):
     target_tokens: int | None = Field(None, ge=1)
     """L_T; null = a quarter of the completion limit"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         return brief(batch, self.target_tokens or batch.max_completion_tokens / 4)
 
     def check(self, max_completion_tokens: int) -> None:

@@ -9,16 +9,14 @@ Example: `rewards: [{kind: random, seed: 0}]`, or `tinyreason recipe NAME --cont
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class RandomReward(Reward):
@@ -28,7 +26,7 @@ class RandomReward(Reward):
     seed: int = Field(0, ge=0)
     """of the coin"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         """(N,) of 0 and 1"""
         tosses = [
             self._toss(batch.step, example.id, text) for example, text in zip(batch.examples, batch.texts, strict=True)

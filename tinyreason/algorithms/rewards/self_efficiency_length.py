@@ -8,16 +8,14 @@ How it can be gamed: a wrong answer never gains; once all are of one length, not
 Example: `rewards: [{kind: self_efficiency_length, alpha: 0.5}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class SelfEfficiencyLength(Reward):
@@ -29,7 +27,7 @@ class SelfEfficiencyLength(Reward):
     alpha: float = Field(1.0, ge=0)
     """α, what the shortest right answer earns beside correctness"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         right = batch.correct_lengths_P_G
         shortest = right.nan_to_num(float("inf")).amin(dim=1, keepdim=True)
         return batch.correct + self.alpha * (shortest / right).nan_to_num(0.0).view(-1)

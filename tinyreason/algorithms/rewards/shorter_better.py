@@ -8,16 +8,14 @@ replies it must be larger, on very long ones smaller, or length outweighs the an
 Example: `rewards: [{kind: shorter_better}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class ShorterBetter(Reward):
@@ -29,7 +27,7 @@ class ShorterBetter(Reward):
     beta: float = Field(0.001, gt=0)
     """β, what a token away from the shortest right answer costs"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         lengths, right = batch.lengths_P_G, batch.correct_lengths_P_G
         shortest = right.nan_to_num(float("inf")).amin(dim=1, keepdim=True)
         best = shortest.where(shortest.isfinite(), lengths.mean(dim=1, keepdim=True))

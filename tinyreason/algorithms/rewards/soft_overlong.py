@@ -6,16 +6,14 @@ How it can be gamed: not below L_max − L_c, where it is silent; a model that n
 Example: `rewards: [{kind: correctness}, {kind: soft_overlong, buffer_tokens: 256}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class SoftOverlong(Reward):
@@ -27,10 +25,10 @@ class SoftOverlong(Reward):
     buffer_tokens: int | None = Field(None, ge=1)
     """L_c, the tokens before the limit over which it falls; null = a fifth of the limit"""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         buffer = self.buffer_tokens or max(1, batch.max_completion_tokens // 5)
         over = batch.length.float() - (batch.max_completion_tokens - buffer)
-        return -(over / buffer).clamp(0.0, 1.0).where(~batch.correct.isnan(), float("nan"))
+        return -batch.where_graded((over / buffer).clamp(0.0, 1.0))
 
     def check(self, max_completion_tokens: int) -> None:
         check_fits("buffer_tokens", self.buffer_tokens, max_completion_tokens)
