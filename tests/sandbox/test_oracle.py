@@ -32,12 +32,12 @@ def test_a_hasty_answer_has_no_step_and_is_seldom_right():
 def test_a_critique_gives_the_true_verdict_and_names_the_first_wrong_step():
     rng = random.Random(0)
     attempts = [oracle.attempt(problem, rng) for problem in PROBLEMS * 5]
-    assert 0.2 < sum(attempt.is_right for attempt in attempts) / len(attempts) < 0.8
+    assert 0.2 < sum(attempt.is_correct for attempt in attempts) / len(attempts) < 0.8
     for attempt in attempts:
         critique = oracle.worked_critique(attempt)
-        assert critique.endswith("Conclusion: right" if attempt.is_right else "Conclusion: wrong")
+        assert critique.endswith("Conclusion: right" if attempt.is_correct else "Conclusion: wrong")
         wrong = [n for n, (step, written) in enumerate(attempt.steps, 1) if step.result != written]
-        if wrong and not attempt.is_right:
+        if wrong and not attempt.is_correct:
             assert f"Step {wrong[0]} is wrong." in critique
         else:
             assert "Step" not in critique
