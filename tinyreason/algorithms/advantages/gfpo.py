@@ -1,12 +1,12 @@
-"""Of each group only the k shortest rollouts count; they are compared with each other, the others get 0.
+"""Compares only the k shortest rollouts of each group with each other; the others get 0.
 
-Why: GFPO, group filtered policy optimisation (arXiv 2508.09726): sample more, learn from the concise. It is no reward
-term: the filter looks at length (or at correctness per token, never at the shaped reward), the advantage at the reward.
+Why: GFPO, group filtered policy optimisation (arXiv 2508.09726): sample more, learn from the concise. It is not
+a reward: the filter looks at length (or at correctness per token, never at the shaped reward), the advantage at it.
 Formula: S = the k of the group first by `by`; A_i = (r_i − mean_S(r)) / (std_S(r) + 1e-6) inside S, 0 outside.
-Rollouts that cannot be judged (nan) are never kept. Those level with the k-th are kept with it, so that the order in
+Rollouts that cannot be graded (nan) are never kept. Those level with the k-th are kept with it, so that the order in
 which a group was sampled decides nothing.
-How it can be gamed: where short replies are mostly wrong, the group that is kept has nothing right to learn from;
-sample groups of 16 or more, and start from a model that is mostly right.
+Reward hacking: where short completions are mostly incorrect, the group that is kept has nothing correct to learn from;
+sample groups of 16 or more, and start from a model that is mostly correct.
 Example: `advantage: {kind: gfpo, keep: 4}` with `train: {group_size: 16}`
 """
 
@@ -21,15 +21,15 @@ from tinyreason.tensors import Tensor
 
 
 class Gfpo(Schema):
-    """Only the shortest rollouts of each group count, compared with each other."""
+    """Compares the shortest rollouts of each group with each other, and leaves the others out."""
 
     divides_by_std: ClassVar[bool] = True
 
     kind: Literal["gfpo"] = "gfpo"
     keep: int = Field(4, ge=2)
-    """k, how many rollouts of each group count"""
+    """k, the number of rollouts that count in each group."""
     by: Literal["length", "token_efficiency"] = "length"
-    """which are kept: the shortest, or the right ones first, the shortest of them before the others"""
+    """Which are kept: the shortest, or the correct ones first, the shortest of them before the others."""
 
     def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
         reward, lengths = batch.in_groups(batch.reward), batch.lengths_P_G

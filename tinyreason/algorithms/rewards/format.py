@@ -1,9 +1,9 @@
-"""1 if the reply reasons first and then gives one boxed answer, whatever the answer is.
+"""Gives 1 if the completion reasons first and then gives one boxed answer, whatever the answer is.
 
-Why: separates learning to answer in the asked form from learning to be right; alone, it is the control that 1-shot
+Why: separates learning to answer in the asked form from learning to be correct; alone, it is the control that 1-shot
 RLVR runs beside its gain (arXiv 2504.20571, format reward only).
 Formula: 1 if `</think>` occurs once and exactly one `\\boxed{` follows it, else 0.
-How it can be gamed: an empty reasoning block earns full marks.
+Reward hacking: an empty reasoning block earns full marks.
 Example: `rewards: [{kind: correctness}, {kind: format, weight: 0.2}]`
 """
 
@@ -16,7 +16,7 @@ from tinyreason.tensors import Tensor
 
 
 class Format(Reward):
-    """1 if the reply reasons first and then gives one boxed answer, whatever the answer is."""
+    """Gives 1 if the completion reasons first and then gives one boxed answer, whatever the answer is."""
 
     kind: Literal["format"] = "format"
 
@@ -25,6 +25,6 @@ class Format(Reward):
 
 
 def is_formatted(text: str) -> bool:
-    """Whether the reasoning is closed once and one box follows it."""
+    """Returns whether the reasoning is closed once and one box follows it."""
     reasoning, closed, answer = text.partition("</think>")
     return bool(closed) and "</think>" not in answer and "\\boxed{" not in reasoning and answer.count("\\boxed{") == 1
