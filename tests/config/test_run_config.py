@@ -276,7 +276,7 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
         (["rewards.0.weight=-1"], "would pay for the contrary of correctness"),
         (["rewards.0.weight=0", "rewards.1.weight=0"], "the weights of all rewards are 0"),
         (["rewards.0.kind=format"], "two weights for it contradict each other"),
-        (["rewards.1.gate=corectness"], "rewards.1.gate=corectness is no other reward of the list; did you mean"),
+        (["rewards.1.gate=corectness"], "rewards.1.gate=corectness is not another reward of the list; did you mean"),
         (["rewards.1.anneal={start: 0, end: 1, steps: 1}"], "rewards.1.anneal.steps=1"),
         (["train.thinkprune=[60,40]"], "must fall from max_completion_tokens=50"),
         (["train.thinkprune=[40,30]", "rewards.0={kind: l1_max, target_tokens: 31}"], "target_tokens=31 is longer"),
