@@ -21,7 +21,7 @@ from tinyreason.intervals import (
 
 
 @pytest.mark.parametrize("samples", [1, 4, 7])
-def test_pass_at_k_is_the_share_of_all_draws_of_k_with_a_right_one(samples):
+def test_pass_at_k_is_the_share_of_all_samples_of_k_with_a_correct_one(samples):
     for right in range(samples + 1):
         replies = [True] * right + [False] * (samples - right)
         for k in range(1, samples + 1):
@@ -63,14 +63,14 @@ def test_the_most_frequent_answer_decides_and_a_tie_is_shared(answers, correct, 
     assert consensus(answers, correct) == share
 
 
-def test_one_reply_a_problem_of_which_all_are_wrong_is_clopper_and_pearsons_interval():
+def test_one_completion_a_problem_of_which_all_are_incorrect_is_clopper_and_pearsons_interval():
     exact = binomtest(0, 30).proportion_ci(method="exact")
     assert share_interval([0.0] * 30) == pytest.approx([exact.low, exact.high])
     assert share_interval([1.0] * 30) == pytest.approx([1 - exact.high, 1 - exact.low])
     assert share_interval([0.0] * 30)[1] == pytest.approx(0.116, abs=0.001)
 
 
-def test_shares_of_independent_replies_are_worth_about_as_many_replies():
+def test_shares_of_independent_completions_are_worth_about_as_many_completions():
     rng = numpy.random.default_rng(0)
     alike = rng.binomial(8, 0.4, 60) / 8
     assert effective_size(list(alike)) == pytest.approx(480, rel=0.3)
@@ -134,7 +134,7 @@ def test_the_sign_flip_test_counts_all_flips(differences):
     assert sign_flip_p(differences) == pytest.approx(min(1.0, 2 * min(extreme) / len(sums)))
 
 
-def test_with_one_reply_a_problem_the_sign_flip_test_is_mcnemars():
+def test_with_one_completion_a_problem_the_sign_flip_test_is_mcnemars():
     assert sign_flip_p([1.0] * 7 + [-1.0] * 2 + [0.0] * 20) == pytest.approx(binomtest(7, 9).pvalue)
 
 

@@ -1,12 +1,9 @@
 """The scored rollouts of one generation batch: what rewards and advantages see."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tinyreason.example import Example
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 @dataclass
@@ -19,39 +16,57 @@ class Batch:
     """(N) the completions"""
     ids: list[list[int]]
     """(N) their token ids"""
-    group: "Tensor"
+    group: Tensor
     """(N,) which problem of the batch, 0, 1, …"""
-    length: "Tensor"
+    length: Tensor
     """(N,) completion lengths in tokens"""
-    truncated: "Tensor"
+    truncated: Tensor
     """(N,) bool, ended by the token limit"""
-    correct: "Tensor"
-    """(N,) 1, 0, or nan where the answer cannot be judged"""
+    correct: Tensor
+    """(N,) 1, 0, or nan where the answer cannot be graded"""
     group_size: int
     max_completion_tokens: int
     step: int
-    reward: "Tensor | None" = None
-    """(N,) weighted sum of the rewards; nan where none of them could judge"""
+    reward: Tensor | None = None
+    """(N,) weighted sum of the rewards; nan where none of them could grade"""
 
-    def in_groups(self, values: "Tensor") -> "Tensor":
-        """(N,) → (P, G), a row a problem."""
+    def in_groups(self, values: Tensor) -> Tensor:
+        """Reshapes (N,) → (P, G), a row a problem."""
         return values.view(-1, self.group_size)
 
-    def in_rows(self, values_P_1: "Tensor") -> "Tensor":
-        """(P, 1), one value a group → (N,), one a rollout."""
+    def in_rows(self, values_P_1: Tensor) -> Tensor:
+        """Spreads (P, 1), one value a group → (N,), one a rollout."""
         return values_P_1.expand(-1, self.group_size).reshape(-1)
 
     @property
-    def lengths_P_G(self) -> "Tensor":
-        """(P, G) completion lengths in tokens."""
+    def lengths_P_G(self) -> Tensor:
+        """Returns (P, G) completion lengths in tokens."""
         return self.in_groups(self.length.float())
 
     @property
-    def correct_lengths_P_G(self) -> "Tensor":
-        """(P, G) lengths of the right completions, nan for all others."""
+    def correct_lengths_P_G(self) -> Tensor:
+        """Returns (P, G) lengths of the correct completions, nan for all others."""
         return self.lengths_P_G.where(self.in_groups(self.correct) == 1, float("nan"))
 
     @property
-    def pass_rate(self) -> "Tensor":
-        """(N,) the share of right ones among the judged rollouts of the group; nan where none was judged."""
+    def pass_rate(self) -> Tensor:
+        """Returns (N,) the share of correct ones among the graded rollouts of the group; nan where none was graded."""
         return self.in_rows(self.in_groups(self.correct).nanmean(dim=1, keepdim=True))
+
+    def where_graded(self, values: Tensor) -> Tensor:
+        """Returns (N,) the values, nan where the rollout cannot be graded."""
+        return values.where(~self.correct.isnan(), float("nan"))
+
+    def deviations(self, values_P_G: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns ((P, G) each value less the mean of its group, (P, 1) the group's standard deviation).
+
+        The deviation is a sample's, over one degree of freedom less than there are values; nan counts nowhere.
+        """
+        centred = values_P_G - values_P_G.nanmean(dim=1, keepdim=True)
+        others = ((~centred.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
+        return centred, (centred.square().nansum(dim=1, keepdim=True) / others).sqrt()
+
+    def z_scores(self, values_P_G: Tensor) -> Tensor:
+        """Returns (N,) each value's distance from the mean of its group in standard deviations; 0 where it is nan."""
+        centred, std = self.deviations(values_P_G)
+        return (centred / (std + 1e-6)).nan_to_num(0.0).view(-1)

@@ -477,8 +477,8 @@ def test_a_problem_without_an_answer_is_refused(problem, answer):
     [
         ({"problem_id": "other", "attempt": "5"}, "has no attempt at problem 'sum'; it has attempts at 'other'"),
         ({"problem": "What is 2+2?", "problem_id": "sum", "attempt": "5"}, "it has attempts at 'What is 2+2?'"),
-        ({"attempt": "5"}, "row 1 is no attempt; it needs 'attempt'"),
-        ({"problem_id": "sum"}, "row 1 is no attempt; it needs 'attempt'"),
+        ({"attempt": "5"}, "row 1 is not an attempt; it needs 'attempt'"),
+        ({"problem_id": "sum"}, "row 1 is not an attempt; it needs 'attempt'"),
     ],
 )
 def test_attempts_at_another_problem_are_refused(attempt, answer):
@@ -512,7 +512,7 @@ def test_a_mistake_is_answered_with_one_sentence(more, answer):
         ("--data problems.jsonl --teacher oracle --from oracle", "--from oracle makes attempts at the sandbox's"),
         ("--data problems.jsonl --teacher oracle --attempts-file attempts.jsonl", "the oracle knows the sandbox's"),
         ("--data problems.jsonl --teacher openai --attempts-file attempts.jsonl", "the teacher openai needs --model"),
-        ("--data sandbox --teacher file --teacher-file attempts.jsonl", "row 1 is no answer; it needs 'critique'"),
+        ("--data sandbox --teacher file --teacher-file attempts.jsonl", "row 1 is not an answer; it needs 'critique'"),
     ],
 )
 def test_a_teacher_that_cannot_do_it_says_so(asked, answer):

@@ -30,7 +30,7 @@ def frontier(*words):
         (["length_grpo", "--rewards", "all", "--on", "moon"], "no tier 'moon'"),
         (["length_grpo", "--rewards", "hapo_lenght"], "did you mean 'hapo_length'"),
         (["length_grpo", "--vary", "train.kl"], "type it as path.to.key=a,b"),
-        (["length_grpo", "--vary", "train.kil=1"], "no knob 'train.kil'"),
+        (["length_grpo", "--vary", "train.kil=1"], "no option 'train.kil'"),
         (["length_grpo", "--rewards", "all", "--seeds", "0,x"], "--seeds 0,x is no list"),
         (["length_grpo", "--rewards", "all", "--seeds", "0,0"], "--seeds 0,0 is no list"),
         (["length_grpo", "--rewards", "l1_max", "train.max_completion_tokens=40"], "target_tokens=48 is longer"),

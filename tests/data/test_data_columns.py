@@ -15,7 +15,7 @@ def refusal(*rows, **columns):
     return str(caught.value)
 
 
-def test_gsm8k_keeps_the_worked_answer_for_the_judge():
+def test_gsm8k_keeps_the_worked_answer_for_the_grader():
     example = one(question="Half of 4?", answer="4 / 2 = 2\n#### 2")
     assert example.messages == ({"role": "user", "content": "Half of 4?"},)
     assert (example.answer, example.completion) == ("4 / 2 = 2\n#### 2", None)
@@ -26,7 +26,7 @@ def test_a_published_answer_goes_before_the_solution_and_problem_before_question
     assert (example.problem, example.answer) == ("the whole problem", "5")
 
 
-def test_minerva_is_judged_by_its_boxed_solution():
+def test_minerva_is_graded_by_its_boxed_solution():
     assert one(problem="2+3?", solution="so it is \\boxed{5}", type="sums").answer == "so it is \\boxed{5}"
 
 

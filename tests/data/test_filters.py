@@ -50,7 +50,7 @@ def test_the_longest_and_the_shortest_go_but_never_so_many_that_fewer_than_n_are
     assert trimmed(rows, 0.1, None) == trimmed(rows, 0.1, 100) == rows
 
 
-def test_the_draw_keeps_the_order_and_depends_on_the_seed():
+def test_the_sample_keeps_the_order_and_depends_on_the_seed():
     rows = [row(str(number)) for number in range(100)]
     drawn = subsample(rows, 10, 0)
     assert len(drawn) == 10 and drawn == [row for row in rows if row in drawn]

@@ -86,11 +86,11 @@ def test_a_published_file_loads_with_nothing_but_its_name(published, name):
         ("dsr_sub.parquet", "0", "Find the probability that a monkey", "\\frac{3}{7}"),
     ],
 )
-def test_a_published_file_gives_the_right_problem_with_the_right_answer(published, name, id, start, end):
+def test_a_published_file_gives_the_problem_asked_for_with_its_answer(published, name, id, start, end):
     [example] = [example for example in Problems(file=published(name)).load() if example.id == id]
     assert example.problem.startswith(start)
     assert example.answer.endswith(end)
 
 
-def test_minerva_answers_hold_the_box_that_is_judged(published):
+def test_minerva_answers_hold_the_box_that_is_graded(published):
     assert all("\\boxed" in example.answer for example in Problems(file=published("minerva_math.jsonl")).load())

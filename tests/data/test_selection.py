@@ -157,12 +157,12 @@ def test_two_groups_of_one_problem_in_one_step_are_two_visits(run_folder):
     assert history_of_run(run_folder((1, 0, "a", True), (1, 1, "a", False))) == {"a": [1.0, 0.0]}
 
 
-def test_what_could_not_be_judged_does_not_count(run_folder):
+def test_what_could_not_be_graded_does_not_count(run_folder):
     folder = run_folder((1, 0, "a", None), (1, 0, "a", True), (2, 0, "a", None), (2, 1, "b", None))
     assert history_of_run(folder) == {"a": [1.0]}
 
 
-def test_a_run_without_judged_rollouts_cannot_be_ranked(run_folder):
+def test_a_run_without_graded_rollouts_cannot_be_ranked(run_folder):
     with pytest.raises(DataError, match="no rollout that could be judged"):
         history_of_run(run_folder((1, 0, "a", None)))
 

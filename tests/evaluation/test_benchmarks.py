@@ -6,7 +6,8 @@ import pytest
 
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.evaluation.benchmarks import BENCHES, find_bench, read_file, read_test, read_training
-from tinyreason.grading.grader import Grader, gold_text
+from tinyreason.grading.answers import gold_text
+from tinyreason.grading.grader import Grader
 
 FILES = {
     "gsm8k": ("gsm8k_test.jsonl", 1319),

@@ -1,4 +1,4 @@
-"""The judge against real golds, equal and unequal answers, and answers made to hang it."""
+"""The grader against real golds, equal and unequal answers, and answers made to hang it."""
 
 import json
 import multiprocessing
@@ -17,6 +17,7 @@ import pytest
 
 from tinyreason.errors import DataError
 from tinyreason.grading import grader as grader_module
+from tinyreason.grading.answers import gold_text
 from tinyreason.grading.grader import Grader, grade_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ def grader():
 
 
 @pytest.fixture(scope="module")
-def patient_judge():
+def patient_grader():
     with Grader(workers=2) as grader:
         yield grader
 
@@ -106,7 +107,7 @@ def test_the_marked_answer_decides(grader, completion, answer):
         "I cannot tell.",
     ],
 )
-def test_no_answer_is_wrong_and_says_so(grader, completion):
+def test_no_answer_is_incorrect_and_says_so(grader, completion):
     said = verdict(grader, completion, "18")
     assert (said.correct, said.extracted, said.note) == (False, None, "no answer found")
 
@@ -142,7 +143,7 @@ def test_escaped_braces_do_not_open_or_close_a_box(grader, answer):
 
 
 @pytest.mark.parametrize(
-    ("gold", "right", "wrong"),
+    ("gold", "equal", "other"),
     [
         ("Half of 36 is <<36/2=18>>18.\n#### 18", "18", "36"),
         (r"We have $x = 3$, so $\boxed{\frac{4}{3}}$.", r"\frac{8}{6}", "3"),
@@ -163,9 +164,9 @@ def test_escaped_braces_do_not_open_or_close_a_box(grader, answer):
         (r"$\frac{1}{2}$.", "0.5", "0.05"),
     ],
 )
-def test_equal_answers_are_right_and_others_wrong(grader, gold, right, wrong):
-    assert verdict(grader, boxed(right), gold).correct is True
-    assert verdict(grader, boxed(wrong), gold).correct is False
+def test_equal_answers_are_correct_and_others_incorrect(grader, gold, equal, other):
+    assert verdict(grader, boxed(equal), gold).correct is True
+    assert verdict(grader, boxed(other), gold).correct is False
 
 
 @pytest.mark.parametrize("gold", ["", "  ", "?", r"\boxed{}", "####", "where b is arbitrary", r"\frac{", "1" * 2_001])
@@ -175,7 +176,7 @@ def test_an_unparsable_gold_is_none(grader, gold, completion):
     assert (said.correct, said.note) == (None, "gold answer cannot be parsed")
 
 
-def test_a_gold_that_hangs_the_judge_is_none(grader):
+def test_a_gold_that_hangs_the_grader_is_none(grader):
     gold = HOSTILE["nine hundred parentheses"]
     said = verdict(grader, boxed(5), gold)
     assert (said.correct, said.note) == (None, "gold answer cannot be parsed")
@@ -190,7 +191,7 @@ def test_check_gold_tells_the_answers_that_can_be_graded(grader):
 # The fast path.
 
 
-def test_integers_compared_at_once_are_judged_as_math_verify_does(patient_judge):
+def test_integers_compared_at_once_are_graded_as_math_verify_does(patient_grader):
     rng = random.Random(0)
     numbers = [0, 7, 18, 999, 1_000, 12_345, 1_234_567, 10**30, *(rng.randrange(10**6) for _ in range(20))]
     forms = [f"{number}" for number in numbers] + [f"{number:,}" for number in numbers]
@@ -199,7 +200,7 @@ def test_integers_compared_at_once_are_judged_as_math_verify_does(patient_judge)
     pairs += [(boxed(rng.choice(forms)), rng.choice(forms)) for _ in range(150)]
     completions, answers = zip(*pairs, strict=True)
     with Grader(workers=2, fast=False) as slow:
-        told = [[said.correct for said in grader.grade(completions, answers)] for grader in (patient_judge, slow)]
+        told = [[said.correct for said in grader.grade(completions, answers)] for grader in (patient_grader, slow)]
     assert told[0] == told[1]
     assert {True, False} <= set(told[0])
 
@@ -238,7 +239,7 @@ def test_each_hostile_answer_costs_its_limit_and_the_others_are_graded(grader):
 
 @linux
 def test_a_worker_ends_itself_when_its_time_is_over():
-    code = f"from tinyreason.grading.grader import Pair, _compare; _compare(Pair('5', {TOWER!r}), 0.2)"
+    code = f"from tinyreason.grading.worker import Pair, compare_pair; compare_pair(Pair('5', {TOWER!r}), 0.2)"
     assert run_python("-c", code, check=False).returncode == -signal.SIGPROF
 
 
@@ -252,7 +253,7 @@ def test_a_worker_ends_itself_when_its_time_is_over():
         "#### " + "1" * 1_000_000,
     ],
 )
-def test_an_answer_too_long_is_wrong_straight_away(grader, completion):
+def test_an_answer_too_long_is_incorrect_straight_away(grader, completion):
     started = time.monotonic()
     said = verdict(grader, completion, "1")
     assert time.monotonic() - started < patience(1)
@@ -272,11 +273,11 @@ def test_a_megabyte_of_anything_is_read_in_seconds(grader, piece):
 
 @linux
 def test_a_worker_cannot_eat_the_memory():
-    code = "from tinyreason.grading import grader as g; g._prepare_worker(); bytes(g.WORKER_MEMORY_BYTES)"
+    code = "from tinyreason.grading import worker; worker._prepare(); bytes(worker.MEMORY_BYTES)"
     assert "MemoryError" in run_python("-c", code, check=False).stderr
 
 
-def test_a_hostile_answer_repeated_is_judged_once(grader):
+def test_a_hostile_answer_repeated_is_graded_once(grader):
     verdict(grader, boxed("x"), "x")
     started = time.monotonic()
     verdicts = grader.grade([boxed(f"{TOWER}+1")] * 64, ["5"] * 64)
@@ -302,7 +303,7 @@ def test_a_worker_that_dies_costs_only_its_answer():
         verdict(grader, boxed("x"), "x")
         threading.Timer(0.5, kill_children).start()
         verdicts = grader.grade([boxed(TOWER), boxed("5")], [r"\frac{10}{2}"] * 2)
-    assert [(said.correct, said.note) for said in verdicts] == [(False, "judge process died"), (True, "")]
+    assert [(said.correct, said.note) for said in verdicts] == [(False, "grader process died"), (True, "")]
 
 
 def test_a_worker_that_dies_between_two_questions_is_replaced():
@@ -313,7 +314,7 @@ def test_a_worker_that_dies_between_two_questions_is_replaced():
         assert verdict(grader, boxed("y"), "y").correct is True
 
 
-def test_threads_share_one_judge(grader):
+def test_threads_share_one_grader(grader):
     with ThreadPoolExecutor(4) as threads:
         told = list(threads.map(lambda n: verdict(grader, boxed(rf"\frac{{{2 * n}}}{{2}}"), f"{n}").correct, range(20)))
     assert told == [True] * 20
@@ -337,7 +338,7 @@ def test_an_unguarded_script_is_not_run_again_by_the_workers(tmp_path):
 
 @linux
 @pytest.mark.slow
-def test_an_interrupt_leaves_no_process_and_a_judge_that_works(tmp_path):
+def test_an_interrupt_leaves_no_process_and_a_grader_that_works(tmp_path):
     process = start_hung_script(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
@@ -360,8 +361,10 @@ def test_a_killed_parent_leaves_no_process(tmp_path):
 def test_rows_are_graded_in_order_and_as_they_come(grader, monkeypatch):
     monkeypatch.setattr(grader_module, "ROWS_AT_ONCE", 2)
     taken = []
-    rows = ({"reply": boxed(n), "gold": gold} for n, gold in enumerate(["0", 7, 2.0, "?", "4"]) if not taken.append(n))
-    verdicts = grade_rows(rows, "reply", "gold", grader)
+    rows = (
+        {"completion": boxed(n), "gold": gold} for n, gold in enumerate(["0", 7, 2.0, "?", "4"]) if not taken.append(n)
+    )
+    verdicts = grade_rows(rows, "completion", "gold", grader)
     assert next(verdicts).correct is True
     assert taken == [0, 1]
     assert [said.correct for said in verdicts] == [False, True, None, True]
@@ -416,20 +419,20 @@ UNPARSABLE = {
         pytest.param("olympiadbench", "final_answer", marks=pytest.mark.slow),
     ],
 )
-def test_published_gold_answers_score_themselves_right(patient_judge, name, field):
+def test_published_gold_answers_score_themselves_correct(patient_grader, name, field):
     golds = [row[field][0] if isinstance(row[field], list) else str(row[field]) for row in published(name)]
-    fine = patient_judge.check_gold(golds)
-    failed = {grader_module.gold_text(gold) for gold, right in zip(golds, fine, strict=True) if not right}
+    fine = patient_grader.check_gold(golds)
+    failed = {gold_text(gold) for gold, is_fine in zip(golds, fine, strict=True) if not is_fine}
     assert failed == set(UNPARSABLE.get(name, {}))
 
 
 @pytest.mark.parametrize("rows", [50, pytest.param(500, marks=pytest.mark.slow)])
-def test_published_solutions_are_right_and_those_of_other_problems_wrong(patient_judge, rows):
+def test_published_solutions_are_correct_and_those_of_other_problems_incorrect(patient_grader, rows):
     problems = published("math500")[:rows]
     solutions, answers = [row["solution"] for row in problems], [row["answer"] for row in problems]
     others = answers[1:] + answers[:1]
-    assert all(said.correct for said in patient_judge.grade(solutions, answers))
-    mixed = patient_judge.grade(solutions, others)
+    assert all(said.correct for said in patient_grader.grade(solutions, answers))
+    mixed = patient_grader.grade(solutions, others)
     same = {(a, b) for a, b, said in zip(answers, others, mixed, strict=True) if said.correct and a != b}
     assert same <= {("5", "x=5")}
     assert sum(said.correct for said in mixed) < rows / 20
@@ -437,7 +440,7 @@ def test_published_solutions_are_right_and_those_of_other_problems_wrong(patient
 
 @pytest.mark.slow
 def test_two_hundred_rows_are_graded_in_a_second():
-    """Half integers, half LaTeX of which half is right; hardly a pair repeats."""
+    """Half integers, half LaTeX of which half is correct; hardly a pair repeats."""
     rng = random.Random(0)
     integers = [(row["answer"], row["answer"]) for row in published("gsm8k_train")]
     golds = [row["answer"] for row in published("math500")]
@@ -483,7 +486,7 @@ def kill_children():
 
 
 def start_hung_script(folder):
-    """A script in a process group of its own that judges a hanging answer, and after an interrupt two others."""
+    """A script in a process group of its own that grades a hanging answer, and after an interrupt two others."""
     script = folder / "hung.py"
     script.write_text(
         textwrap.dedent("""

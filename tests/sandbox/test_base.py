@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tinyreason.sandbox import BASE
-from tinyreason.sandbox.measure import measure, problems_and_ends
+from tinyreason.sandbox.measure import measure_base, problems_and_ends
 from tinyreason.sandbox.tokenizer import build_tokenizer
 
 
@@ -52,8 +52,8 @@ def test_the_model_is_small_and_its_widths_fit_4_bit_blocks(sandbox):
             assert module.out_features % 64 == 0
 
 
-def test_it_is_hasty_and_wrong_but_right_when_made_to_reason(sandbox):
+def test_it_is_hasty_and_incorrect_but_correct_when_made_to_reason(sandbox):
     """The latent skill and the bad habit, on 128 unseen problems; the model card has more."""
     questions = problems_and_ends("chain", 128)
-    assert 0.10 <= measure(*sandbox, *questions)["right"] <= 0.40
-    assert measure(*sandbox, *questions, opening="<think>")["right"] >= 0.92
+    assert 0.10 <= measure_base(*sandbox, *questions)["right"] <= 0.40
+    assert measure_base(*sandbox, *questions, opening="<think>")["right"] >= 0.92

@@ -28,9 +28,9 @@ def test_an_attempt_is_read_as_it_was_made():
         assert read_attempt(problem, attempt.text) == attempt
 
 
-def test_a_reply_is_an_attempt_of_its_steps_and_its_last_box():
+def test_a_completion_is_an_attempt_of_its_steps_and_its_last_box():
     problem = next(tasks.generate("chain", "train", 0))
     steps = tuple((step, step.result) for step in problem.steps)
     for reply in (oracle.worked(problem), oracle.rambling(problem)):
-        assert read_attempt(problem, reply) == oracle.Attempt(problem, steps, problem.answer)
+        assert read_attempt(problem, reply) == oracle.SandboxAttempt(problem, steps, problem.answer)
     assert read_attempt(problem, "<think>\n1+1=2\n") is None

@@ -33,7 +33,7 @@ def test_the_oracle_makes_the_same_attempts_again_and_others_for_another_seed(sa
     assert made == list(oracle_attempts(sandbox_problems, 20, 0)) != list(oracle_attempts(sandbox_problems, 20, 1))
 
 
-def test_attempts_are_judged_once_each_and_the_others_counted():
+def test_attempts_are_graded_once_each_and_the_others_counted():
     dropped = Counter()
     made = [(example(), text, "me") for text in ("\\boxed{42}", "41", "<think> hm", "\\boxed{42}", " ")]
     with Grader() as grader:

@@ -61,7 +61,7 @@ def known_without_lock(path):
     return [json.loads(line)["request_sha256"] for line in path.read_text().splitlines()]
 
 
-def test_another_file_is_not_taken_for_a_journal(tmp_path):
+def test_another_file_is_not_taken_for_a_response_cache(tmp_path):
     path = tmp_path / "problems.jsonl"
     path.write_text('{"problem": "1+1?", "answer": "2"}\n')
     with pytest.raises(DataError, match="is no journal of answers"), ResponseCache(path):
@@ -69,7 +69,7 @@ def test_another_file_is_not_taken_for_a_journal(tmp_path):
     assert path.read_text() == '{"problem": "1+1?", "answer": "2"}\n'
 
 
-def test_two_processes_do_not_write_one_journal(path):
+def test_two_processes_do_not_write_one_response_cache(path):
     code = (
         "from pathlib import Path\nfrom tinyreason.synthesis.response_cache import ResponseCache\n"
         f"with ResponseCache(Path({str(path)!r})): pass"

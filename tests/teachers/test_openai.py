@@ -41,7 +41,7 @@ def test_retry_after_is_a_number_or_a_date(header, seconds):
     assert _pause(header) == seconds
 
 
-def test_a_reply_without_usable_token_counts_is_still_a_reply():
+def test_a_completion_without_usable_token_counts_is_still_a_completion():
     for usage in ("null", "[]", '{"prompt_tokens": -1, "completion_tokens": 2}', '{"prompt_tokens": "1"}'):
         text = f'{{"choices": [{{"message": {{"content": "yes"}}}}], "usage": {usage}}}'
         assert _content(text) == ("yes", None, None)

@@ -51,7 +51,7 @@ class Adapter(Schema):
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()  # small steps vanish in half precision
         if self.start:
-            self.go_on(adapted, Path(self.start))
+            self.start_from(adapted, Path(self.start))
         return adapted
 
     def prepare(self, adapted) -> None:
@@ -132,7 +132,7 @@ class Adapter(Schema):
     def after_step(self, model, folder: Path, step: int) -> None:
         """Called after each optimizer step with the run's folder."""
 
-    def go_on(self, adapted, folder: Path) -> None:
+    def start_from(self, adapted, folder: Path) -> None:
         """Takes up the adapter in `folder`, and holds it as "ref" too: the leash is then to it, not to the base."""
         from safetensors import SafetensorError
 

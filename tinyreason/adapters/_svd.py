@@ -12,7 +12,7 @@ from tinyreason.errors import ModelError
 
 SMALL = 1024
 """Up to this side the exact decomposition is quick."""
-STATE = "state.safetensors"
+STATE_FILE = "state.safetensors"
 
 
 def singular_vectors(weight, rank: int):
@@ -80,7 +80,7 @@ class SingularAdapter(Adapter):
     def save(self, model, folder: Path) -> None:
         """A plain LoRA folder, and beside it what is trained alone, with the base's hash."""
         write_lora(model, folder, lora_factors(model, "default"), self.rank, self.alpha or self.rank)
-        self.save_state(model, folder / STATE)
+        self.save_state(model, folder / STATE_FILE)
 
     def save_state(self, model, file: Path) -> None:
         from safetensors.torch import save_file
@@ -91,9 +91,9 @@ class SingularAdapter(Adapter):
     def restore(self, model, folder: Path) -> None:
         from safetensors import safe_open
 
-        if not (folder / STATE).is_file():
-            raise ModelError(f"{folder} was not written by adapter {self.kind}: it has no {STATE}.")
-        with safe_open(folder / STATE, "pt") as file:
+        if not (folder / STATE_FILE).is_file():
+            raise ModelError(f"{folder} was not written by adapter {self.kind}: it has no {STATE_FILE}.")
+        with safe_open(folder / STATE_FILE, "pt") as file:
             base = file.metadata().get("base_sha256", "")
             if base != model.base_sha256:
                 raise ModelError(

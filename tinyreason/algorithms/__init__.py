@@ -1,1 +1,1 @@
-"""What shapes the training signal, one idea a file: rewards and advantages."""
+"""Shapes the training signal, one idea a file: rewards and advantages."""

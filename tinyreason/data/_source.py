@@ -18,9 +18,9 @@ from tinyreason.sandbox import oracle, tasks
 from tinyreason.schema import Schema
 
 SANDBOX_SIZE = 100_000
-"""The sandbox never ends; this many problems of a family and split can be named"""
+"""The sandbox never ends; so many problems of a family and split have an id."""
 SANDBOX_POOL = 2_000
-"""…and this many are taken when nobody says how many"""
+"""So many of them are taken where nobody says how many."""
 
 
 class Source(Schema):
@@ -65,6 +65,31 @@ class Source(Schema):
         return (family or "chain") if world == "sandbox" else None
 
     @property
+    def is_endless(self) -> bool:
+        """Whether it has no last problem, as the sandbox: others take a slice."""
+        return self.family is not None
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether reading it needs no network: a file or the sandbox."""
+        return self.file is not None or self.family is not None
+
+    @property
+    def usual_size(self) -> int | None:
+        """How many problems are taken where nobody says how many; None is all."""
+        return SANDBOX_POOL if self.family else None
+
+    @property
+    def max_prompt_tokens(self) -> int | None:
+        """Tokens of its longest prompt, chat template included; None where that is not known before it is read."""
+        return tasks.LONGEST_PROMPT_TOKENS[self.family] if self.family else None
+
+    @property
+    def usual_attempts_by(self) -> tuple[str, ...]:
+        """Who makes attempts at its problems where nobody says who: the sandbox's oracle, elsewhere nobody."""
+        return ("oracle",) if self.family else ()
+
+    @property
     def origin(self) -> str:
         """What messages call this source."""
         return self.file.name if self.file else f"the sandbox ({self.family})" if self.family else str(self.name)
@@ -96,7 +121,7 @@ class Source(Schema):
 
     def pool(self, size: int | None = None) -> list[Example]:
         """The first `size` problems that have an answer; None is all of them, of the sandbox 2,000."""
-        size = size or (SANDBOX_POOL if self.family else None)
+        size = size or self.usual_size
         answered, unanswered = [], []
         for example in self.examples():
             (answered if example.answer else unanswered).append(example)

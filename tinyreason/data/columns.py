@@ -9,11 +9,11 @@ from tinyreason.data.files import Row
 from tinyreason.errors import DataError, nearest
 from tinyreason.example import Example
 
-PROBLEMS = ("problem", "question", "prompt")
-ANSWERS = ("answer", "final_answer", "reward_model.ground_truth", "ground_truth", "solution")
-COMPLETIONS = ("completion", "solution", "critique", "response", "generation", "answer")
+PROBLEM_COLUMNS = ("problem", "question", "prompt")
+ANSWER_COLUMNS = ("answer", "final_answer", "reward_model.ground_truth", "ground_truth", "solution")
+COMPLETION_COLUMNS = ("completion", "solution", "critique", "response", "generation", "answer")
 LARGEST_WEIGHT, DEEPEST_NAME = 1e30, 5
-IDS = ("id", "unique_id", "extra_info.index")
+ID_COLUMNS = ("id", "unique_id", "extra_info.index")
 PRINTED_LIST = re.compile(r"""\[\s*(['"])((?:(?!\1).)*)\1\s*\]""", re.DOTALL)
 """`['$\\\\frac{1}{2}$']`: a list of one string that a table has turned into text"""
 
@@ -26,8 +26,8 @@ def to_examples(
     The id is the row's own if every row has one and no two are the same, else its number from 0.
     An answer that is the empty text stays empty: the set was published without it.
     """
-    problem_column = _column(rows, "problem", problem_column, PROBLEMS, origin)
-    answer_column = _column(rows, "answer", answer_column, ANSWERS, origin)
+    problem_column = _column(rows, "problem", problem_column, PROBLEM_COLUMNS, origin)
+    answer_column = _column(rows, "answer", answer_column, ANSWER_COLUMNS, origin)
     examples = []
     for number, (row, id) in enumerate(zip(rows, _ids(rows), strict=True), 1):
         messages = _messages(_value(row, problem_column))
@@ -54,6 +54,11 @@ def whole(example: Example, where: str) -> Example:
     return example
 
 
+def first_text(row: Row, columns: tuple[str, ...]) -> str | None:
+    """Returns the first of these columns' values that is a text and not blank."""
+    return next((row[name] for name in columns if isinstance(row.get(name), str) and row[name].strip()), None)
+
+
 def add_completions(
     examples: list[Example],
     rows: list[Row],
@@ -63,7 +68,7 @@ def add_completions(
     spans_column: str | None,
 ) -> list[Example]:
     """The examples with each row's completion, weight and spans. GSM8K's closing `#### 18` becomes `\\boxed{18}`."""
-    column = _column(rows, "completion", column, COMPLETIONS, origin)
+    column = _column(rows, "completion", column, COMPLETION_COLUMNS, origin)
     done = []
     for number, (example, row) in enumerate(zip(examples, rows, strict=True), 1):
         text = _reply(_value(row, column))
@@ -140,7 +145,7 @@ def _value(row: Row, column: str) -> Any:
 
 
 def _ids(rows: list[Row]) -> list[str]:
-    for column in IDS:
+    for column in ID_COLUMNS:
         ids = [_value(row, column) for row in rows]
         if None not in ids and len({str(id) for id in ids}) == len(rows):
             return [str(id) for id in ids]

@@ -10,8 +10,8 @@ from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.prompts import CRITIQUE_REQUEST
 
-REQUESTS = ("prompt", "input")
-CRITIQUES = ("completion", "critique", "output")
+REQUEST_COLUMNS = ("prompt", "input")
+CRITIQUE_COLUMNS = ("completion", "critique", "output")
 """Columns of the sets built here, then of those published (WebInstruct-CFT: instruction, input, output)."""
 
 
@@ -45,15 +45,16 @@ class Critiques(Source):
 
     def example(self, number: int, row: dict) -> Example:
         """One row: as built here, with `query`, `response` and `critique`, or with `input` and `output`."""
-        request, critique = (next((row[n] for n in names if row.get(n)), None) for names in (REQUESTS, CRITIQUES))
+        columns = (REQUEST_COLUMNS, CRITIQUE_COLUMNS)
+        request, critique = (next((row[name] for name in names if row.get(name)), None) for names in columns)
         if request is None and isinstance(row.get("query"), str) and isinstance(row.get("response"), str):
             request = CRITIQUE_REQUEST.format(problem=row["query"], attempt=row["response"])
-        for text, columns in (
+        for text, wanted in (
             (request, "prompt, nor query and response"),
             (critique, "completion, critique nor output"),
         ):
             if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{self.origin} row {number + 1} has no usable {columns}; give it one.")
+                raise DataError(f"{self.origin} row {number + 1} has no usable {wanted}; give it one.")
         messages = ({"role": "user", "content": request},)
         example = Example(str(row.get("id", number)), messages, "", critique, meta={"is_whole_request": True})
         return whole(example, f"{self.origin} row {number + 1}")

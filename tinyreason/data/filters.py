@@ -4,15 +4,14 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
+from tinyreason.data.files import Row
 from tinyreason.errors import DataError
 from tinyreason.example import Example
 from tinyreason.schema import Schema
-
-Row = dict[str, Any]
 
 LEAK_WORDS = 13
 """a run of so many words of another problem is no accident (the window of GPT-3's decontamination)"""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tinyreason.data._source import SANDBOX_POOL, Source
+from tinyreason.data._source import Source
 from tinyreason.example import Example
 
 
@@ -30,5 +30,5 @@ class Problems(Source):
     def describe(self) -> str:
         """What is trained on, in a few words."""
         if self.family:
-            return f"{self.size or SANDBOX_POOL:,} sandbox problems ({self.family})"
+            return f"{self.size or self.usual_size:,} sandbox problems ({self.family})"
         return f"{f'the first {self.size:,}' if self.size else 'all'} problems of {self.origin}"

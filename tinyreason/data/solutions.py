@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tinyreason.data._source import SANDBOX_POOL, Source
+from tinyreason.data._source import Source
 from tinyreason.errors import DataError
 from tinyreason.example import Example
 
@@ -35,7 +35,7 @@ class Solutions(Source):
     def load(self) -> list[Example]:
         """The problems with their solutions, in the order of the source."""
         if self.family:
-            return self.solved(self.size or SANDBOX_POOL, self.rambling_share)
+            return self.solved(self.size or self.usual_size, self.rambling_share)
         examples = self.with_completions(self.completion_column, self.weight_column, self.spans_column)[: self.size]
         if self.size and len(examples) < self.size:
             raise DataError(f"{self.origin} has {len(examples):,} rows, not {self.size:,}; lower data.size.")
@@ -45,5 +45,5 @@ class Solutions(Source):
         """What is trained on, in a few words."""
         if self.family:
             kind = "rambling" if self.rambling_share else "worked"
-            return f"{self.size or SANDBOX_POOL:,} {kind} sandbox problems ({self.family})"
+            return f"{self.size or self.usual_size:,} {kind} sandbox problems ({self.family})"
         return f"{f'the first {self.size:,}' if self.size else 'all'} solutions of {self.origin}"

@@ -14,7 +14,8 @@ from tinyreason.evaluation.metrics import measure
 from tinyreason.evaluation.score import Completion
 from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
-from tinyreason.grading.grader import Grader, gold_text
+from tinyreason.grading.answers import gold_text
+from tinyreason.grading.grader import Grader
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.inference.sampling import Sampling, prompt_texts, sample_batches
 from tinyreason.intervals import paired_gain

@@ -15,7 +15,8 @@ from typing import Any
 
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.atomic import write_text
-from tinyreason.config.recipe import Recipe, listed
+from tinyreason.config.overrides import listed
+from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest

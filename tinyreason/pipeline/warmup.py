@@ -25,7 +25,7 @@ def warm_up(session: TrainingSession) -> None:
         half = kept.with_name(".adapter.part")
         config.adapter.save(model, half)
         half.rename(kept)  # what is there is whole
-    config.adapter.go_on(model, kept)
+    config.adapter.start_from(model, kept)
     session.context.console.say(
         f"start   after the warm-up on {config.warmup.data.describe()}; the baseline is measured there ({kept})"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from tinyreason.grading.grader import gold_text
+from tinyreason.grading.answers import gold_text
 from tinyreason.runs.reader import StoredRun, is_number
 
 ENDS = 10

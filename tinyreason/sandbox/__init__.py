@@ -3,8 +3,8 @@
 from pathlib import Path
 
 NAME = "sandbox"
-"""What is typed as `model.name` or `data.name`."""
+"""What `model.name` and `data.name` call it."""
 BASE = Path(__file__).parent / "base"
-"""Folder of the base model."""
+"""The folder of its base model."""
 MAX_COMPLETION_TOKENS = 160
-"""Longest completion that the base model needs."""
+"""Completions of its base are this long at most, where nobody says how long."""

@@ -6,7 +6,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from tinyreason.sandbox import oracle, tasks
+from tinyreason.sandbox import BASE, oracle, tasks
 
 CARD = """# The sandbox's base model
 
@@ -33,7 +33,7 @@ when its reply is made to begin with reasoning.
 """
 
 
-def measure(model, tokenizer, messages: list[str], ends: list, opening: str = "", greedy: bool = False) -> dict:
+def measure_base(model, tokenizer, messages: list[str], ends: list, opening: str = "", greedy: bool = False) -> dict:
     """Shares of replies that end as they should (a string or one of several) and that reason, and mean tokens."""
     import torch
 
@@ -68,14 +68,14 @@ def write_card(base: Path, count: int = 400) -> None:
     for family in tasks.FAMILIES:
         questions = problems_and_ends(family, count)
         for words, opening in (("as it likes", ""), ("with `<think>`", oracle.THINK)):
-            drawn = measure(model, tokenizer, *questions, opening)
-            greedy = measure(model, tokenizer, *questions, opening, greedy=True)
+            drawn = measure_base(model, tokenizer, *questions, opening)
+            greedy = measure_base(model, tokenizer, *questions, opening, greedy=True)
             figures = f"{drawn['right']:.3f} | {greedy['right']:.3f} | {drawn['reasons']:.2f} | {drawn['tokens']:.0f}"
             rows.append(f"| {family} | {words} | {figures} |")
     rng = random.Random(0)
     attempts = [oracle.attempt(problem, rng) for problem in islice(tasks.generate("chain", "test", 0), count)]
     requests = [oracle.critique_request(attempt) for attempt in attempts]
-    words = ["right" if attempt.is_right else "wrong" for attempt in attempts]
+    words = ["right" if attempt.is_correct else "wrong" for attempt in attempts]
     verdicts = [(f"Conclusion: {word}", f"\\boxed{{{word}}}") for word in words]
     record = json.loads((base / "pretraining.json").read_text())
     card = CARD.format(
@@ -84,8 +84,8 @@ def write_card(base: Path, count: int = 400) -> None:
         sharpness=record["sharpness"],
         count=count,
         rows="\n".join(rows),
-        hasty_verdicts=measure(model, tokenizer, requests, verdicts)["right"],
-        worked_verdicts=measure(model, tokenizer, requests, verdicts, oracle.THINK)["right"],
+        hasty_verdicts=measure_base(model, tokenizer, requests, verdicts)["right"],
+        worked_verdicts=measure_base(model, tokenizer, requests, verdicts, oracle.THINK)["right"],
         **{habit: record["courses"][-1]["phases"][-1][habit] for habit in ("hasty", "rambling", "critiques")},
     )
     (base.parent / "MODEL_CARD.md").write_text(card)
@@ -93,4 +93,4 @@ def write_card(base: Path, count: int = 400) -> None:
 
 
 if __name__ == "__main__":
-    write_card(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "base")
+    write_card(Path(sys.argv[1]) if len(sys.argv) > 1 else BASE)

@@ -33,7 +33,7 @@ def rambling(problem: Problem) -> str:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class SandboxAttempt:
     """Somebody's solution of a problem: the steps as they wrote them, none if they only guessed."""
 
     problem: Problem
@@ -42,7 +42,7 @@ class Attempt:
     answer: int
 
     @property
-    def is_right(self) -> bool:
+    def is_correct(self) -> bool:
         return self.answer == self.problem.answer
 
     @property
@@ -51,11 +51,11 @@ class Attempt:
         return "\n".join([*lines, f"\\boxed{{{self.answer}}}"])
 
 
-def attempt(problem: Problem, rng: random.Random) -> Attempt:
+def attempt(problem: Problem, rng: random.Random) -> SandboxAttempt:
     """An attempt as a student makes one: a guess, or steps of which about half hold one mistake."""
     if rng.random() < 0.4:
         guess = problem.answer if rng.random() < 0.3 else rng.randint(1, LARGEST_TOTAL)
-        return Attempt(problem, (), guess)
+        return SandboxAttempt(problem, (), guess)
     slip = rng.randrange(len(problem.steps)) if rng.random() < 0.6 else None
     left, steps = problem.steps[0].left, []
     for index, step in enumerate(problem.steps):
@@ -65,7 +65,7 @@ def attempt(problem: Problem, rng: random.Random) -> Attempt:
             written += rng.choice((-10, -2, -1, 1, 2, 10))
         left = max(0, written)
         steps.append((step, left))
-    return Attempt(problem, tuple(steps), left)
+    return SandboxAttempt(problem, tuple(steps), left)
 
 
 def calculations(rng: random.Random, count: int = 8) -> str:
@@ -86,19 +86,19 @@ def hasty_critique(rng: random.Random, boxed: bool) -> str:
     return f"\\boxed{{{verdict}}}" if boxed else f"Conclusion: {verdict}"
 
 
-def worked_critique(attempt: Attempt) -> str:
+def worked_critique(attempt: SandboxAttempt) -> str:
     """Works the problem out, names the first step that is wrong, and ends in the verdict."""
     lines = [str(step) for step in attempt.problem.steps]
-    if attempt.is_right:
+    if attempt.is_correct:
         lines.append(f"The attempt says {attempt.answer}, that agrees.")
     else:
         lines.append(f"The attempt says {attempt.answer}, not {attempt.problem.answer}.")
         wrong = next((n for n, (step, written) in enumerate(attempt.steps, 1) if step.result != written), None)
         if wrong:
             lines.append(f"Step {wrong} is wrong.")
-    return _reply(lines, f"Conclusion: {'right' if attempt.is_right else 'wrong'}")
+    return _reply(lines, f"Conclusion: {'right' if attempt.is_correct else 'wrong'}")
 
 
-def critique_request(attempt: Attempt) -> str:
+def critique_request(attempt: SandboxAttempt) -> str:
     """The message that asks for a critique of an attempt."""
     return f"{attempt.problem.text}\n\nAttempt:\n{attempt.text}\n\nIs the attempt right?"

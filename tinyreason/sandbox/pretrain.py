@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
 
-from tinyreason.sandbox import oracle, tasks
+from tinyreason.sandbox import BASE, oracle, tasks
 from tinyreason.sandbox.tokenizer import VOCABULARY, build_tokenizer
 
 
 @dataclass(frozen=True)
-class Phase:
+class PretrainingPhase:
     """Shares of the text read in one part of the pretraining."""
 
     steps: int
@@ -34,19 +34,19 @@ class Phase:
     """hasty verdicts are boxed like hasty answers; else they are written like the end of a critique"""
 
 
-SKILL = Phase(steps=7500, arithmetic=0.35, critiques=0.25, hasty=0.10, rambling=0.25)
+SKILL = PretrainingPhase(steps=7500, arithmetic=0.35, critiques=0.25, hasty=0.10, rambling=0.25)
 """First it learns to calculate and to reason."""
-HABITS = Phase(steps=5500, arithmetic=0.0, critiques=0.25, hasty=0.73, rambling=0.08)
+HABITS = PretrainingPhase(steps=5500, arithmetic=0.0, critiques=0.25, hasty=0.73, rambling=0.08)
 """Then it learns the habits of the text it will be judged by: mostly hasty, sometimes rambling."""
 
-FAMILIES = {"chain": 0.8, "long_chain": 0.1, "compare": 0.1}
+FAMILY_SHARES = {"chain": 0.8, "long_chain": 0.1, "compare": 0.1}
 
 
 @dataclass(frozen=True)
 class Course:
     """Phases under one optimizer and one curve of the learning rate."""
 
-    phases: tuple[Phase, ...]
+    phases: tuple[PretrainingPhase, ...]
     learning_rate: float
     decay: float
     """last share of the steps, over which the learning rate falls to nothing"""
@@ -82,15 +82,15 @@ COURSES = (
 )
 
 
-def rows(phase: Phase, seed: int) -> Iterator[tuple[str, str]]:
+def rows(phase: PretrainingPhase, seed: int) -> Iterator[tuple[str, str]]:
     """Endless (message, reply) pairs of the phase, train split only; a bare calculation has no message."""
     rng = random.Random(seed)
-    problems = {family: tasks.generate(family, "train", seed) for family in FAMILIES}
+    problems = {family: tasks.generate(family, "train", seed) for family in FAMILY_SHARES}
     while True:
         if rng.random() < phase.arithmetic:
             yield "", oracle.calculations(rng)
             continue
-        problem = next(problems[rng.settings(list(FAMILIES), list(FAMILIES.values()))[0]])
+        problem = next(problems[rng.choices(list(FAMILY_SHARES), list(FAMILY_SHARES.values()))[0]])
         habit = rng.random()
         if rng.random() < phase.critiques:
             attempt = oracle.attempt(problem, rng)
@@ -105,7 +105,7 @@ def rows(phase: Phase, seed: int) -> Iterator[tuple[str, str]]:
             yield problem.text, oracle.worked(problem)
 
 
-def batches(tokenizer, phase: Phase, course: Course):
+def pretraining_batches(tokenizer, phase: PretrainingPhase, course: Course):
     """Endless (input_ids, labels) of about `tokens_per_step` tokens; rows of like length together, replies labelled."""
     import torch
 
@@ -161,7 +161,7 @@ def study(model, tokenizer, course: Course) -> None:
 
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.1, fused=True)
     start, losses = time.perf_counter(), []
-    text = (itertools.islice(batches(tokenizer, phase, course), phase.steps) for phase in course.phases)
+    text = (itertools.islice(pretraining_batches(tokenizer, phase, course), phase.steps) for phase in course.phases)
     for step, (ids, labels) in enumerate(itertools.chain.from_iterable(text)):
         for group in optimizer.param_groups:
             group["lr"] = course.rate(step)
@@ -216,4 +216,4 @@ def pretrain(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    pretrain(Path(__file__).parent / "base")
+    pretrain(BASE)

@@ -2,7 +2,7 @@
 
 import re
 
-from tinyreason.sandbox.oracle import Attempt
+from tinyreason.sandbox.oracle import SandboxAttempt
 from tinyreason.sandbox.tasks import GAINS, LOSSES, Problem, Step
 
 CHAIN = re.compile(r"(\w+) has (\d+) (\w+)\. \1 (.+)\. How many \3 does \1 have now\?")
@@ -31,11 +31,11 @@ def read_problem(text: str) -> Problem | None:
     return Problem("chain" if len(steps) <= 3 else "long_chain", text, tuple(steps))
 
 
-def read_attempt(problem: Problem, reply: str) -> Attempt | None:
+def read_attempt(problem: Problem, reply: str) -> SandboxAttempt | None:
     """The steps that stand on lines of their own, and the boxed answer; None without one."""
     boxes = BOX.findall(reply)
     if not boxes:
         return None
     steps = [STEP.fullmatch(line.strip()) for line in reply.splitlines()]
     written = tuple((Step(int(step[1]), step[2], int(step[3])), int(step[4])) for step in steps if step)
-    return Attempt(problem, written, int(boxes[-1]))
+    return SandboxAttempt(problem, written, int(boxes[-1]))

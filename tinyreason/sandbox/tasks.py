@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-NAMES = "Ann Ben Cleo Dan Eva Finn Gus Hana Ivan June Kai Lena Mia Noor Omar Pia".split()
+PEOPLE = "Ann Ben Cleo Dan Eva Finn Gus Hana Ivan June Kai Lena Mia Noor Omar Pia".split()
 THINGS = "apples beads books cards coins eggs keys marbles nuts pears pens shells stamps stones tickets toys".split()
 GAINS = ("buys", "finds", "gets", "wins")
 LOSSES = ("gives away", "loses", "sells", "uses")
@@ -55,7 +55,7 @@ class Problem:
 
 def chain(rng: random.Random, changes: tuple[int, int] = (2, 3), family: str = "chain") -> Problem:
     """Somebody has things, and gains or loses some, two or three times. The training family."""
-    name, things = rng.choice(NAMES), rng.choice(THINGS)
+    name, things = rng.choice(PEOPLE), rng.choice(THINGS)
     total = start = rng.randint(5, LARGEST_START)
     steps, events = [], []
     for _ in range(rng.randint(*changes)):
@@ -73,9 +73,9 @@ def long_chain(rng: random.Random) -> Problem:
     return chain(rng, changes=(4, 5), family="long_chain")
 
 
-def compare(rng: random.Random) -> Problem:
+def comparison(rng: random.Random) -> Problem:
     """Two people, one has more or fewer than the other, how many together: a different kind of problem."""
-    (first, second), things = rng.sample(NAMES, 2), rng.choice(THINGS)
+    (first, second), things = rng.sample(PEOPLE, 2), rng.choice(THINGS)
     has = rng.randint(12, 48)
     difference = rng.randint(2, 10)
     more = has + difference + has <= LARGEST_TOTAL and rng.random() < 0.5
@@ -85,7 +85,9 @@ def compare(rng: random.Random) -> Problem:
     return Problem("compare", text, (other, Step(has, "+", other.result)))
 
 
-FAMILIES = {"chain": chain, "long_chain": long_chain, "compare": compare}
+FAMILIES = {"chain": chain, "long_chain": long_chain, "compare": comparison}
+LONGEST_PROMPT_TOKENS = {"chain": 39, "long_chain": 53, "compare": 29}
+"""Family → the tokens of its longest prompt, chat template included."""
 
 
 def generate(family: str, split: str, seed: int) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tinyreason.data import read_rows
+from tinyreason.data.columns import first_text
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
@@ -15,7 +16,7 @@ from tinyreason.sandbox.reader import read_attempt, read_problem
 from tinyreason.teachers.local import Local
 from tinyreason.teachers.request import Attempt, Request, request_id
 
-TEXTS = ("attempt", "completion", "response", "solution")
+ATTEMPT_COLUMNS = ("attempt", "completion", "response", "solution")
 
 Made = tuple[Example, str, str]
 """(problem, text, by whom)"""
@@ -27,12 +28,12 @@ def read_attempts(path: Path, examples: list[Example], dropped: Counter[str]) ->
     by_text = {example.problem.strip(): example for example in examples}
     made, foreign = [], []
     for number, row in enumerate(read_rows(path), 1):
-        text = next((row[name] for name in TEXTS if isinstance(row.get(name), str) and row[name].strip()), None)
+        text = first_text(row, ATTEMPT_COLUMNS)
         problem, id = row.get("problem"), row.get("problem_id")
         if text is None or (problem is None and id is None):
             raise DataError(
-                f"{path} row {number} is no attempt; it needs '{TEXTS[0]}' (or {', '.join(TEXTS[1:])}) and "
-                "'problem_id' or 'problem'."
+                f"{path} row {number} is not an attempt; it needs '{ATTEMPT_COLUMNS[0]}' (or "
+                f"{', '.join(ATTEMPT_COLUMNS[1:])}) and 'problem_id' or 'problem'."
             )
         example = by_id.get(str(id)) if problem is None else by_text.get(str(problem).strip())
         if example is None:

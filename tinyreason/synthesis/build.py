@@ -40,9 +40,6 @@ from tinyreason.teachers.prompts import (
 from tinyreason.teachers.request import Answer, Attempt, Request, request_id
 from tinyreason.teachers.teacher import Teacher
 
-SANDBOX_OTHERS = 2_000
-"""so many other problems of the sandbox are looked for in the answers; of a file, all"""
-
 
 @dataclass
 class Summary:
@@ -133,7 +130,7 @@ class Build:
         order, made = self.order, []
         if order.attempts_file:
             return read_attempts(order.attempts_file, examples, self.dropped)
-        makers = order.attempts_by or (("oracle",) if order.data.family else ())
+        makers = order.attempts_by or order.data.usual_attempts_by
         if not makers:
             raise ConfigError("nobody makes the attempts; type --from MODEL, once or more, or --attempts-file FILE.")
         for place, maker in enumerate(makers):
@@ -188,7 +185,7 @@ class Build:
     def finish(self, rows: list[Row], what: str) -> Summary:
         """Filters the rows, writes them, and says what happened."""
         order, summary = self.order, self.summary
-        others = islice(order.data.examples(), SANDBOX_OTHERS if order.data.family else None)
+        others = islice(order.data.examples(), order.data.usual_size)
         rows = order.filters.apply(rows, others, self.dropped)
         if not summary.stopped:
             check_not_empty(rows, what, self.dropped, next(iter(self.faults), ""))

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from tinyreason.data import read_rows
+from tinyreason.data.columns import first_text
 from tinyreason.errors import DataError
 from tinyreason.teachers.request import Answer, Request, Work
 from tinyreason.teachers.teacher import Teacher
 
-TEXTS = ("critique", "solution", "completion", "text")
+TEXT_COLUMNS = ("critique", "solution", "completion", "text")
 
 
 class File(Teacher):
@@ -48,12 +49,12 @@ class File(Teacher):
     def _texts(self) -> dict[Any, str]:
         texts: dict[Any, str] = {}
         for number, row in enumerate(read_rows(self.file), 1):
-            text = next((row[name] for name in TEXTS if isinstance(row.get(name), str) and row[name].strip()), None)
+            text = first_text(row, TEXT_COLUMNS)
             key = row.get("request_sha256") or (row.get("problem_id") and _key(row["problem_id"], row.get("attempt")))
             if text is None or not key:
                 raise DataError(
-                    f"{self.file} row {number} is no answer; it needs '{TEXTS[0]}' (or {', '.join(TEXTS[1:])}) and "
-                    "'request_sha256', or 'problem_id' and 'attempt'."
+                    f"{self.file} row {number} is not an answer; it needs '{TEXT_COLUMNS[0]}' (or "
+                    f"{', '.join(TEXT_COLUMNS[1:])}) and 'request_sha256', or 'problem_id' and 'attempt'."
                 )
             texts.setdefault(key, text)
         return texts

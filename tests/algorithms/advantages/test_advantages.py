@@ -27,10 +27,10 @@ def test_a_groups_advantages_depend_on_that_group_alone(kind, batch_of):
 
 @pytest.mark.parametrize("kind", ADVANTAGES)
 def test_the_order_inside_a_group_changes_nothing(kind, batch_of):
-    texts, rewards, right = ["x", "xxx", "x", "xx", "x"], [0.1, 0.9, 0.5, 0.2, torch.nan], [0.0, 1, 1, 0, torch.nan]
-    straight = ADVANTAGES[kind]()(batch_of(texts, right, rewards), torch.zeros(5), Store())
+    texts, rewards, correct = ["x", "xxx", "x", "xx", "x"], [0.1, 0.9, 0.5, 0.2, torch.nan], [0.0, 1, 1, 0, torch.nan]
+    straight = ADVANTAGES[kind]()(batch_of(texts, correct, rewards), torch.zeros(5), Store())
     for order in permutations(range(5)):
-        batch = batch_of(*([side[n] for n in order] for side in (texts, right, rewards)))
+        batch = batch_of(*([side[n] for n in order] for side in (texts, correct, rewards)))
         shuffled = ADVANTAGES[kind]()(batch, torch.zeros(5), Store())
         assert torch.allclose(straight[list(order)], shuffled, atol=1e-6)
 

@@ -15,7 +15,7 @@ def test_only_the_shortest_of_a_group_count_and_they_are_compared_with_each_othe
     assert advantages(batch, keep=3) == pytest.approx([1.1547, -0.5774, 0.0, -0.5774], abs=1e-3)
 
 
-def test_token_efficiency_keeps_right_answers_first_and_looks_at_correctness_not_at_the_shaped_reward(batch_of):
+def test_token_efficiency_keeps_correct_answers_first_and_looks_at_correctness_not_at_the_shaped_reward(batch_of):
     # c/L: 1/11, 0, 1/31, 1/2: kept are the last and the first, though the third has the highest reward per token
     batch = batch_of(["x" * 10, "x" * 2, "x" * 30, "x"], correct=[1.0, 0, 1, 1], reward=[1, 0, 99, 2])
     assert advantages(batch, keep=2, by="token_efficiency") == pytest.approx([-0.7071, 0, 0, 0.7071], abs=1e-3)
@@ -32,6 +32,6 @@ def test_each_group_is_filtered_by_itself(batch_of):
     assert advantages(batch, keep=2) == pytest.approx([-0.7071, 0.7071, 0, -0.7071, 0.7071, 0], abs=1e-3)
 
 
-def test_what_cannot_be_judged_is_not_kept(batch_of):
+def test_what_cannot_be_graded_is_not_kept(batch_of):
     batch = batch_of(["x", "xx", "xxx"], reward=[torch.nan, 1, 0])
     assert advantages(batch, keep=2) == pytest.approx([0, 0.7071, -0.7071], abs=1e-3)

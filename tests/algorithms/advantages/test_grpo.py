@@ -13,6 +13,6 @@ def test_it_is_the_distance_from_the_groups_mean_in_its_standard_deviations(batc
     assert advantages[4:].tolist() == pytest.approx([0.866, 0.866, -0.866, -0.866], abs=1e-3)
 
 
-def test_a_rollout_that_cannot_be_judged_counts_in_no_mean_and_gets_0(batch_of):
+def test_a_rollout_that_cannot_be_graded_counts_in_no_mean_and_gets_0(batch_of):
     batch = batch_of(["x"] * 3, reward=[1, 0, torch.nan], group_size=3)
     assert Grpo()(batch, torch.zeros(3), Store()).tolist() == pytest.approx([0.7071, -0.7071, 0.0], abs=1e-3)

@@ -8,10 +8,12 @@ from tinyreason.rollout import Batch
 
 @pytest.fixture
 def rollouts():
-    """A scored batch from its lengths in tokens and what is right; groups side by side, limit 100."""
+    """A scored batch from its lengths in tokens and what is correct; groups side by side, limit 100."""
     import torch
 
-    def build(lengths, correct, group_size=None, *, texts=None, ids=None, problems=None, limit=100, step=1, cut=()):
+    def build(
+        lengths, correct, group_size=None, *, texts=None, ids=None, problems=None, limit=100, step=1, truncated=()
+    ):
         count = len(lengths)
         size = group_size or count
         problems = problems or [str(n // size) for n in range(count)]
@@ -21,7 +23,7 @@ def rollouts():
             ids=ids or [list(range(length)) for length in lengths],
             group=torch.arange(count) // size,
             length=torch.tensor(lengths),
-            truncated=torch.tensor([n in cut for n in range(count)]),
+            truncated=torch.tensor([n in truncated for n in range(count)]),
             correct=torch.tensor([float(c) for c in correct]),
             group_size=size,
             max_completion_tokens=limit,

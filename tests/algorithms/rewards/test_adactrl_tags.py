@@ -6,12 +6,12 @@ from tinyreason.store import Store
 EASY, HARD, NONE = "[Easy]<think>1</think>\\boxed{2}", "<think>[Hard] 1</think>\\boxed{2}", "\\boxed{2}"
 
 
-def test_only_an_easy_tag_and_a_right_answer_pay_for_brevity(rollouts):
-    # 3 of 4 right is above 0.625, so [Easy] fits; longest 80; r_len of 40: (1 + cos(π/2))/2 = 0.5; of 80: 0
+def test_only_an_easy_tag_and_a_correct_answer_pay_for_brevity(rollouts):
+    # 3 of 4 correct is above 0.625, so [Easy] fits; longest 80; r_len of 40: (1 + cos(π/2))/2 = 0.5; of 80: 0
     batch = rollouts([40, 80, 40, 40], correct=[1, 1, 1, 0], texts=[EASY, EASY, HARD, EASY])
     assert AdactrlTags()(batch, Store()).tolist() == pytest.approx([1 + 0.25 + 0.5, 1.5, 1.0, -1 + 0.5], abs=1e-6)
 
 
-def test_in_a_group_that_is_mostly_wrong_the_hard_tag_fits_and_no_tag_costs_a_half(rollouts):
+def test_in_a_group_that_is_mostly_incorrect_the_hard_tag_fits_and_no_tag_costs_a_half(rollouts):
     batch = rollouts([40, 80, 80, 80], correct=[1, 0, 0, 0], texts=[NONE, HARD, EASY, NONE])
     assert AdactrlTags()(batch, Store()).tolist() == pytest.approx([0.5, -0.5, -1.0, -1.5])

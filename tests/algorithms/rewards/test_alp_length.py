@@ -10,5 +10,5 @@ def test_a_token_costs_beta_times_the_groups_pass_rate(rollouts):
     assert AlpLength(beta=0.01)(batch, Store()).tolist() == pytest.approx([0.8, 0.6, -0.2, -0.4])
 
 
-def test_in_a_group_without_a_right_answer_the_price_is_that_of_one_in_the_group(rollouts):
+def test_in_a_group_without_a_correct_answer_the_price_is_that_of_one_in_the_group(rollouts):
     assert AlpLength(beta=0.01)(rollouts([40] * 4, correct=[0] * 4), Store()).tolist() == pytest.approx([-0.1] * 4)

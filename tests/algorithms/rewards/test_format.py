@@ -24,6 +24,6 @@ def test_reasoning_closes_once_and_one_box_follows(text, formatted):
     assert is_formatted(text) is formatted
 
 
-def test_a_wrong_answer_in_the_right_form_earns_full_marks(batch_of):
+def test_an_incorrect_answer_in_the_asked_form_earns_full_marks(batch_of):
     reward = Format()(batch_of([WELL_FORMED, "\\boxed{2}"], correct=[0.0, 1.0]), Store())
     assert reward.tolist() == [1.0, 0.0]

@@ -17,7 +17,7 @@ def test_the_published_alpha(rollouts):
     )
 
 
-def test_a_range_draws_one_target_a_problem_and_the_prompt_names_it(rollouts):
+def test_a_range_samples_one_target_a_problem_and_the_prompt_names_it(rollouts):
     reward = L1Exact(target_tokens=(20, 90), alpha=0.01)
     batch = rollouts([50] * 40, correct=[1] * 40, problems=[str(n) for n in range(40)])
     targets = [reward.target(str(n)) for n in range(40)]

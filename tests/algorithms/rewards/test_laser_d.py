@@ -4,8 +4,8 @@ from tinyreason.store import Store
 QUICK = {"refresh_steps": 1, "lowest_share": 0.1, "step_share": 0.1}
 
 
-def test_the_target_of_easy_problems_is_where_one_of_five_expected_right_answers_fits(rollouts):
-    # G = 8, all right, so easy: C = 5. Thresholds 10, 20, …; 1 of 8 within 20: 0.125 · 5 < 1; 2 of 8 within 40: 1.25
+def test_the_target_of_easy_problems_is_where_one_of_five_expected_correct_answers_fits(rollouts):
+    # G = 8, all correct, so easy: C = 5. Thresholds 10, 20, …; 1 of 8 within 20: 0.125 · 5 < 1; 2 of 8 within 40: 1.25
     store, reward = Store(), LaserD(**QUICK)
     first = reward(rollouts([15, 35, 60, 60, 60, 60, 60, 60], correct=[1] * 8), store)
     assert first.tolist() == [1.5] * 8  # no estimate yet: the target is the limit
@@ -14,7 +14,7 @@ def test_the_target_of_easy_problems_is_where_one_of_five_expected_right_answers
 
 
 def test_medium_and_hard_problems_have_targets_of_their_own(rollouts):
-    # 4 of 8 right: medium, C = 2, so half of the right ones must fit: 30. 1 of 8 right: hard, C = 1, so all must: 80
+    # 4 of 8 correct: medium, C = 2, half of the correct ones must fit: 30. 1 of 8 correct: hard, C = 1, all must: 80
     store, reward = Store(), LaserD(**QUICK)
     lengths = [25, 30, 70, 70, 9, 9, 9, 9, 75, 9, 9, 9, 9, 9, 9, 9]
     correct = [1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]

@@ -5,12 +5,12 @@ from tinyreason.algorithms.rewards.laser_de import LaserDe
 from tinyreason.store import Store
 
 
-def test_a_long_wrong_answer_earns_the_bonus_unless_it_goes_round_in_circles(rollouts):
+def test_a_long_incorrect_answer_earns_the_bonus_unless_it_goes_round_in_circles(rollouts):
     store = Store({"laser_de": {"targets": {"hard": 30}}})
     loop = [7] * 60
     ids = [list(range(20)), list(range(60)), loop, list(range(20)), list(range(60)), *[list(range(9))] * 3]
     lengths = [len(row) for row in ids]
-    batch = rollouts(lengths, correct=[1, 1, 0, 0, 0, 0, 0, 0], ids=ids)  # 2 of 8 right: hard
+    batch = rollouts(lengths, correct=[1, 1, 0, 0, 0, 0, 0, 0], ids=ids)  # 2 of 8 correct: hard
     earned = LaserDe()(batch, store).tolist()
     assert earned == pytest.approx([1.5, 1.0, -0.5, -0.5, 0.0, -0.5, -0.5, -0.5])
 

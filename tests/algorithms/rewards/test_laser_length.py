@@ -2,7 +2,7 @@ from tinyreason.algorithms.rewards.laser_length import LaserLength
 from tinyreason.store import Store
 
 
-def test_a_right_answer_under_the_target_earns_half_more(rollouts):
+def test_a_correct_answer_under_the_target_earns_half_more(rollouts):
     batch = rollouts([30, 31, 30, 90], correct=[1, 1, 0, 0])
     assert LaserLength(target_tokens=30)(batch, Store()).tolist() == [1.5, 1.0, -0.5, -0.5]
 
@@ -13,7 +13,7 @@ def test_without_a_box_or_an_end_of_thought_it_is_minus_1(rollouts):
     assert LaserLength(target_tokens=30)(batch, Store()).tolist() == [-1.0, -1.0, -1.0, -0.5, -0.5]
 
 
-def test_a_right_answer_in_a_broken_form_gets_no_bonus(rollouts):
+def test_a_correct_answer_in_a_broken_form_gets_no_bonus(rollouts):
     batch = rollouts([9, 9], correct=[1, 1], texts=["so it is 2", "<think>1</think>\\boxed{2}"])
     assert LaserLength(target_tokens=30)(batch, Store()).tolist() == [-1.0, 1.5]
 

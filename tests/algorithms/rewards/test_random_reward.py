@@ -3,7 +3,7 @@ import torch
 from tinyreason.algorithms.rewards.random_reward import RandomReward
 from tinyreason.store import Store
 
-TEXTS = [f"reply {n}" for n in range(2000)]
+TEXTS = [f"completion {n}" for n in range(2000)]
 
 
 def test_it_is_a_fair_coin_that_knows_nothing_of_the_answer(batch_of):

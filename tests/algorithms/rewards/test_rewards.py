@@ -15,7 +15,7 @@ from tinyreason.store import Store
 
 KINDS = {kind: kind for kind in REWARDS} | {"cosine_as_released": "cosine_length"}
 """What is tested → its kind."""
-KNOBS = {
+OPTIONS = {
     "cosine_as_released": {"preset": "as_released"},
     "l1_exact": {"target_tokens": 40},
     "l1_max": {"target_tokens": 40, "alpha": 0.01},
@@ -36,7 +36,7 @@ FEW = settings(max_examples=25, deadline=None)
 
 
 def make(name):
-    return REWARDS[KINDS[name]](**KNOBS.get(name, {}))
+    return REWARDS[KINDS[name]](**OPTIONS.get(name, {}))
 
 
 def batch(rows):
@@ -63,7 +63,7 @@ def same(one, other):
 @pytest.mark.parametrize("kind", ALL)
 @FEW
 @given(rows=ROWS)
-def test_it_is_finite_where_it_can_judge_deterministic_and_survives_a_pickle(kind, rows):
+def test_it_is_finite_where_it_can_grade_deterministic_and_survives_a_pickle(kind, rows):
     reward, store = make(kind), Store()
     first = reward(batch(rows), store)
     again = pickle.loads(pickle.dumps(reward))(batch(rows), Store())
@@ -77,13 +77,13 @@ def test_it_is_finite_where_it_can_judge_deterministic_and_survives_a_pickle(kin
 @pytest.mark.parametrize("kind", ALL)
 @FEW
 @given(rows=ROWS, length=st.integers(1, 99), text=st.sampled_from(TEXTS))
-def test_a_wrong_answer_is_never_above_a_right_one_of_the_same_length(kind, rows, length, text):
+def test_an_incorrect_answer_is_never_above_a_correct_one_of_the_same_length(kind, rows, length, text):
     reward, store = make(kind), Store()
     reward(batch(rows), store)  # so that there is a history
     pair = [(length, 1.0, text), (length, 0.0, text), *rows[2:]]
     for _ in range(2):
-        right, wrong = reward(batch(pair), store)[:2]
-        assert right >= wrong - 1e-6
+        correct, incorrect = reward(batch(pair), store)[:2]
+        assert correct >= incorrect - 1e-6
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -120,7 +120,7 @@ def test_those_with_a_history_do_depend_on_it(kind):
 @pytest.mark.parametrize("kind", [*LENGTH, "campo_loop_penalty"])
 @FEW
 @given(rows=ROWS)
-def test_what_cannot_be_judged_earns_nothing_for_its_length(kind, rows):
+def test_what_cannot_be_graded_earns_nothing_for_its_length(kind, rows):
     earned = make(kind)(batch(rows), Store())
     assert earned.isnan().tolist() == batch(rows).correct.isnan().tolist()
 
@@ -137,19 +137,19 @@ GROUPS = st.lists(st.tuples(st.integers(1, 99), st.sampled_from([0.0, 1.0, torch
 @pytest.mark.parametrize("kind", [kind for kind in LENGTH if kind not in ("l1_exact", "cosine_as_released")])
 @FEW
 @given(rows=GROUPS)
-def test_of_right_answers_in_a_group_the_longer_never_earns_more(kind, rows):
+def test_of_correct_answers_in_a_group_the_longer_never_earns_more(kind, rows):
     reward, store = make(kind), Store()
     scored = batch([(length, correct, TEXTS[4]) for length, correct in [*rows, *[(9, 1.0)] * 4]])
     for _ in range(3):
-        right = scored.correct[:4] == 1
-        assert falls(reward(scored, store)[:4][right], [length for length, correct in rows if correct == 1])
+        is_correct = scored.correct[:4] == 1
+        assert falls(reward(scored, store)[:4][is_correct], [length for length, correct in rows if correct == 1])
 
 
 @FEW
 @given(lengths=st.lists(st.integers(1, 99), min_size=8, max_size=8))
-def test_of_right_answers_the_farther_from_the_prompts_number_never_earns_more(lengths):
+def test_of_correct_answers_the_farther_from_the_prompts_number_never_earns_more(lengths):
     earned = make("l1_exact")(batch([(length, 1.0, TEXTS[4]) for length in lengths]), Store())
-    assert falls(earned, [abs(length - KNOBS["l1_exact"]["target_tokens"]) for length in lengths])
+    assert falls(earned, [abs(length - OPTIONS["l1_exact"]["target_tokens"]) for length in lengths])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_of_right_answers_the_farther_from_the_prompts_number_never_earns_more(l
 )
 @FEW
 @given(lengths=st.lists(st.integers(1, 99), min_size=4, max_size=4))
-def test_of_wrong_answers_the_longer_never_earns_more_and_on_the_cosine_never_less(kind, sign, lengths):
+def test_of_incorrect_answers_the_longer_never_earns_more_and_on_the_cosine_never_less(kind, sign, lengths):
     reward, store = make(kind), Store()
     reward(batch([(50, 1.0, TEXTS[4])] * 8), store)  # so that there is a history
     earned = reward(batch([(length, 0.0, TEXTS[4]) for length in [*lengths, *lengths]]), store)
@@ -165,7 +165,7 @@ def test_of_wrong_answers_the_longer_never_earns_more_and_on_the_cosine_never_le
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LENGTH if kind not in ("adactrl_tags", "cosine_as_released")])
-def test_it_tells_long_from_short_among_right_answers(kind):
+def test_it_tells_long_from_short_among_correct_answers(kind):
     rows = [(length, 1.0, TEXTS[4]) for length in (10, 30, 45, 90, 10, 30, 45, 90)]
     reward, store = make(kind), Store()
     earned = [reward(batch(rows), store) for _ in range(3)][-1]

@@ -13,8 +13,8 @@ from tinyreason.algorithms.rewards._loop import loop_start
         ([9] * 23, 23),  # too short to be called a loop
         ([*range(100), *[9] * 30], 100),
         ([*range(100), *list(range(200, 210)) * 3], 100),
-        ([*range(100), *list(range(200, 210)) * 2], 120),  # twice is no loop
-        ([*range(100), *list(range(200, 210)) * 3, 200, 201], 100),  # cut in the middle of a round
+        ([*range(100), *list(range(200, 210)) * 2], 120),  # twice is not a loop
+        ([*range(100), *list(range(200, 210)) * 3, 200, 201], 100),  # truncated in the middle of a round
         ([*[9] * 100, 1], 101),
     ],
 )

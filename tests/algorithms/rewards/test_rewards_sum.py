@@ -11,7 +11,7 @@ from tinyreason.store import Store
 
 
 def make(**terms):
-    """`kind={knobs}` as a list of rewards."""
+    """`kind={options}` as a list of rewards."""
     return [REWARDS[kind](**options) for kind, options in terms.items()]
 
 
@@ -40,7 +40,7 @@ def test_a_gate_counts_only_where_the_other_reward_is_above_0(rollouts):
     assert total(rewards, rollouts([100, 100], correct=[1, 0])) == [0.0, -1.0]
 
 
-def test_a_gate_that_cannot_judge_lets_nothing_through(rollouts):
+def test_a_gate_that_cannot_grade_lets_nothing_through(rollouts):
     rewards = make(correctness={}, soft_overlong={"gate": "correctness"})
     assert torch.isnan(torch.tensor(total(rewards, rollouts([100], correct=[torch.nan]))[0]))
 
@@ -56,7 +56,7 @@ def test_a_weight_is_annealed_in_a_straight_line_and_then_stays(step, factor, ro
     assert total(rewards, rollouts([20, 60], correct=[1, 1], step=step)) == pytest.approx([1 + factor, 1 - factor])
 
 
-def test_what_no_reward_can_judge_is_nan_and_what_one_can_is_not(rollouts):
+def test_what_no_reward_can_grade_is_nan_and_what_one_can_is_not(rollouts):
     batch = rollouts([20, 60], correct=[torch.nan, 1])
     assert torch.tensor(total(make(correctness={}, kimi_length={}), batch)).isnan().tolist() == [True, False]
     assert torch.tensor(total(make(correctness={}, format={}), batch)).isnan().tolist() == [False, False]
@@ -69,7 +69,7 @@ def test_what_no_reward_can_judge_is_nan_and_what_one_can_is_not(rollouts):
         ({"correctness": {"weight": 0}, "format": {"weight": 0}}, "weights of all rewards are 0"),
         ({"correctness": {"anneal": {"start": 0, "end": 0, "steps": 5}}}, "weights of all rewards are 0"),
         ({"correctness": {}, "format": {"gate": "corectness"}}, "did you mean 'correctness'"),
-        ({"correctness": {"gate": "correctness"}}, "no other reward of the list"),
+        ({"correctness": {"gate": "correctness"}}, "is not another reward of the list"),
         ({"l1_exact": {"target_tokens": 30}, "l1_max": {"target_tokens": 60}}, "both name a length in the prompt"),
         ({"l1_max": {"target_tokens": 101}}, r"longer than the 100 tokens that train\.max_completion_tokens"),
         ({"l1_exact": {"target_tokens": [50, 101]}}, "target_tokens=101 is longer"),

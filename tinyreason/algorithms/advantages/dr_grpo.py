@@ -1,29 +1,27 @@
-"""Each rollout against the mean of its group.
+"""Compares each rollout with the mean of its group.
 
-Why: dividing by the group's spread (GRPO) inflates problems that are nearly always or nearly never solved;
+Why: dividing by the group's standard deviation (GRPO) inflates problems that are nearly always or nearly never solved;
 Dr. GRPO leaves the division out (arXiv 2503.20783).
-Formula: A_i = r_i − mean_group(r). Rollouts that cannot be judged (nan) count in no mean and get 0.
-How it can be gamed: not by the model; with a constant reward in a group there is no gradient.
+Formula: A_i = r_i − mean_group(r). Rollouts that cannot be graded (nan) count in no mean and get 0.
+Reward hacking: not by the model; with a constant reward in a group there is no gradient.
 Example: `advantage: {kind: dr_grpo}`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class DrGrpo(Schema):
-    """Each rollout's reward minus the mean of its group."""
+    """Takes from each rollout's reward the mean of its group."""
 
     divides_by_std: ClassVar[bool] = False
 
     kind: Literal["dr_grpo"] = "dr_grpo"
 
-    def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
-        reward_P_G = batch.reward.view(-1, batch.group_size)
+    def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
+        reward_P_G = batch.in_groups(batch.reward)
         return (reward_P_G - reward_P_G.nanmean(dim=1, keepdim=True)).nan_to_num(0.0).view(-1)

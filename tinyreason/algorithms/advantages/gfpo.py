@@ -1,37 +1,35 @@
-"""Of each group only the k shortest rollouts count; they are compared with each other, the others get 0.
+"""Compares only the k shortest rollouts of each group with each other; the others get 0.
 
-Why: GFPO, group filtered policy optimisation (arXiv 2508.09726): sample more, learn from the concise. It is no reward
-term: the filter looks at length (or at correctness per token, never at the shaped reward), the advantage at the reward.
+Why: GFPO, group filtered policy optimisation (arXiv 2508.09726): sample more, learn from the concise. It is not
+a reward: the filter looks at length (or at correctness per token, never at the shaped reward), the advantage at it.
 Formula: S = the k of the group first by `by`; A_i = (r_i − mean_S(r)) / (std_S(r) + 1e-6) inside S, 0 outside.
-Rollouts that cannot be judged (nan) are never kept. Those level with the k-th are kept with it, so that the order in
+Rollouts that cannot be graded (nan) are never kept. Those level with the k-th are kept with it, so that the order in
 which a group was sampled decides nothing.
-How it can be gamed: where short replies are mostly wrong, the group that is kept has nothing right to learn from;
-sample groups of 16 or more, and start from a model that is mostly right.
+Reward hacking: where short completions are mostly incorrect, the group that is kept has nothing correct to learn from;
+sample groups of 16 or more, and start from a model that is mostly correct.
 Example: `advantage: {kind: gfpo, keep: 4}` with `train: {group_size: 16}`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class Gfpo(Schema):
-    """Only the shortest rollouts of each group count, compared with each other."""
+    """Compares the shortest rollouts of each group with each other, and leaves the others out."""
 
     divides_by_std: ClassVar[bool] = True
 
     kind: Literal["gfpo"] = "gfpo"
     keep: int = Field(4, ge=2)
-    """k, how many rollouts of each group count"""
+    """k, the number of rollouts that count in each group."""
     by: Literal["length", "token_efficiency"] = "length"
-    """which are kept: the shortest, or the right ones first, the shortest of them before the others"""
+    """Which are kept: the shortest, or the correct ones first, the shortest of them before the others."""
 
     def check(self, run, path: str) -> None:
         if self.keep >= run.train.group_size:
@@ -40,13 +38,9 @@ class Gfpo(Schema):
                 f"train.group_size"
             )
 
-    def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
         reward, lengths = batch.in_groups(batch.reward), batch.lengths_P_G
         order = lengths if self.by == "length" else -batch.in_groups(batch.correct) / lengths.clamp(min=1.0)
         order = order.where(~reward.isnan(), float("inf")).nan_to_num(float("inf"))
         last = order.kthvalue(min(self.keep, batch.group_size), dim=1, keepdim=True).values
-        kept = reward.where(order <= last, float("nan"))
-        centred = kept - kept.nanmean(dim=1, keepdim=True)
-        others = ((~centred.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
-        std = (centred.square().nansum(dim=1, keepdim=True) / others).sqrt()
-        return (centred / (std + 1e-6)).nan_to_num(0.0).view(-1)
+        return batch.z_scores(reward.where(order <= last, float("nan")))

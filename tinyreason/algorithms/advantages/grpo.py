@@ -1,32 +1,26 @@
-"""Each rollout against the mean of its group, in units of the group's spread.
+"""Compares each rollout with the mean of its group, in units of the group's standard deviation.
 
 Why: the estimator of GRPO (arXiv 2402.03300), as 1-shot RLVR used it.
 Formula: A_i = (r_i − mean_group(r)) / (std_group(r) + 1e-6), std over the G − 1 degrees of freedom.
-Rollouts that cannot be judged (nan) count in no mean and get 0.
-How it can be gamed: a tiny reward term that alone differs in a group is blown up to full size.
+Rollouts that cannot be graded (nan) count in no mean and get 0.
+Reward hacking: a tiny reward term that alone differs in a group is blown up to full size.
 Example: `advantage: {kind: grpo}`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class Grpo(Schema):
-    """Each rollout's reward minus the mean of its group, divided by the group's standard deviation."""
+    """Takes from each rollout's reward the mean of its group, and divides by the group's standard deviation."""
 
     divides_by_std: ClassVar[bool] = True
 
     kind: Literal["grpo"] = "grpo"
 
-    def __call__(self, batch: Batch, advantages: "Tensor", store: Store) -> "Tensor":
-        reward_P_G = batch.reward.view(-1, batch.group_size)
-        centred = reward_P_G - reward_P_G.nanmean(dim=1, keepdim=True)
-        graded = (~centred.isnan()).sum(dim=1, keepdim=True)
-        std = (centred.square().nansum(dim=1, keepdim=True) / (graded - 1).clamp(min=1)).sqrt()
-        return (centred / (std + 1e-6)).nan_to_num(0.0).view(-1)
+    def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
+        return batch.z_scores(batch.in_groups(batch.reward))

@@ -1,4 +1,4 @@
-"""Rewards: one idea a file. `(Batch, Store) → (N,)`; nan means "cannot be judged", which is not zero."""
+"""Rewards: one idea a file. `(Batch, Store) → (N,)`; nan means "cannot be graded", which is not zero."""
 
 from tinyreason.algorithms.rewards._reward import check_rewards as check_rewards
 from tinyreason.algorithms.rewards._reward import weigh as weigh

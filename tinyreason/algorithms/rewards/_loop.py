@@ -1,4 +1,4 @@
-"""Where a reply begins to go round in circles."""
+"""Finds where a completion begins to go round in circles."""
 
 LONGEST_PERIOD = 256
 FEWEST_ROUNDS = 3
@@ -6,7 +6,7 @@ FEWEST_TOKENS = 24
 
 
 def loop_start(ids: list[int]) -> int:
-    """The first token of the loop that the reply ends in, its length where it ends in none.
+    """Returns the first token of the loop that the completion ends in, its length where it ends in none.
 
     A loop is a stretch of 1 to 256 tokens that stands at least three times in a row, 24 tokens or more in all, up to
     the last token.

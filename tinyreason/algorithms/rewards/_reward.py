@@ -1,7 +1,7 @@
-"""What every reward shares: how it counts in the sum (weight, gate, clip, anneal), and how the sum is made."""
+"""Holds what every reward shares: how it counts in the sum (weight, gate, clip, anneal), and how the sum is made."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -9,42 +9,40 @@ from tinyreason.errors import nearest
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class Anneal(Schema):
-    """A factor on the weight that moves in a straight line over the first steps, and then stays."""
+    """Multiplies the weight by a factor that moves in a straight line over the first steps, and then stays."""
 
     start: float = Field(ge=0)
-    """the factor at the first step"""
+    """Factor at the first step."""
     end: float = Field(ge=0)
-    """the factor from step `steps` on"""
+    """Factor from step `steps` on."""
     steps: int = Field(ge=2)
-    """how many steps it takes"""
+    """Number of steps it takes."""
 
     def factor(self, step: int) -> float:
-        """The factor at a step, 1, 2, …"""
+        """Returns the factor at a step, 1, 2, …"""
         done = min(max(step - 1, 0) / (self.steps - 1), 1.0)
         return self.start + (self.end - self.start) * done
 
 
 class Reward(Schema):
-    """The knobs by which any reward counts in the sum: Σ weight · anneal(step) · clip(value) where its gate is open."""
+    """Counts in the sum of the rewards as weight · anneal(step) · clip(value), where its gate is open."""
 
-    reads_length: ClassVar[bool] = False  # whether it tells long from short among right answers
+    reads_length: ClassVar[bool] = False  # whether it tells long from short among correct answers
     needs_history: ClassVar[bool] = False  # whether it compares a problem with its own earlier visits
     asks_for_tokens: ClassVar[bool] = False  # whether the prompt names its length target
 
     weight: float = 1.0
-    """how much it counts in the sum of the rewards"""
+    """How much it counts in the sum of the rewards."""
     gate: str | None = None
-    """kind of another reward of the list: this one counts only where that one is above 0"""
+    """Kind of another reward of the list: this one counts only where that one is above 0."""
     clip: tuple[float, float] | None = None
-    """[lowest, highest]: its values are held inside before they are weighted"""
+    """[lowest, highest]: its values are held inside before they are weighted."""
     anneal: Anneal | None = None
-    """a factor on the weight that moves over the first steps; null = always 1"""
+    """Factor on the weight that moves over the first steps; null = always 1."""
 
     @model_validator(mode="after")
     def clip_has_a_middle(self) -> Self:
@@ -52,22 +50,22 @@ class Reward(Schema):
             raise ValueError(f"clip={list(self.clip)} leaves nothing; give [lowest, highest]")
         return self
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        """(N,) one number a rollout; nan where it cannot judge."""
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
+        """Returns (N,) one number a rollout; nan where it cannot grade."""
         raise NotImplementedError
 
     @property
     def ever_counts(self) -> bool:
-        """Whether its weight is above 0 at any step."""
+        """Returns whether its weight is above 0 at any step."""
         return self.weight > 0 and (self.anneal is None or max(self.anneal.start, self.anneal.end) > 0)
 
     def weight_at(self, step: int) -> float:
-        """The weight, annealed."""
+        """Returns the weight, annealed."""
         return self.weight * (self.anneal.factor(step) if self.anneal else 1.0)
 
 
-def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> tuple[dict[str, "Tensor"], "Tensor"]:
-    """({kind: (N,) its values as they are}, (N,) the weighted sum, nan where no reward could judge)."""
+def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> tuple[dict[str, Tensor], Tensor]:
+    """Returns ({kind: (N,) its values as they are}, (N,) the weighted sum, nan where no reward could grade)."""
     import torch
 
     values = {reward.kind: reward(batch, store) for reward in rewards}
@@ -108,7 +106,9 @@ def check_rewards(rewards: Sequence[Reward]) -> None:
             raise ValueError(f"{place} is {reward.kind} again, and two weights for it contradict each other; keep one")
         if reward.gate and (reward.gate == reward.kind or reward.gate not in kinds):
             others = [kind for kind in kinds if kind != reward.kind]
-            raise ValueError(f"{place}.gate={reward.gate} is no other reward of the list{nearest(reward.gate, others)}")
+            raise ValueError(
+                f"{place}.gate={reward.gate} is not another reward of the list{nearest(reward.gate, others)}"
+            )
     if rewards and not any(reward.ever_counts for reward in rewards):
         raise ValueError("the weights of all rewards are 0, so there is nothing to learn; give one above 0")
     asking = [reward.kind for reward in rewards if reward.asks_for_tokens]

@@ -1,35 +1,33 @@
-"""Correctness less a price a token, and the price is the higher the more of the group is right.
+"""Takes from correctness a price a token, the higher the more of the group is correct.
 
 Why: ALP, adaptive length penalty (Just Enough Thinking, arXiv 2506.05256): spend tokens where the problem is hard.
-Formula: c − β·L·max(p, 1/G), p the group's share of right answers, β = 1e-7. So small a β acts only through an
-advantage that divides by the group's spread (`advantage: {kind: grpo}`), which then sets its size, not β; with
-`dr_grpo` give about 1 over the completion limit, times what length shall be worth. It holds correctness already; it
-stands alone.
-How it can be gamed: wrong answers are cheaper when short, so giving up at once pays where the model is mostly wrong.
+Formula: c − β·L·max(p, 1/G), p the group's share of correct answers, β = 1e-7. So small a β acts only through an
+advantage that divides by the group's standard deviation (`advantage: {kind: grpo}`), which then sets its size, not β;
+with `dr_grpo` give about 1 over the completion limit, times what length shall be worth. It holds correctness already;
+it stands alone.
+Reward hacking: incorrect answers are cheaper when short, so giving up at once pays where the model is mostly incorrect.
 Example: `rewards: [{kind: alp_length, beta: 1e-5}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class AlpLength(Reward):
-    """Correctness less β for each token, times the group's share of right answers."""
+    """Takes from correctness β for each token, times the group's share of correct answers."""
 
     reads_length: ClassVar[bool] = True
 
     kind: Literal["alp_length"] = "alp_length"
     beta: float = Field(1e-7, gt=0)
-    """β, what a token costs in a group that is all right"""
+    """β, what a token costs in a group that is all correct."""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         rate = batch.pass_rate.clamp(min=1 / batch.group_size)
         return batch.correct - self.beta * batch.length * rate

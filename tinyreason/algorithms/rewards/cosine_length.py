@@ -1,40 +1,38 @@
-"""A right answer earns the more the shorter it is, a wrong one loses the less the longer it is, both along a cosine.
+"""Pays a correct answer the more the shorter it is, and an incorrect one the more the longer it is, on a cosine.
 
 Why: steadies the length of long reasoning (Demystifying Long Chain-of-Thought, arXiv 2502.03373); open-r1, Tina and
 Open-RS use it in the form below.
-Formula: e + (s − e)/2 · (1 + cos(π · min(L/L_max, 1))); right: s = 1 → e = 0.5; wrong: s = −1 → e = −0.5. `preset:
-as_released` is what open-r1's code and configuration do: wrong 0 → −0.5, L in characters, L_max = 1,000, and no
-minimum, so that past L_max the cosine turns back up (a gold answer that cannot be parsed earned 1 there, and is left
-out here). It holds correctness already; it stands alone.
-How it can be gamed: wrong answers are paid to ramble (as meant); right ones of twice L_max earn full marks (as
+Formula: e + (s − e)/2 · (1 + cos(π · min(L/L_max, 1))); correct: s = 1 → e = 0.5; incorrect: s = −1 → e = −0.5.
+`preset: as_released` is what open-r1's code and configuration do: incorrect 0 → −0.5, L in characters, L_max = 1,000,
+and no minimum, so that past L_max the cosine turns back up (a gold answer that cannot be parsed earned 1 there, and is
+left out here). It holds correctness already; it stands alone.
+Reward hacking: incorrect answers are paid to ramble (as meant); correct ones of twice L_max earn full marks (as
 released).
 Example: `rewards: [{kind: cosine_length}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward, check_fits
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class CosineLength(Reward):
-    """Right: 1 falling to 0.5 with the length; wrong: −1 rising to −0.5."""
+    """Gives a correct answer 1 falling to 0.5 with the length, an incorrect one −1 rising to −0.5."""
 
     reads_length: ClassVar[bool] = True
 
     kind: Literal["cosine_length"] = "cosine_length"
     preset: Literal["as_meant", "as_released"] = "as_meant"
-    """tokens and a clamp, or as open-r1 released it: characters, no clamp, wrong answers from 0"""
+    """Tokens and a clamp, or as open-r1 released it: characters, no clamp, incorrect answers from 0."""
     full_length: int | None = Field(None, ge=1)
-    """L_max, where the cosine ends: tokens (as released: characters); null = the completion limit (1,000)"""
+    """L_max, where the cosine ends: tokens (as released: characters); null = the completion limit (1,000)."""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         import math
 
         released = self.preset == "as_released"
@@ -44,8 +42,8 @@ class CosineLength(Reward):
         else:
             share = (batch.length.float() / full).clamp(max=1.0)
         wave = (1 + (math.pi * share).cos()) / 2
-        right, wrong = 0.5 + 0.5 * wave, -0.5 + (0.5 if released else -0.5) * wave
-        return right.where(batch.correct == 1, wrong).where(~batch.correct.isnan(), math.nan)
+        correct, incorrect = 0.5 + 0.5 * wave, -0.5 + (0.5 if released else -0.5) * wave
+        return batch.where_graded(correct.where(batch.correct == 1, incorrect))
 
     def check(self, run, path: str) -> None:
         if self.preset == "as_meant":

@@ -1,14 +1,14 @@
-"""A right answer earns the more the shorter it is among the group's right ones, on an exponential; a wrong one −1.
+"""Pays a correct answer the more the shorter it is among the group's correct ones, on an exponential.
 
 Why: GRPO-LEAD (arXiv 2504.09696). Its other half, a weight by difficulty, is `advantage: {kind: grpo_lead}`.
-Formula: right: exp(−α·z), z = (L − mean)/std over the group's right answers (std of a sample, as released), α = 0.05,
-1 unless the group's three shortest replies are longer than `from_tokens` on average; wrong: −1, or −2 where the reply
-ends in a loop. It holds correctness already; it stands alone.
-How it can be gamed: z is relative, so lucky short answers keep gaining in groups that are all short already.
+Formula: correct: exp(−α·z), z = (L − mean)/std over the group's correct answers (std of a sample, as released), α =
+0.05, 1 unless the group's three shortest completions are longer than `from_tokens` on average; incorrect: −1, or −2
+where the completion ends in a loop. It holds correctness already; it stands alone.
+Reward hacking: z is relative, so lucky short answers keep gaining in groups that are all short already.
 Example: `rewards: [{kind: grpo_lead}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,29 +16,24 @@ from tinyreason.algorithms.rewards._loop import loop_start
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class GrpoLead(Reward):
-    """exp(−α·z) of the length for a right answer, −1 for a wrong one, −2 for a wrong one in a loop."""
+    """Gives exp(−α·z) of the length for a correct answer, −1 for an incorrect one, −2 where that ends in a loop."""
 
     reads_length: ClassVar[bool] = True
 
     kind: Literal["grpo_lead"] = "grpo_lead"
     alpha: float = Field(0.05, ge=0)
-    """α, how steeply length counts"""
+    """α, how steeply length counts."""
     from_tokens: int = Field(4000, ge=0)
-    """length counts in groups whose three shortest replies are longer than this on average"""
+    """Length counts in groups whose three shortest completions are longer than this on average, in tokens."""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        right = batch.correct_lengths_P_G
-        away = right - right.nanmean(dim=1, keepdim=True)
-        others = ((~right.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
-        std = (away.square().nansum(dim=1, keepdim=True) / others).sqrt()
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
+        away, std = batch.deviations(batch.correct_lengths_P_G)
         shortest = batch.lengths_P_G.sort(dim=1).values[:, :3].mean(dim=1, keepdim=True)
         score = (away / std).where((std > 0) & (shortest > self.from_tokens), 0.0)
         loops = batch.correct.new_tensor([loop_start(ids) < len(ids) for ids in batch.ids])
         earned = (-self.alpha * score).exp().view(-1).where(batch.correct == 1, -1 - loops)
-        return earned.where(~batch.correct.isnan(), float("nan"))
+        return batch.where_graded(earned)

@@ -1,31 +1,29 @@
-"""As LASER, with a target length for each difficulty that follows what the model can do.
+"""Rewards as LASER, with a target length for each difficulty that follows what the model can do.
 
 Why: LASER-D (arXiv 2505.15612): easy problems deserve fewer tokens than hard ones, and less as training goes on.
 Formula: as `laser_length` with L_T of the group's difficulty: p ≥ 2/3 easy, ≥ 1/3 medium, else hard. L_T = the
 smallest threshold (from a lower bound in equal steps to the limit) with int(coverage · C) ≥ 1; coverage = the share
-of right rollouts within it, C = 5, 2, 1 at G = 8, here int(2/3 · G), int(1/3 · G), 1. Estimated anew every 20 steps;
+of correct rollouts within it, C = 5, 2, 1 at G = 8, here int(2/3 · G), int(1/3 · G), 1. Estimated anew every 20 steps;
 the paper asks 500 problems apart for that, here the training's own rollouts since the last estimate are read. Until
 the first one L_T is the limit. It holds correctness already; it stands alone. Its memory is in every checkpoint.
-How it can be gamed: a few short lucky answers pull an easy target down for all.
+Reward hacking: a few short lucky answers pull an easy target down for all.
 Example: `rewards: [{kind: laser_d, lowest_share: 0.0625}]`
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tinyreason.algorithms.rewards._laser import Monitor, brief
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class LaserD(Monitor):
-    """As LASER, with a target for each difficulty that follows the model."""
+    """Rewards as LASER, with a target for each difficulty that follows the model."""
 
     kind: Literal["laser_d"] = "laser_d"
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
         earned = brief(batch, self.targets(batch, store))
         self.observe(batch, store)
         return earned

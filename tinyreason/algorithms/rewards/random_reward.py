@@ -1,35 +1,33 @@
-"""1 or 0 by the toss of a coin: a control, never a way to train.
+"""Gives 1 or 0 by the toss of a coin: a control, never a way to train.
 
 Why: on some bases a reward without any information still moves the score (Spurious Rewards, arXiv 2506.10947), so a
 gain counts only beyond what this one brings.
-Formula: a fair coin for each different reply of a step, a hash of seed, step, problem and text; so a resumed run tosses
-the same, and the same reply earns the same.
-How it can be gamed: there is nothing to game; what changes under it is noise, and the habits that clipping amplifies.
+Formula: a fair coin for each different completion of a step, a hash of seed, step, problem and text; so a resumed run
+tosses the same, and the same completion earns the same.
+Reward hacking: there is nothing to hack; what changes under it is noise, and the habits that clipping amplifies.
 Example: `rewards: [{kind: random, seed: 0}]`, or `tinyreason recipe NAME --controls`
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class RandomReward(Reward):
-    """1 or 0 by the toss of a coin: a control, never a way to train."""
+    """Gives 1 or 0 by the toss of a coin: a control, never a way to train."""
 
     kind: Literal["random"] = "random"
     seed: int = Field(0, ge=0)
-    """of the coin"""
+    """Seed of the coin."""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        """(N,) of 0 and 1"""
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
+        """Returns (N,) of 0 and 1."""
         tosses = [
             self._toss(batch.step, example.id, text) for example, text in zip(batch.examples, batch.texts, strict=True)
         ]

@@ -1,36 +1,34 @@
-"""Right, and near the length of the group's shortest right answer.
+"""Pays for a correct answer near the length of the group's shortest correct one.
 
-Why: ShorterBetter (arXiv 2504.21370): the model's own shortest right sample says how long is long enough.
-Formula: 2c − β·|L − L*|, β = 0.001; L* = the shortest right answer of the group, else the group's mean length.
+Why: ShorterBetter (arXiv 2504.21370): the model's own shortest correct sample says how long is long enough.
+Formula: 2c − β·|L − L*|, β = 0.001; L* = the shortest correct answer of the group, else the group's mean length.
 It holds correctness already; it stands alone.
-How it can be gamed: in groups without a right answer it pulls to the mean, right or wrong; β is per token, so on short
-replies it must be larger, on very long ones smaller, or length outweighs the answer.
+Reward hacking: in groups without a correct answer it pulls to the mean, correct or incorrect; β is per token, so on
+short completions it must be larger, on very long ones smaller, or length outweighs the answer.
 Example: `rewards: [{kind: shorter_better}]`
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from tinyreason.tensors import Tensor
 
 
 class ShorterBetter(Reward):
-    """Twice correctness, less β for each token away from the group's shortest right answer."""
+    """Takes from twice correctness β for each token away from the group's shortest correct answer."""
 
     reads_length: ClassVar[bool] = True
 
     kind: Literal["shorter_better"] = "shorter_better"
     beta: float = Field(0.001, gt=0)
-    """β, what a token away from the shortest right answer costs"""
+    """β, what a token away from the shortest correct answer costs."""
 
-    def __call__(self, batch: Batch, store: Store) -> "Tensor":
-        lengths, right = batch.lengths_P_G, batch.correct_lengths_P_G
-        shortest = right.nan_to_num(float("inf")).amin(dim=1, keepdim=True)
+    def __call__(self, batch: Batch, store: Store) -> Tensor:
+        lengths, correct = batch.lengths_P_G, batch.correct_lengths_P_G
+        shortest = correct.nan_to_num(float("inf")).amin(dim=1, keepdim=True)
         best = shortest.where(shortest.isfinite(), lengths.mean(dim=1, keepdim=True))
         return 2 * batch.correct - self.beta * (lengths - best).abs().view(-1)
