@@ -267,7 +267,7 @@ def test_a_warm_up_of_an_earlier_run_can_be_taken_over(tmp_path):
     again, _ = run_length_grpo(tmp_path / "two", f"warmup.adapter={tmp_path / 'one' / 'warmup' / 'adapter'}")
     assert (again["before"], again["after"]) == (result["before"], result["after"])
     assert not (tmp_path / "two" / "warmup").exists()
-    with pytest.raises(ModelError, match="is no adapter folder"):
+    with pytest.raises(ModelError, match="is not an adapter folder"):
         run_length_grpo(tmp_path / "three", f"warmup.adapter={tmp_path}")
 
 
