@@ -38,7 +38,7 @@ class Adapter(Schema):
         raise NotImplementedError
 
     def attach(self, model, seed: int):
-        """Returns a PEFT model around `model`, initialised from `seed`, that answers as the base does (or as `start`)."""
+        """Returns a PEFT model around `model`, initialised from `seed`, that answers as the base (or as `start`)."""
         import torch
         from peft import get_peft_model
 
@@ -124,7 +124,7 @@ class Adapter(Schema):
         """Does what is to be done after each optimizer step, in the run's folder."""
 
     def start_from(self, adapted, folder: Path) -> None:
-        """Restores the adapter in `folder`, and holds it as "ref" too: the KL penalty is to it then, not to the base."""
+        """Restores the adapter in `folder`, and holds it as "ref" too: the KL penalty is to it, not to the base."""
         from safetensors import SafetensorError
 
         try:

@@ -2,8 +2,8 @@
 
 Why: arXiv 2405.17604; r² parameters a layer, whatever its width: kilobytes for a whole model.
 Here: R starts at exactly zero (the paper samples it with a standard deviation of 1e-5). On a quantised base the vectors
-are those of the dequantised W. What is saved is the folded plain LoRA, A = Σ_r V_rᵀ and B = U_r R, and R alone beside it.
-Learning rate: 5e-3, measured on the sandbox (docs/results.md); the paper's supervised training has 4e-3 at the same scale.
+are those of the dequantised W. Saved are the folded plain LoRA, A = Σ_r V_rᵀ and B = U_r R, and R alone beside it.
+Learning rate: 5e-3, measured on the sandbox (docs/results.md); the paper's supervised training has 4e-3 at that scale.
 Rank and targets: measured there too: as many numbers do far more at r = 24 on the MLP than at r = 16 everywhere. On
 one problem it memorises the answer at a constant rate: `train.schedule=linear`, and on a 4-bit base rank 40.
 Example: `adapter: {kind: lora_xs, rank: 24}`
