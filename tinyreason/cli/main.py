@@ -14,9 +14,9 @@ import click
 from tinyreason.cli import plan as cli_plan
 from tinyreason.cli.build import critiques, solutions
 from tinyreason.cli.chat import chat
-from tinyreason.cli.evaluate import audit, compare, eval_
-from tinyreason.cli.report import report
-from tinyreason.cli.sweep import frontier
+from tinyreason.cli.evaluate import audit_command, compare_command, evaluate_command
+from tinyreason.cli.report import report_command
+from tinyreason.cli.sweep import frontier_command, sweep_command
 from tinyreason.errors import DiskError, Stopped, TinyReasonError
 
 
@@ -48,12 +48,13 @@ main.add_command(critiques)
 main.add_command(solutions)
 main.add_command(cli_plan.plan)
 main.add_command(cli_plan.dry_run)
-main.add_command(eval_)
-main.add_command(compare)
-main.add_command(audit)
-main.add_command(report)
+main.add_command(evaluate_command)
+main.add_command(compare_command)
+main.add_command(audit_command)
+main.add_command(report_command)
 main.add_command(chat)
-main.add_command(frontier)
+main.add_command(sweep_command)
+main.add_command(frontier_command)
 
 TIER = click.option("--on", "tier", metavar="TIER", help="sandbox, t4, 24gb or 80gb; the default looks at the machine.")
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[key=value ...]")

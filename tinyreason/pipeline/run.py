@@ -20,6 +20,7 @@ from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.deadline import Deadline
 from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.result import RunResult
 from tinyreason.runs.resume import open_or_continue
 from tinyreason.trainers.session import TrainingSession
 from tinyreason.trainers.trackers import check_trackers
@@ -33,7 +34,7 @@ def run(
     console: Console,
     stop: Deadline | None = None,
     fresh: bool = False,
-) -> dict:
+) -> RunResult:
     """Runs a recipe into the folder `out`, or goes on with it there; returns what its result.json holds."""
     check_processes()
     clock, stop = Clock(), stop or Deadline()
@@ -88,7 +89,7 @@ def measure_baseline(
     with clock.part("evaluate"):
         what = "measuring the start" if evaluator.config.warmup else "measuring the base"
         before = evaluator.examine(model, questions, what)
-    folder.write_json("checkpoints/start.json", used | {"seconds": clock.seconds(), "before": before.replies()})
+    folder.write_json("checkpoints/start.json", used | {"seconds": clock.seconds(), "before": before.as_json()})
     return before
 
 

@@ -18,9 +18,11 @@ from typing import Any, Self
 
 import yaml
 
+from tinyreason.atomic import write_text
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import DiskError, FolderError, TinyReasonError
 from tinyreason.models.hardware import ComputeSettings
+from tinyreason.runs.result import RESULT, RunResult, read_result
 
 LIBRARIES = (
     *("tinyreason", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "math-verify"),
@@ -80,10 +82,9 @@ class RunFolder:
         return self.is_continued or any(p.exists() for p in earned) or any(p.stat().st_size for p in paid_for)
 
     @property
-    def result(self) -> dict | None:
+    def result(self) -> RunResult | None:
         """What result.json holds, once the run is finished."""
-        file = self.path / "result.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        return read_result(self.path) if (self.path / RESULT).exists() else None
 
     @contextmanager
     def writing(self, what: str) -> Iterator[None]:
@@ -158,16 +159,6 @@ def _is_of_the_disk(error: Exception) -> bool:
     """torch and safetensors have exceptions of their own for it."""
     texts = ("PytorchStreamWriter", "inline_container.cc", "iostream error")
     return type(error).__name__ == "SafetensorError" or any(text in str(error) for text in texts)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all: written beside, synced, then renamed."""
-    beside = path.with_name(f".{path.name}.part")
-    with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def open_run(
