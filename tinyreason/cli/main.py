@@ -7,12 +7,12 @@ import click
 from tinyreason.cli.build import critiques, solutions
 from tinyreason.cli.chat import chat_command
 from tinyreason.cli.doctor import doctor_command
-from tinyreason.cli.evaluate import audit, compare, eval_
+from tinyreason.cli.evaluate import audit_command, compare_command, evaluate_command
 from tinyreason.cli.grade import grade_command, select_command
 from tinyreason.cli.plan import dry_run, plan
 from tinyreason.cli.recipes import check_command, recipes_command, show_command
-from tinyreason.cli.report import report
-from tinyreason.cli.sweep import frontier
+from tinyreason.cli.report import report_command
+from tinyreason.cli.sweep import frontier_command, sweep_command
 from tinyreason.cli.train import recipe_command
 from tinyreason.errors import Stopped, TinyReasonError
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 for command in (
     *(recipe_command, recipes_command, show_command, check_command, plan, dry_run, doctor_command),
-    *(eval_, compare, audit, frontier, report, chat_command),
+    *(evaluate_command, compare_command, audit_command, sweep_command, frontier_command, report_command, chat_command),
     *(critiques, solutions, grade_command, select_command),
 ):
     main.add_command(command)

@@ -251,4 +251,4 @@ def dry_run(name: str, overrides: tuple[str, ...], tier: str | None, out: Path |
         console.say("what a rehearsal cannot know:")
         for line in unknown(recipe.resolve(tier, overrides)):
             console.say(f"  {line}")
-        console.say(f"took {result['seconds']['total']:.0f} s")
+        console.say(f"took {result.seconds['total']:.0f} s")

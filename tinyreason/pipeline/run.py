@@ -17,12 +17,13 @@ from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.result import RunResult
 from tinyreason.runs.resume import open_or_resume
 from tinyreason.trainers.session import TrainingSession
 from tinyreason.trainers.trackers import check_trackers
 
 
-def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) -> dict:
+def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) -> RunResult:
     """Runs a recipe into the folder `out`, or resumes it there; returns what its result.json holds.
 
     Errors: `ConfigError`, `DataError`, `ModelError` before anything long begins; `FolderError`, `ResumeError` where
@@ -80,5 +81,5 @@ def measure_baseline(
         return Score.read(examples, known["before"])
     with clock.part("evaluate"):
         before = evaluator.evaluate(model, examples, "measuring the baseline")
-    folder.write_json("checkpoints/start.json", used | {"seconds": clock.seconds(), "before": before.replies()})
+    folder.write_json("checkpoints/start.json", used | {"seconds": clock.seconds(), "before": before.as_json()})
     return before

@@ -17,6 +17,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import DiskError, FolderError, TinyReasonError
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.environment import environment
+from tinyreason.runs.result import RESULT, RunResult, read_result
 
 
 def default_folder(config: RunConfig) -> Path:
@@ -78,10 +79,9 @@ class RunFolder:
         return self.is_continued or any(p.exists() for p in earned) or any(p.stat().st_size for p in paid_for)
 
     @property
-    def result(self) -> dict | None:
-        """Returns what result.json holds, once the run is finished."""
-        file = self.path / "result.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    def result(self) -> RunResult | None:
+        """Returns what result.json holds, once the run is finished. Errors: `FolderError` where it is damaged."""
+        return read_result(self.path) if (self.path / RESULT).exists() else None
 
     @contextmanager
     def writing(self, what: str) -> Iterator[None]:
