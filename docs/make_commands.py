@@ -17,8 +17,8 @@ HEAD = """\
 
 <!-- Made by `python docs/make_commands.py`. Change the help in the code, not this file. -->
 
-Every command has `--help`. Options of a recipe are typed as `key=value`; `tinyreason show NAME` lists and explains them.
-A mistake is one sentence and exit code 2; a run that ended early and can be resumed has exit code 3.
+Every command has `--help`. Options of a recipe are typed as `key=value`; `tinyreason show NAME` lists and explains
+them. A mistake is one sentence and exit code 2; a run that ended early and can be resumed has exit code 3.
 
 """
 

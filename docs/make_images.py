@@ -1,8 +1,8 @@
 """Makes docs/images/report.png, the picture of a run's report: `python docs/make_images.py RUN`.
 
 It drives a Chromium that is installed on this machine (on Debian: `apt-get install chromium`) through playwright, which
-the extra `dev` brings. RUN is the folder of a finished run; its page is not written anew, so type `tinyreason report RUN`
-first if it is old.
+the extra `dev` brings. RUN is the folder of a finished run; its page is not written anew, so type
+`tinyreason report RUN` first if it is old.
 """
 
 import shutil
@@ -37,7 +37,9 @@ def take(page: Path, program: str) -> None:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", device_scale_factor=1.25)
+        tab = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", device_scale_factor=1.25
+        )
         tab.goto(page.resolve().as_uri())
         tab.wait_for_selector("html[data-ready]")
         curve = tab.locator("figure").first.bounding_box()
