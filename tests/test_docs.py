@@ -25,6 +25,7 @@ PAGES = {
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
 LARGEST_README_BYTES = 8_000
 GENERATED = "docs/commands.md"
+TROUBLES = "docs/troubleshooting.md"
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^cat > (\S+) <<'EOF'\n(.*?)^EOF$", re.MULTILINE | re.DOTALL)
@@ -156,11 +157,41 @@ def test_nobody_is_sent_to_a_package_index_for_this_package(page):
     assert not re.search(r"pip install [^`\n]*\btinyreason\b", TEXTS[page])
 
 
+def maker(name):
+    """One of the scripts in docs/ that write pages."""
+    place = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    return module
+
+
 def test_the_list_of_commands_is_the_one_that_the_command_line_gives():
-    place = importlib.util.spec_from_file_location("make_commands", ROOT / "docs" / "make_commands.py")
-    make_commands = importlib.util.module_from_spec(place)
-    place.loader.exec_module(make_commands)
-    assert TEXTS[GENERATED] == make_commands.page(), "type: python docs/make_commands.py"
+    assert TEXTS[GENERATED] == maker("make_commands").page(), "type: python docs/make_commands.py"
+
+
+def test_the_file_map_is_that_of_the_package():
+    text = TEXTS["docs/architecture.md"]
+    assert text == maker("make_file_map").page(text), "type: python docs/make_file_map.py"
+
+
+def said_by_the_package():
+    """Every text in the package's code, on one line, with … for what is filled in."""
+    for file in (ROOT / "tinyreason").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+                yield " ".join("".join(parts).split())
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield " ".join(node.value.split())
+
+
+def test_a_message_that_the_docs_explain_is_one_that_the_package_has():
+    said, stale = list(said_by_the_package()), []
+    for heading in re.findall(r"^### `(.+)`$", TEXTS[TROUBLES], re.MULTILINE):
+        pattern = re.compile(".*?".join(re.escape(part.strip(" ")) for part in heading.split("…")))
+        if not any(map(pattern.search, said)) and "command not found" not in heading:
+            stale.append(heading)
+    assert not stale
 
 
 def python_blocks(page):
