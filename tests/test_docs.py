@@ -6,12 +6,14 @@ import os
 import re
 import shlex
 import sys
+import tomllib
 import types
 from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 from synthetic_run import write_run
 
@@ -155,6 +157,16 @@ def test_a_paper_is_a_link(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_nobody_is_sent_to_a_package_index_for_this_package(page):
     assert not re.search(r"pip install [^`\n]*\btinyreason\b", TEXTS[page])
+
+
+def test_licence_version_and_citation_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert project["license"] == citation["license"] == "Apache-2.0"
+    assert project["license-files"] == ["LICENSE"]
+    assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert project["version"] == citation["version"]
+    assert f"## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def maker(name):
