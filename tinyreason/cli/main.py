@@ -46,8 +46,8 @@ def main() -> None:
 
 main.add_command(critiques)
 main.add_command(solutions)
-main.add_command(cli_plan.plan)
-main.add_command(cli_plan.dry_run)
+main.add_command(cli_plan.plan_command)
+main.add_command(cli_plan.dry_run_command)
 main.add_command(eval_)
 main.add_command(compare)
 main.add_command(audit)
@@ -213,10 +213,10 @@ def grade(file: Path, completion_field: str, answer_field: str, out: IO[str] | N
 def doctor(as_json: bool) -> None:
     """What this machine has, and what is missing. Exit code 0 when the main job can run."""
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.planning.machine_facts import examine
+    from tinyreason.planning.machine_facts import machine_facts
 
     quiet_libraries(offline=True)
-    facts = examine()
+    facts = machine_facts()
     if as_json:
         click.echo(json.dumps([vars(fact) for fact in facts], indent=1))
     else:

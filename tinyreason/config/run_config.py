@@ -12,6 +12,7 @@ from tinyreason.config.describe import explained, sections
 from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
 from tinyreason.data import DATA
+from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
 
 
@@ -30,7 +31,7 @@ class Model(Schema):
     @property
     def is_built_in(self) -> bool:
         """Whether it is the sandbox model, which comes with the package."""
-        return self.name == "sandbox"
+        return self.name == SANDBOX
 
     def check(self, run, path: str) -> None:
         if run.is_offline and not self.is_built_in and not os.path.exists(self.name):

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from tinyreason.example import Example
 from tinyreason.models.load import end_tokens, free_memory, is_out_of_memory
-from tinyreason.prompts import chat_messages
+from tinyreason.prompts import USUAL_PROMPT_TOKENS, chat_messages
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-USUAL_PROMPT_TOKENS = 256
-"""A batch of `batch_size` rows has room for prompts of this size; longer ones share it, fewer rows at a time."""
 Ask = tuple[Example, int]
 """A problem, and which of its samples."""
 
@@ -176,7 +174,10 @@ def read_completion(tokenizer, row: int, ids: list[int], ends: set[int]) -> Draw
 
 
 def batches(sizes: list[int], sampling: Sampling) -> Iterator[list[int]]:
-    """Row numbers of prompts of these sizes in tokens, the longest first; rows of long sequences in smaller batches."""
+    """Row numbers of prompts of these sizes in tokens, the longest first; rows of long sequences in smaller batches.
+
+    A batch of `batch_size` rows has room for prompts of the usual size; longer ones share it, fewer rows at a time.
+    """
     left = sorted(range(len(sizes)), key=lambda row: -sizes[row])
     room = sampling.batch_size * (USUAL_PROMPT_TOKENS + sampling.max_completion_tokens)
     while left:
