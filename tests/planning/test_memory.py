@@ -58,17 +58,17 @@ def kept_by_torch(job, is_padded):
     ],
     ids=" ".join,
 )
-def test_what_autograd_keeps_is_foretold(overrides):
+def test_what_autograd_keeps_is_predicted(overrides):
     job = job_of(*overrides)
     assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=False), rel=0.03)
 
 
-def test_what_autograd_keeps_of_padded_rows_is_foretold():
+def test_what_autograd_keeps_of_padded_rows_is_predicted():
     job = job_of("data={kind: problems, name: sandbox, size: 20}", "adapter.targets=all-linear")
     assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=True), rel=0.03)
 
 
-def test_the_kv_cache_is_as_large_as_foretold(sandbox):
+def test_the_kv_cache_is_as_large_as_predicted(sandbox):
     model, _ = sandbox
     job = job_of()
     with torch.no_grad():

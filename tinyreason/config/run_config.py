@@ -200,7 +200,7 @@ class RunConfig(Schema):
     @classmethod
     def evaluation_is_as_long_as_training(cls, evaluation: Evaluation, others: ValidationInfo) -> Evaluation:
         """An evaluation without a token limit of its own gets that of the training."""
-        train = others.data.get("train")  # not there where it is itself wrong
+        train = others.data.get("train")  # not there where it is itself invalid
         if train is None or evaluation.max_completion_tokens is not None:
             return evaluation
         return evaluation.model_copy(update={"max_completion_tokens": train.max_completion_tokens})
