@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 import click
 
-from tinyreason.cli.options import COUNT
-
 
 @click.command("chat", short_help="Ask a run, an adapter or a model, and watch it answer.")
 @click.argument("target", metavar="RUN|ADAPTER|MODEL")

@@ -7,11 +7,9 @@ from typing import Literal
 
 from tinyreason.example import Example
 from tinyreason.models.load import end_tokens, free_memory, is_out_of_memory
-from tinyreason.prompts import chat_messages
+from tinyreason.prompts import USUAL_PROMPT_TOKENS, chat_messages
 from tinyreason.tensors import Tensor
 
-USUAL_PROMPT_TOKENS = 256
-"""A batch of `batch_size` rows has room for prompts of this size; longer ones share it, fewer rows at a time."""
 Ask = tuple[Example, int]
 """A problem, and which of its samples is asked for."""
 
@@ -175,7 +173,10 @@ def read_completion(tokenizer, row: int, ids: list[int], ends: set[int]) -> Samp
 
 
 def batches(sizes: list[int], sampling: Sampling) -> Iterator[list[int]]:
-    """Yields row numbers of prompts of these sizes in tokens, the longest first, long sequences in smaller batches."""
+    """Yields row numbers of prompts of these sizes in tokens, the longest first, long sequences in smaller batches.
+
+    A batch of `batch_size` rows has room for prompts of the usual size; longer ones share it, fewer rows at a time.
+    """
     left = sorted(range(len(sizes)), key=lambda row: -sizes[row])
     room = sampling.batch_size * (USUAL_PROMPT_TOKENS + sampling.max_completion_tokens)
     while left:
