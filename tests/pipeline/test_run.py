@@ -29,7 +29,7 @@ def run_quickly(out, *overrides: str, recipe: str = "one_shot_rlvr") -> tuple[Ru
     """(result, what was on the screen)"""
     config = read_recipe(recipe).resolve("sandbox", (*QUICK, *overrides))
     context = context_of(config, reason="no CUDA GPU found")
-    announce(context.console, config, context.compute, context.tier_reason, out)
+    announce(context, config, out)
     result = run(config, out, context)
     conclude(context.console, result, out)
     return result, said(context)
@@ -240,7 +240,7 @@ def run_length_grpo(out, *overrides):
     """(result, what was on the screen)"""
     config = read_recipe("length_grpo").resolve("sandbox", (*LENGTH, *overrides))
     context = context_of(config)
-    announce(context.console, config, context.compute, "", out)
+    announce(context, config, out)
     result = run(config, out, context)
     conclude(context.console, result, out)
     return result, said(context)
@@ -289,7 +289,7 @@ def test_what_is_known_to_go_wrong_with_a_length_reward_is_said_before_training(
     def announced(*overrides):
         config = read_recipe("length_grpo").resolve("sandbox", overrides)
         context = context_of(config)
-        announce(context.console, config, context.compute, "", "out")
+        announce(context, config, "out")
         return said(context)
 
     assert "caveat" not in announced()

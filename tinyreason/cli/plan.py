@@ -153,6 +153,7 @@ def dry_run_command(name: str, overrides: tuple[str, ...], tier: str | None, out
     from tinyreason.models.hardware import choose_tier, find_card
     from tinyreason.models.load import compute_settings_for
     from tinyreason.pipeline.dry_run import dry_run_config, not_seen, reload_adapter, seen_to_work
+    from tinyreason.runs.context import RunContext
 
     recipe = read_recipe(name)
     tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, find_card())
@@ -161,13 +162,12 @@ def dry_run_command(name: str, overrides: tuple[str, ...], tier: str | None, out
     compute = compute_settings_for(config.model, config.kernels, card=None)
     with tempfile.TemporaryDirectory() as beside:
         console, folder = Console(), out or Path(beside, "dry-run")
-        announce(console, config, compute, f"dry run; {reason}", folder)
+        context = RunContext(console, compute, f"dry run; {reason}")
+        announce(context, config, folder)
 
         from tinyreason.pipeline.run import run
         from tinyreason.pipeline.verify_resume import verify_resume
-        from tinyreason.runs.context import RunContext
 
-        context = RunContext(console, compute, "dry run")
         result = run(config, folder, context)
         resumed = f"resume      {verify_resume(config, folder, context)}"
         console.say("seen to work:")

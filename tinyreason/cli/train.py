@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tinyreason.cli.options import OVERRIDES, PATH, TIER
 from tinyreason.errors import DiskError
+
+if TYPE_CHECKING:
+    from tinyreason.config.run_config import RunConfig
+    from tinyreason.runs.context import RunContext
 
 
 @click.command("recipe", short_help="Train by a recipe and measure the gain.")
@@ -34,7 +39,6 @@ def recipe_command(
     deadline: str | None,
 ) -> None:
     """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
-    from tinyreason.cli.train_output import announce, conclude
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
@@ -50,7 +54,7 @@ def recipe_command(
     config = recipe.resolve(tier, overrides, seed)
     check_tier(tier, card)
     if controls:
-        from tinyreason.evaluation.controls import check_has_controls, run_controls
+        from tinyreason.evaluation.controls import check_has_controls
 
         check_has_controls(config)
     console, out = Console(), out or default_folder(config)
@@ -64,20 +68,25 @@ def recipe_command(
             from tinyreason.pipeline import verify_resume
 
             click.echo(verify_resume.verify_resume(config, out, context))
-            return
-        announce(console, config, compute, reason, out)
-        if end:
-            console.say(
-                f"until   {end:%Y-%m-%d %H:%M} at the latest; then it is saved, to be resumed by the same command"
-            )
+        else:
+            run_and_report(config, out, context, fresh, controls)
 
-        from tinyreason.pipeline.run import run
 
-        conclude(console, run(config, out, context, fresh), out)
-        if controls:
-            from tinyreason.cli.evaluation_output import show_controls
+def run_and_report(config: "RunConfig", out: Path, context: "RunContext", fresh: bool, controls: bool) -> None:
+    """Runs the recipe, and its controls where they are asked for, and says what came of it."""
+    from tinyreason.cli.train_output import announce, conclude
 
-            show_controls(console, run_controls(config, out, console, lambda it, at: run(it, at, context, fresh)))
+    announce(context, config, out)
+
+    from tinyreason.pipeline.run import run
+
+    conclude(context.console, run(config, out, context, fresh), out)
+    if controls:
+        from tinyreason.cli.evaluation_output import show_controls
+        from tinyreason.evaluation.controls import run_controls
+
+        found = run_controls(config, out, context.console, lambda it, at: run(it, at, context, fresh))
+        show_controls(context.console, found)
 
 
 @contextmanager

@@ -7,28 +7,31 @@ from pathlib import Path
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmarks import bench_for
-from tinyreason.models.kernels import ComputeSettings
+from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import RunResult, TrainingSummary
 
 
-def announce(console: Console, config: RunConfig, compute: ComputeSettings, why_tier: str, folder: Path) -> None:
+def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
     """Prints the first lines: what was chosen and why."""
+    console, compute = context.console, context.compute
     console.say(f"{config.recipe}: {config.about}")
-    console.say(f"tier    {config.tier} ({why_tier})")
+    console.say(f"tier    {config.tier} ({context.tier_reason})")
     console.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
     console.say(
         f"machine {compute.card.describe() if compute.card else 'CPU'}, {compute.dtype.got} ({compute.dtype.why})"
     )
     for name in ("quantize", "attention", "fused", "optimizer"):
-        choice = compute.settings()[name]
-        if compute.card or choice.asked not in ("auto", "none"):
-            console.say(f"        {name} {choice.got} ({choice.why})")
+        setting = compute.settings()[name]
+        if compute.card or setting.asked not in ("auto", "none"):
+            console.say(f"        {name} {setting.got} ({setting.why})")
     console.say(f"data    {config.data.describe()}")
     if config.train.needs_rewards or config.validation:
-        console.say(f"train   regularisation: {'; '.join(regularisation(config)) or 'none'}")
+        console.say(f"train   with {'; '.join(regularisation(config)) or 'no regularisation'}")
     for line in caveats(config):
         console.say(f"caveat  {line}")
     console.say(f"folder  {folder}")
+    if context.deadline.at:
+        console.say(f"until   {context.deadline.at:%Y-%m-%d %H:%M} at the latest; the same command resumes it then")
 
 
 def regularisation(config: RunConfig) -> Iterator[str]:

@@ -69,7 +69,9 @@ class Deadline(AbstractContextManager):
     ):
         self.last_step = last_step
         """A step to end after, whatever the time."""
-        self.at = at and time.monotonic() + (at - datetime.now()).total_seconds()
+        self.at = at
+        """The moment to end before, local time; None = no such moment."""
+        self._end = at and time.monotonic() + (at - datetime.now()).total_seconds()
         self.say = say
         self.why: str | None = None
         self._is_patient = False
@@ -79,14 +81,14 @@ class Deadline(AbstractContextManager):
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGTERM, signal.SIGINT)}
-            if self.at and hasattr(signal, "setitimer"):
+            if self._end and hasattr(signal, "setitimer"):
                 self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._ring)
-                left_s = self.at - SPARE_S - time.monotonic()
+                left_s = self._end - SPARE_S - time.monotonic()
                 signal.setitimer(signal.ITIMER_REAL, min(max(left_s, 0.001), LONGEST_ALARM_S))
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.at and hasattr(signal, "setitimer"):
+        if self._end and hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -123,7 +125,7 @@ class Deadline(AbstractContextManager):
         """Returns whether to end now, asked after each step or batch: another like it might not fit any more."""
         now = time.monotonic()
         self._longest_s, self._beat = max(self._longest_s, now - self._beat), now
-        if self.at and not self.why and now + LONGER * self._longest_s + SPARE_S > self.at:
+        if self._end and not self.why and now + LONGER * self._longest_s + SPARE_S > self._end:
             self.why = "the deadline"
         if step is not None and step == self.last_step:
             self.why = self.why or "request"
