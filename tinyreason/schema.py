@@ -10,6 +10,12 @@ class Schema(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
+    def check(self, run, path: str) -> None:
+        """Raises `ValueError`, one sentence, where this section contradicts the rest of the run's config.
+
+        `run` is the whole `RunConfig`; `path` is where this section stands in it, such as `rewards.0`.
+        """
+
 
 def one_of(registry: dict[str, type[Schema]]):
     """Returns the type of a config section in which `kind` picks the class."""

@@ -243,6 +243,6 @@ def test_an_adapter_of_another_base_is_refused(attached, tiny, load, tmp_path, n
         adapter.save(model, folder)
     adapter, (model, _) = EVERY[name].model_copy(update={"start": str(folder)}), load(tiny("Qwen2"))
     with pytest.raises(ModelError) as caught:
-        adapter.check(model)
+        adapter.check_model(model)
         adapter.attach(model, seed=0)
     assert str(folder) in str(caught.value) and "\n" not in str(caught.value)

@@ -36,6 +36,10 @@ tiers:
     train: {max_steps: 100, rollouts_per_step: 128, max_completion_tokens: 2000}
 """
 
+SFT = "train={max_steps: 3, max_tokens: 99, max_completion_tokens: 40}"
+WITHOUT_GRPO = ("rewards=[]", "advantage=null")
+WARMUP = f"warmup={{data: {{kind: solutions, name: sandbox}}, {SFT.replace('=', ': ')}}}"
+
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
@@ -187,6 +191,13 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
     assert plan.resolve("sandbox").train.limit_at(3) == 50
 
 
+@pytest.mark.parametrize("given", ["20", "'20'", "20.0"])
+def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, given):
+    config = plan.resolve("sandbox", (f"train.max_completion_tokens={given}",))
+    assert config.evaluation.max_completion_tokens == config.train.max_completion_tokens == 20
+    assert plan.resolve("sandbox", ("evaluation.max_completion_tokens=30",)).evaluation.max_completion_tokens == 30
+
+
 # What is refused
 
 
@@ -194,13 +205,13 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
     ("overrides", "words"),
     [
         # an unknown word, answered with the nearest
-        (["train.max_step=5"], "no knob 'train.max_step'; did you mean 'max_steps'?"),
-        (["data.nmae=x"], "no knob 'data.nmae'; did you mean 'name'?"),
-        (["evaluation.problem=5"], "no knob 'evaluation.problem'; did you mean 'problems'?"),
+        (["train.max_step=5"], "no option 'train.max_step'; did you mean 'max_steps'?"),
+        (["data.nmae=x"], "no option 'data.nmae'; did you mean 'name'?"),
+        (["evaluation.problem=5"], "no option 'evaluation.problem'; did you mean 'problems'?"),
         (["validation.every_step=1"], "did you mean 'every_steps'?"),
-        (["rewards.1.wieght=2"], "no knob 'rewards.1.wieght'; did you mean 'weight'?"),
-        (["adapter.rnak=2"], "no knob 'adapter.rnak'; did you mean 'rank'?"),
-        (["modle.name=x"], "no knob 'modle'; did you mean 'model'?"),
+        (["rewards.1.wieght=2"], "no option 'rewards.1.wieght'; did you mean 'weight'?"),
+        (["adapter.rnak=2"], "no option 'adapter.rnak'; did you mean 'rank'?"),
+        (["modle.name=x"], "no option 'modle'; did you mean 'model'?"),
         (["rewards.0.kind=corectness"], "rewards.0.kind 'corectness' is unknown; did you mean 'correctness'?"),
         (["adapter.kind=lorra"], "did you mean 'lora'?"),
         (["advantage.kind=gpro"], "did you mean 'grpo'?"),
@@ -214,7 +225,7 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
         (["rewards.²=5"], "there is no rewards.²"),
         (["rewards.kind=format"], "there is no rewards.kind"),
         (["train.max_steps.x=5"], "train.max_steps is not a section"),
-        ([".=5"], "no knob ''"),
+        ([".=5"], "no option ''"),
         # not an override
         (["train.max_steps"], "'train.max_steps' is not an override; type it as path.to.key=value"),
         (["=5"], "'=5' is not an override"),
@@ -274,6 +285,15 @@ def test_the_token_limit_of_a_step_follows_its_stage(plan):
         (["train.thinkprune=[20,40]"], "must fall from max_completion_tokens=50"),
         (["train.max_steps=1", "train.thinkprune=[40,20]"], "more than max_steps=1"),
         (["advantage={kind: gfpo, keep: 8}"], "advantage.keep=8 keeps all of a group of 8"),
+        (["trainer=sft", SFT, "advantage={kind: gfpo}"], "trainer sft takes no rewards and no advantage; trainer grpo"),
+        (
+            ["trainer=sft", SFT, *WITHOUT_GRPO, WARMUP],
+            "warmup: comes before GRPO; with trainer sft give all data as data:",
+        ),
+        ([WARMUP, "adapter.start=x"], "warmup: and adapter.start are two beginnings"),
+        ([WARMUP, "warmup.data.name=openai/gsm8k"], "warmup.data.name=openai/gsm8k is a hub id"),
+        (["adapter={kind: lora, dora: true}", "model.quantize=int8"], "model.quantize=int8; it can on none, nf4"),
+        (["critiques={}"], "critiques.teacher: Field required"),
         (["warmup={data: {kind: solutions, name: sandbox}}"], "warmup.train is missing"),
         (["data.file=mine.jsonl", "data.name=sandbox"], "both of data.file and data.name are given"),
         (["data.index=3", "data.id=4"], "both of data.index and data.id are given"),
@@ -365,7 +385,7 @@ def test_a_folder_is_no_recipe(tmp_path):
 # Anything at all
 
 DOCUMENT = yaml.safe_load(RECIPE)
-KNOBS = [
+OPTIONS = [
     *RunConfig.model_fields,
     *(f"train.{option}" for option in Train.model_fields),
     *(f"data.{option}" for option in OneShot.model_fields),
@@ -383,7 +403,7 @@ values = st.recursive(
     ),
     max_leaves=4,
 )
-paths = st.sampled_from(KNOBS) | st.lists(st.sampled_from(["rewards", "0", "1", "kind", "", "trl"])).map(".".join)
+paths = st.sampled_from(OPTIONS) | st.lists(st.sampled_from(["rewards", "0", "1", "kind", "", "trl"])).map(".".join)
 typed = st.one_of(
     values.map(lambda value: yaml.safe_dump(value, default_flow_style=True, width=999).removesuffix("\n...\n").strip()),
     st.text(alphabet="[]{}:,&*!|>'\"%@`#-=.0123456789abx_ \n\t", max_size=12),

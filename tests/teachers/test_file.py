@@ -52,4 +52,4 @@ def test_a_file_that_was_changed_is_read_anew(write):
 @pytest.mark.parametrize("row", [{"problem_id": "7"}, {"critique": "x"}, {"problem_id": "7", "critique": " "}])
 def test_a_row_that_answers_nothing_is_refused(write, row):
     with pytest.raises(DataError, match="row 1 is not an answer; it needs 'critique'"):
-        write(row).check()
+        write(row).check_ready()

@@ -56,7 +56,15 @@ class Adapter(Schema):
     def prepare(self, adapted) -> None:
         """Changes in the PEFT model what this kind wants changed before training."""
 
-    def check(self, skeleton) -> None:
+    def check(self, run, path: str) -> None:
+        allowed = ("none", *self.quantized_bases)
+        if run.model.quantize not in allowed:
+            raise ValueError(
+                f"{path} {self.kind} with these switches cannot sit on a base with "
+                f"model.quantize={run.model.quantize}; it can on {', '.join(allowed)}"
+            )
+
+    def check_model(self, skeleton) -> None:
         """Refuses, before any weight is read, an adapter that cannot be attached to the model of this skeleton."""
         self.layers(skeleton)
         if self.start and not Path(self.start, "adapter_config.json").is_file():

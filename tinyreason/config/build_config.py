@@ -1,4 +1,4 @@
-"""What is to be built: a set of solutions or of critiques, every knob with its help text under it."""
+"""What a build makes: a set of solutions or of critiques, every option with its help text under it."""
 
 from pathlib import Path
 from typing import Any
@@ -13,29 +13,29 @@ from tinyreason.teachers import TEACHERS
 
 
 class SolutionBuildConfig(Schema):
-    """Worked solutions, for SFT."""
+    """A set of worked solutions, for supervised fine-tuning."""
 
     data: one_of(DATA)
-    """the problems"""
+    """Problems to solve."""
     teacher: one_of(TEACHERS)
-    """who answers"""
+    """Teacher that answers."""
     samples: int = Field(1, ge=1)
-    """answers asked for to each request"""
+    """Answers asked for to each request."""
     filters: Filters = Filters()
-    """which rows are kept"""
+    """Rules that decide which rows are kept."""
     seed: int = Field(0, ge=0)
-    """of the attempts"""
+    """Seed of the attempts."""
 
 
 class CritiqueBuildConfig(SolutionBuildConfig):
-    """Critiques of attempts, for critique fine-tuning."""
+    """A set of critiques of attempts, for critique fine-tuning."""
 
     attempts: int = Field(100, ge=1)
-    """of each problem, shared evenly among those who make them"""
+    """Attempts at each problem, shared evenly among those who make them."""
     attempts_by: tuple[str, ...] = ()
-    """`oracle` (sandbox problems only), `sandbox`, model folders, hub ids, folders of adapters or of runs"""
+    """Makers of attempts: `oracle` (sandbox problems only), `sandbox`, hub ids, folders of models, adapters or runs."""
     attempts_file: Path | None = None
-    """attempts already made: rows with `attempt` (or `completion`) and `problem_id` or `problem`"""
+    """File of attempts already made: rows with `attempt` (or `completion`) and `problem_id` or `problem`."""
 
 
 OPTIONS = {
@@ -44,11 +44,11 @@ OPTIONS = {
     "price_per_million_input_tokens": "price-in",
     "price_per_million_output_tokens": "price-out",
 }
-"""Knob → what it is called on the command line, where that is another word."""
+"""Option → what it is called on the command line, where that is another word."""
 
 
 def read_build_config(kind: type[SolutionBuildConfig], values: dict[str, Any]) -> SolutionBuildConfig:
-    """The order that the options make; `ConfigError` in the options' words."""
+    """Returns the build config that these options make. Errors: `ConfigError`, in the command line's words."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:

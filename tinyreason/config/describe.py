@@ -1,4 +1,4 @@
-"""Every knob of a config section with the help text that stands under it in the source."""
+"""Every option of a config section, with the help text that stands under it in the source."""
 
 import ast
 import inspect
@@ -6,28 +6,44 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 from tinyreason.schema import Schema
 
 
+def options(section: Schema) -> Iterator[tuple[str, str, Any]]:
+    """Yields (field, name, value) of every option in its order; the items of a list are `rewards.0`, `rewards.1`, …"""
+    for field in type(section).model_fields:
+        value = getattr(section, field)
+        if isinstance(value, tuple):
+            yield from ((field, f"{field}.{number}", item) for number, item in enumerate(value))
+        else:
+            yield field, field, value
+
+
+def sections(section: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Yields (path, section) of every section inside one, at any depth: `data`, `rewards.0`, `evaluation.data`."""
+    for _, name, value in options(section):
+        if isinstance(value, Schema):
+            yield path + name, value
+            yield from sections(value, f"{path}{name}.")
+
+
 def explained(section: Schema, depth: int = 0) -> Iterator[str]:
-    """Lines of YAML, one a knob, sections opened."""
+    """Yields lines of YAML, one an option, sections opened, each with its help text behind it."""
     indent, texts = "  " * depth, option_help(type(section))
-    for option in type(section).model_fields:
-        value = getattr(section, option)
-        for number, item in enumerate(value) if isinstance(value, tuple) else [(None, value)]:
-            name = option if number is None else f"{option}.{number}"
-            if isinstance(item, Schema):
-                yield f"{indent}{name}:  # {(type(item).__doc__ or '').partition(chr(10))[0]}"
-                yield from explained(item, depth + 1)
-            else:
-                shown = json.dumps(item, default=str, ensure_ascii=False)
-                yield f"{indent}{name}: {shown}".ljust(44) + (f"  # {texts[option]}" if option in texts else "")
+    for field, name, value in options(section):
+        if isinstance(value, Schema):
+            yield f"{indent}{name}:  # {(type(value).__doc__ or '').partition(chr(10))[0]}"
+            yield from explained(value, depth + 1)
+        else:
+            shown = json.dumps(value, default=str, ensure_ascii=False)
+            yield f"{indent}{name}: {shown}".ljust(44) + (f"  # {texts[field]}" if field in texts else "")
 
 
 @cache
 def option_help(schema: type[Schema]) -> dict[str, str]:
-    """Knob → the string under it in the source. (Pydantic can read these too, at every start-up.)"""
+    """Returns option → the string under it in the source. (Pydantic can read these too, at every start-up.)"""
     texts = {}
     for kind in reversed(schema.__mro__):
         if not issubclass(kind, Schema) or kind is Schema:

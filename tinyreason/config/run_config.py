@@ -1,148 +1,165 @@
-"""RunConfig: everything that decides a run, validated, every knob with its help text under it."""
+"""RunConfig: everything that decides a run, validated, every option with its help text under it."""
 
 import os
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
-from tinyreason.algorithms.rewards import REWARDS, check_rewards
-from tinyreason.config.describe import explained
-from tinyreason.config.describe import option_help as option_help
-from tinyreason.config.train_config import OURS_OF_TRL, TRL_NAMES_OF, TrainGrpo, TrainSft
+from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.config.describe import explained, sections
+from tinyreason.config.tiers import TIERS
+from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
 from tinyreason.data import DATA
+from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
-
-TIERS = ("sandbox", "t4", "24gb", "80gb")
 
 
 class Model(Schema):
-    """Which base model."""
+    """The base model."""
 
     name: str
-    """`sandbox`, a local folder, or a hub id"""
+    """`sandbox`, a local folder, or a hub id."""
     quantize: Literal["none", "nf4", "int8"] = "none"
-    """how bitsandbytes holds the frozen weights: NF4 with double quantisation, LLM.int8, or as they are"""
+    """How bitsandbytes holds the frozen weights: NF4 with double quantisation, LLM.int8, or as they are."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """what the base computes in; auto = bfloat16 from Ampere on, float16 before, float32 on a CPU"""
+    """Number format that the base computes in; auto = bfloat16 from Ampere on, float16 before, float32 on a CPU."""
     trust_remote_code: bool = False
-    """run Python code that comes with the model; off unless you trust its author"""
+    """Runs Python code that comes with the model; off unless you trust its author."""
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is the sandbox model, which comes with the package."""
+        return self.name == SANDBOX
+
+    def check(self, run, path: str) -> None:
+        if run.is_offline and not self.is_built_in and not os.path.exists(self.name):
+            raise ValueError(
+                f"the {run.tier} tier never uses the network, and {path}.name={self.name} is neither 'sandbox' nor a "
+                f"local folder; choose another tier with --on"
+            )
 
 
 class Kernels(Schema):
     """Faster code for the card; auto takes what the card and the installed packages allow."""
 
     attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = "auto"
-    """FlashAttention-2 (flash-attn), PyTorch's own fused attention, or plain matrices"""
+    """Attention: FlashAttention-2 (flash-attn), PyTorch's own fused one (sdpa), or plain matrices (eager)."""
     fused: Literal["auto", "liger", "off"] = "auto"
-    """Liger's fused norm, rotary embedding and MLP"""
+    """Liger's fused norm, rotary embedding and MLP, or none."""
     optimizer: Literal["auto", "adamw", "adamw_8bit", "paged_adamw_8bit"] = "auto"
-    """AdamW of torch, or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)"""
+    """AdamW of torch, or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)."""
 
 
 class Warmup(Schema):
     """Supervised fine-tuning of the run's own adapter before GRPO; what comes after is measured against it."""
 
     data: one_of(DATA)
-    """the solutions to imitate"""
+    """Solutions to imitate."""
     train: TrainSft
-    """the knobs of its steps"""
+    """Options of its steps."""
     adapter: str | None = None
-    """folder of the adapter that an earlier run's warm-up left, taken as it is; null = train it"""
+    """Folder of the adapter that an earlier run's warm-up left, taken as it is; null = train it."""
+
+    def check(self, run, path: str) -> None:
+        if run.train.needs_completions:
+            raise ValueError(f"{path}: comes before GRPO; with trainer {run.trainer} give all data as data:")
+        if run.adapter.start:
+            raise ValueError(f"{path}: and adapter.start are two beginnings; give one of them")
 
 
 class Evaluation(Schema):
     """The comparison before and after, on problems that are not trained on."""
 
     data: one_of(DATA) | None = None
-    """where the problems come from; null = held out from the training data's own source"""
+    """Where the problems come from; null = held out from the training data's own source."""
     problems: int = Field(256, ge=1)
-    """how many"""
+    """Number of held-out problems in the evaluation."""
     samples: int = Field(4, ge=1)
-    """replies to each"""
+    """Completions sampled for each problem."""
     temperature: float = Field(1.0, ge=0)
-    """of those replies; 0 = greedy"""
+    """Temperature at which they are sampled; 0 = greedy."""
     max_completion_tokens: int | None = Field(None, ge=1)
-    """longest reply; null = as in training"""
+    """Length of the longest completion, in tokens; null = train.max_completion_tokens."""
     batch_size: int = Field(32, ge=1)
-    """replies drawn at once; as many as the memory holds"""
+    """Completions sampled at once; as many as the memory holds."""
 
 
 class Validation(Schema):
-    """Problems of a third kind, neither trained on nor in the evaluation, that choose the checkpoint to keep."""
+    """Problems neither trained on nor in the evaluation, whose accuracy selects the checkpoint that is kept."""
 
     problems: int = Field(64, ge=1)
-    """how many, one reply each"""
+    """Number of problems, one completion each."""
     every_steps: int = Field(10, ge=1)
-    """how often they are asked"""
+    """Steps from one validation to the next."""
 
 
 class Checkpoints(Schema):
-    """What a run that is cut short goes on from."""
+    """What an interrupted run resumes from."""
 
     every_steps: int | None = Field(None, ge=1)
-    """how often one is written; null = after every step, less often where that took over 5 % of the time"""
+    """Steps from one checkpoint to the next; null = each step, fewer where writing took over 5 % of the time."""
     keep: int | None = Field(3, ge=1)
-    """how many are kept; null = all"""
+    """Number of checkpoints that are kept; null = all."""
 
 
 class Expected(Schema):
-    """What a run on this tier should reach; the end of the run is held against it."""
+    """What a run on this tier should reach; its end is compared with this."""
 
     accuracy: float = Field(ge=0, le=1)
-    """after training, at least"""
+    """Least accuracy after training."""
     tokens_cut: float | None = Field(None, gt=0, lt=1)
-    """share of the start's mean tokens that is saved, at least"""
+    """Least share of the baseline's mean tokens that is saved."""
     gain_points: float | None = None
-    """lower end of the gain's interval, percentage points, at least"""
+    """Least lower end of the gain's interval, in percentage points."""
     minutes: float | None = Field(None, gt=0)
-    """whole run, at most"""
+    """Most minutes that the whole run takes."""
 
 
 class RunConfig(Schema):
     """Everything that decides a run."""
 
     recipe: str
-    """the recipe's name"""
-    tier: Literal["sandbox", "t4", "24gb", "80gb"]
-    """machine class whose values these are"""
+    """Name of the recipe."""
+    tier: Literal[*TIERS]
+    """Class of machines whose values these are."""
     about: str
-    """one line"""
+    """What the recipe is, in one line."""
     paper: str
-    """where the method comes from"""
-    trainer: Literal["grpo", "sft"]
-    """the training loop"""
+    """Where the method comes from."""
+    trainer: Literal[*TRAINERS]
+    """The training loop."""
     model: Model
     prompt: Literal["plain", "boxed"] = "boxed"
-    """how a problem is put to the model: as it is, or with the request for a boxed answer"""
+    """How a problem is put to the model: as it is, or with the request for a boxed answer."""
     data: one_of(DATA)
     critiques: dict[str, Any] | None = None
-    """critiques of attempts at the data's problems are built first and trained on: a `CritiqueOrder` without data"""
+    """Build config, less its data, of the critiques of attempts at `data` that are built first and trained on."""
     rewards: tuple[one_of(REWARDS), ...] = ()
-    """what GRPO maximises, their weighted sum"""
+    """What GRPO maximises: the weighted sum of these."""
     advantage: one_of(ADVANTAGES) | None = None
-    """how GRPO compares the rollouts of a group"""
+    """How GRPO compares the rollouts of a group."""
     adapter: one_of(ADAPTERS)
-    train: one_of({"grpo": TrainGrpo, "sft": TrainSft})
+    train: one_of(TRAINERS)
     warmup: Warmup | None = None
-    """what the adapter learns before GRPO; it is the start that is measured, and the KL leash holds to it"""
+    """What the adapter learns before GRPO; the baseline is measured after it, and the KL penalty holds to it."""
     kernels: Kernels = Kernels()
-    evaluation: Evaluation = Evaluation()
+    evaluation: Evaluation = Field(Evaluation(), validate_default=True)
     validation: Validation | None = None
-    """null = the last step is kept"""
+    """What selects the checkpoint that is kept; null = the last step is kept."""
     checkpoints: Checkpoints = Checkpoints()
     trl: dict[str, Any] = {}
-    """passed on to TRL's config as it is"""
+    """Options passed on to TRL's config as they are."""
     seed: int = Field(0, ge=0)
-    """of the adapter's start, the rollouts and the order of the data"""
+    """Seed of the adapter's start, the rollouts and the order of the data."""
     expected: Expected | None = None
-    """null = nobody has run this tier"""
+    """What the run should reach; null = nobody has run this tier."""
     measured: str = "not yet"
-    """what was seen when this tier was run, and on what"""
+    """What was seen when this tier was run, and on what machine."""
 
     def critique_build_config(self):
-        """The `CritiqueOrder` of this run's `critiques`; imported late, as few runs have one."""
+        """Returns the `CritiqueBuildConfig` of this run's `critiques`; imported late, as few runs have one."""
         from tinyreason.config.build_config import CritiqueBuildConfig
 
         try:
@@ -152,6 +169,11 @@ class RunConfig(Schema):
             raise ValueError(f"critiques.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
     @property
+    def is_offline(self) -> bool:
+        """Whether its tier never uses the network."""
+        return TIERS[self.tier].is_offline
+
+    @property
     def learning_rate(self) -> float:
         return self.train.learning_rate or self.adapter.default_learning_rate
 
@@ -159,62 +181,51 @@ class RunConfig(Schema):
     def warmup_config(self) -> "RunConfig":
         """The warm-up as a run of its own."""
         none = {"rewards": (), "advantage": None, "validation": None, "warmup": None, "trl": {}}
-        return self.model_copy(update={"trainer": "sft", "data": self.warmup.data, "train": self.warmup.train, **none})
+        train = self.warmup.train
+        return self.model_copy(update={"trainer": train.kind, "data": self.warmup.data, "train": train, **none})
 
     def explained(self) -> str:
-        """The whole config as YAML-like lines, every knob with its help."""
+        """Returns the whole config as YAML-like lines, every option with its help."""
         return "\n".join(explained(self))
 
     @model_validator(mode="before")
     @classmethod
     def sections_share(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        if isinstance(values.get("train"), dict):
+        """The trainer picks the class of the `train` section."""
+        if isinstance(values, dict) and isinstance(values.get("train"), dict):
             values = values | {"train": {"kind": values.get("trainer")} | values["train"]}
         return values
 
+    @field_validator("evaluation")
+    @classmethod
+    def evaluation_is_as_long_as_training(cls, evaluation: Evaluation, others: ValidationInfo) -> Evaluation:
+        """An evaluation without a token limit of its own gets that of the training."""
+        train = others.data.get("train")  # not there where it is itself invalid
+        if train is None or evaluation.max_completion_tokens is not None:
+            return evaluation
+        return evaluation.model_copy(update={"max_completion_tokens": train.max_completion_tokens})
+
     @model_validator(mode="after")
-    def knobs_agree(self) -> Self:
-        if self.train.kind != self.trainer:
-            raise ValueError(f"train.kind={self.train.kind} is not the trainer; it is left out, or {self.trainer}")
-        if self.trainer == "grpo" and not (self.rewards and self.advantage):
-            raise ValueError("trainer grpo needs rewards and an advantage, as in rewards: [{kind: correctness}]")
-        if self.trainer == "grpo":
-            check_rewards(self.rewards, self.train.tightest_limit)
-        if self.advantage and self.advantage.kind == "gfpo" and self.advantage.keep >= self.train.group_size:
+    def sections_agree(self) -> Self:
+        """The run's own rules, then those of every section, each of which knows what it needs of the others."""
+        trainer, train = self.trainer, self.train
+        if train.kind != trainer:
+            raise ValueError(f"train.kind={train.kind} is not the trainer; it is left out, or {trainer}")
+        if train.needs_rewards and not (self.rewards and self.advantage):
             raise ValueError(
-                f"advantage.keep={self.advantage.keep} keeps all of a group of {self.train.group_size}; keep fewer, or "
-                f"raise train.group_size"
+                f"trainer {trainer} needs rewards and an advantage, as in rewards: [{{kind: correctness}}]"
             )
-        if self.warmup and self.trainer != "grpo":
-            raise ValueError("warmup: comes before GRPO; with trainer sft give all data as data:")
-        if self.warmup and self.adapter.start:
-            raise ValueError("warmup: and adapter.start are two beginnings; give one of them")
+        if not train.needs_rewards and (self.rewards or self.advantage):
+            others = " or ".join(name for name, kind in TRAINERS.items() if kind.needs_rewards)
+            raise ValueError(f"trainer {trainer} takes no rewards and no advantage; trainer {others} does")
+        for path, section in sections(self):
+            section.check(self, path)
         if self.critiques is not None:
             self.critique_build_config()
-        if self.trainer == "sft" and (self.rewards or self.advantage):
-            raise ValueError("trainer sft takes no rewards and no advantage; trainer grpo does")
-        for option, name in (TRL_NAMES_OF[self.trainer] | {"micro_batch_size": "per_device_train_batch_size"}).items():
+        for option, name in (train.trl_names | {"micro_batch_size": "per_device_train_batch_size"}).items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is train.{option} here; type train.{option}={self.trl[name]}")
         for name, option in OURS_OF_TRL.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is {option} here; set {option} instead")
-        if self.model.quantize not in ("none", *self.adapter.quantized_bases):
-            raise ValueError(
-                f"adapter {self.adapter.kind} with these switches cannot sit on a base with "
-                f"model.quantize={self.model.quantize}; it can on {', '.join(('none', *self.adapter.quantized_bases))}"
-            )
-        for path, data in (("data", self.data), ("evaluation.data", self.evaluation.data)):
-            if self.tier == "sandbox" and data and data.name and not data.family:
-                raise ValueError(
-                    f"the sandbox tier never uses the network, and {path}.name={data.name} is a hub id; "
-                    f"give a local file with {path}.file=, or choose another tier with --on"
-                )
-        if self.tier == "sandbox" and self.model.name != "sandbox" and not os.path.exists(self.model.name):
-            raise ValueError(
-                f"the sandbox tier never uses the network, and model.name={self.model.name} is neither 'sandbox' nor "
-                f"a local folder; choose another tier with --on"
-            )
         return self

@@ -1,38 +1,106 @@
-"""The knobs of the training loops, and TRL's names for them."""
+"""The training loops: one class each, with its options, TRL's names for them, and what others ask of a trainer."""
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tinyreason.algorithms.rewards import check_rewards
 from tinyreason.schema import Schema
+
+TRL_NAMES = {
+    "max_steps": "max_steps",
+    "learning_rate": "learning_rate",
+    "schedule": "lr_scheduler_type",
+    "weight_decay": "weight_decay",
+    "max_gradient_norm": "max_grad_norm",
+}
+"""Option of every trainer → TRL's name for it. Naming one twice is an error."""
+OURS_OF_TRL = {
+    "seed": "seed",
+    "optim": "kernels.optimizer",
+    "scale_rewards": "advantage.kind",
+    "reward_weights": "rewards.0.weight",
+    "multi_objective_aggregation": "rewards.0.weight",
+    "save_strategy": "checkpoints.every_steps",
+    "save_steps": "checkpoints.every_steps",
+    "save_total_limit": "checkpoints.keep",
+}
+"""TRL's name → the option outside `train` that stands for it."""
+DRY_RUN_ROLLOUTS = 16
+DRY_RUN_ROWS = 2
+LONGEST_ROW = 8192
+"""Rows of a dry run that are longer than this are left out."""
+SANDBOX_TOKENS = 4
+"""The sandbox's tokenizer, which knows few words, makes about this many tokens of another tokenizer's one."""
 
 
 class Train(Schema):
-    """The knobs of every training loop; all others of TRL are reached through `trl:`."""
+    """Options of every training loop; all others of TRL are reached through `trl:`."""
+
+    needs_rewards: ClassVar[bool] = False  # whether it maximises the rewards of rollouts, compared by an advantage
+    needs_completions: ClassVar[bool] = False  # whether each row of its data brings a completion to imitate
+    trl_names: ClassVar[dict[str, str]] = TRL_NAMES  # option → TRL's name for it
+    tokens_option: ClassVar[str] = "max_completion_tokens"  # the option that bounds a row
 
     max_steps: int = Field(ge=1)
-    """optimizer steps"""
+    """Number of optimizer steps."""
     micro_batch_size: int | None = Field(None, ge=1)
-    """rows a backward pass; null = all of a step at once (TRL: per_device_train_batch_size)"""
+    """Rows of one backward pass; null = all rows of a step at once (TRL: per_device_train_batch_size)."""
     max_completion_tokens: int = Field(ge=1)
-    """longest reply (TRL: max_completion_length)"""
+    """Length of the longest completion, in tokens (TRL: max_completion_length)."""
     learning_rate: float | None = Field(None, gt=0)
-    """null = the adapter's own default"""
+    """Learning rate at its highest; null = the adapter's own default."""
     schedule: Literal["constant", "linear", "cosine", "cosine_with_min_lr"] = "constant"
-    """how the learning rate falls (TRL: lr_scheduler_type)"""
+    """How the learning rate falls over the steps (TRL: lr_scheduler_type)."""
     weight_decay: float = Field(0.0, ge=0)
-    """of AdamW"""
+    """Weight decay of AdamW."""
     max_gradient_norm: float = Field(1.0, gt=0)
-    """gradients are clipped to this norm (TRL: max_grad_norm)"""
+    """Norm to which gradients are clipped (TRL: max_grad_norm)."""
 
     @property
     def rows_per_step(self) -> int:
+        """Rows that a step trains on."""
         raise NotImplementedError
+
+    @property
+    def micro_rows(self) -> int:
+        """Rows of one backward pass."""
+        return self.micro_batch_size or self.rows_per_step
+
+    @property
+    def generated_rows(self) -> int:
+        """Completions that the model samples for each step."""
+        return 0
+
+    @property
+    def has_kl_penalty(self) -> bool:
+        """Whether each step also scores its rows with the reference model."""
+        return False
+
+    @property
+    def has_entropy_bonus(self) -> bool:
+        return False
+
+    def row_tokens(self, prompt_tokens: int) -> int:
+        """Returns the tokens of the longest row that is trained on, where the longest prompt has `prompt_tokens`."""
+        raise NotImplementedError
+
+    def scored_tokens(self, prompt_tokens: int, on_cpu: bool) -> int:
+        """Returns the tokens of such a row whose log-probabilities are computed."""
+        return self.row_tokens(prompt_tokens)
+
+    def dry_run_overrides(self) -> dict[str, int]:
+        """Returns option → its value in a dry run: few rows a step, of a length that a CPU bears."""
+        raise NotImplementedError
+
+    def longest_overrides(self) -> dict[str, Any]:
+        """Returns option of the run → the value that makes every sampled completion as long as it may be."""
+        return {}
 
     @model_validator(mode="after")
     def micro_batches_divide(self) -> Self:
-        rows, micro = self.rows_per_step, self.micro_batch_size or self.rows_per_step
+        rows, micro = self.rows_per_step, self.micro_rows
         if rows % micro:
             fitting = max(size for size in range(1, micro) if rows % size == 0)
             raise ValueError(
@@ -45,46 +113,92 @@ class Train(Schema):
 class TrainSft(Train):
     """Supervised fine-tuning on completions: the loss is on them alone, never on the prompt."""
 
+    needs_completions: ClassVar[bool] = True
+    trl_names: ClassVar[dict[str, str]] = TRL_NAMES | {"packing": "packing", "max_tokens": "max_length"}
+    tokens_option: ClassVar[str] = "max_tokens"
+
     kind: Literal["sft"] = "sft"
-    """the trainer; comes from `trainer:`"""
+    """The trainer; it comes from `trainer:`."""
     batch_size: int = Field(16, ge=1)
-    """rows a step"""
+    """Rows of a step."""
     max_tokens: int = Field(ge=8)
-    """longest row, prompt and completion; longer ones are left out and counted (TRL: max_length)"""
+    """Length of the longest row, prompt and completion; longer ones are left out and counted (TRL: max_length)."""
     truncate_ratio: float = Field(1.0, gt=0, le=1)
-    """share of each completion's tokens that is trained on, from its beginning (Distilling the Essence)"""
+    """Share of each completion's tokens that is trained on, from its beginning (Distilling the Essence)."""
     packing: bool = False
-    """several rows in one sequence of max_tokens, each attending to itself alone; all rows must weigh the same"""
+    """Puts several rows in one sequence of max_tokens, each attending to itself alone; all rows must weigh the same."""
 
     @property
     def rows_per_step(self) -> int:
         return self.batch_size
 
+    def row_tokens(self, prompt_tokens: int) -> int:
+        return self.max_tokens
+
+    def dry_run_overrides(self) -> dict[str, int]:
+        rows, longest = min(DRY_RUN_ROWS, self.batch_size), min(LONGEST_ROW, SANDBOX_TOKENS * self.max_tokens)
+        return {"batch_size": rows, "max_tokens": longest}
+
 
 class TrainGrpo(Train):
     """Group-relative policy optimisation."""
 
-    kind: Literal["grpo"] = "grpo"
-    """the trainer; comes from `trainer:`"""
-    rollouts_per_step: int = Field(64, ge=2)
-    """completions sampled for each step, groups × group size (TRL: generation_batch_size)"""
-    group_size: int = Field(8, ge=2)
-    """completions of one problem that are compared with each other (TRL: num_generations)"""
-    temperature: float = Field(1.0, gt=0)
-    """of the sampled rollouts"""
-    kl: float = Field(0.0, ge=0)
-    """weight of the KL penalty to the base, k3 estimator: the leash (TRL: beta)"""
-    entropy_bonus: float = 0.0
-    """weight of the token entropy added to the objective (TRL: entropy_coef)"""
-    loss: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = "dapo"
-    """how token losses are averaged: a rollout's mean, a constant length, all tokens of the batch (TRL: loss_type)"""
+    needs_rewards: ClassVar[bool] = True
+    trl_names: ClassVar[dict[str, str]] = TRL_NAMES | {
+        "rollouts_per_step": "generation_batch_size",
+        "group_size": "num_generations",
+        "max_completion_tokens": "max_completion_length",
+        "temperature": "temperature",
+        "kl": "beta",
+        "entropy_bonus": "entropy_coef",
+        "loss": "loss_type",
+    }
 
+    kind: Literal["grpo"] = "grpo"
+    """The trainer; it comes from `trainer:`."""
+    rollouts_per_step: int = Field(64, ge=2)
+    """Completions sampled for each step: groups × group size (TRL: generation_batch_size)."""
+    group_size: int = Field(8, ge=2)
+    """Completions of one problem that are compared with each other (TRL: num_generations)."""
+    temperature: float = Field(1.0, gt=0)
+    """Temperature at which the rollouts are sampled."""
+    kl: float = Field(0.0, ge=0)
+    """Weight of the KL penalty, which holds the model to its reference; k3 estimator (TRL: beta)."""
+    entropy_bonus: float = 0.0
+    """Weight of the token entropy that is added to the objective (TRL: entropy_coef)."""
+    loss: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = "dapo"
+    """How token losses are averaged: a rollout's mean, a constant length, all tokens of the batch (TRL: loss_type)."""
     thinkprune: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """ThinkPrune: token limits in equal shares of the steps, as [4000, 3000, 2000]; cut before its answer is wrong"""
+    """Token limits in equal shares of the steps (ThinkPrune), as [4000, 3000, 2000]; truncated counts as incorrect."""
 
     @property
     def rows_per_step(self) -> int:
         return self.rollouts_per_step
+
+    @property
+    def generated_rows(self) -> int:
+        return self.rollouts_per_step
+
+    @property
+    def has_kl_penalty(self) -> bool:
+        return self.kl > 0
+
+    @property
+    def has_entropy_bonus(self) -> bool:
+        return self.entropy_bonus != 0
+
+    def row_tokens(self, prompt_tokens: int) -> int:
+        return prompt_tokens + self.max_completion_tokens
+
+    def scored_tokens(self, prompt_tokens: int, on_cpu: bool) -> int:
+        return self.row_tokens(prompt_tokens) if on_cpu else self.max_completion_tokens
+
+    def dry_run_overrides(self) -> dict[str, int]:
+        group = min(self.group_size, DRY_RUN_ROLLOUTS // 2)
+        return {"group_size": group, "rollouts_per_step": min(self.rollouts_per_step, 2 * group)}
+
+    def longest_overrides(self) -> dict[str, Any]:
+        return {"trl.generation_kwargs.min_new_tokens": self.max_completion_tokens}
 
     @property
     def tightest_limit(self) -> int:
@@ -92,11 +206,14 @@ class TrainGrpo(Train):
         return (self.max_completion_tokens, *self.thinkprune)[-1]
 
     def limit_at(self, step: int) -> int:
-        """The token limit of the rollouts at a step, 1, 2, …; the evaluation keeps max_completion_tokens."""
+        """Returns the token limit of the rollouts at a step, 1, 2, …; the evaluation keeps its own."""
         if not self.thinkprune:
             return self.max_completion_tokens
         stage = (step - 1) * len(self.thinkprune) // self.max_steps
         return self.thinkprune[min(stage, len(self.thinkprune) - 1)]
+
+    def check(self, run, path: str) -> None:
+        check_rewards(run.rewards)
 
     @model_validator(mode="after")
     def stages_tighten(self) -> Self:
@@ -119,36 +236,5 @@ class TrainGrpo(Train):
         return self
 
 
-TRL_NAMES = {
-    "max_steps": "max_steps",
-    "learning_rate": "learning_rate",
-    "schedule": "lr_scheduler_type",
-    "weight_decay": "weight_decay",
-    "max_gradient_norm": "max_grad_norm",
-}
-"""Our knob → TRL's name for it. Naming one twice is an error."""
-TRL_NAMES_OF = {
-    "sft": TRL_NAMES | {"packing": "packing", "max_tokens": "max_length"},
-    "grpo": TRL_NAMES
-    | {
-        "rollouts_per_step": "generation_batch_size",
-        "group_size": "num_generations",
-        "max_completion_tokens": "max_completion_length",
-        "temperature": "temperature",
-        "kl": "beta",
-        "entropy_bonus": "entropy_coef",
-        "loss": "loss_type",
-    },
-}
-"""The same with each trainer's own."""
-OURS_OF_TRL = {
-    "seed": "seed",
-    "optim": "kernels.optimizer",
-    "scale_rewards": "advantage.kind",
-    "reward_weights": "rewards.0.weight",
-    "multi_objective_aggregation": "rewards.0.weight",
-    "save_strategy": "checkpoints.every_steps",
-    "save_steps": "checkpoints.every_steps",
-    "save_total_limit": "checkpoints.keep",
-}
-"""TRL's name → the knob outside `train` that stands for it."""
+TRAINERS = {"grpo": TrainGrpo, "sft": TrainSft}
+"""The word after `trainer:` → the class of its `train:` section."""

@@ -51,6 +51,13 @@ class Source(Schema):
             raise ConfigError(f"the sandbox has no split '{self.split}'{nearest(self.split, tasks.SPLITS)}")
         return self
 
+    def check(self, run, path: str) -> None:
+        if run.is_offline and not self.is_offline:
+            raise ValueError(
+                f"the {run.tier} tier never uses the network, and {path}.name={self.name} is a hub id; give a local "
+                f"file with {path}.file=, or choose another tier with --on"
+            )
+
     @property
     def family(self) -> str | None:
         """Returns the sandbox family; None for a file or a hub data set."""

@@ -34,7 +34,7 @@ when its completion is made to begin with reasoning.
 
 
 def measure_base(model, tokenizer, messages: list[str], ends: list, opening: str = "", greedy: bool = False) -> dict:
-    """Returns the shares of completions with the expected end (or one of several) and with reasoning, and mean tokens."""
+    """Returns the shares of completions with the expected end (or one of several) and with reasoning; mean tokens."""
     import torch
 
     prompts = [f"<|user|>{message}<|end|><|assistant|>{opening}" for message in messages]

@@ -106,7 +106,7 @@ class Build:
         self.summary = Summary(str(out))
         self.dropped: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
-        config.teacher.check()
+        config.teacher.check_ready()
         cache = out.with_name(f"{out.name}.answers.jsonl")
         if not out.parent.is_dir():
             raise FolderError(f"there is no folder {out.parent}; make it, or choose another --out.")

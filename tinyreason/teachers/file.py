@@ -35,7 +35,7 @@ class File(Teacher):
     def title(self) -> str:
         return self.file.name
 
-    def check(self) -> None:
+    def check_ready(self) -> None:
         self._texts()
 
     def answer(self, work: Work) -> None:

@@ -90,7 +90,7 @@ class Openai(Teacher):
             raise TeacherError(f"the environment variable {self.key_variable} holds characters that no key has.")
         return key
 
-    def check(self) -> None:
+    def check_ready(self) -> None:
         self.key()
 
     def answer(self, work: Work) -> None:

@@ -26,7 +26,7 @@ class Teacher(Schema):
         """Returns the model's name, for the provenance of a row."""
         return getattr(self, "model", self.kind)
 
-    def check(self) -> None:
+    def check_ready(self) -> None:
         """Refuses, in one sentence, what can be seen to be wrong before any work."""
 
     def answer(self, work: Work) -> None:

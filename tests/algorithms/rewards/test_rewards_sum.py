@@ -1,9 +1,12 @@
 """How the rewards of a list make one number: weights, gates, clips, annealing, and lists that cannot be."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from tinyreason.algorithms.rewards import REWARDS, check_rewards, weigh
+from tinyreason.config.train_config import TrainGrpo
 from tinyreason.store import Store
 
 
@@ -70,20 +73,23 @@ def test_what_no_reward_can_grade_is_nan_and_what_one_can_is_not(rollouts):
         ({"l1_exact": {"target_tokens": 30}, "l1_max": {"target_tokens": 60}}, "both name a length in the prompt"),
         ({"l1_max": {"target_tokens": 101}}, r"longer than the 100 tokens that train\.max_completion_tokens"),
         ({"l1_exact": {"target_tokens": [50, 101]}}, "target_tokens=101 is longer"),
-        ({"l1_exact": {"target_tokens": [50, 40]}}, "is not a range"),
+        ({"l1_exact": {"target_tokens": [50, 40]}}, r"rewards\.0\.target_tokens=\[50, 40\] is not a range"),
         ({"laser_length": {"target_tokens": 101}}, "target_tokens=101 is longer"),
         ({"soft_overlong": {"buffer_tokens": 101}}, "buffer_tokens=101 is longer"),
         ({"cosine_length": {"full_length": 101}}, "full_length=101 is longer"),
     ],
 )
 def test_a_list_that_cannot_be_is_one_sentence(terms, named):
+    run = SimpleNamespace(train=TrainGrpo(max_steps=1, max_completion_tokens=100))
     with pytest.raises(ValueError, match=named):
-        check_rewards(make(**terms), max_completion_tokens=100)
+        check_rewards(make(**terms))
+        for reward in make(**terms):
+            reward.check(run, "rewards.0")
 
 
 def test_one_kind_twice_is_refused():
     with pytest.raises(ValueError, match="two weights for it contradict each other"):
-        check_rewards([REWARDS["correctness"](), REWARDS["correctness"](weight=2)], 100)
+        check_rewards([REWARDS["correctness"](), REWARDS["correctness"](weight=2)])
 
 
 def test_a_clip_that_leaves_nothing_is_refused():

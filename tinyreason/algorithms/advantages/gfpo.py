@@ -31,6 +31,13 @@ class Gfpo(Schema):
     by: Literal["length", "token_efficiency"] = "length"
     """Which are kept: the shortest, or the correct ones first, the shortest of them before the others."""
 
+    def check(self, run, path: str) -> None:
+        if self.keep >= run.train.group_size:
+            raise ValueError(
+                f"{path}.keep={self.keep} keeps all of a group of {run.train.group_size}; keep fewer, or raise "
+                f"train.group_size"
+            )
+
     def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
         reward, lengths = batch.in_groups(batch.reward), batch.lengths_P_G
         order = lengths if self.by == "length" else -batch.in_groups(batch.correct) / lengths.clamp(min=1.0)

@@ -54,9 +54,6 @@ class Reward(Schema):
         """Returns (N,) one number a rollout; nan where it cannot grade."""
         raise NotImplementedError
 
-    def check(self, max_completion_tokens: int) -> None:
-        """Raises ValueError where its own lengths do not fit under the completion limit."""
-
     @property
     def ever_counts(self) -> bool:
         """Returns whether its weight is above 0 at any step."""
@@ -87,17 +84,17 @@ def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> tuple[dict[s
     return values, total
 
 
-def check_fits(option: str, tokens: int | None, max_completion_tokens: int) -> None:
-    """Raises ValueError where a length that a reward was given can never be reached."""
-    if tokens and tokens > max_completion_tokens:
+def check_fits(option: str, tokens: int | None, run) -> None:
+    """Raises `ValueError` where a completion of the run can never have the `tokens` that a reward was given."""
+    if tokens and tokens > run.train.tightest_limit:
         raise ValueError(
-            f"{option}={tokens} is longer than the {max_completion_tokens} tokens that train.max_completion_tokens or "
-            f"train.thinkprune leave a completion; give that or less"
+            f"{option}={tokens} is longer than the {run.train.tightest_limit} tokens that train.max_completion_tokens "
+            f"or train.thinkprune leave a completion; give that or less"
         )
 
 
-def check_rewards(rewards: Sequence[Reward], max_completion_tokens: int) -> None:
-    """Raises ValueError, one sentence, where the rewards of a list contradict each other or the completion limit."""
+def check_rewards(rewards: Sequence[Reward]) -> None:
+    """Raises `ValueError`, one sentence, where the rewards of a list contradict each other."""
     kinds = [reward.kind for reward in rewards]
     for number, reward in enumerate(rewards):
         place = f"rewards.{number}"
@@ -112,10 +109,6 @@ def check_rewards(rewards: Sequence[Reward], max_completion_tokens: int) -> None
             raise ValueError(
                 f"{place}.gate={reward.gate} is not another reward of the list{nearest(reward.gate, others)}"
             )
-        try:
-            reward.check(max_completion_tokens)
-        except ValueError as error:
-            raise ValueError(f"{place}.{error}") from None
     if rewards and not any(reward.ever_counts for reward in rewards):
         raise ValueError("the weights of all rewards are 0, so there is nothing to learn; give one above 0")
     asking = [reward.kind for reward in rewards if reward.asks_for_tokens]

@@ -40,11 +40,11 @@ class TokenTarget(Reward):
         said = last["content"] + self.suffix.replace("{n}", str(self.target(example.id)))
         return replace(example, messages=(*earlier, last | {"content": said}))
 
-    def check(self, max_completion_tokens: int) -> None:
+    def check(self, run, path: str) -> None:
         highest = self.target_tokens if isinstance(self.target_tokens, int) else self.target_tokens[1]
         if not isinstance(self.target_tokens, int) and self.target_tokens[0] > highest:
-            raise ValueError(f"target_tokens={list(self.target_tokens)} is not a range; give [lowest, highest]")
-        check_fits("target_tokens", highest, max_completion_tokens)
+            raise ValueError(f"{path}.target_tokens={list(self.target_tokens)} is not a range; give [lowest, highest]")
+        check_fits(f"{path}.target_tokens", highest, run)
 
 
 def ask_for_tokens(rewards: Sequence[Reward], examples: list[Example]) -> list[Example]:

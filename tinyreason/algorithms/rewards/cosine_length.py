@@ -45,6 +45,6 @@ class CosineLength(Reward):
         correct, incorrect = 0.5 + 0.5 * wave, -0.5 + (0.5 if released else -0.5) * wave
         return batch.where_graded(correct.where(batch.correct == 1, incorrect))
 
-    def check(self, max_completion_tokens: int) -> None:
+    def check(self, run, path: str) -> None:
         if self.preset == "as_meant":
-            check_fits("full_length", self.full_length, max_completion_tokens)
+            check_fits(f"{path}.full_length", self.full_length, run)

@@ -30,5 +30,5 @@ class LaserLength(Reward):
     def __call__(self, batch: Batch, store: Store) -> Tensor:
         return brief(batch, self.target_tokens or batch.max_completion_tokens / 4)
 
-    def check(self, max_completion_tokens: int) -> None:
-        check_fits("target_tokens", self.target_tokens, max_completion_tokens)
+    def check(self, run, path: str) -> None:
+        check_fits(f"{path}.target_tokens", self.target_tokens, run)

@@ -30,5 +30,5 @@ class SoftOverlong(Reward):
         over = batch.length.float() - (batch.max_completion_tokens - buffer)
         return -batch.where_graded((over / buffer).clamp(0.0, 1.0))
 
-    def check(self, max_completion_tokens: int) -> None:
-        check_fits("buffer_tokens", self.buffer_tokens, max_completion_tokens)
+    def check(self, run, path: str) -> None:
+        check_fits(f"{path}.buffer_tokens", self.buffer_tokens, run)

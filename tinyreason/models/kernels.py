@@ -1,0 +1,183 @@
+"""What a run computes with on this machine: number format, quantisation and fast kernels, each with the reason."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tinyreason.config.run_config import Kernels, Model
+from tinyreason.errors import ConfigError
+from tinyreason.models.hardware import Card, dotted
+
+FLASH_FOR_BLACKWELL = "2.8.3.post1"
+"""The first flash-attn built for compute capability 12.x."""
+
+LIGER_MODELS = frozenset(
+    "gemma gemma2 gemma3_text glm4 granite llama mistral mixtral olmo2 olmo3 phi3 qwen2 qwen3 qwen3_moe smollm3".split()
+)
+"""Text models (`model_type`) that liger-kernel has kernels for."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What was asked for, what was chosen, and why."""
+
+    asked: str
+    got: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ComputeSettings:
+    """How a run computes on this machine."""
+
+    card: Card | None
+    dtype: Setting
+    quantize: Setting
+    attention: Setting
+    fused: Setting
+    optimizer: Setting
+
+    @property
+    def device(self) -> str:
+        return "cuda" if self.card else "cpu"
+
+    def settings(self) -> dict[str, Setting]:
+        """Returns name → setting, such as `dtype`, in their order."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Setting)}
+
+
+def choose_compute_settings(
+    model: Model, kernels: Kernels, card: Card | None, packages: Mapping[str, str], model_type: str | None
+) -> ComputeSettings:
+    """Returns the fastest settings that card, installed packages (name → version) and model allow; a pure function.
+
+    Errors: `ConfigError` for what was asked for and cannot be had; `auto` never fails.
+    """
+    dtype = choose_dtype(model.dtype, card)
+    return ComputeSettings(
+        card=card,
+        dtype=dtype,
+        quantize=choose_quantization(model.quantize, card, packages),
+        attention=choose_attention(kernels.attention, dtype.got, card, packages),
+        fused=choose_fused(kernels.fused, card, packages, model_type),
+        optimizer=choose_optimizer(kernels.optimizer, card, packages),
+    )
+
+
+def choose_dtype(asked: str, card: Card | None) -> Setting:
+    """Chooses bfloat16 from Ampere on, float16 before, float32 on a CPU."""
+    fitting = "float32" if card is None else "bfloat16" if card.has_bfloat16 else "float16"
+    if card is None:
+        why, impossible = "no CUDA GPU", ("bfloat16", "float16")
+    else:
+        generation = "Ampere or newer" if card.has_bfloat16 else "before Ampere, no bfloat16"
+        why, impossible = f"{card.describe()}: {generation}", () if card.has_bfloat16 else ("bfloat16",)
+    if asked in impossible:
+        raise ConfigError(f"model.dtype={asked} is impossible here ({why}); type model.dtype={fitting}.")
+    return Setting(asked, fitting, why) if asked == "auto" else Setting(asked, asked, "asked for")
+
+
+def choose_quantization(asked: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
+    """Returns what was asked for, where bitsandbytes can do it. Errors: `ConfigError`."""
+    if asked == "none":
+        return Setting(asked, asked, "not asked for")
+    if "bitsandbytes" not in packages:
+        raise ConfigError(f"model.quantize={asked} needs bitsandbytes; type: pip install bitsandbytes")
+    least = {"nf4": (6, 0), "int8": (7, 5)}[asked]
+    if card and card.capability < least:
+        raise ConfigError(
+            f"model.quantize={asked} needs compute capability {dotted(least)} and {card.describe()} is older; "
+            f"type model.quantize={'nf4' if card.capability >= (6, 0) else 'none'}."
+        )
+    return Setting(asked, asked, f"asked for; bitsandbytes {packages['bitsandbytes']}")
+
+
+def choose_attention(asked: str, dtype: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
+    """Chooses FlashAttention-2 where it can run, else PyTorch's own."""
+    if asked in ("sdpa", "eager"):
+        return Setting(asked, asked, "asked for")
+    obstacle = flash_obstacle(dtype, card, packages)
+    if not obstacle:
+        version = packages["flash-attn"]
+        return Setting(asked, "flash_attention_2", f"flash-attn {version}" if asked == "auto" else "asked for")
+    if asked == "auto":
+        return Setting(asked, "sdpa", obstacle)
+    raise ConfigError(
+        f"kernels.attention=flash_attention_2 is impossible here: {obstacle}; or type kernels.attention=sdpa."
+    )
+
+
+def flash_obstacle(dtype: str, card: Card | None, packages: Mapping[str, str]) -> str | None:
+    """Returns why FlashAttention-2 cannot run, or None."""
+    if card is None:
+        return "FlashAttention-2 needs a CUDA GPU and none is used"
+    if card.capability < (8, 0):
+        return f"FlashAttention-2 needs compute capability 8.0 (Ampere) and {card.describe()} is older"
+    if dtype == "float32":
+        return "FlashAttention-2 computes in half precision and model.dtype is float32"
+    if "flash-attn" not in packages:
+        return "flash-attn is not installed (pip install flash-attn --no-build-isolation)"
+    if card.capability >= (12, 0) and is_older(packages["flash-attn"], FLASH_FOR_BLACKWELL):
+        return (
+            f"flash-attn {packages['flash-attn']} has no kernels for {card.describe()} "
+            f"(pip install 'flash-attn>={FLASH_FOR_BLACKWELL}' --no-build-isolation)"
+        )
+    return None
+
+
+def is_older(version: str, than: str) -> bool:
+    """Returns whether a package's version comes before another."""
+    from packaging.version import Version
+
+    return Version(version) < Version(than)
+
+
+def choose_fused(asked: str, card: Card | None, packages: Mapping[str, str], model_type: str | None) -> Setting:
+    """Chooses Liger's kernels where they can run."""
+    if asked == "off":
+        return Setting(asked, asked, "asked for")
+    obstacle = liger_obstacle(card, packages, model_type)
+    if asked == "auto" and not obstacle and card.capability < (8, 0):
+        obstacle = f"Triton supports cards from compute capability 8.0 on; try kernels.fused=liger on {card.describe()}"
+    if not obstacle:
+        return Setting(asked, "liger", f"liger-kernel {packages['liger-kernel']}" if asked == "auto" else "asked for")
+    if asked == "auto":
+        return Setting(asked, "off", obstacle)
+    raise ConfigError(f"kernels.fused=liger is impossible here: {obstacle}; or type kernels.fused=off.")
+
+
+def liger_obstacle(card: Card | None, packages: Mapping[str, str], model_type: str | None) -> str | None:
+    """Returns why Liger's kernels cannot run, or None."""
+    if card is None:
+        return "Liger's kernels need a CUDA GPU and none is used"
+    if card.capability < (7, 0):
+        return f"Liger's kernels need compute capability 7.0 and {card.describe()} is older"
+    if model_type not in LIGER_MODELS:
+        return f"Liger has no kernels for models of type {model_type}"
+    if "liger-kernel" not in packages:
+        return "liger-kernel is not installed (pip install liger-kernel)"
+    return None
+
+
+def choose_optimizer(asked: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
+    """Chooses paged 8-bit AdamW on a CUDA GPU, where bitsandbytes is installed."""
+    has_8_bit = card is not None and "bitsandbytes" in packages
+    if asked == "auto":
+        why = "no CUDA GPU" if card is None else "a CUDA GPU" if has_8_bit else "bitsandbytes is not installed"
+        return Setting(asked, "paged_adamw_8bit" if has_8_bit else "adamw", why)
+    if asked != "adamw" and "bitsandbytes" not in packages:
+        raise ConfigError(f"kernels.optimizer={asked} needs bitsandbytes; type: pip install bitsandbytes")
+    if asked.startswith("paged") and card is None:
+        raise ConfigError(f"kernels.optimizer={asked} pages between a CUDA GPU and the CPU, and no GPU is used here.")
+    return Setting(asked, asked, "asked for")
+
+
+def installed_packages() -> dict[str, str]:
+    """Returns name → version of the optional packages that are installed."""
+    from importlib import metadata
+
+    found = {}
+    for name in ("bitsandbytes", "flash-attn", "liger-kernel"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
