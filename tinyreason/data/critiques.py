@@ -21,8 +21,8 @@ class Critiques(Source):
     Why: critiques of noisy answers teach more than imitating correct ones (CFT, arXiv 2501.17703), and about 600 of
     attempts at one problem are enough (One-Shot CFT, arXiv 2506.03295).
 
-    Reward hacking: a critique whose verdict is incorrect teaches incorrect verdicts; `tinyreason critiques build` keeps only
-    those that agree with the grader.
+    Reward hacking: a critique whose verdict is incorrect teaches incorrect verdicts; `tinyreason critiques build` keeps
+    only those that agree with the grader.
 
     Example: `data: {kind: critiques, file: critiques.jsonl}`, as `tinyreason critiques build` writes it, or a
     published set with columns query, response and critique, or input and output (WebInstruct-CFT).
@@ -44,7 +44,7 @@ class Critiques(Source):
         return [self.example(number, row) for number, row in enumerate(rows)]
 
     def example(self, number: int, row: dict) -> Example:
-        """Returns the example of a row: as built here, or with `query`, `response`, `critique`, or `input`, `output`."""
+        """Returns a row's example: as built here, or of `query`, `response`, `critique` or of `input`, `output`."""
         columns = (REQUEST_COLUMNS, CRITIQUE_COLUMNS)
         request, critique = (next((row[name] for name in names if row.get(name)), None) for names in columns)
         if request is None and isinstance(row.get("query"), str) and isinstance(row.get("response"), str):

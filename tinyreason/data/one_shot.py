@@ -1,4 +1,4 @@
-"""One problem, trained on again and again."""
+"""Reads one problem, to be trained on again and again."""
 
 from typing import Annotated, Literal, Self
 

@@ -1,4 +1,4 @@
-"""A pool of problems, each as good as the other."""
+"""Reads a pool of problems, each as good as the other."""
 
 from typing import Annotated, Literal
 
