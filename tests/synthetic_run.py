@@ -6,8 +6,8 @@ import random
 WORDS = "so we add the first two numbers and then check that the sum is what the problem asks for".split()
 
 
-def write_run(path, steps=4, groups=2, group_size=4, reply=None, result=True, words=12, **changes):
-    """Writes the folder; `reply(step)` is what a rollout says, `changes` go into result.json. Returns the path."""
+def write_run(path, steps=4, groups=2, group_size=4, completion=None, result=True, words=12, **changes):
+    """Writes the folder; `completion(step)` is what a rollout says, `changes` go into result.json. Returns the path."""
     chance = random.Random(0)
     path.mkdir(parents=True)
     (path / "config.yaml").write_text(
@@ -17,8 +17,8 @@ def write_run(path, steps=4, groups=2, group_size=4, reply=None, result=True, wo
     (path / "environment.json").write_text(json.dumps({"command": "tinyreason recipe one_shot_rlvr", "device": "cpu"}))
 
     def says(step):
-        if reply:
-            return reply(step)
+        if completion:
+            return completion(step)
         text = " ".join(chance.choice(WORDS) for _ in range(words))
         return f"<think>\n{text} {chance.random()}\n</think>\n\\boxed{{{chance.randrange(100)}}}"
 
@@ -38,24 +38,24 @@ def write_run(path, steps=4, groups=2, group_size=4, reply=None, result=True, wo
     return path
 
 
-def rollout(step, group, text, is_right):
-    reward = float(is_right)
+def rollout(step, group, text, is_correct):
+    reward = float(is_correct)
     return {
         **{"step": step, "group": group, "problem_id": f"p/{group}", "prompt": f"What is {group} + {step}?"},
-        **{"completion": text, "tokens": len(text) // 4, "truncated": False, "correct": is_right},
+        **{"completion": text, "tokens": len(text) // 4, "truncated": False, "correct": is_correct},
         **{"rewards": {"correctness": reward, "format": 1.0}, "reward": reward + 1, "advantage": reward - 0.5},
     }
 
 
 def evaluation(says, problems=6):
-    reply = {"tokens": 9, "truncated": False}
+    more = {"tokens": 9, "truncated": False}
     return {
         side: [
-            {"id": f"t/{n}", "problem": f"Problem {n}?", "answer": str(n), "accuracy": float(is_right)}
-            | {"replies": [{"text": says(1), "correct": is_right} | reply]}
+            {"id": f"t/{n}", "problem": f"Problem {n}?", "answer": str(n), "accuracy": float(is_correct)}
+            | {"replies": [{"text": says(1), "correct": is_correct} | more]}
             for n in range(problems)
         ]
-        for side, is_right in (("before", False), ("after", True))
+        for side, is_correct in (("before", False), ("after", True))
     }
 
 

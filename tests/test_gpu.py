@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from sessions import context_of
 
+from tinyreason import trainers
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.models.hardware import find_card
 from tinyreason.models.kernels import installed_packages
@@ -25,13 +27,13 @@ def save_random(folder, **shape):
     """A random Qwen2 of this shape, with the sandbox's tokenizer."""
     import transformers
 
-    from tinyreason.models.load import SANDBOX
+    from tinyreason.sandbox import BASE
 
     config = transformers.Qwen2Config(**shape, pad_token_id=0, bos_token_id=0, eos_token_id=1)
     torch.manual_seed(0)
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder)
-    transformers.AutoTokenizer.from_pretrained(SANDBOX).save_pretrained(folder)
+    transformers.AutoTokenizer.from_pretrained(BASE).save_pretrained(folder)
     return folder
 
 
@@ -74,7 +76,6 @@ def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, t
     from tinyreason.config.recipe import read_recipe
     from tinyreason.grading.grader import Grader
     from tinyreason.runs.folder import RunFolder
-    from tinyreason.trainers import grpo
 
     folder = save_random(
         tmp_path / "model",
@@ -89,15 +90,14 @@ def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, t
         *("train.max_completion_tokens=256", "rewards=[{kind: format}]"),
     )
     config = read_recipe("one_shot_rlvr").resolve("sandbox", overrides)
-    compute = compute_settings_for(config.model, config.kernels, card)
-    model, tokenizer = load_model(config.model, compute)
+    context = context_of(config, card=card)
+    model, tokenizer = load_model(config.model, context.compute)
     model = config.adapter.attach(model, seed=0)
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == 28 * 7 * 16**2
     seconds = []
     with RunFolder(tmp_path / "run") as run, Grader() as grader:
-        examples = config.data.load()
-        session = TrainingSession(config, compute, model, tokenizer, run)
-        grpo.train(session, examples, grader, lambda _, m: seconds.append(m["time/step_s"]) or {})
+        session = TrainingSession(config, context, model, tokenizer, run, grader)
+        trainers.train(session, config.data.load(), lambda _, m: seconds.append(m["time/step_s"]) or {})
     print(f"{card.describe()}: {peak_memory_gb():.2f} GB at most, {seconds[-1]:.1f} s a step of 16 × 256 tokens")
     assert len(seconds) == 3
     assert peak_memory_gb() < 12

@@ -1,4 +1,4 @@
-"""Estimators against closed forms, brute force over all draws, and simulated worlds whose truth is known."""
+"""Estimators against closed forms, brute force over all samples, and simulated worlds whose truth is known."""
 
 import random
 from itertools import combinations, product
@@ -22,15 +22,15 @@ from tinyreason.intervals import (
 
 @pytest.mark.parametrize("samples", [1, 4, 7])
 def test_pass_at_k_is_the_share_of_all_samples_of_k_with_a_correct_one(samples):
-    for right in range(samples + 1):
-        replies = [True] * right + [False] * (samples - right)
+    for correct in range(samples + 1):
+        completions = [True] * correct + [False] * (samples - correct)
         for k in range(1, samples + 1):
-            draws = list(combinations(replies, k))
-            assert pass_at_k(samples, right, k) == pytest.approx(sum(map(any, draws)) / len(draws))
+            subsets = list(combinations(completions, k))
+            assert pass_at_k(samples, correct, k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
 
 
 def test_pass_at_1_is_the_accuracy():
-    assert [pass_at_k(8, right, 1) for right in range(9)] == pytest.approx([right / 8 for right in range(9)])
+    assert [pass_at_k(8, correct, 1) for correct in range(9)] == pytest.approx([correct / 8 for correct in range(9)])
 
 
 def test_pass_at_k_is_unbiased():
@@ -39,10 +39,10 @@ def test_pass_at_k_is_unbiased():
     assert mean(found) == pytest.approx(1 - (1 - p) ** 4, abs=0.02)
 
 
-@pytest.mark.parametrize(("samples", "right", "k"), [(4, 5, 1), (4, -1, 1), (4, 2, 5), (4, 2, 0)])
-def test_pass_at_k_that_is_not_defined_is_refused(samples, right, k):
+@pytest.mark.parametrize(("samples", "correct", "k"), [(4, 5, 1), (4, -1, 1), (4, 2, 5), (4, 2, 0)])
+def test_pass_at_k_that_is_not_defined_is_refused(samples, correct, k):
     with pytest.raises(ValueError, match="not defined"):
-        pass_at_k(samples, right, k)
+        pass_at_k(samples, correct, k)
 
 
 @pytest.mark.parametrize(

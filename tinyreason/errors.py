@@ -1,7 +1,7 @@
-"""What can go wrong through the person's input: one sentence each, shown without a traceback, exit code 2.
+"""Names what can go wrong through the person's input: one sentence each, shown without a traceback, exit code 2.
 
 TinyReasonError
-├── ConfigError   (a recipe, a knob, a tier)
+├── ConfigError   (a recipe, an option, a tier)
 ├── DataError     (a data file, a column, a gold answer)
 ├── ModelError    (a model folder, a tokenizer, the hub)
 ├── FolderError   (where a run is to be written)
@@ -19,14 +19,14 @@ from collections.abc import Iterable
 
 
 class TinyReasonError(Exception):
-    """The message says what was given, what is allowed and what to type, on one line."""
+    """Says in its message what was given, what is allowed and what to type, on one line."""
 
     def __str__(self) -> str:
         return " ".join(super().__str__().split())
 
 
 class ConfigError(TinyReasonError, ValueError):
-    """A recipe, knob, kind or tier that cannot be."""
+    """A recipe, option, kind or tier that cannot be."""
 
 
 class DataError(TinyReasonError, ValueError):
@@ -54,7 +54,7 @@ class MemoryLimit(TinyReasonError, RuntimeError):
 
 
 class TeacherError(TinyReasonError, RuntimeError):
-    """A teacher that cannot be reached, refuses, or answers what nobody can use."""
+    """A teacher that cannot be reached, refuses, or answers what cannot be used."""
 
 
 class CostLimit(TinyReasonError):
@@ -66,7 +66,7 @@ class Stopped(KeyboardInterrupt):
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """`; did you mean 'x'?` if an allowed word is near, then the whole choice."""
+    """Returns `; did you mean 'x'?` if an allowed word is near, then the whole choice."""
     import difflib
 
     choice = sorted(allowed)

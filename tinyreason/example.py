@@ -1,4 +1,4 @@
-"""The one record everything shares: a problem and its gold answer."""
+"""Holds the one record that everything shares: a problem and its gold answer."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,9 +19,9 @@ class Example:
     weight: float = 1.0
     """How much the completion counts in the loss."""
     spans: tuple[tuple[int, int, float], ...] = ()
-    """(start, end, weight): characters of the completion that count otherwise than the rest, 0 = not at all."""
+    """(start, end, weight): characters of the completion that count differently from the rest, 0 = not at all."""
 
     @property
     def problem(self) -> str:
-        """The text of the last message."""
+        """Returns the text of the last message."""
         return self.messages[-1]["content"]

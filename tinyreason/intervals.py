@@ -1,4 +1,4 @@
-"""The statistics of an evaluation: pass@k, cons@k, intervals clustered by problem, the exact paired test."""
+"""Computes the statistics of an evaluation: pass@k, cons@k, intervals clustered by problem, the exact paired test."""
 
 from collections import Counter
 from statistics import mean
@@ -6,30 +6,30 @@ from statistics import mean
 CONFIDENCE = 0.95
 RESAMPLES = 9999
 FEW = 100
-"""with fewer problems than this the bootstrap's intervals are too narrow, and small-sample ones take its place"""
+"""With fewer problems than this the bootstrap's intervals are too narrow, and small-sample ones take its place."""
 
 
-def pass_at_k(samples: int, right: int, k: int) -> float:
-    """Chance that at least one of k replies is right, the k drawn without replacement from the `samples` we have.
+def pass_at_k(samples: int, correct: int, k: int) -> float:
+    """Returns the chance that one of k completions is correct, the k sampled without replacement from the `samples`.
 
     Unbiased: 1 - C(n-c, k) / C(n, k) (Chen et al. 2021, arXiv 2107.03374), which is the hypergeometric survival.
     """
     from scipy.stats import hypergeom
 
-    if not 0 <= right <= samples or not 1 <= k <= samples:
-        raise ValueError(f"pass@{k} of {right} right among {samples} is not defined")
-    return float(hypergeom.sf(0, samples, right, k))
+    if not 0 <= correct <= samples or not 1 <= k <= samples:
+        raise ValueError(f"pass@{k} of {correct} correct among {samples} is not defined")
+    return float(hypergeom.sf(0, samples, correct, k))
 
 
 def consensus(answers: list[str | None], correct: list[bool | None]) -> float:
-    """cons@k of one problem: whether the most frequent answer is right; a tie counts as the share of it that is.
+    """Returns cons@k of one problem, 0–1: whether the most frequent answer is correct; of a tie, the correct share.
 
-    All right answers are one, whatever they look like; wrong ones are one if they read the same. A reply without an
-    answer has no vote. (Self-consistency, arXiv 2203.11171)
+    All correct answers are one, whatever they look like; incorrect ones are one if they read the same. A completion
+    without an answer has no vote. (Self-consistency, arXiv 2203.11171)
     """
     votes: Counter[str | bool] = Counter()
-    for answer, is_right in zip(answers, correct, strict=True):
-        if is_right is True:
+    for answer, is_correct in zip(answers, correct, strict=True):
+        if is_correct is True:
             votes[True] += 1
         elif answer is not None:
             votes["".join(answer.split())] += 1
@@ -41,26 +41,26 @@ def consensus(answers: list[str | None], correct: list[bool | None]) -> float:
 
 
 def share_interval(values: list[float]) -> list[float]:
-    """95 % interval of a mean of shares in 0–1, one a problem, so that problems are the clusters.
+    """Returns the 95 % interval of a mean of shares in 0–1, one a problem, so that problems are the clusters.
 
     From 100 problems on the percentile bootstrap. With fewer, or where all shares are equal, Korn and Graubard's:
-    Clopper-Pearson with the number of independent replies that have this variance, less what a variance from few
+    Clopper-Pearson with the number of independent completions that have this variance, less what a variance from few
     problems is uncertain by, z² / t² (Survey Methodology 24, 1998).
-    AIME's thirty problems all wrong are 0 to 12 %, not 0 to 0.
+    AIME's thirty problems all incorrect are 0 to 12 %, not 0 to 0.
     """
     if len(values) >= FEW and len(set(values)) > 1:
         return _bootstrap(values)
     from scipy.stats import beta
 
     share, count = mean(values), effective_size(values)
-    tail, right = (1 - CONFIDENCE) / 2, share * count
-    low = 0.0 if share == 0 else float(beta.ppf(tail, right, count - right + 1))
-    high = 1.0 if share == 1 else float(beta.ppf(1 - tail, right + 1, count - right))
+    tail, correct = (1 - CONFIDENCE) / 2, share * count
+    low = 0.0 if share == 0 else float(beta.ppf(tail, correct, count - correct + 1))
+    high = 1.0 if share == 1 else float(beta.ppf(1 - tail, correct + 1, count - correct))
     return [low, high]
 
 
 def effective_size(values: list[float]) -> float:
-    """How many independent 0/1 draws would give a mean as certain as that of these shares, one a problem."""
+    """Returns how many independent 0/1 samples would give a mean as certain as that of these shares, one a problem."""
     from scipy.stats import norm, sem, t
 
     if len(set(values)) == 1:
@@ -71,7 +71,7 @@ def effective_size(values: list[float]) -> float:
 
 
 def difference_interval(differences: list[float]) -> list[float]:
-    """95 % interval of a mean of paired differences, one a problem: bootstrap, under 100 problems Student's t."""
+    """Returns the 95 % interval of a mean of paired differences, one a problem: bootstrap, under 100 Student's t."""
     if len(set(differences)) == 1:
         return [differences[0]] * 2
     if len(differences) >= FEW:
@@ -83,7 +83,7 @@ def difference_interval(differences: list[float]) -> list[float]:
 
 
 def unchanged_interval(problems: int) -> list[float]:
-    """95 % interval of a gain in points where no problem changed: Clopper-Pearson of none seen, up or down.
+    """Returns the 95 % interval of a gain in points where no problem changed: Clopper-Pearson of none, up or down.
 
     Thirty problems without any change are -12 to +12, not 0 to 0.
     """
@@ -92,10 +92,10 @@ def unchanged_interval(problems: int) -> list[float]:
 
 
 def sign_flip_p(differences: list[float]) -> float:
-    """Two-sided p of paired differences, one a problem, if either side had been as likely to be the better.
+    """Returns the two-sided p of paired differences, one a problem, if either side were as likely to be the better.
 
-    Fisher's randomisation test: exact up to 13 problems that differ, 9,999 random flips beyond. With one reply a
-    problem it is McNemar's exact test.
+    Fisher's randomisation test: exact up to 13 problems that differ, 9,999 random flips beyond. With one completion
+    a problem it is McNemar's exact test.
     """
     import numpy
     from scipy.stats import permutation_test
@@ -116,7 +116,7 @@ def sign_flip_p(differences: list[float]) -> float:
 
 
 def verdict(interval: list[float], p_value: float) -> str:
-    """ "improved" or "worse" only where the interval excludes 0 and the exact test agrees."""
+    """Returns "improved" or "worse" if the interval excludes 0 and the exact test agrees, else "cannot tell"."""
     low, high = interval
     if p_value > 1 - CONFIDENCE or low <= 0 <= high:
         return "cannot tell"
@@ -124,7 +124,7 @@ def verdict(interval: list[float], p_value: float) -> str:
 
 
 def paired_gain(before: list[float], after: list[float]) -> dict:
-    """Gain of paired shares 0–1, one a problem: `{"gain": {"points", "interval", "p_value"}, "verdict"}`, in points."""
+    """Returns the gain of paired shares 0–1 in points: `{"gain": {"points", "interval", "p_value"}, "verdict"}`."""
     differences = [100 * (b - a) for a, b in zip(before, after, strict=True)]
     interval = difference_interval(differences) if any(differences) else unchanged_interval(len(differences))
     p_value = sign_flip_p(differences)
@@ -133,7 +133,7 @@ def paired_gain(before: list[float], after: list[float]) -> dict:
 
 
 def _bootstrap(values: list[float]) -> list[float]:
-    """95 % percentile bootstrap interval of the mean."""
+    """Returns the 95 % percentile bootstrap interval of the mean."""
     import numpy
     from scipy.stats import bootstrap
 

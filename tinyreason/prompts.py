@@ -1,4 +1,4 @@
-"""How a problem is put to a model: the message layout, the same in training and evaluation."""
+"""Puts a problem to a model: the message layout, the same in training and evaluation."""
 
 from tinyreason.example import Example
 
@@ -13,11 +13,11 @@ CRITIQUE_REQUEST = (
     "Here is a problem and somebody's attempt at it. Say where the attempt holds and where it fails, and conclude "
     "whether its answer is right or wrong.\n\nProblem:\n{problem}\n\nAttempt:\n{attempt}"
 )
-"""What stands before a critique in training."""
+"""The user's message before a critique in training."""
 
 
 def chat_messages(example: Example, prompt: str) -> list[dict[str, str]]:
-    """The example's messages with its last one put through the named prompt."""
+    """Returns the example's messages with its last one put through the named prompt."""
     *history, last = example.messages
     if example.meta.get("is_whole_request"):
         return [*history, last]

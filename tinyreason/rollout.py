@@ -1,4 +1,4 @@
-"""The scored rollouts of one generation batch: what rewards and advantages see."""
+"""Holds the scored rollouts of one generation batch: what rewards and advantages see."""
 
 from dataclasses import dataclass
 
@@ -11,24 +11,24 @@ class Batch:
     """N = problems × group size rollouts, those of one problem side by side."""
 
     examples: list[Example]
-    """(N) the problem of each rollout"""
+    """(N) The problem of each rollout."""
     texts: list[str]
-    """(N) the completions"""
+    """(N) The completions."""
     ids: list[list[int]]
-    """(N) their token ids"""
+    """(N) Their token ids."""
     group: Tensor
-    """(N,) which problem of the batch, 0, 1, …"""
+    """(N,) Which problem of the batch, 0, 1, …"""
     length: Tensor
-    """(N,) completion lengths in tokens"""
+    """(N,) Completion lengths in tokens."""
     truncated: Tensor
-    """(N,) bool, ended by the token limit"""
+    """(N,) Bool, whether the token limit ended it."""
     correct: Tensor
-    """(N,) 1, 0, or nan where the answer cannot be graded"""
+    """(N,) 1, 0, or nan where the answer cannot be graded."""
     group_size: int
     max_completion_tokens: int
     step: int
     reward: Tensor | None = None
-    """(N,) weighted sum of the rewards; nan where none of them could grade"""
+    """(N,) Weighted sum of the rewards; nan where none of them could grade."""
 
     def in_groups(self, values: Tensor) -> Tensor:
         """Reshapes (N,) → (P, G), a row a problem."""

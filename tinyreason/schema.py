@@ -1,4 +1,4 @@
-"""The two lines of pydantic that every config class shares."""
+"""Holds the two lines of pydantic that every config class shares."""
 
 from typing import Annotated, Union
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Schema(BaseModel):
-    """Frozen options; an undeclared key is an error; the string under a field is its help text."""
+    """Holds frozen options; an undeclared key is an error; the string under a field is its help text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
@@ -18,5 +18,5 @@ class Schema(BaseModel):
 
 
 def one_of(registry: dict[str, type[Schema]]):
-    """The type of a config section in which `kind` picks the class."""
+    """Returns the type of a config section in which `kind` picks the class."""
     return Annotated[Union[tuple(registry.values())], Field(discriminator="kind")]  # noqa: UP007

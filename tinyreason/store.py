@@ -1,10 +1,10 @@
-"""Per-problem memory of rewards, advantages and samplers: JSON-able, one namespace a plug-in."""
+"""Remembers what rewards, advantages and samplers know of a problem: JSON-able, one namespace a plug-in."""
 
 from typing import Any
 
 
 class Store:
-    """`get` and `put` by (plug-in, key); `state` is what a checkpoint saves."""
+    """Gets and puts by (plug-in, key); `state` is what a checkpoint saves."""
 
     def __init__(self, state: dict[str, dict[str, Any]] | None = None):
         self.state = state or {}

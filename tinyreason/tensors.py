@@ -1,4 +1,4 @@
-"""The type of a tensor, for annotations. It imports torch for type checkers alone, so that leaves load at once."""
+"""Names the type of a tensor for annotations. It imports torch for type checkers alone: leaves load at once."""
 
 from typing import TYPE_CHECKING, Any
 

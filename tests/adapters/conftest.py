@@ -24,9 +24,9 @@ def tiny(tmp_path_factory):
     """A function: architecture → folder of a tiny random model of it, with the sandbox's tokenizer."""
     import transformers
 
-    from tinyreason.models.load import SANDBOX
+    from tinyreason.sandbox import BASE
 
-    tokenizer = transformers.AutoTokenizer.from_pretrained(SANDBOX)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(BASE)
     made = {}
 
     def folder(architecture):

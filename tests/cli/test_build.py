@@ -119,7 +119,7 @@ def test_a_verdict_that_the_judge_does_not_share_is_dropped():
     write_attempts(44)
     with Endpoint(say=lambda body: "Fine. **Conclusion: right** [END]") as server:
         summary = built(*words(url=server.url))
-    assert (summary["kept"], summary["dropped"]) == (1, {"verdict against the judge": 43})
+    assert (summary["kept"], summary["dropped"]) == (1, {"verdict against the grader": 43})
     assert rows()[0]["critique"] == "Fine. Conclusion: right"
 
 
@@ -159,7 +159,7 @@ def test_solutions_are_kept_when_the_judge_finds_them_right():
     with Endpoint(say=solve) as server:
         asked = "solutions build --data problems.jsonl --teacher openai --model m --out set.jsonl --base-url"
         summary = built(*asked.split(), server.url)
-    assert summary["dropped"] == {"wrong, says the judge": 1}
+    assert summary["dropped"] == {"incorrect, says the grader": 1}
     assert [row["problem_id"] for row in rows()] == [f"p{n}" for n in range(10, 20) if n != 13]
     assert rows()[0]["completion"] == "10 twice is \\boxed{20}"
     assert rows()[0].keys() == {"id", "problem_id", "problem", "answer", "prompt", "completion", "provenance"}
@@ -400,7 +400,7 @@ def test_a_key_given_for_its_variable_is_not_repeated():
 @pytest.mark.parametrize(
     ("url", "answer"),
     [
-        ("api.example.com/v1", "--base-url api.example.com/v1 is no address"),
+        ("api.example.com/v1", "--base-url api.example.com/v1 is not an address"),
         ("http://127.0.0.1:9/v1", "nothing answers at http://127.0.0.1:9/v1/chat/completions"),
         ("http://nowhere.invalid/v1", "check --base-url"),
         ("https://me:secret@example.com", "holds a user or a password"),
@@ -455,7 +455,7 @@ def test_an_empty_set_names_the_filter_that_took_most():
     said = iter(["Conclusion: right", "Conclusion: right", "It depends."])
     with Endpoint(say=lambda body: next(said)) as server:
         line = complaint(*words("--concurrency", 1, url=server.url))
-    assert "no critique is left of 3: the filter 'verdict against the judge' took 2" in line
+    assert "no critique is left of 3: the filter 'verdict against the grader' took 2" in line
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_an_empty_set_names_the_filter_that_took_most():
     [
         ({"id": "sum", "problem": "What is 12+30?", "answer": ""}, "has no problem with an answer"),
         ({"id": "sum", "problem": "What is 12+30?"}, "has no column known to hold the answer"),
-        ({"id": "sum", "problem": "What is 12+30?", "answer": "???"}, "cannot be judged"),
+        ({"id": "sum", "problem": "What is 12+30?", "answer": "???"}, "cannot be graded"),
     ],
 )
 def test_a_problem_without_an_answer_is_refused(problem, answer):

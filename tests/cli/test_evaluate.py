@@ -42,7 +42,7 @@ def complaint(*words):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    out = tmp_path_factory.mktemp("evals") / "exam"
+    out = tmp_path_factory.mktemp("evals") / "evaluation"
     return out, printed("eval", "sandbox", "--against", "sandbox", *SMALL, "--out", out)
 
 
@@ -67,7 +67,7 @@ def test_what_was_asked_and_how_is_said_first(finished):
         assert words in said
 
 
-def test_every_reply_is_kept_and_the_figures_are_those_of_the_replies(finished):
+def test_every_completion_is_kept_and_the_figures_are_those_of_the_completions(finished):
     out, _ = finished
     samples = samples_of(out)
     assert len({(row["side"], row["id"], row["sample"]) for row in samples}) == len(samples) == 2 * 6 * 4
@@ -81,8 +81,8 @@ def test_every_reply_is_kept_and_the_figures_are_those_of_the_replies(finished):
     assert [point["k"] for point in figures["pass_at_k"]] == [1, 2, 4]
     assert figures["pass_at_k"][-1]["share"] == pytest.approx(len(solved) / 6)
     assert figures["cons_at_k"]["k"] == 4
-    wrong = [row["tokens"] for row in ours if not row["correct"]]
-    assert figures["tokens_wrong"] == pytest.approx(sum(wrong) / len(wrong))
+    incorrect = [row["tokens"] for row in ours if not row["correct"]]
+    assert figures["tokens_wrong"] == pytest.approx(sum(incorrect) / len(incorrect))
     assert sum(group["problems"] for group in figures["by"]["level"].values()) == 6
     assert result["templates"]["model"]["first_prompt"].startswith("<|user|>")
 
@@ -95,7 +95,7 @@ def test_a_model_against_itself_has_the_same_luck_and_no_gain(finished):
     assert "cannot tell" in said and "improved" not in said
 
 
-def test_a_killed_evaluation_goes_on_and_ends_with_the_same_replies(finished, tmp_path):
+def test_a_killed_evaluation_resumes_and_ends_with_the_same_completions(finished, tmp_path):
     whole, _ = finished
     lines = (whole / "samples.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     for name in ("settings.json", "problems.jsonl"):
@@ -142,7 +142,7 @@ def test_a_base_that_does_much_better_in_another_way_is_warned_of(tmp_path):
     out = ("--template", "none", "--out", tmp_path / "e")
     said = printed("eval", "sandbox", "--bench", "chain", "--problems", "60", "--samples", "1", *out)
     warning = json.loads((tmp_path / "e" / "eval.json").read_text())["template_check"]["warning"]
-    assert "with template chat and prompt plain, in 0% as asked here" in warning
+    assert "with template chat and prompt plain, on 0% as asked here" in warning
     assert f"warning: {warning}" in said
 
 
@@ -184,9 +184,9 @@ def places(tmp_path):
         ("eval sandbox --bench gsm8k,math500 --data {}/columns.jsonl", "2 benches and 1 --data files"),
         ("eval sandbox --data {}/columns.jsonl", "has no column known to hold the problem"),
         ("eval sandbox --data {}/none.jsonl", "there is no file"),
-        ("eval sandbox --bench chain --temperature 0", "temperature 0 gives 8 times the same reply"),
-        ("eval sandbox --bench chain --against base", "sandbox is no run and no adapter"),
-        ("eval sandbox --bench chain --out {}/full", "is no evaluation and not empty"),
+        ("eval sandbox --bench chain --temperature 0", "temperature 0 gives 8 times the same completion"),
+        ("eval sandbox --bench chain --against base", "sandbox is not a run or an adapter"),
+        ("eval sandbox --bench chain --out {}/full", "is not an evaluation and not empty"),
         ("eval {}/going --bench chain", "has no result.json: it is still going"),
         ("eval {}/broken --bench chain", "the run is broken"),
         ("eval {}/empty --bench chain", "is an empty folder"),
@@ -194,7 +194,7 @@ def places(tmp_path):
         ("eval {}/columns.jsonl --bench chain", "is a file"),
         ("eval {}/nowhere --bench chain", "there is no folder"),
         ("eval nowhere --bench chain", "there is no folder nowhere"),
-        ("compare {}/going", "one folder is no comparison"),
+        ("compare {}/going", "one folder is not a comparison"),
         ("compare {}/going {}/broken", "still going"),
         ("audit {}/columns.jsonl --against chain", "has no column known to hold the problem"),
         ("audit {}/none.jsonl --against chain", "there is no file"),

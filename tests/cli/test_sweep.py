@@ -1,4 +1,4 @@
-"""What a person types at `frontier` and reads: mistakes are one sentence before anything is run."""
+"""What a person types at `sweep` and reads: mistakes are one sentence before anything is run."""
 
 import os
 from pathlib import Path
@@ -18,8 +18,8 @@ def environment_as_before():
     os.environ.update(before)
 
 
-def frontier(*words):
-    return CliRunner().invoke(main, ["frontier", *map(str, words)], prog_name="tinyreason")
+def sweep(*words, command="sweep"):
+    return CliRunner().invoke(main, [command, *map(str, words)], prog_name="tinyreason")
 
 
 @pytest.mark.parametrize(
@@ -31,30 +31,36 @@ def frontier(*words):
         (["length_grpo", "--rewards", "hapo_lenght"], "did you mean 'hapo_length'"),
         (["length_grpo", "--vary", "train.kl"], "type it as path.to.key=a,b"),
         (["length_grpo", "--vary", "train.kil=1"], "no option 'train.kil'"),
-        (["length_grpo", "--rewards", "all", "--seeds", "0,x"], "--seeds 0,x is no list"),
-        (["length_grpo", "--rewards", "all", "--seeds", "0,0"], "--seeds 0,0 is no list"),
+        (["length_grpo", "--rewards", "all", "--seeds", "0,x"], "--seeds 0,x is not a list"),
+        (["length_grpo", "--rewards", "all", "--seeds", "0,0"], "--seeds 0,0 is not a list"),
         (["length_grpo", "--rewards", "l1_max", "train.max_completion_tokens=40"], "target_tokens=48 is longer"),
         (["length_grpo", "--rewards", "all", "train.max_steps"], "is not an override"),
     ],
 )
 def test_a_mistake_is_answered_with_one_sentence_and_exit_code_2(words, named, tmp_path):
-    done = frontier(*words, "--out", tmp_path / "out", *([] if "--on" in words else ["--on", "sandbox"]))
+    done = sweep(*words, "--out", tmp_path / "out", *([] if "--on" in words else ["--on", "sandbox"]))
     assert done.exit_code == 2, done.output
     (line,) = done.stderr.splitlines()
     assert line.startswith("tinyreason: ") and named in line
     assert not (tmp_path / "out").exists()
 
 
+def test_the_command_is_known_by_its_earlier_name_too_but_listed_once():
+    assert sweep("--help", command="frontier").stdout.splitlines()[1:] == sweep("--help").stdout.splitlines()[1:]
+    listed = CliRunner().invoke(main, ["--help"]).stdout
+    assert "\n  sweep " in listed and "frontier" not in listed
+
+
 def test_compute_that_differs_is_said():
-    from tinyreason.cli.sweep import spent
+    from tinyreason.cli.sweep import compute_spent
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.pipeline.sweep import planned, points
+    from tinyreason.pipeline.sweep import sweep_points, sweep_runs
 
     plan = read_recipe("length_grpo")
     for option, words in (
-        ("train.kl=0,1", "10 steps of 64 rollouts a run"),
+        ("train.kl=0,1", "10 steps of 64 rollouts per run"),
         ("train.max_steps=3,4", "NOT equal: 3 steps"),
     ):
-        found = points(plan, "sandbox", None, (option,))
-        runs = planned(plan, "sandbox", found, ("train.max_steps=10",), [0], Path("x"))
-        assert spent(runs).startswith(words)
+        found = sweep_points(plan, "sandbox", None, (option,))
+        runs = sweep_runs(plan, "sandbox", found, ("train.max_steps=10",), [0], Path("x"))
+        assert compute_spent(runs).startswith(words)

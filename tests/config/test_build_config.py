@@ -19,7 +19,7 @@ def values(data=None, **teacher):
             "has no --price-in; it takes --teacher-file",
         ),
         ({"kind": "local"}, "the teacher local needs --model."),
-        ({"kind": "openai", "model": "m", "base_url": "ftp://a"}, "--base-url ftp://a is no address"),
+        ({"kind": "openai", "model": "m", "base_url": "ftp://a"}, "--base-url ftp://a is not an address"),
     ],
 )
 def test_a_mistake_is_told_in_the_options_words(teacher, answer):
@@ -34,6 +34,6 @@ def test_a_build_config_without_options_is_complete():
 
 
 @pytest.mark.parametrize("kind", TEACHERS)
-def test_every_teacher_says_why_and_how_it_can_be_gamed(kind):
-    for part in ("Why: ", "How it can be gamed: ", "Example: "):
+def test_every_teacher_says_why_and_how_it_can_be_hacked(kind):
+    for part in ("Why: ", "Reward hacking: ", "Example: "):
         assert part in TEACHERS[kind].__doc__

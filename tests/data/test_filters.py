@@ -52,9 +52,9 @@ def test_the_longest_and_the_shortest_go_but_never_so_many_that_fewer_than_n_are
 
 def test_the_sample_keeps_the_order_and_depends_on_the_seed():
     rows = [row(str(number)) for number in range(100)]
-    drawn = subsample(rows, 10, 0)
-    assert len(drawn) == 10 and drawn == [row for row in rows if row in drawn]
-    assert drawn == subsample(rows, 10, 0) != subsample(rows, 10, 1)
+    sampled = subsample(rows, 10, 0)
+    assert len(sampled) == 10 and sampled == [row for row in rows if row in sampled]
+    assert sampled == subsample(rows, 10, 0) != subsample(rows, 10, 1)
     assert subsample(rows, 100, 0) == subsample(rows, None, 0) == rows
 
 

@@ -163,7 +163,7 @@ def test_what_could_not_be_graded_does_not_count(run_folder):
 
 
 def test_a_run_without_graded_rollouts_cannot_be_ranked(run_folder):
-    with pytest.raises(DataError, match="no rollout that could be judged"):
+    with pytest.raises(DataError, match="no rollout that could be graded"):
         history_of_run(run_folder((1, 0, "a", None)))
 
 
@@ -174,5 +174,5 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 
 @pytest.mark.parametrize("line", [(1, 0, "a", "yes"), ("1", 0, "a", True), (1, 0, 7, True), (1, None, "a", True)])
 def test_a_line_that_is_no_rollout_is_named(run_folder, line):
-    with pytest.raises(DataError, match=r"rollouts\.jsonl line 2 is no rollout"):
+    with pytest.raises(DataError, match=r"rollouts\.jsonl line 2 is not a rollout"):
         history_of_run(run_folder((1, 0, "a", True), line))

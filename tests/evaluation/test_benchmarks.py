@@ -1,4 +1,4 @@
-"""Benchmarks: every published gold answer scores itself right but those that the bench names, with the reason."""
+"""Benchmarks: every published gold answer grades itself correct but those that the bench names, with the reason."""
 
 from collections import Counter
 
@@ -27,7 +27,7 @@ def grader():
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_gold_answer_scores_itself_right_but_those_named(name, shared_data, grader):
+def test_every_gold_answer_grades_itself_correct_but_those_named(name, shared_data, grader):
     file, count = FILES[name]
     examples = BENCHES[name].load(shared_data / file)
     assert len({example.id for example in examples}) == len(examples) == count

@@ -1,4 +1,4 @@
-"""Runs and evaluations held against each other on the problems they share."""
+"""Runs and evaluations compared on the problems they share."""
 
 import json
 
@@ -10,13 +10,13 @@ from tinyreason.errors import FolderError
 from tinyreason.evaluation.compare import compare_folders
 
 
-def reply(correct, tokens=10):
+def completion(correct, tokens=10):
     return {"text": "", "tokens": tokens, "truncated": False, "correct": correct, "extracted": None}
 
 
 @pytest.fixture
 def run_of(tmp_path):
-    """The folder of a finished run, from the shares of right replies to each problem."""
+    """The folder of a finished run, from the shares of correct completions to each problem."""
 
     def write(name, shares, samples=4, **changes):
         folder = tmp_path / name
@@ -29,7 +29,7 @@ def run_of(tmp_path):
                 "id": id,
                 "problem": id,
                 "accuracy": share,
-                "replies": [reply(n < share * samples) for n in range(samples)],
+                "replies": [completion(n < share * samples) for n in range(samples)],
             }
             for id, share in shares.items()
         ]
@@ -59,9 +59,9 @@ def eval_of(tmp_path):
         for bench, shares in benches.items():
             for id, share in shares.items():
                 problems.append({"bench": bench, "id": f"#{id}", "problem": id, "answer": "1", "groups": {}})
-                for side, right in (("model", share), ("against", 0.0)):
+                for side, accuracy in (("model", share), ("against", 0.0)):
                     key = {"side": side, "bench": bench, "id": f"#{id}"}
-                    samples += [key | {"sample": n} | reply(n < 4 * right) for n in range(4)]
+                    samples += [key | {"sample": n} | completion(n < 4 * accuracy) for n in range(4)]
         for file, rows in (("problems.jsonl", problems), ("samples.jsonl", samples)):
             (folder / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
         if finished:
@@ -77,23 +77,23 @@ HARD = {f"p{n}": 0.75 for n in range(10, 40)}
 
 def test_two_runs_are_paired_on_the_problems_both_were_asked(run_of):
     (row,) = compare_folders([run_of("first", EASY), run_of("second", HARD)])
-    assert (row["first"], row["other"], row["problems"], row["left_out"]) == ("first", "second", 10, [10, 20])
-    assert row["accuracy"] == [0.25, 0.75]
-    assert row["gain"]["points"] == pytest.approx(50)
-    assert row["verdict"] == "improved"
-    assert row["asked_otherwise"] == []
+    assert (row.first, row.other, row.problems, row.left_out) == ("first", "second", 10, [10, 20])
+    assert row.accuracy == [0.25, 0.75]
+    assert row.gain.points == pytest.approx(50)
+    assert row.verdict == "improved"
+    assert row.asked_otherwise == []
 
 
 def test_improved_is_not_said_of_two_common_problems(run_of):
     (row,) = compare_folders([run_of("first", EASY), run_of("second", {"p1": 1.0, "p2": 1.0})])
-    assert row["gain"]["points"] == pytest.approx(75)
-    assert row["verdict"] == "cannot tell"
+    assert row.gain.points == pytest.approx(75)
+    assert row.verdict == "cannot tell"
 
 
 def test_an_evaluation_is_its_own_side_and_is_compared_bench_by_bench(run_of, eval_of):
-    folders = [eval_of("exam", {"one": EASY, "two": {"q": 1.0}, "three": {"p30": 0.0}}), run_of("run", HARD)]
+    folders = [eval_of("evaluation", {"one": EASY, "two": {"q": 1.0}, "three": {"p30": 0.0}}), run_of("run", HARD)]
     rows = compare_folders(folders)
-    assert [(row["bench"], row["problems"], row["accuracy"]) for row in rows] == [
+    assert [(row.bench, row.problems, row.accuracy) for row in rows] == [
         ("one", 10, [0.25, 0.75]),
         ("three", 1, [0.0, 0.75]),
     ]
@@ -101,7 +101,7 @@ def test_an_evaluation_is_its_own_side_and_is_compared_bench_by_bench(run_of, ev
 
 def test_settings_that_differ_are_named(run_of):
     (row,) = compare_folders([run_of("first", EASY), run_of("second", EASY, temperature=0.5)])
-    assert row["asked_otherwise"] == ["temperature 1.0 and 0.5"]
+    assert row.asked_otherwise == ["temperature 1.0 and 0.5"]
 
 
 def test_runs_without_a_common_problem_are_refused(run_of):
@@ -109,7 +109,7 @@ def test_runs_without_a_common_problem_are_refused(run_of):
         compare_folders([run_of("first", EASY), run_of("second", {"other": 1.0})])
 
 
-def test_what_is_no_finished_run_or_evaluation_is_refused(run_of, eval_of, tmp_path):
+def test_what_is_not_a_finished_run_or_evaluation_is_refused(run_of, eval_of, tmp_path):
     fine, going = run_of("fine", EASY), run_of("going", EASY)
     (going / "result.json").unlink()
     broken = run_of("broken", EASY)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinyreason.evaluation.contamination import audit, summary
+from tinyreason.evaluation.contamination import audit_summary, find_contamination
 from tinyreason.example import Example
 
 LONG = "A farmer drives to the market with 48 crates of apples and sells 12 of them before noon to one shop. "
@@ -13,7 +13,9 @@ def examples(*problems):
 
 
 def kinds(train, *problems):
-    return {found.test_id: found.kind for found in audit(examples(*train), examples(*problems), lambda _: None)}
+    return {
+        found.test_id: found.kind for found in find_contamination(examples(*train), examples(*problems), lambda _: None)
+    }
 
 
 @pytest.mark.parametrize(
@@ -35,18 +37,18 @@ def test_a_test_problem_is_found_as_what_it_is(test, kind):
     assert kinds(train, test) == ({"0": kind} if kind else {})
 
 
-def test_the_worst_comes_first_and_a_template_is_no_contamination():
+def test_the_worst_comes_first_and_a_template_is_not_contamination():
     other = LONG.replace("48", "50").replace("12", "24")
     train, test = examples(LONG + "How many?"), examples(other + "How many?", LONG + "How many?")
     told = []
-    found = summary(audit(train, test, told.append), train, test)
-    assert [row["kind"] for row in found["findings"]] == ["identical", "other_numbers"]
-    assert (found["contaminated"], found["test"], sum(told)) == (1, 2, 2)
+    found = audit_summary(find_contamination(train, test, told.append), train, test)
+    assert [row.kind for row in found.findings] == ["identical", "other_numbers"]
+    assert (found.contaminated, found.test, sum(told)) == (1, 2, 2)
 
 
 def test_a_problem_told_in_a_training_solution_is_found():
     train = [Example("7", ({"role": "user", "content": "?"},), "1", completion="We are told: " + LONG)]
-    (found,) = audit(train, examples(LONG + "And then?"), lambda _: None)
+    (found,) = find_contamination(train, examples(LONG + "And then?"), lambda _: None)
     assert (found.kind, found.train_id) == ("shared_run", "7")
 
 
@@ -61,7 +63,7 @@ BOB, ANN = f"Bob rolls three dice; the chance of a six {SAID}", f"Ann's ladder l
         ([BOB, f"Dan sails. His knots {SAID}", f"Eve has a goat. It weighs, in pounds, {SAID}"], [ANN]),
     ],
 )
-def test_a_phrase_that_many_problems_have_is_no_copy(train, test):
+def test_a_phrase_that_many_problems_have_is_not_a_copy(train, test):
     assert kinds([BOB], ANN) == {"0": "shared_run"}
     assert kinds(train, *test) == {}
 
@@ -69,9 +71,9 @@ def test_a_phrase_that_many_problems_have_is_no_copy(train, test):
 def test_a_shared_run_is_shown_with_its_words_and_is_not_called_contamination():
     train = examples(LONG + "How many are left?")
     test = examples("Nobody knows this. " + LONG + "What does the shop pay for 12 crates if one costs 7 and a sack 3?")
-    found = summary(audit(train, test, lambda _: None), train, test)
-    assert found["findings"][0]["shared"] == "48 crates of apples and sells 12 of them before noon to one"
-    assert (found["contaminated"], found["counts"]["shared_run"]) == (0, 1)
+    found = audit_summary(find_contamination(train, test, lambda _: None), train, test)
+    assert found.findings[0].shared == "48 crates of apples and sells 12 of them before noon to one"
+    assert (found.contaminated, found.counts["shared_run"]) == (0, 1)
 
 
 def test_gsm8k_shares_only_the_openings_of_three_problems(shared_data):
@@ -81,7 +83,7 @@ def test_gsm8k_shares_only_the_openings_of_three_problems(shared_data):
         read_file(shared_data / "gsm8k_train.jsonl")[:2000],
         read_file(shared_data / "gsm8k_test.jsonl")[500:700],
     )
-    found = audit(train, test, lambda _: None)
+    found = find_contamination(train, test, lambda _: None)
     assert {(row.kind, row.test_id, row.train_id) for row in found} == {
         ("shared_run", "632", "20"),
         ("shared_run", "602", "1314"),

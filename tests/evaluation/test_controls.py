@@ -27,7 +27,7 @@ def finished(tmp_path_factory):
     return out, printed("recipe", "one_shot_rlvr", "--on", "sandbox", "--controls", "--out", out, *QUICK)
 
 
-def test_a_control_differs_from_the_run_in_its_reward_and_in_that_no_right_answer_chooses_its_checkpoint():
+def test_a_control_differs_from_the_run_in_its_reward_and_in_that_no_correct_answer_selects_its_checkpoint():
     config = read_recipe("one_shot_rlvr").resolve("sandbox", (), seed=3)
     for name, control in control_configs(config).items():
         changed = {
@@ -83,7 +83,7 @@ def test_each_control_was_rewarded_by_its_own_reward(finished):
 
 def test_a_run_is_evaluated_against_its_base_and_compared(finished, tmp_path):
     out, _ = finished
-    benchmark_run = tmp_path / "exam"
+    benchmark_run = tmp_path / "evaluation"
     words = ("--bench", "chain", "--problems", "8", "--samples", "2", "--no-template-check", "--out", benchmark_run)
     printed("eval", out, "--against", "base", *words)
     settings = json.loads((benchmark_run / "settings.json").read_text())

@@ -1,9 +1,10 @@
 import pytest
 
-from tinyreason.evaluation.score import Completion, Score, compare, evaluate, token_change
+from tinyreason.evaluation.score import Completion, Score, evaluate, paired_comparison, token_change
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling
+from tinyreason.runs.result import TokenChange
 
 
 def example(number: int, problem: str = "1+1?", answer: str = "2") -> Example:
@@ -12,31 +13,31 @@ def example(number: int, problem: str = "1+1?", answer: str = "2") -> Example:
 
 def score_of(accuracies: list[float], samples: int = 4, first: int = 0) -> Score:
     examples = [example(first + n) for n in range(len(accuracies))]
-    replies = [[Completion("", 10, False, n < round(a * samples)) for n in range(samples)] for a in accuracies]
-    return Score(examples, replies)
+    completions = [[Completion("", 10, False, n < round(a * samples)) for n in range(samples)] for a in accuracies]
+    return Score(examples, completions)
 
 
-def test_accuracy_is_the_mean_over_problems_of_the_share_of_right_replies():
+def test_accuracy_is_the_mean_over_problems_of_the_share_of_correct_completions():
     assert score_of([1.0, 0.5, 0.0]).accuracy == pytest.approx(0.5)
 
 
-def test_a_reply_that_cannot_be_judged_is_not_right():
+def test_a_completion_that_cannot_be_graded_is_not_correct():
     score = Score([example(0)], [[Completion("", 1, False, None), Completion("", 1, False, True)]])
     assert score.accuracy == 0.5
 
 
 def test_more_samples_of_the_same_problems_do_not_narrow_the_interval():
     few, many = score_of([0.0, 1.0] * 20, samples=1), score_of([0.0, 1.0] * 20, samples=16)
-    assert few.summary()["interval"] == many.summary()["interval"]
+    assert few.summary().interval == many.summary().interval
 
 
 def test_a_paired_gain_is_found_where_two_separate_intervals_would_hide_it():
     before = score_of([0.0, 0.25, 0.5, 0.75] * 2)
     after = score_of([0.25, 0.5, 0.75, 1.0] * 2)
-    found = compare(before, after)
+    found = paired_comparison(before, after)
     assert found["gain"] == {"points": pytest.approx(25.0), "interval": [25.0, 25.0], "p_value": 2 / 2**8}
     assert found["verdict"] == "improved"
-    assert before.summary()["interval"][1] > after.summary()["interval"][0]
+    assert before.summary().interval[1] > after.summary().interval[0]
 
 
 @pytest.mark.parametrize(
@@ -50,33 +51,33 @@ def test_a_paired_gain_is_found_where_two_separate_intervals_would_hide_it():
     ],
 )
 def test_it_says_improved_or_worse_only_when_the_interval_excludes_0(before, after, verdict):
-    assert compare(score_of(before), score_of(after))["verdict"] == verdict
+    assert paired_comparison(score_of(before), score_of(after))["verdict"] == verdict
 
 
 def test_the_change_of_tokens_is_of_the_sums_with_a_paired_interval():
     def score(tokens):
         return Score([example(n) for n in range(len(tokens))], [[Completion("", t, False, True)] * 2 for t in tokens])
 
-    assert token_change(score([100, 50]), score([50, 25])) == {"change": -0.5, "interval": [-0.5, -0.5]}
+    assert token_change(score([100, 50]), score([50, 25])) == TokenChange(change=-0.5, interval=[-0.5, -0.5])
     found = token_change(score([100] * 10), score([50, 70] * 5))
-    assert found["change"] == pytest.approx(-0.4)
-    assert -0.5 <= found["interval"][0] < -0.4 < found["interval"][1] <= -0.3
-    assert token_change(score([100]), score([150])) == {"change": 0.5, "interval": [0.5, 0.5]}
+    assert found.change == pytest.approx(-0.4)
+    assert -0.5 <= found.interval[0] < -0.4 < found.interval[1] <= -0.3
+    assert token_change(score([100]), score([150])) == TokenChange(change=0.5, interval=[0.5, 0.5])
 
 
 def test_different_problems_cannot_be_compared():
     with pytest.raises(ValueError, match="same problems"):
-        compare(score_of([1.0]), score_of([1.0], first=7))
+        paired_comparison(score_of([1.0]), score_of([1.0], first=7))
 
 
 SAMPLING = Sampling(samples=3, temperature=1.0, max_completion_tokens=20, batch_size=4, prompt="plain", seed=0)
 
 
-def test_evaluate_tells_of_every_reply_and_groups_them_by_problem(sandbox):
+def test_evaluate_tells_of_every_completion_and_groups_them_by_problem(sandbox):
     model, tokenizer = sandbox
     told = []
     with Grader() as grader:
         score = evaluate(model, tokenizer, [example(0), example(1)], SAMPLING, grader, told.append)
     assert sum(told) == 6
-    assert [len(replies) for replies in score.completions_P_S] == [3, 3]
-    assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= score.summary().keys()
+    assert [len(row) for row in score.completions_P_S] == [3, 3]
+    assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= score.summary().as_json().keys()

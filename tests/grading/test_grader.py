@@ -239,7 +239,7 @@ def test_each_hostile_answer_costs_its_limit_and_the_others_are_graded(grader):
 
 @linux
 def test_a_worker_ends_itself_when_its_time_is_over():
-    code = f"from tinyreason.grading.worker import Pair, compare_pair; compare_pair(Pair('5', {TOWER!r}), 0.2)"
+    code = f"from tinyreason.grading.worker import Pair, compare_answers; compare_answers(Pair('5', {TOWER!r}), 0.2)"
     assert run_python("-c", code, check=False).returncode == -signal.SIGPROF
 
 

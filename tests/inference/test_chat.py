@@ -12,7 +12,8 @@ from synthetic_run import write_run
 
 from tinyreason.cli.main import main
 from tinyreason.console import Console
-from tinyreason.inference.chat import Reasoning, find_partner
+from tinyreason.inference.chat import Reasoning, Talker
+from tinyreason.inference.model_reference import read_model_reference
 
 PROBLEM = "Ann has 11 pens. Ann gets 2 more, then finds 27 more. How many pens does Ann have now?"
 
@@ -49,24 +50,24 @@ def test_it_does_not_matter_where_the_pieces_are_cut(cuts):
 
 def test_what_a_model_writes_cannot_steer_the_terminal():
     console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=80, color_system="standard"))
-    with console.replies(("reply",)) as replies:
-        replies.write(0, "\x1b[2J[red]x[/red]\x07", False)
+    with console.completions(("model",)) as stream:
+        stream.write(0, "\x1b[2J[red]x[/red]\x07", False)
     assert console.rich.file.getvalue() == "�[2J[red]x[/red]�\n"
 
 
 def test_reasoning_is_dimmed_and_the_answer_plain():
     console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=80, color_system="standard"))
-    with console.replies(("reply",)) as replies:
-        replies.write(0, "hm ", True)
-        replies.write(0, "2", False)
+    with console.completions(("model",)) as stream:
+        stream.write(0, "hm ", True)
+        stream.write(0, "2", False)
     assert console.rich.file.getvalue() == "\x1b[2mhm \x1b[0m2\n"
 
 
 def test_two_replies_stand_side_by_side_on_a_terminal():
     console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=60))
-    with console.replies(("base", "adapter")) as replies:
-        replies.write(0, "left", False)
-        replies.write(1, "right", False)
+    with console.completions(("base", "adapter")) as stream:
+        stream.write(0, "left", False)
+        stream.write(1, "right", False)
     last = console.rich.file.getvalue().split("base")[-1]
     assert any("left" in line and "right" in line for line in last.splitlines())
 
@@ -124,9 +125,10 @@ def test_base_and_adapter_answer_the_same_question_apart(adapted):
 
 
 def test_a_run_is_asked_as_its_evaluation_asked(adapted):
-    partner = find_partner(str(adapted), trust_remote_code=False)
-    assert (partner.model.name, partner.adapter, partner.prompt) == ("sandbox", adapted / "adapter", "plain")
-    assert (partner.temperature, partner.max_completion_tokens) == (1.0, 128)
+    reference = read_model_reference(str(adapted), trust_remote_code=False, is_finished=False)
+    assert (reference.model.name, reference.adapter) == ("sandbox", adapted / "adapter")
+    talker = Talker.load(reference, temperature=None, max_completion_tokens=None)
+    assert (talker.prompt, talker.temperature, talker.max_completion_tokens) == ("plain", 1.0, 128)
 
 
 def test_code_that_comes_with_a_model_needs_the_persons_word_even_if_the_run_had_it(adapted, tmp_path):
@@ -134,8 +136,9 @@ def test_code_that_comes_with_a_model_needs_the_persons_word_even_if_the_run_had
     assert '"trust_remote_code":true' in text
     (tmp_path / "config.yaml").write_text(text)
     (tmp_path / "adapter").symlink_to(adapted / "adapter")
-    assert find_partner(str(tmp_path), trust_remote_code=False).model.trust_remote_code is False
-    assert find_partner(str(tmp_path), trust_remote_code=True).model.trust_remote_code is True
+    for trusts in (False, True):
+        reference = read_model_reference(str(tmp_path), trusts, is_finished=False)
+        assert reference.model.trust_remote_code is trusts
 
 
 def test_a_mistake_is_one_sentence(tmp_path):

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from tinyreason.errors import ModelError
-from tinyreason.models.load import SANDBOX
+from tinyreason.sandbox import BASE
 
 
 def test_the_sandbox_model_loads_in_float32_ready_to_evaluate(sandbox):
@@ -16,7 +16,7 @@ def test_the_sandbox_model_loads_in_float32_ready_to_evaluate(sandbox):
 def test_a_local_copy_is_the_same_model(sandbox, load, tmp_path):
     import torch
 
-    shutil.copytree(SANDBOX, tmp_path / "copy")
+    shutil.copytree(BASE, tmp_path / "copy")
     copy, _ = load(tmp_path / "copy")
     ids = torch.arange(20)[None]
     assert torch.equal(copy(ids).logits, sandbox[0](ids).logits)
@@ -53,21 +53,21 @@ def test_other_architectures_load_from_a_local_folder(architecture, sandbox, loa
     [("config.json", "config.json"), ("model.safetensors", "weights"), ("tokenizer.json", "tokenizer")],
 )
 def test_a_folder_that_lacks_a_part_is_refused_by_that_parts_name(missing, named, load, tmp_path):
-    shutil.copytree(SANDBOX, tmp_path / "copy")
+    shutil.copytree(BASE, tmp_path / "copy")
     (tmp_path / "copy" / missing).unlink()
     with pytest.raises(ModelError, match=named):
         load(tmp_path / "copy")
 
 
 def test_weights_that_are_no_weights_are_refused_in_one_sentence(load, tmp_path):
-    shutil.copytree(SANDBOX, tmp_path / "copy")
+    shutil.copytree(BASE, tmp_path / "copy")
     (tmp_path / "copy" / "model.safetensors").write_text("not weights")
     with pytest.raises(ModelError, match=r"cannot load model\.name"):
         load(tmp_path / "copy")
 
 
 def test_a_tokenizer_without_a_chat_template_is_refused(load, tmp_path):
-    shutil.copytree(SANDBOX, tmp_path / "copy")
+    shutil.copytree(BASE, tmp_path / "copy")
     (tmp_path / "copy" / "chat_template.jinja").unlink()
     with pytest.raises(ModelError, match="chat template"):
         load(tmp_path / "copy")

@@ -1,20 +1,19 @@
 """The whole path, two steps short; and one real run, marked slow."""
 
-import io
 import json
 
 import pytest
 import torch
-from rich.console import Console as RichConsole
+from sessions import context_of, said
+from synthetic_run import outcome
 
 from tinyreason.adapters._adapter import read_lora
 from tinyreason.cli.train_output import announce, conclude
 from tinyreason.config.recipe import read_recipe
-from tinyreason.console import Console
 from tinyreason.errors import ConfigError, DataError, FolderError, ModelError
-from tinyreason.models.load import compute_settings_for
-from tinyreason.pipeline.conclusion import meets
+from tinyreason.pipeline.conclusion import meets_expectation
 from tinyreason.pipeline.run import run
+from tinyreason.runs.result import RunResult, read_result
 
 QUICK = (
     "train.max_steps=2",
@@ -26,15 +25,14 @@ QUICK = (
 )
 
 
-def run_quickly(out, *overrides: str, recipe: str = "one_shot_rlvr") -> tuple[dict, str]:
+def run_quickly(out, *overrides: str, recipe: str = "one_shot_rlvr") -> tuple[RunResult, str]:
     """(result, what was on the screen)"""
     config = read_recipe(recipe).resolve("sandbox", (*QUICK, *overrides))
-    console = Console(RichConsole(file=io.StringIO(), width=200))
-    compute = compute_settings_for(config.model, config.kernels, card=None)
-    announce(console, config, compute, "no CUDA GPU found", out)
-    result = run(config, out, compute, "no CUDA GPU found", console)
-    conclude(console, result, out)
-    return result, console.rich.file.getvalue()
+    context = context_of(config, reason="no CUDA GPU found")
+    announce(context.console, config, context.compute, context.tier_reason, out)
+    result = run(config, out, context)
+    conclude(context.console, result, out)
+    return result, said(context)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +51,8 @@ def test_the_run_folder_holds_what_the_readme_says(finished):
 
 def test_result_json_has_the_documented_shape(finished):
     result, _, out = finished
-    assert json.loads((out / "result.json").read_text()) == json.loads(json.dumps(result))
+    assert read_result(out) == result
+    result = json.loads((out / "result.json").read_text())
     assert result.keys() >= {"recipe", "tier", "model", "adapter", "before", "after", "gain", "verdict", "expected"}
     assert result.keys() >= {"meets_expectation", "seconds", "peak_memory_gb", "command", "seed"}
     for side in (result["before"], result["after"]):
@@ -146,20 +145,25 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def finding(change=0.5, **expected):
+    """A result of accuracy 0.9 and a gain of 50 to 60 points after two minutes, on a tier that expects this."""
+    values = outcome(interval=(50, 60)) | {"seconds": {"total": 120}, "expected": expected or None}
+    values |= {"after": values["after"] | {"accuracy": 0.9}, "tokens": {"change": change, "interval": [change] * 2}}
+    return RunResult.model_validate(values)
+
+
 def test_a_run_is_held_against_what_its_tier_promises():
-    result = {"after": {"accuracy": 0.9}, "gain": {"interval": [50, 60]}, "seconds": {"total": 120}}
-    result |= {"tokens": {"change": 0.5}}
-    assert meets(result | {"expected": None}) is None
-    assert meets(result | {"expected": {"accuracy": 0.85, "gain_points": 45, "minutes": 5}}) is True
-    assert meets(result | {"expected": {"accuracy": 0.95}}) is False
-    assert meets(result | {"expected": {"accuracy": 0.85, "gain_points": 55}}) is False
-    assert meets(result | {"expected": {"accuracy": 0.85, "minutes": 1}}) is False
+    assert meets_expectation(finding()) is None
+    assert meets_expectation(finding(accuracy=0.85, gain_points=45, minutes=5)) is True
+    assert meets_expectation(finding(accuracy=0.95)) is False
+    assert meets_expectation(finding(accuracy=0.85, gain_points=55)) is False
+    assert meets_expectation(finding(accuracy=0.85, minutes=1)) is False
 
 
 def test_real_problems_run_through_and_are_honestly_not_solved(tmp_path, shared_data):
     file = shared_data / "gsm8k_train.jsonl"
     result, _ = run_quickly(tmp_path / "run", f"data.file={file}", "data.index=5", "train.max_completion_tokens=32")
-    assert result["after"]["accuracy"] < 0.2
+    assert result.after.accuracy < 0.2
     assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
 
 
@@ -179,7 +183,7 @@ def test_a_tracker_that_is_not_there_is_refused_before_anything_is_done(tmp_path
 def test_a_report_that_cannot_be_written_costs_one_line_and_no_result(tmp_path, monkeypatch):
     monkeypatch.setattr("tinyreason.reporting.report.PAGE", tmp_path / "nowhere")
     result, console = run_quickly(tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["seed"] == result["seed"]
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["seed"] == result.seed
     assert "no report.html: " in console
     assert f"type: tinyreason report {tmp_path / 'run'}" in console
 
@@ -187,43 +191,41 @@ def test_a_report_that_cannot_be_written_costs_one_line_and_no_result(tmp_path, 
 @pytest.mark.slow
 def test_one_problem_teaches_the_sandbox_model_to_reason(tmp_path):
     config = read_recipe("one_shot_rlvr").resolve("sandbox")
-    compute = compute_settings_for(config.model, config.kernels, card=None)
-    result = run(config, tmp_path / "run", compute, "", Console(RichConsole(file=io.StringIO())))
-    assert result["before"]["accuracy"] <= 0.35
-    assert result["after"]["accuracy"] >= 0.85
-    assert result["gain"]["interval"][0] >= 45
-    assert result["verdict"] == "improved"
+    result = run(config, tmp_path / "run", context_of(config))
+    assert result.before.accuracy <= 0.35
+    assert result.after.accuracy >= 0.85
+    assert result.gain.interval[0] >= 45
+    assert result.verdict == "improved"
 
 
 def test_critiques_of_one_problem_are_built_and_trained_on(tmp_path):
     overrides = ("critiques.attempts=24", "critiques.attempts_by=[oracle]", "train.max_steps=2", "train.batch_size=4")
     evaluation = ("evaluation.problems=6", "evaluation.samples=1")
     config = read_recipe("one_shot_cft").resolve("sandbox", (*overrides, *evaluation))
-    console = Console(RichConsole(file=io.StringIO(), width=200))
-    result = run(config, tmp_path / "run", compute_settings_for(config.model, config.kernels, card=None), "", console)
+    context = context_of(config)
+    result = run(config, tmp_path / "run", context)
     rows = [json.loads(line) for line in (tmp_path / "run" / "critiques.jsonl").open()]
     assert {row["problem_id"] for row in rows} == {"chain/train/0"}
     assert {row["verdict"] == "right" for row in rows} == {row["attempt_correct"] for row in rows} == {True, False}
     assert all(row["attempt_correct"] == (row["verdict"] == "right") for row in rows)
-    assert f"built   {len(rows)} critiques by oracle" in console.rich.file.getvalue()
-    assert result["training"]["last_loss"] > 0
+    assert f"built   {len(rows)} critiques by oracle" in said(context)
+    assert result.training.last_loss > 0
 
 
 def test_supervised_fine_tuning_runs_through_and_shows_its_loss(tmp_path):
     overrides = ("data.size=16", "train.max_steps=2", "train.batch_size=4", "evaluation.problems=6")
     config = read_recipe("reasoning_sft").resolve("sandbox", (*overrides, "evaluation.samples=1"))
-    console = Console(RichConsole(file=io.StringIO(), width=200))
-    result = run(config, tmp_path / "run", compute_settings_for(config.model, config.kernels, card=None), "", console)
-    conclude(console, result, tmp_path / "run")
-    assert "training    loss" in console.rich.file.getvalue()
+    context = context_of(config)
+    result = run(config, tmp_path / "run", context)
+    conclude(context.console, result, tmp_path / "run")
+    assert "training    loss" in said(context)
     assert [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").open()] == [1, 2]
 
 
 def test_rows_without_completions_are_refused_before_anything_is_measured(tmp_path):
     config = read_recipe("one_shot_cft").resolve("sandbox", ("critiques=null",))
-    compute = compute_settings_for(config.model, config.kernels, card=None)
     with pytest.raises(DataError, match=r"problem chain/train/0 has no completion .*critiques:"):
-        run(config, tmp_path / "run", compute, "", Console(RichConsole(file=io.StringIO())))
+        run(config, tmp_path / "run", context_of(config))
     assert not (tmp_path / "run").exists()
 
 
@@ -237,14 +239,11 @@ LENGTH = (
 def run_length_grpo(out, *overrides):
     """(result, what was on the screen)"""
     config = read_recipe("length_grpo").resolve("sandbox", (*LENGTH, *overrides))
-    console, compute = (
-        Console(RichConsole(file=io.StringIO(), width=200)),
-        compute_settings_for(config.model, config.kernels, card=None),
-    )
-    announce(console, config, compute, "", out)
-    result = run(config, out, compute, "", console)
-    conclude(console, result, out)
-    return result, console.rich.file.getvalue()
+    context = context_of(config)
+    announce(context.console, config, context.compute, "", out)
+    result = run(config, out, context)
+    conclude(context.console, result, out)
+    return result, said(context)
 
 
 def test_a_warm_up_comes_before_the_start_is_measured_and_the_leash_holds_to_it(tmp_path):
@@ -257,7 +256,7 @@ def test_a_warm_up_comes_before_the_start_is_measured_and_the_leash_holds_to_it(
     assert all(b.abs().max() > 0 for _, b in start.values())
     assert all(torch.allclose(b, end[name][1], atol=1e-7) for name, (_, b) in start.items())
     assert "start   after the warm-up on 64 rambling sandbox problems" in console
-    assert result["seconds"]["warmup"] > 0
+    assert result.seconds["warmup"] > 0
     kl = [json.loads(line)["kl/mean"] for line in (tmp_path / "run" / "metrics.jsonl").open()]
     assert max(kl) < 1e-4
 
@@ -265,9 +264,9 @@ def test_a_warm_up_comes_before_the_start_is_measured_and_the_leash_holds_to_it(
 def test_a_warm_up_of_an_earlier_run_can_be_taken_over(tmp_path):
     result, _ = run_length_grpo(tmp_path / "one")
     again, _ = run_length_grpo(tmp_path / "two", f"warmup.adapter={tmp_path / 'one' / 'warmup' / 'adapter'}")
-    assert (again["before"], again["after"]) == (result["before"], result["after"])
+    assert (again.before, again.after) == (result.before, result.after)
     assert not (tmp_path / "two" / "warmup").exists()
-    with pytest.raises(ModelError, match="is no adapter folder"):
+    with pytest.raises(ModelError, match="is not an adapter folder"):
         run_length_grpo(tmp_path / "three", f"warmup.adapter={tmp_path}")
 
 
@@ -287,20 +286,18 @@ def test_one_process_among_several_is_refused_before_anything_is_done(tmp_path, 
 
 
 def test_what_is_known_to_go_wrong_with_a_length_reward_is_said_before_training():
-    def said(*overrides):
+    def announced(*overrides):
         config = read_recipe("length_grpo").resolve("sandbox", overrides)
-        console = Console(RichConsole(file=io.StringIO(), width=400))
-        announce(console, config, compute_settings_for(config.model, config.kernels, card=None), "", "out")
-        return console.rich.file.getvalue()
+        context = context_of(config)
+        announce(context.console, config, context.compute, "", "out")
+        return said(context)
 
-    assert "trap" not in said()
-    assert "where all replies of a group are right" in said("advantage.kind=grpo")
-    assert "trap" not in said("advantage.kind=grpo", "rewards=[{kind: correctness}]")
-    assert "length costs them nothing" in said("trl.mask_truncated_completions=true")
+    assert "caveat" not in announced()
+    assert "where all completions of a group are correct" in announced("advantage.kind=grpo")
+    assert "caveat" not in announced("advantage.kind=grpo", "rewards=[{kind: correctness}]")
+    assert "length costs them nothing" in announced("trl.mask_truncated_completions=true")
 
 
 def test_a_run_that_promises_fewer_tokens_is_held_to_it():
-    result = {"after": {"accuracy": 0.9}, "gain": {"interval": [0, 1]}, "seconds": {"total": 1}}
-    expected = {"expected": {"accuracy": 0.85, "tokens_cut": 0.4}}
-    assert meets(result | {"tokens": {"change": -0.41}} | expected) is True
-    assert meets(result | {"tokens": {"change": -0.39}} | expected) is False
+    assert meets_expectation(finding(change=-0.41, accuracy=0.85, tokens_cut=0.4)) is True
+    assert meets_expectation(finding(change=-0.39, accuracy=0.85, tokens_cut=0.4)) is False

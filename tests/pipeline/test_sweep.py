@@ -1,4 +1,4 @@
-"""A frontier: what is compared, that it goes on where it stopped, and what its table says."""
+"""A sweep: what is compared, that it resumes where it stopped, and what its table says."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError
 from tinyreason.models.load import compute_settings_for
-from tinyreason.pipeline.sweep import beside, frontier, planned, points
+from tinyreason.pipeline.sweep import log_file, run_sweep, sweep_points, sweep_runs
 
 TINY = (
     *("train.max_steps=2", "train.rollouts_per_step=8", "train.group_size=4", "data.size=2"),
@@ -27,21 +27,21 @@ def plan():
 
 def compare(plan, out, rewards=None, vary=(), overrides=TINY, seeds=(0,)):
     """(rows, what was on the screen)"""
-    runs = planned(plan, "sandbox", points(plan, "sandbox", rewards, vary), overrides, list(seeds), out)
+    runs = sweep_runs(plan, "sandbox", sweep_points(plan, "sandbox", rewards, vary), overrides, list(seeds), out)
     console = Console(RichConsole(file=io.StringIO(), width=200))
     compute = compute_settings_for(runs[0].config.model, runs[0].config.kernels, card=None)
-    return frontier(runs, out, compute, "", console), console.rich.file.getvalue()
+    return run_sweep(runs, out, compute, "", console), console.rich.file.getvalue()
 
 
 def names(plan, *arguments):
-    return [point.name for point in points(plan, "sandbox", *arguments)]
+    return [point.name for point in sweep_points(plan, "sandbox", *arguments)]
 
 
 def test_all_are_the_recipes_variants_and_cover_every_reward_that_reads_length(plan):
     from tinyreason.algorithms.rewards import REWARDS
 
-    found = points(plan, "sandbox", "all", ())
-    runs = planned(plan, "sandbox", found, (), [0], Path("x"))
+    found = sweep_points(plan, "sandbox", "all", ())
+    runs = sweep_runs(plan, "sandbox", found, (), [0], Path("x"))
     used = {reward.kind for run in runs for reward in run.config.rewards}
     assert used >= {kind for kind in REWARDS if REWARDS[kind].reads_length} | {"correctness", "campo_loop_penalty"}
     assert "gfpo" in {run.config.advantage.kind for run in runs}
@@ -55,7 +55,7 @@ def test_plain_grpo_is_always_among_the_points(plan):
     assert names(plan, None, ("train.kl=0,0.1",)) == ["correctness", "train.kl=0", "train.kl=0.1"]
 
 
-def test_rewards_and_several_knobs_are_combined(plan):
+def test_rewards_and_several_options_are_combined(plan):
     assert names(plan, "correctness,format", ("train.kl=0,1", "rewards.0.weight=2")) == [
         "correctness",
         *(f"{reward} train.kl={kl} rewards.0.weight=2" for reward in ("correctness", "format") for kl in (0, 1)),
@@ -63,8 +63,10 @@ def test_rewards_and_several_knobs_are_combined(plan):
 
 
 def test_a_value_may_be_a_whole_list_of_rewards(plan):
-    found = points(plan, "sandbox", None, ("rewards=[{kind: format}],[{kind: correctness}, {kind: kimi_length}]",))
-    runs = planned(plan, "sandbox", found, (), [0], Path("x"))
+    found = sweep_points(
+        plan, "sandbox", None, ("rewards=[{kind: format}],[{kind: correctness}, {kind: kimi_length}]",)
+    )
+    runs = sweep_runs(plan, "sandbox", found, (), [0], Path("x"))
     assert [[r.kind for r in run.config.rewards] for run in runs[1:]] == [["format"], ["correctness", "kimi_length"]]
 
 
@@ -90,14 +92,14 @@ def test_a_comparison_that_cannot_be_is_one_sentence_before_anything_is_run(plan
 
 @pytest.fixture(scope="module")
 def done(plan, tmp_path_factory):
-    out = tmp_path_factory.mktemp("frontier") / "out"
+    out = tmp_path_factory.mktemp("sweep") / "out"
     return *compare(plan, out, "l1_max", ("train.kl=0.01,0.02",)), out
 
 
 def test_it_leaves_a_table_and_a_picture(done):
     rows, console, out = done
-    assert [row["name"] for row in rows] == ["start", "correctness", "l1_max train.kl=0.01", "l1_max train.kl=0.02"]
-    assert json.loads((out / "frontier.json").read_text()) == json.loads(json.dumps(rows))
+    assert [row.name for row in rows] == ["start", "correctness", "l1_max train.kl=0.01", "l1_max train.kl=0.02"]
+    assert json.loads((out / "frontier.json").read_text()) == json.loads(json.dumps([row.as_json() for row in rows]))
     assert (out / "frontier.md").read_text().startswith("| point | accuracy |")
     assert (out / "frontier.svg").read_text().lstrip().startswith("<?xml")
     assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")
@@ -127,7 +129,7 @@ def test_what_is_finished_is_kept_and_what_is_not_is_done_again(plan, done):
 def test_a_point_that_fails_is_named_and_the_others_are_run(plan, tmp_path):
     overrides = (*TINY, "data.size=4", "evaluation.batch_size=64")  # on 4 problems hapo_length sees none twice
     rows, console = compare(plan, tmp_path / "out", "hapo_length,correctness", (), overrides)
-    assert [row["name"] for row in rows] == ["start", "correctness"]
+    assert [row.name for row in rows] == ["start", "correctness"]
     assert "run 1/2 hapo_length, seed 0: FAILED, hapo_length compares a problem with its visits" in console
     assert "Not run yet, or failed: hapo_length, seed 0." in (tmp_path / "out" / "frontier.md").read_text()
     assert "never come back" in (tmp_path / "out" / "runs" / "hapo_length-seed0.log").read_text()
@@ -135,8 +137,8 @@ def test_a_point_that_fails_is_named_and_the_others_are_run(plan, tmp_path):
 
 def test_each_run_has_a_place_of_its_own_that_other_points_do_not_move(plan):
     def places(*arguments):
-        runs = planned(plan, "sandbox", points(plan, "sandbox", *arguments), (), [0, 1], Path("x"))
-        return {(run.point.name, run.config.seed): beside(run, ".log") for run in runs}
+        runs = sweep_runs(plan, "sandbox", sweep_points(plan, "sandbox", *arguments), (), [0, 1], Path("x"))
+        return {(run.point.name, run.config.seed): log_file(run) for run in runs}
 
     alone = places("l1_max", ("train.kl=0.01,0.02", "rewards.0.alpha=0.1,0.2"))
     assert len(set(alone.values())) == len(alone) == 2 * (4 + 1)

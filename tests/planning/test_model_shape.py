@@ -8,9 +8,10 @@ from tinyreason.adapters._adapter import linear_layers
 from tinyreason.config.recipe import read_recipe, recipe_names
 from tinyreason.config.run_config import Model
 from tinyreason.errors import ModelError
-from tinyreason.models.load import SANDBOX, skeleton
+from tinyreason.models.load import skeleton
 from tinyreason.planning.known_models import KNOWN
 from tinyreason.planning.model_shape import Shape, read_shape
+from tinyreason.sandbox import BASE
 
 LLAMA = {
     **{"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 96},
@@ -52,7 +53,7 @@ def folder_with(tmp_path, values):
 @pytest.mark.parametrize(
     "values",
     [
-        json.loads((SANDBOX / "config.json").read_text()),
+        json.loads((BASE / "config.json").read_text()),
         LLAMA,
         LLAMA | {"num_key_value_heads": 2, "tie_word_embeddings": True},
         LLAMA | {"model_type": "qwen2", "num_key_value_heads": 1},

@@ -54,7 +54,7 @@ class Reader(HTMLParser):
 def test_the_verdict_comes_first_and_in_plain_words(tmp_path):
     text = Reader(page_of(write_run(tmp_path / "run"))).text
     assert "It got better by 40.0 points." in text
-    assert "Right on 65.0 % of 256 problems it was not trained on, 25.0 % before." in text
+    assert "65.0 % correct on 256 problems it was not trained on, 25.0 % before." in text
     assert text.index("It got better") < text.index("What stands out") < text.index("How it went")
     assert text.index("How it went") < text.index("What it wrote in training") < text.index("What it was made of")
 
@@ -80,7 +80,7 @@ def test_the_controls_stand_beside_the_result_with_what_the_run_gains_beyond_the
     first = text[: text.index("What stands out")]
     assert "format reward 28.0 % 20.0 – 70.0" in first and "random reward 25.4 % 20.0 – 70.0" in first
     assert "Beyond the same budget with a format reward: +37.0 points, 95 % interval +34.0 to +40.0" in first
-    assert "step 3 was chosen by held-out problems: 90.0 % of them right there, 88.0 % at its last" in first
+    assert "step 3 was selected on the validation set: 90.0 % correct there, 88.0 % at its last step" in first
 
 
 def test_every_rollout_of_a_small_run_can_be_browsed_with_its_rewards_and_advantage(tmp_path):
@@ -106,7 +106,7 @@ def test_the_page_loads_nothing_from_anywhere(tmp_path):
 
 
 def test_what_a_model_wrote_cannot_leave_its_place(tmp_path):
-    folder = write_run(tmp_path / "run", reply=lambda step: HOSTILE, command=HOSTILE)
+    folder = write_run(tmp_path / "run", completion=lambda step: HOSTILE, command=HOSTILE)
     page = page_of(folder)
     reader = Reader(page)
     assert [tag for tag, _ in reader.tags].count("script") == 3
@@ -128,7 +128,9 @@ def test_a_hostile_name_of_the_run_is_text_too(tmp_path):
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """200 steps, 12,800 rollouts, about a thousand characters each, hardly compressible."""
-    return write_run(tmp_path_factory.mktemp("runs") / "large", steps=200, groups=8, group_size=8, reply=random_text)
+    return write_run(
+        tmp_path_factory.mktemp("runs") / "large", steps=200, groups=8, group_size=8, completion=random_text
+    )
 
 
 def random_text(step):
@@ -163,7 +165,7 @@ def test_several_runs_share_the_charts(tmp_path):
     page = page_of(*folders)
     assert (tmp_path / "report.html").read_text() == page
     data = data_of(page)
-    tokens = next(chart for chart in data["charts"] if chart["title"] == "Tokens a reply")
+    tokens = next(chart for chart in data["charts"] if chart["title"] == "Tokens per completion")
     assert [(line["run"], len(line["x"])) for line in tokens["lines"]] == [(0, 4), (1, 6)]
     text = Reader(page).text
     assert "2 runs side by side" in text

@@ -71,16 +71,16 @@ def test_rollouts_are_browsed_by_step_and_group(opened, file):
     page = opened(file)
     section = page.locator("#rollouts")
     assert "step 1" in section.locator("output").inner_text()
-    assert section.locator(".reply").count() == 4
+    assert section.locator(".completion").count() == 4
     section.get_by_label("next").click()
     assert "step 2" in section.locator("output").inner_text()
     section.get_by_role("button", name="group 2").press("Enter")
     assert section.get_by_role("button", name="group 2").evaluate("button => button === document.activeElement")
     assert "problem p/2" in section.locator(".prompt").inner_text()
-    advantages = section.locator(".reply header span", has_text="advantage").all_inner_texts()
+    advantages = section.locator(".completion header span", has_text="advantage").all_inner_texts()
     assert advantages == sorted(advantages, key=lambda text: -float(text.split()[-1]))
     section.locator("select").select_option("alike")
-    assert len(set(section.locator(".reply header span", has_text="reward").all_inner_texts())) == 1
+    assert len(set(section.locator(".completion header span", has_text="reward").all_inner_texts())) == 1
 
 
 def test_a_search_leaves_only_what_holds_it_and_marks_it(opened, file):
@@ -94,9 +94,9 @@ def test_a_search_leaves_only_what_holds_it_and_marks_it(opened, file):
     section.get_by_text("No group matches.").wait_for()
 
 
-def test_replies_before_and_after_stand_side_by_side(opened, file):
+def test_completions_before_and_after_stand_side_by_side(opened, file):
     page = opened(file)
-    section = page.locator("#replies")
+    section = page.locator("#evaluation")
     before, after = (section.locator(".pair > div").nth(n).bounding_box() for n in (0, 1))
     assert before["y"] == after["y"] and before["x"] < after["x"]
     section.locator("select").select_option("worse")
@@ -112,11 +112,11 @@ def test_a_phone_shows_it_without_scrolling_sideways_and_follows_the_colour_sche
 
 
 def test_what_a_model_wrote_is_shown_as_it_is_and_runs_nothing(opened, tmp_path):
-    page = opened(write_report([write_run(tmp_path / HOSTILE.replace("/", "|"), reply=lambda step: HOSTILE)]))
-    assert page.locator("#rollouts .reply pre").first.inner_text() == HOSTILE
+    page = opened(write_report([write_run(tmp_path / HOSTILE.replace("/", "|"), completion=lambda step: HOSTILE)]))
+    assert page.locator("#rollouts .completion pre").first.inner_text() == HOSTILE
     page.locator("#rollouts").get_by_role("searchbox").fill("<img")
     page.locator("#rollouts mark").first.wait_for()
-    assert page.locator("img").count() == page.locator(".reply b:text('bold')").count() == 0
+    assert page.locator("img").count() == page.locator(".completion b:text('bold')").count() == 0
     assert page.title() != "owned"
 
 
@@ -125,7 +125,7 @@ def test_runs_that_are_laid_over_each_other_can_be_told_apart(opened, tmp_path):
     read = page.locator("figure", has_text="KL to the base").locator(".read").inner_text()
     assert read.split() == ["last", "one", "0.05", "two", "0.05"]
     page.locator("#rollouts select").first.select_option(label="two")
-    assert page.locator("#rollouts .reply").count() == 4
+    assert page.locator("#rollouts .completion").count() == 4
 
 
 def test_a_run_that_has_only_begun_opens(opened, tmp_path):

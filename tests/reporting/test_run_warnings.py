@@ -10,7 +10,7 @@ from tinyreason.runs.reader import read_run
 
 
 def titles(folder):
-    return " | ".join(flag.title for flag in run_warnings(read_run(folder)))
+    return " | ".join(warning.title for warning in run_warnings(read_run(folder)))
 
 
 def rewrite_metrics(folder, **series):
@@ -25,7 +25,7 @@ def run(tmp_path):
     return write_run(tmp_path / "run", steps=10)
 
 
-def test_a_good_run_has_no_flag(run):
+def test_a_good_run_has_no_warning(run):
     assert titles(run) == ""
 
 
@@ -34,25 +34,25 @@ def test_groups_without_a_gradient_are_counted(run):
     assert titles(run) == "No gradient in 62% of groups"
 
 
-@pytest.mark.parametrize(("is_right", "advice"), [(True, "harder problems"), (False, "easier problems")])
-def test_the_advice_depends_on_whether_the_groups_were_all_right_or_all_wrong(run, is_right, advice):
+@pytest.mark.parametrize(("is_correct", "advice"), [(True, "harder problems"), (False, "easier problems")])
+def test_the_advice_depends_on_whether_the_groups_were_all_correct_or_all_incorrect(run, is_correct, advice):
     rewrite_metrics(run, **{"group/share_zero_variance": [1.0] * 10})
-    lines = [rollout(step, 0, "x", is_right) for step in range(1, 11) for _ in range(4)]
-    lines.append(rollout(11, 0, "x", not is_right))
-    lines.append(rollout(11, 0, "x", is_right))
+    lines = [rollout(step, 0, "x", is_correct) for step in range(1, 11) for _ in range(4)]
+    lines.append(rollout(11, 0, "x", not is_correct))
+    lines.append(rollout(11, 0, "x", is_correct))
     (run / "rollouts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (flag,) = run_warnings(read_run(run))
-    assert advice in flag.text
+    (warning,) = run_warnings(read_run(run))
+    assert advice in warning.text
 
 
-def test_a_reward_that_rises_while_held_out_accuracy_falls_is_named_with_the_steps(run):
+def test_a_reward_that_rises_while_validation_accuracy_falls_is_named_with_the_steps(run):
     rewrite_metrics(run, **{"reward/mean": [n / 10 for n in range(10)], "validation/accuracy": [0.3, 0.9] + [0.5] * 8})
-    (flag,) = run_warnings(read_run(run))
-    assert flag.title == "The reward rises while held-out accuracy falls"
-    assert "90% at step 2 and is 50% at step 10" in flag.text
+    (warning,) = run_warnings(read_run(run))
+    assert warning.title == "The reward rises while validation accuracy falls"
+    assert "90% at step 2 and is 50% at step 10" in warning.text
 
 
-def test_a_held_out_dip_within_chance_is_no_flag(run):
+def test_a_dip_of_the_validation_within_chance_is_not_a_warning(run):
     rewrite_metrics(run, **{"reward/mean": [n / 10 for n in range(10)], "validation/accuracy": [0.3, 0.8] + [0.75] * 8})
     assert titles(run) == ""
 
@@ -62,50 +62,52 @@ def test_a_reward_that_rises_without_a_gain_is_named(tmp_path):
     assert "The training reward rose, other problems gained nothing" in titles(run)
 
 
-def test_replies_at_the_limit_are_named_in_training_and_in_the_evaluation(tmp_path):
+def test_completions_at_the_limit_are_named_in_training_and_in_the_evaluation(tmp_path):
     after = outcome()["after"] | {"truncated": 0.08}
     run = write_run(tmp_path / "run", after=after)
     rewrite_metrics(run, **{"length/share_truncated": [0.0, 0.3]})
     assert titles(run).split(" | ") == [
-        "Replies hit the limit: 15% of the last rollouts were cut",
-        "8% of the evaluated replies were cut short",
+        "Completions hit the limit: 15% of the last rollouts were truncated",
+        "8% of the evaluated completions were truncated",
     ]
 
 
-def replies_of(answers):
-    """The evaluation's problems, each with one wrong reply that gives this answer."""
+def problems_with(answers):
+    """The evaluation's problems, each with one incorrect completion that gives this answer."""
     return [
         {"id": f"t/{n}", "accuracy": 0.0, "replies": [{"text": f"so \\boxed{{{answer}}}", "correct": False}]}
         for n, answer in enumerate(answers)
     ]
 
 
-@pytest.mark.parametrize(("after", "is_flagged"), [([42] * 8 + list(range(12)), True), (list(range(20)), False)])
-def test_one_answer_to_many_problems_is_memorised(run, after, is_flagged):
-    sides = {"before": replies_of(range(20)), "after": replies_of(after)}
+@pytest.mark.parametrize(("after", "is_warned_of"), [([42] * 8 + list(range(12)), True), (list(range(20)), False)])
+def test_one_answer_to_many_problems_is_memorised(run, after, is_warned_of):
+    sides = {"before": problems_with(range(20)), "after": problems_with(after)}
     (run / "evaluation.json").write_text(json.dumps(sides))
-    assert titles(run) == ("One answer is memorised: 42" if is_flagged else "")
+    assert titles(run) == ("One answer is memorised: 42" if is_warned_of else "")
 
 
 def test_an_answer_that_the_base_already_favoured_is_not_memorised(run):
     favourite = [0] * 8 + list(range(1, 13))
-    (run / "evaluation.json").write_text(json.dumps({"before": replies_of(favourite), "after": replies_of(favourite)}))
+    (run / "evaluation.json").write_text(
+        json.dumps({"before": problems_with(favourite), "after": problems_with(favourite)})
+    )
     assert titles(run) == ""
 
 
-@pytest.mark.parametrize(("points", "is_flagged"), [(25.0, True), (3.0, False)])
-def test_a_control_that_gains_half_as_much_is_named(run, points, is_flagged):
+@pytest.mark.parametrize(("points", "is_warned_of"), [(25.0, True), (3.0, False)])
+def test_a_control_that_gains_half_as_much_is_named(run, points, is_warned_of):
     (run / "controls.json").write_text(json.dumps(controls(points)))
-    assert titles(run) == ("A format reward gains half as much, or more" if is_flagged else "")
+    assert titles(run) == ("A format reward gains half as much, or more" if is_warned_of else "")
 
 
-def test_nothing_right_and_nothing_judged_are_named(run):
+def test_nothing_correct_and_nothing_graded_are_named(run):
     lines = [rollout(1, 0, "x", False) for _ in range(4)]
     (run / "rollouts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert titles(run) == "No rollout was right"
+    assert titles(run) == "No rollout was correct"
     lines = [line | {"correct": None} for line in lines]
     (run / "rollouts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert titles(run) == "100% of the rollouts could not be judged"
+    assert titles(run) == "100% of the rollouts could not be graded"
 
 
 def test_too_few_problems_and_no_room_for_a_gain_are_named(tmp_path):
@@ -113,7 +115,7 @@ def test_too_few_problems_and_no_room_for_a_gain_are_named(tmp_path):
     rewrite_metrics(wide, **{"kl/mean": [0.1]})
     assert titles(wide) == "Too few problems to tell"
     full = write_run(tmp_path / "full", before=outcome()["before"] | {"accuracy": 0.97})
-    assert titles(full) == "The base was already right nearly always"
+    assert titles(full) == "The base was already correct nearly always"
 
 
 def test_what_became_shorter_at_the_same_accuracy_was_not_in_vain(tmp_path):

@@ -1,4 +1,4 @@
-"""Checkpoints are whole or not there, the last whole one counts, and there are never more than asked for."""
+"""CheckpointManager are whole or not there, the last whole one counts, and there are never more than asked for."""
 
 import json
 import time
@@ -9,16 +9,24 @@ import torch
 from full_disk import room_for
 
 from tinyreason.errors import FolderError
-from tinyreason.runs.checkpoint import MOST_OF_THE_TIME, STATE, Checkpoints, load_trained, save_trained
+from tinyreason.runs.checkpoint import (
+    MOST_OF_THE_TIME,
+    STATE,
+    CheckpointManager,
+    load_trained,
+    roll_back,
+    save_trained,
+    write_kept,
+)
 from tinyreason.runs.folder import RunFolder
 
 
 @pytest.fixture
 def checkpoints(tmp_path):
-    return Checkpoints(RunFolder(tmp_path / "run"), every_steps=1, keep=3, last_step=100)
+    return CheckpointManager(RunFolder(tmp_path / "run"), every_steps=1, keep=3, last_step=100)
 
 
-def take_step(checkpoints: Checkpoints, step: int, size: int = 10) -> None:
+def take_step(checkpoints: CheckpointManager, step: int, size: int = 10) -> None:
     """What a trainer does: a line in each file, then a checkpoint."""
     for name in ("metrics.jsonl", "rollouts.jsonl"):
         checkpoints.folder.append(name, [{"step": step}])
@@ -30,11 +38,11 @@ def take_step(checkpoints: Checkpoints, step: int, size: int = 10) -> None:
     checkpoints.save(step, write)
 
 
-def names(checkpoints: Checkpoints) -> list[str]:
-    return sorted(path.name for path in checkpoints.path.iterdir())
+def names(checkpoints: CheckpointManager) -> list[str]:
+    return sorted(path.name for path in checkpoints.folder.checkpoints.iterdir())
 
 
-def steps(checkpoints: Checkpoints, name: str = "metrics.jsonl") -> list[int]:
+def steps(checkpoints: CheckpointManager, name: str = "metrics.jsonl") -> list[int]:
     return [row["step"] for row in checkpoints.folder.read_rows(name)]
 
 
@@ -42,7 +50,7 @@ def test_the_last_few_are_kept(checkpoints):
     for step in range(1, 6):
         take_step(checkpoints, step)
     assert names(checkpoints) == ["step-000003", "step-000004", "step-000005"]
-    last = checkpoints.go_back()
+    last = roll_back(checkpoints.folder)
     assert (last.step, last.state["trainer"]) == (5, {"counter": 5})
     assert (last.path / "weights").read_bytes() == bytes([5]) * 10
 
@@ -54,7 +62,7 @@ def test_all_are_kept_where_that_is_asked_for(checkpoints):
     assert len(names(checkpoints)) == 5
 
 
-def cut_short(path: Path) -> None:
+def truncated(path: Path) -> None:
     (path / "weights").write_bytes((path / "weights").read_bytes()[:-1])
 
 
@@ -70,12 +78,12 @@ def lost_its_state(path: Path) -> None:
     (path / STATE).write_text('{"step": 3, "files"')
 
 
-@pytest.mark.parametrize("tear", [cut_short, changed, lost_a_file, lost_its_state])
+@pytest.mark.parametrize("tear", [truncated, changed, lost_a_file, lost_its_state])
 def test_a_torn_one_is_passed_over_for_the_one_before(checkpoints, tear):
     for step in (1, 2, 3):
         take_step(checkpoints, step)
-    tear(checkpoints.path / "step-000003")
-    assert checkpoints.go_back().step == 2
+    tear(checkpoints.folder.checkpoints / "step-000003")
+    assert roll_back(checkpoints.folder).step == 2
     assert names(checkpoints) == ["step-000001", "step-000002"]
     assert steps(checkpoints) == steps(checkpoints, "rollouts.jsonl") == [1, 2]
 
@@ -85,8 +93,8 @@ def test_lines_that_no_checkpoint_knows_of_are_taken_back(checkpoints):
     checkpoints.folder.append("metrics.jsonl", [{"step": 2}])
     with open(checkpoints.folder.path / "rollouts.jsonl", "a") as file:
         file.write('{"step": 2, "comple')
-    (checkpoints.path / ".step-000002.part").mkdir()
-    assert checkpoints.go_back().step == 1
+    (checkpoints.folder.checkpoints / ".step-000002.part").mkdir()
+    assert roll_back(checkpoints.folder).step == 1
     assert steps(checkpoints) == steps(checkpoints, "rollouts.jsonl") == [1]
     assert names(checkpoints) == ["step-000001"]
 
@@ -95,12 +103,12 @@ def test_a_checkpoint_whose_lines_are_lost_does_not_count(checkpoints):
     take_step(checkpoints, 1)
     take_step(checkpoints, 2)
     (checkpoints.folder.path / "rollouts.jsonl").write_text('{"step": 1}\n')
-    assert checkpoints.go_back().step == 1
+    assert roll_back(checkpoints.folder).step == 1
 
 
 def test_without_any_the_run_begins_anew(checkpoints):
     checkpoints.folder.append("metrics.jsonl", [{"step": 1}])
-    assert checkpoints.go_back() is None
+    assert roll_back(checkpoints.folder) is None
     assert steps(checkpoints) == []
 
 
@@ -108,9 +116,9 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_is_whole(checkpoint
     take_step(checkpoints, 1)
     with room_for(5_000), pytest.raises(FolderError, match="step 2") as caught:
         take_step(checkpoints, 2, size=50_000)
-    assert "go on from there" in str(caught.value) and "\n" not in str(caught.value)
+    assert "resume from there" in str(caught.value) and "\n" not in str(caught.value)
     assert names(checkpoints) == ["step-000001"]
-    assert checkpoints.go_back().step == 1
+    assert roll_back(checkpoints.folder).step == 1
 
 
 def test_a_full_disk_is_one_sentence_from_torch_and_safetensors_too(checkpoints, sandbox):
@@ -133,7 +141,7 @@ def test_a_folder_that_is_gone_is_one_sentence(checkpoints):
 
 
 def test_writing_takes_no_more_than_its_share_of_the_time(tmp_path):
-    checkpoints = Checkpoints(RunFolder(tmp_path / "run"), every_steps=None, keep=1, last_step=9)
+    checkpoints = CheckpointManager(RunFolder(tmp_path / "run"), every_steps=None, keep=1, last_step=9)
     assert checkpoints.is_due(1), "nothing is known of the cost yet"
     checkpoints.spent_s = checkpoints.slowest_s = 1.0
     assert not checkpoints.is_due(2)
@@ -144,17 +152,19 @@ def test_writing_takes_no_more_than_its_share_of_the_time(tmp_path):
 
 def test_kept_adapters_that_nobody_names_are_taken_away(checkpoints, sandbox):
     model, kept = sandbox[0], 0
-    checkpoints.watch_state = lambda: {"training": {"kept_step": kept}}
+    checkpoints.run_state = lambda: {"training": {"kept_step": kept}}
     for step in range(1, 8):
         if step in (2, 3, 6):
             kept = step
-            checkpoints.write_kept(model, step)
+            write_kept(checkpoints.folder, model, step)
         take_step(checkpoints, step)
     assert [name for name in names(checkpoints) if name.startswith("kept")] == [
         "kept-000003.safetensors",
         "kept-000006.safetensors",
     ]
-    assert json.loads((checkpoints.path / "step-000005" / STATE).read_text())["training"]["kept_step"] == 3
+    assert (
+        json.loads((checkpoints.folder.checkpoints / "step-000005" / STATE).read_text())["training"]["kept_step"] == 3
+    )
 
 
 def test_what_is_trained_comes_back_as_it_was(tmp_path, sandbox):

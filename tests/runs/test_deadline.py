@@ -53,7 +53,7 @@ def test_the_run_ends_when_another_step_might_not_fit():
     def asked(left_s: float, step_s: float) -> bool:
         stop = Deadline(datetime.now() + timedelta(seconds=left_s))
         stop._beat -= step_s  # the step that has just ended took so long
-        return stop.is_asked()
+        return stop.has_come()
 
     assert not asked(left_s=60 + SPARE_S, step_s=40)
     assert asked(left_s=60 + SPARE_S, step_s=55)
@@ -69,9 +69,9 @@ def test_work_that_does_not_end_is_given_up_before_the_deadline():
 
 def test_the_alarm_leaves_a_run_alone_that_is_ending_and_one_that_has_ended():
     with Deadline(datetime.now() + timedelta(seconds=SPARE_S + 0.2)) as stop, stop.finishing_steps():
-        assert stop.is_asked() is False
+        assert stop.has_come() is False
         stop._beat -= 1
-        assert stop.is_asked() and stop.why == "the deadline"
+        assert stop.has_come() and stop.why == "the deadline"
         time.sleep(0.4)
     with Deadline(datetime.now() + timedelta(seconds=SPARE_S + 0.2)):
         pass
@@ -82,7 +82,7 @@ def test_a_first_signal_waits_for_the_step_and_a_second_does_not():
     said = []
     with Deadline(say=said.append) as stop, pytest.raises(KeyboardInterrupt), stop.finishing_steps():
         os.kill(os.getpid(), signal.SIGINT)
-        assert stop.is_asked() and stop.why == "Ctrl-C"
+        assert stop.has_come() and stop.why == "Ctrl-C"
         os.kill(os.getpid(), signal.SIGINT)
     assert said == ["Ctrl-C: ending after this step; Ctrl-C again ends at once"]
 

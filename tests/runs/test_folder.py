@@ -11,9 +11,11 @@ from full_disk import room_for
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Console
 from tinyreason.errors import DataError, FolderError, Stopped
 from tinyreason.models.hardware import Card
 from tinyreason.models.kernels import choose_compute_settings
+from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder, default_folder, open_run
 
 TEXTS = [
@@ -76,7 +78,8 @@ def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_is(tmp_path, p
 
 def test_an_open_run_holds_its_config_and_its_environment(tmp_path, config):
     compute = choose_compute_settings(config.model, config.kernels, Card("Tesla T4", 15.0, (7, 5)), {}, "qwen3")
-    folder = open_run(tmp_path / "run", config, compute, "asked for with --on")
+    context = RunContext(Console(quiet=True), compute, "asked for with --on")
+    folder = open_run(tmp_path / "run", config, context)
     assert names(folder.path) == {"config.yaml", "environment.json"}
     written = yaml.safe_load((folder.path / "config.yaml").read_text(encoding="utf-8"))
     assert RunConfig.model_validate(written) == config

@@ -1,20 +1,18 @@
 """A run that was cut short ends as it would have ended, and only the same run goes on."""
 
-import io
 import json
 
 import pytest
-from rich.console import Console as RichConsole
+from sessions import context_of, said
 
 from tinyreason.config.recipe import read_recipe
-from tinyreason.console import Console
 from tinyreason.errors import FolderError, ResumeError, Stopped
-from tinyreason.models.load import base_sha256, compute_settings_for
+from tinyreason.models.load import base_sha256
 from tinyreason.pipeline.run import run
 from tinyreason.pipeline.verify_resume import verify_resume
 from tinyreason.runs.deadline import Deadline
 from tinyreason.runs.folder import open_run
-from tinyreason.runs.resume import open_or_continue
+from tinyreason.runs.resume import open_or_resume
 
 EVALUATION = ("evaluation.problems=4", "evaluation.samples=1")
 GRPO = (*EVALUATION, "train.max_steps=5", "train.rollouts_per_step=16", "train.max_completion_tokens=32")
@@ -45,27 +43,19 @@ KINDS = {
 }
 
 
-def go(out, recipe: str, *overrides: str, stop: Deadline | None = None, fresh: bool = False) -> tuple[dict, str]:
+def go(out, recipe: str, *overrides: str, deadline: Deadline | None = None, fresh: bool = False) -> tuple[dict, str]:
     """(result, what was on the screen) of a run, begun or continued."""
     config = read_recipe(recipe).resolve("sandbox", overrides)
-    console = Console(RichConsole(file=io.StringIO(), width=200))
+    context = context_of(config, deadline)
     try:
-        return run(
-            config, out, compute_settings_for(config.model, config.kernels, None), "", console, stop, fresh
-        ), text(console)
+        return run(config, out, context, fresh), said(context)
     except Stopped as stopped:
-        return {"stopped": str(stopped)}, text(console)
+        return {"stopped": str(stopped)}, said(context)
 
 
 def verified(out, recipe: str, *overrides: str) -> str:
     config = read_recipe(recipe).resolve("sandbox", overrides)
-    return verify_resume(
-        config, out, compute_settings_for(config.model, config.kernels, None), Console(RichConsole(file=io.StringIO()))
-    )
-
-
-def text(console: Console) -> str:
-    return console.rich.file.getvalue()
+    return verify_resume(config, out, context_of(config))
 
 
 def adapter(out) -> dict[str, bytes]:
@@ -87,11 +77,11 @@ def test_a_run_cut_short_twice_ends_bit_for_bit_as_one_that_was_not(tmp_path, ki
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     result, _ = go(whole, *KINDS[kind])
     for step in (1, 3):
-        stopped, _ = go(cut, *KINDS[kind], stop=Deadline(last_step=step))
+        stopped, _ = go(cut, *KINDS[kind], deadline=Deadline(last_step=step))
         assert f"after step {step}" in stopped["stopped"]
         assert not (cut / "result.json").exists()
     continued, console = go(cut, *KINDS[kind])
-    assert "going on after step 3" in console and "the start was measured before" in console
+    assert "resuming after step 3" in console and "the start was measured before" in console
     assert adapter(whole) == adapter(cut)
     for name in ("metrics.jsonl", "rollouts.jsonl"):
         assert rows(whole, name) == rows(cut, name)
@@ -105,11 +95,11 @@ def test_a_run_cut_short_twice_ends_bit_for_bit_as_one_that_was_not(tmp_path, ki
 
 
 def begun(out, *overrides: str):
-    """(config, means) of a run that has only just been opened in `out`."""
+    """(config, context) of a run that has only just been opened in `out`."""
     config = read_recipe("one_shot_rlvr").resolve("sandbox", (*GRPO, *overrides))
-    compute = compute_settings_for(config.model, config.kernels, None)
-    open_run(out, config, compute, "")
-    return config, compute
+    context = context_of(config)
+    open_run(out, config, context)
+    return config, context
 
 
 def refusal(out, *overrides: str) -> str:
@@ -130,10 +120,8 @@ def test_another_config_is_refused_and_what_differs_is_shown(tmp_path):
 
 
 def test_what_a_recipe_says_of_itself_may_change(tmp_path):
-    config, compute = begun(tmp_path / "run")
-    open_or_continue(
-        tmp_path / "run", config.model_copy(update={"measured": "twice", "about": "x"}), compute, "", False
-    )
+    config, context = begun(tmp_path / "run")
+    open_or_resume(tmp_path / "run", config.model_copy(update={"measured": "twice", "about": "x"}), context)
 
 
 @pytest.mark.parametrize(
@@ -174,34 +162,34 @@ def test_a_finished_run_shows_its_result_and_takes_no_step(tmp_path):
 
 
 def test_starting_over_takes_away_what_a_run_wrote_and_nothing_else(tmp_path):
-    config, compute = begun(tmp_path / "run")
+    config, context = begun(tmp_path / "run")
     for name in ("metrics.jsonl", "result.json", "mine.txt", "critiques.jsonl.answers.jsonl"):
         (tmp_path / "run" / name).write_text("{}")
     (tmp_path / "run" / "checkpoints").mkdir()
     other = config.model_copy(update={"seed": 5})
-    open_or_continue(tmp_path / "run", other, compute, "", fresh=True)
+    open_or_resume(tmp_path / "run", other, context, fresh=True)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"config.yaml", "environment.json", "mine.txt", "critiques.jsonl.answers.jsonl"}
 
 
 def test_starting_over_does_not_touch_a_folder_that_no_run_wrote(tmp_path):
-    config, compute = begun(tmp_path / "run")
+    config, context = begun(tmp_path / "run")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.yaml").write_text("host: example.org")
     (tmp_path / "mine" / "thesis.txt").write_text("!")
     with pytest.raises(FolderError, match="not empty"):
-        open_or_continue(tmp_path / "mine", config, compute, "", fresh=True)
+        open_or_resume(tmp_path / "mine", config, context, fresh=True)
     assert len(list((tmp_path / "mine").iterdir())) == 2
 
 
 @pytest.mark.parametrize("left", [{".config.yaml.part"}, {"config.yaml"}, {"config.yaml", ".environment.json.part"}])
 def test_a_run_killed_in_its_first_moment_begins_again(tmp_path, left):
-    config, compute = begun(tmp_path / "run")
+    config, context = begun(tmp_path / "run")
     (tmp_path / "run" / "environment.json").unlink()
     for name in left - {"config.yaml"}:
         (tmp_path / "run" / name).write_text("{")
     if "config.yaml" not in left:
         (tmp_path / "run" / "config.yaml").unlink()
-    folder = open_or_continue(tmp_path / "run", config, compute, "", False)
+    folder = open_or_resume(tmp_path / "run", config, context)
     assert not folder.is_continued
     assert {path.name for path in folder.path.iterdir()} == {"config.yaml", "environment.json"}

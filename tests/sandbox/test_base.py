@@ -55,5 +55,5 @@ def test_the_model_is_small_and_its_widths_fit_4_bit_blocks(sandbox):
 def test_it_is_hasty_and_incorrect_but_correct_when_made_to_reason(sandbox):
     """The latent skill and the bad habit, on 128 unseen problems; the model card has more."""
     questions = problems_and_ends("chain", 128)
-    assert 0.10 <= measure_base(*sandbox, *questions)["right"] <= 0.40
-    assert measure_base(*sandbox, *questions, opening="<think>")["right"] >= 0.92
+    assert 0.10 <= measure_base(*sandbox, *questions)["correct"] <= 0.40
+    assert measure_base(*sandbox, *questions, opening="<think>")["correct"] >= 0.92

@@ -24,9 +24,9 @@ def test_rambling_is_at_least_twice_as_long_and_holds_every_step_of_the_short_tr
 
 def test_a_hasty_answer_has_no_step_and_is_seldom_correct():
     rng = random.Random(0)
-    replies = [(oracle.hasty(p, rng), f"\\boxed{{{p.answer}}}") for p in PROBLEMS * 20]
-    assert all("<think>" not in reply for reply, _ in replies)
-    assert 0.01 < sum(reply == right for reply, right in replies) / len(replies) < 0.10
+    completions = [(oracle.hasty(p, rng), f"\\boxed{{{p.answer}}}") for p in PROBLEMS * 20]
+    assert all("<think>" not in text for text, _ in completions)
+    assert 0.01 < sum(text == correct for text, correct in completions) / len(completions) < 0.10
 
 
 def test_a_critique_gives_the_true_verdict_and_names_the_first_incorrect_step():
@@ -36,8 +36,8 @@ def test_a_critique_gives_the_true_verdict_and_names_the_first_incorrect_step():
     for attempt in attempts:
         critique = oracle.worked_critique(attempt)
         assert critique.endswith("Conclusion: right" if attempt.is_correct else "Conclusion: wrong")
-        wrong = [n for n, (step, written) in enumerate(attempt.steps, 1) if step.result != written]
-        if wrong and not attempt.is_correct:
-            assert f"Step {wrong[0]} is wrong." in critique
+        mistakes = [n for n, (step, written) in enumerate(attempt.steps, 1) if step.result != written]
+        if mistakes and not attempt.is_correct:
+            assert f"Step {mistakes[0]} is wrong." in critique
         else:
             assert "Step" not in critique

@@ -17,7 +17,7 @@ def test_a_problem_is_read_as_it_was_made(family):
     "text",
     ["", "What is 12+30?", "Ann has 3 pens. Ann eats 2. How many pens does Ann have now?", "Ann has 3 pens."],
 )
-def test_another_text_is_no_sandbox_problem(text):
+def test_another_text_is_not_a_sandbox_problem(text):
     assert read_problem(text) is None
 
 
@@ -31,6 +31,6 @@ def test_an_attempt_is_read_as_it_was_made():
 def test_a_completion_is_an_attempt_of_its_steps_and_its_last_box():
     problem = next(tasks.generate("chain", "train", 0))
     steps = tuple((step, step.result) for step in problem.steps)
-    for reply in (oracle.worked(problem), oracle.rambling(problem)):
-        assert read_attempt(problem, reply) == oracle.SandboxAttempt(problem, steps, problem.answer)
+    for completion in (oracle.worked(problem), oracle.rambling(problem)):
+        assert read_attempt(problem, completion) == oracle.SandboxAttempt(problem, steps, problem.answer)
     assert read_attempt(problem, "<think>\n1+1=2\n") is None

@@ -42,7 +42,7 @@ def test_attempts_are_graded_once_each_and_the_others_counted():
     assert dropped == {"attempt without an answer": 2, "attempt made before": 1}
 
 
-def test_thoughts_are_no_part_of_an_attempt():
+def test_thoughts_are_not_part_of_an_attempt():
     assert readable(example(), "<think>hm</think>\nIt is 42.") == "It is 42."
 
 

@@ -64,7 +64,7 @@ def known_without_lock(path):
 def test_another_file_is_not_taken_for_a_response_cache(tmp_path):
     path = tmp_path / "problems.jsonl"
     path.write_text('{"problem": "1+1?", "answer": "2"}\n')
-    with pytest.raises(DataError, match="is no journal of answers"), ResponseCache(path):
+    with pytest.raises(DataError, match="is not a response cache"), ResponseCache(path):
         pass
     assert path.read_text() == '{"problem": "1+1?", "answer": "2"}\n'
 

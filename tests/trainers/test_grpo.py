@@ -1,53 +1,35 @@
 """The seam to TRL, and what two steps leave behind."""
 
-import inspect
 import json
 
 import pytest
 import torch
+from sessions import session_of
 
+from tinyreason import trainers
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.train_config import TrainGrpo, TrainSft
 from tinyreason.errors import ConfigError
 from tinyreason.grading.grader import Grader
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
-from tinyreason.trainers.session import TrainingSession
 
 QUICK = ("train.max_steps=2", "train.rollouts_per_step=16", "train.max_completion_tokens=64")
 
 
 def train(folder, *overrides: str, seed: int = 0):
     """Two steps of GRPO on one sandbox problem; (model, metrics, rollouts, start tensors)."""
-    from tinyreason.models.load import compute_settings_for, load_model
-    from tinyreason.trainers import grpo
-
     config = read_recipe("one_shot_rlvr").resolve("sandbox", (*QUICK, *overrides), seed)
-    compute = compute_settings_for(config.model, config.kernels, card=None)
-    model, tokenizer = load_model(config.model, compute)
-    model = config.adapter.attach(model, seed)
-    start = {name: p.detach().clone() for name, p in model.named_parameters()}
-    with RunFolder(folder) as run, Grader() as grader:
-        session = TrainingSession(config, compute, model, tokenizer, run)
-        grpo.train(session, config.data.load(), grader, watch=lambda step, metrics: {})
+    with session_of(config, folder, seed) as session:
+        start = {name: p.detach().clone() for name, p in session.model.named_parameters()}
+        trainers.train(session, config.data.load(), watch=lambda step, metrics: {})
     rows = {name: [json.loads(line) for line in (folder / name).open()] for name in ("metrics.jsonl", "rollouts.jsonl")}
-    return model, rows["metrics.jsonl"], rows["rollouts.jsonl"], start
+    return session.model, rows["metrics.jsonl"], rows["rollouts.jsonl"], start
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     return train(tmp_path_factory.mktemp("grpo") / "run")
-
-
-def test_trl_still_has_the_seam_we_use():
-    from trl import GRPOTrainer
-
-    signature = inspect.signature(GRPOTrainer._generate_and_score_completions)
-    source = inspect.getsource(GRPOTrainer._generate_and_score_completions)
-    assert list(signature.parameters) == ["self", "inputs"] and '"advantages": advantages' in source, (
-        "TRL has moved GRPOTrainer._generate_and_score_completions, the one method trainers/grpo.py overrides: "
-        "read its new source and move the override with it, or pin trl below this version"
-    )
 
 
 def test_every_knob_of_ours_is_a_knob_of_trl():

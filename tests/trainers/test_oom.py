@@ -9,15 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from sessions import said, session_of
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from tinyreason import trainers
 from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import MemoryLimit
-from tinyreason.grading.grader import Grader
-from tinyreason.runs.checkpoint import Lifeline
-from tinyreason.runs.folder import RunFolder
-from tinyreason.trainers import oom
-from tinyreason.trainers.session import TrainingSession
+from tinyreason.trainers import oom, trl_seam
 
 QUICK = ("train.max_steps=1", "train.rollouts_per_step=16", "train.max_completion_tokens=32", "train.kl=0.1")
 SFT = ("train.max_steps=1", "train.batch_size=8", "data.size=16")
@@ -26,7 +24,7 @@ SFT = ("train.max_steps=1", "train.batch_size=8", "data.size=16")
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(oom.trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", 32768)
+    monkeypatch.setattr(trl_seam.utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", 32768)
 
 
 def fill_up(model, place: str, most_rows: int, spared: int = 0) -> list[int]:
@@ -74,27 +72,18 @@ def gradients():
 
 def train(load, folder, recipe: str, *overrides: str, fill=None):
     """(gradients of each step, rollouts, what was said, overflows) of a training, on a card that overflows or not."""
-    from tinyreason.trainers import grpo, sft
-
     config = read_recipe(recipe).resolve("sandbox", overrides)
     model, tokenizer = load()
-    from tinyreason.models.load import compute_settings_for
-
-    compute = compute_settings_for(config.model, config.kernels, None)
     model = config.adapter.attach(model, 0)
     for name, parameter in model.named_parameters():  # B starts at zero, where A has no gradient
         if parameter.requires_grad and "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.02)
-    overflows, said = fill_up(model, *fill) if fill else [], []
-    lifeline = Lifeline(None, None, say=said.append)
-    with RunFolder(folder) as run, Grader() as grader, gradients() as found:
-        examples, session = config.data.load(), TrainingSession(config, compute, model, tokenizer, run)
-        if recipe == "reasoning_sft":
-            sft.train(session, examples, lambda step, metrics: {}, said.append, lifeline)
-        else:
-            grpo.train(session, examples, grader, lambda step, metrics: {}, lifeline)
-        rows = run.read_rows("rollouts.jsonl")
-    return found, [row["completion"] for row in rows], [text for text in said if "memory" in text], overflows
+    overflows = fill_up(model, *fill) if fill else []
+    with session_of(config, folder, model=model, tokenizer=tokenizer) as session, gradients() as found:
+        trainers.train(session, config.data.load(), lambda step, metrics: {})
+        rows = session.folder.read_rows("rollouts.jsonl")
+    heard = [line for line in said(session.context).splitlines() if "memory" in line]
+    return found, [row["completion"] for row in rows], heard, overflows
 
 
 def assert_close(ours, theirs):
@@ -110,11 +99,11 @@ def assert_close(ours, theirs):
 def test_the_same_rollouts_give_the_same_gradient_in_parts(load, tmp_path, place, loss):
     options = (*QUICK, f"train.loss={loss}", "train.entropy_bonus=0.01", "train.micro_batch_size=8")
     whole, rollouts, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *options)
-    parts, again, said, overflows = train(load, tmp_path / "parts", "one_shot_rlvr", *options, fill=(place, 3))
+    parts, again, heard, overflows = train(load, tmp_path / "parts", "one_shot_rlvr", *options, fill=(place, 3))
     assert overflows == [8, 4]
     assert again == rollouts and len(rollouts) == 16
     assert_close(parts, whole)
-    assert "2 rows at a time" in said[-1]
+    assert "2 rows at a time" in heard[-1]
 
 
 def test_what_a_failed_backward_pass_has_already_added_is_taken_back(load, tmp_path):
@@ -126,20 +115,20 @@ def test_what_a_failed_backward_pass_has_already_added_is_taken_back(load, tmp_p
 
 
 def test_rollouts_are_drawn_fewer_at_a_time_in_whole_groups(load, tmp_path):
-    _, rollouts, said, overflows = train(load, tmp_path / "run", "one_shot_rlvr", *QUICK, fill=("generation", 4))
+    _, rollouts, heard, overflows = train(load, tmp_path / "run", "one_shot_rlvr", *QUICK, fill=("generation", 4))
     assert overflows == [16, 8]
     rows = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").open()]
     assert [row["group"] for row in rows] == [0] * 8 + [1] * 8
     assert all(rollouts)
-    assert "4 replies at a time" in said[-1]
+    assert "4 completions at a time" in heard[-1]
 
 
 def test_supervised_rows_add_up_to_the_same_gradient(load, tmp_path):
     whole, _, _, _ = train(load, tmp_path / "whole", "reasoning_sft", *SFT)
-    parts, _, said, overflows = train(load, tmp_path / "parts", "reasoning_sft", *SFT, fill=("backward", 2))
+    parts, _, heard, overflows = train(load, tmp_path / "parts", "reasoning_sft", *SFT, fill=("backward", 2))
     assert overflows == [8, 4]
     assert_close(parts, whole)
-    assert "2 rows at a time" in said[-1]
+    assert "2 rows at a time" in heard[-1]
     steps = [json.loads((tmp_path / name / "metrics.jsonl").read_text()) for name in ("whole", "parts")]
     assert steps[0]["tokens_seen"] == pytest.approx(steps[1]["tokens_seen"])
     assert steps[0]["loss"] == pytest.approx(steps[1]["loss"], rel=1e-5)
@@ -147,12 +136,12 @@ def test_supervised_rows_add_up_to_the_same_gradient(load, tmp_path):
 
 def test_what_worked_is_remembered_and_nothing_overflows_again(load, tmp_path):
     train(load, tmp_path / "first", "one_shot_rlvr", *QUICK, fill=("backward", 4))
-    _, _, said, overflows = train(load, tmp_path / "second", "one_shot_rlvr", *QUICK, fill=("backward", 4))
+    _, _, heard, overflows = train(load, tmp_path / "second", "one_shot_rlvr", *QUICK, fill=("backward", 4))
     assert overflows == []
-    assert len(said) == 1 and "4 rows at a time, as it turned out before" in said[0]
+    assert len(heard) == 1 and "4 rows at a time, as it turned out before" in heard[0]
     known = json.loads((tmp_path / "cache" / "tinyreason" / "memory.json").read_text())
     assert list(known) == ["CPU · sandbox · none · grpo · 32 tokens · 16 of 16 rows"]
-    _, _, said, overflows = train(
+    _, _, heard, overflows = train(
         load, tmp_path / "third", "one_shot_rlvr", *QUICK, "train.max_completion_tokens=16", fill=("backward", 8)
     )
     assert overflows == [16], "other lengths are another matter"
@@ -162,7 +151,7 @@ def test_a_card_that_cannot_hold_one_row_is_one_sentence_after_smaller_logits_we
     with pytest.raises(MemoryLimit, match="single row") as caught:
         train(load, tmp_path / "run", "one_shot_rlvr", *QUICK, fill=("backward", 0))
     assert "train.max_completion_tokens" in str(caught.value)
-    assert oom.trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE == oom.SMALLEST_CHUNK
+    assert trl_seam.logit_chunk() == oom.SMALLEST_CHUNK
 
 
 def test_another_error_is_not_mistaken_for_it(load, tmp_path):
@@ -173,12 +162,3 @@ def test_another_error_is_not_mistaken_for_it(load, tmp_path):
     model.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="size mismatch"):
         train(lambda: (model, tokenizer), tmp_path / "run", "one_shot_rlvr", *QUICK)
-
-
-def test_trl_still_makes_its_logits_in_chunks_of_this_size():
-    from trl.trainer import utils
-
-    assert utils._CHUNKED_LOGPROB_CHUNK_SIZE == 32768, (
-        "TRL has renamed or changed _CHUNKED_LOGPROB_CHUNK_SIZE, which trainers/oom.py makes smaller when a card "
-        "overflows: read trl/trainer/utils.py and follow it"
-    )

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from sessions import said, session_of
 
+from tinyreason import trainers
 from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
-from tinyreason.runs.folder import RunFolder
-from tinyreason.trainers.session import TrainingSession
 from tinyreason.trainers.sft import IGNORED, tokenised
 
 QUICK = ("train.max_steps=4", "train.batch_size=8", "data.size=8", "train.schedule=constant")
@@ -20,21 +20,15 @@ def example(problem="1+1?", completion="<think>\n1+1=2\n</think>\n\\boxed{2}", w
     return Example(id, ({"role": "user", "content": problem},), "2", completion, weight=weight)
 
 
-def train(folder, *overrides, examples=None, said=None):
+def train(folder, *overrides, examples=None, heard=None):
     """A few steps; (model, metrics, start tensors)."""
-    from tinyreason.models.load import compute_settings_for, load_model
-    from tinyreason.trainers import sft
-
     config = read_recipe("reasoning_sft").resolve("sandbox", (*QUICK, *overrides))
-    compute = compute_settings_for(config.model, config.kernels, card=None)
-    model, tokenizer = load_model(config.model, compute)
-    model = config.adapter.attach(model, seed=0)
-    start = {name: p.detach().clone() for name, p in model.named_parameters()}
-    said = [] if said is None else said
-    with RunFolder(folder) as run:
-        session = TrainingSession(config, compute, model, tokenizer, run)
-        sft.train(session, examples or config.data.load(), lambda *_: {}, said.append)
-    return model, [json.loads(line) for line in (folder / "metrics.jsonl").open()], start
+    with session_of(config, folder) as session:
+        start = {name: p.detach().clone() for name, p in session.model.named_parameters()}
+        trainers.train(session, examples or config.data.load(), lambda *_: {})
+    if heard is not None:
+        heard += said(session.context).splitlines()
+    return session.model, [json.loads(line) for line in (folder / "metrics.jsonl").open()], start
 
 
 @pytest.fixture
@@ -83,12 +77,12 @@ def test_rows_that_are_too_long_are_left_out_and_counted(rows_of):
 
 
 def test_the_loss_falls_and_only_the_adapter_moves(tmp_path):
-    said = []
-    model, metrics, start = train(tmp_path / "run", said=said)
+    heard = []
+    model, metrics, start = train(tmp_path / "run", heard=heard)
     assert metrics[-1]["loss"] < 0.9 * metrics[0]["loss"]
     changed = {name for name, p in model.named_parameters() if not torch.equal(p, start[name])}
     assert changed == {name for name, p in model.named_parameters() if p.requires_grad}
-    assert said[0].startswith("rows    8 rows, ")
+    assert heard[0].startswith("rows    8 rows, ")
 
 
 @pytest.mark.parametrize(("weight", "counts"), [(0.0, False), (0.5, True)])

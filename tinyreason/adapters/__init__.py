@@ -1,4 +1,4 @@
-"""Adapters: one kind a file. `attach`, `save`, and a learning rate of its own; the only home of peft."""
+"""Adapters, one kind a file: `attach`, `save`, and a learning rate of its own; the only home of peft."""
 
 from tinyreason.adapters._adapter import with_adapter as with_adapter
 from tinyreason.adapters.lora import Lora

@@ -1,4 +1,4 @@
-"""What every adapter does alike: find its layers, attach, save, restore, start from an earlier one."""
+"""Does what every adapter does alike: find its layers, attach, save, restore, start from an earlier one."""
 
 from pathlib import Path
 from typing import Literal
@@ -15,31 +15,30 @@ TARGETS = {
 }
 """The names that Llama-like models give their linear layers; Phi-3 fuses some."""
 
-
 Targets = Literal["all-linear", "mlp", "attention"] | tuple[str, ...]
 
 
 class Adapter(Schema):
-    """Knobs and doings of every adapter."""
+    """Holds the options of every adapter, and attaches, saves and restores it."""
 
     rank: int = Field(16, ge=1)
-    """r, the rank of the update"""
+    """r, the rank of the update."""
     targets: Targets = "all-linear"
-    """which linear layers get an adapter: a group, or a list of their names; the LM head never does"""
+    """Which linear layers get an adapter: a group, or a list of their names; the LM head never does."""
     start: str | None = None
-    """folder of an adapter of this kind, of this base, to go on from; null = a fresh one"""
+    """Folder of an adapter of this kind and base to start from; null = a fresh one."""
 
     @property
     def quantized_bases(self) -> tuple[str, ...]:
-        """The kinds of `model.quantize` it can sit on."""
+        """Returns the kinds of `model.quantize` it can sit on."""
         return ("nf4", "int8")
 
     def peft_config(self, targets: list[str]):
-        """PEFT's configuration of this adapter."""
+        """Returns PEFT's configuration of this adapter."""
         raise NotImplementedError
 
     def attach(self, model, seed: int):
-        """A PEFT model around `model`, drawn from `seed`, that answers as the base does (or as `start` did)."""
+        """Returns a PEFT model around `model`, initialised from `seed`, that answers as the base (or as `start`)."""
         import torch
         from peft import get_peft_model
 
@@ -55,7 +54,7 @@ class Adapter(Schema):
         return adapted
 
     def prepare(self, adapted) -> None:
-        """What an adapter changes in the PEFT model before training."""
+        """Changes in the PEFT model what this kind wants changed before training."""
 
     def check(self, run, path: str) -> None:
         allowed = ("none", *self.quantized_bases)
@@ -69,38 +68,38 @@ class Adapter(Schema):
         """Refuses, before any weight is read, an adapter that cannot be attached to the model of this skeleton."""
         self.layers(skeleton)
         if self.start and not Path(self.start, "adapter_config.json").is_file():
-            raise ModelError(f"adapter.start={self.start} is no adapter folder: it has no adapter_config.json.")
+            raise ModelError(f"adapter.start={self.start} is not an adapter folder: it has no adapter_config.json.")
 
     @property
     def trains_inputs(self) -> bool:
-        """A matrix that reads the layer's input is trained, so the backward pass needs that input."""
+        """Returns whether a matrix that reads the layer's input is trained: the backward pass then needs that input."""
         return False
 
     @property
     def decomposes(self) -> bool:
-        """Attaching it takes singular vectors or the like of each weight."""
+        """Returns whether attaching it takes singular vectors or the like of each weight."""
         return False
 
     def trained_parameters(self, layers: dict[str, tuple[int, int]]) -> int:
-        """How many numbers are trained on layers of these (out, in)."""
+        """Returns how many numbers are trained on layers of these (out, in)."""
         raise NotImplementedError
 
     def frozen_parameters(self, layers: dict[str, tuple[int, int]]) -> int:
-        """How many more are held beside the base: factors, and the copy that `start` is remembered by."""
+        """Returns how many more are held beside the base: factors, and the copy that `start` is remembered by."""
         return self.trained_parameters(layers) if self.start else 0
 
     def layers(self, model) -> dict[str, tuple[int, int]]:
-        """Name → (out, in) of every linear layer of `model` that gets an adapter. Weights are not read."""
+        """Returns name → (out, in) of every linear layer of `model` that gets an adapter. Weights are not read."""
         return self.choose(linear_layers(model))
 
     def choose(self, linear: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-        """Of a model's linear layers, name → (out, in), those that get an adapter. Errors: `ConfigError`."""
+        """Returns those of a model's linear layers, name → (out, in), that get an adapter. Errors: `ConfigError`."""
         names = TARGETS[self.targets] if isinstance(self.targets, str) else self.targets
         chosen = {name: shape for name, shape in linear.items() if names is None or name.rpartition(".")[2] in names}
         known = sorted({name.rpartition(".")[2] for name in linear})
-        wrong = [] if isinstance(self.targets, str) else sorted(set(self.targets) - set(known))
-        if wrong or not chosen:
-            asked = ", ".join(wrong) or self.targets
+        unknown = [] if isinstance(self.targets, str) else sorted(set(self.targets) - set(known))
+        if unknown or not chosen:
+            asked = ", ".join(unknown) or self.targets
             raise ConfigError(f"adapter.targets={asked} matches no linear layer of this model; it has {known}.")
         name, smallest = min(chosen.items(), key=lambda item: min(item[1]))
         if self.rank > min(smallest):
@@ -121,7 +120,7 @@ class Adapter(Schema):
         set_peft_model_state_dict(model, load_peft_weights(str(folder), device=str(model.device)))
 
     def merge(self, model):
-        """The base with the adapter added into its float weights; `model` is used up."""
+        """Returns the base with the adapter added into its float weights; `model` is used up."""
         if getattr(model, "is_loaded_in_4bit", False) or getattr(model, "is_loaded_in_8bit", False):
             raise ConfigError(
                 "an adapter is not merged into a quantised base, it would be rounded away; load the base "
@@ -130,10 +129,10 @@ class Adapter(Schema):
         return model.merge_and_unload()
 
     def after_step(self, model, folder: Path, step: int) -> None:
-        """Called after each optimizer step with the run's folder."""
+        """Does what is to be done after each optimizer step, in the run's folder."""
 
     def start_from(self, adapted, folder: Path) -> None:
-        """Takes up the adapter in `folder`, and holds it as "ref" too: the leash is then to it, not to the base."""
+        """Restores the adapter in `folder`, and holds it as "ref" too: the KL penalty is to it, not to the base."""
         from safetensors import SafetensorError
 
         try:
@@ -148,14 +147,14 @@ class Adapter(Schema):
 
 
 def with_adapter(model, folder: Path):
-    """A PEFT model around `model` with the adapter that a folder holds, whoever wrote it."""
+    """Returns a PEFT model around `model` with the adapter that a folder holds, whoever wrote it."""
     from peft import PeftModel
 
     return PeftModel.from_pretrained(model, str(folder))
 
 
 def linear_layers(model) -> dict[str, tuple[int, int]]:
-    """Name → (out, in) of the linear layers of a transformer, quantised or not, without its LM head."""
+    """Returns name → (out, in) of the linear layers of a transformer, quantised or not, without its LM head."""
     head = model.get_output_embeddings()
     return {
         name: (layer.out_features, layer.in_features)
@@ -165,7 +164,7 @@ def linear_layers(model) -> dict[str, tuple[int, int]]:
 
 
 def lora_factors(model, adapter: str) -> dict:
-    """Layer name → (A (r × in), B (out × r)), the tensors that the PEFT adapter of this name computes with."""
+    """Returns layer name → (A (r × in), B (out × r)), the tensors that the PEFT adapter of this name computes with."""
     return {
         name: (layer.lora_A[adapter].weight.detach(), layer.lora_B[adapter].weight.detach())
         for name, layer in model.named_modules()
@@ -188,7 +187,7 @@ def write_lora(model, folder: Path, factors: dict, rank: int, alpha: float) -> N
 
 
 def read_lora(folder: Path) -> dict:
-    """Layer name → (A, B) of a plain LoRA folder."""
+    """Reads layer name → (A, B) from a plain LoRA folder."""
     from safetensors.torch import load_file
 
     tensors = load_file(folder / "adapter_model.safetensors")

@@ -1,4 +1,4 @@
-"""The torch modules that stand in for PEFT's lora_A and lora_B: frozen factors, and what is trained between them."""
+"""Holds the modules that stand in for PEFT's lora_A and lora_B: frozen factors, and what is trained between them."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn.functional import linear
 
 
 class Frozen(nn.Module):
-    """A linear map that nothing can set to train: its weight is a buffer."""
+    """Maps linearly, and nothing can set it to train: its weight is a buffer."""
 
     def __init__(self, weight: Tensor):
         super().__init__()
@@ -17,7 +17,7 @@ class Frozen(nn.Module):
 
 
 class Matrix(nn.Module):
-    """R itself is trained, from zero: r × r parameters."""
+    """Trains R itself, from zero: r × r parameters."""
 
     def __init__(self, rank: int, device):
         super().__init__()
@@ -28,7 +28,7 @@ class Matrix(nn.Module):
 
 
 class Mixture(nn.Module):
-    """R = Σ_i v_i P_i with the P_i (u × r × r) random and frozen, and v (u) trained, perhaps by several layers."""
+    """Mixes R = Σ_i v_i P_i, the P_i (u × r × r) random and frozen, and v (u) trained, perhaps by several layers."""
 
     def __init__(self, v: nn.Parameter, projections: Tensor):
         super().__init__()
@@ -40,7 +40,7 @@ class Mixture(nn.Module):
 
 
 class Outer(nn.Module):
-    """x (…, r) → outer R x; to PEFT it looks like lora_B, whose `weight` (out × r) is outer R."""
+    """Maps x (…, r) → outer R x; to PEFT it looks like lora_B, whose `weight` (out × r) is outer R."""
 
     def __init__(self, outer: Tensor, middle: nn.Module):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Adapters between frozen singular vectors of W: ΔW = (α/r) U R Vᵀ with a small R, saved as the plain LoRA it is."""
+"""Adapts between frozen singular vectors of W: ΔW = (α/r) U R Vᵀ with a small R, saved as the plain LoRA it is."""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ STATE_FILE = "state.safetensors"
 
 
 def singular_vectors(weight, rank: int):
-    """(U (out × r), S (r), V (in × r)) of the r largest singular values of a float matrix; the same on every call.
+    """Returns (U (out × r), S (r), V (in × r)) of a float matrix's r largest singular values; the same on every call.
 
     Exact for small matrices, else randomised subspace iteration (Halko et al., arXiv 0909.4061). The signs are fixed:
     the largest entry of each column of U is positive.
@@ -38,19 +38,19 @@ def singular_vectors(weight, rank: int):
 
 
 class SingularAdapter(Adapter):
-    """Frozen factors around each layer's R; a subclass says which factors, and what of R is trained."""
+    """Puts frozen factors around each layer's R; a subclass says which factors, and what of R is trained."""
 
     alpha: float | None = Field(None, gt=0)
-    """α; the update is scaled by α/r; null = r, so by 1"""
+    """α; the update is scaled by α/r; null = r, so by 1."""
     keep: Literal["last", "every_step"] = "last"
-    """every_step: what is trained is kept after each step, in the run's history/ (kilobytes)"""
+    """What is kept: the last state, or what is trained after each step too, in the run's history/ (kilobytes)."""
 
     def factors(self, weight):
-        """(inner (r × in), outer (out × r)), frozen: ΔW = (α/r) outer R inner."""
+        """Returns (inner (r × in), outer (out × r)), frozen: ΔW = (α/r) outer R inner."""
         raise NotImplementedError
 
     def middles(self, count: int, device) -> list:
-        """For each of `count` layers the module whose `matrix()` is its R (r × r)."""
+        """Returns for each of `count` layers the module whose `matrix()` is its R (r × r)."""
         raise NotImplementedError
 
     @property
@@ -78,7 +78,7 @@ class SingularAdapter(Adapter):
             layer.lora_A["default"], layer.lora_B["default"] = Frozen(inner), Outer(outer, middle)
 
     def save(self, model, folder: Path) -> None:
-        """A plain LoRA folder, and beside it what is trained alone, with the base's hash."""
+        """Writes a plain LoRA folder, and beside it what is trained alone, with the base's hash."""
         write_lora(model, folder, lora_factors(model, "default"), self.rank, self.alpha or self.rank)
         self.save_state(model, folder / STATE_FILE)
 
@@ -109,7 +109,7 @@ class SingularAdapter(Adapter):
 
 
 def float_weight(layer):
-    """W (out × in) of a linear layer in float32, dequantised where bitsandbytes holds it in 4 or 8 bits."""
+    """Returns W (out × in) of a linear layer in float32, dequantised where bitsandbytes holds it in 4 or 8 bits."""
     weight = layer.weight.detach()
     if hasattr(layer.weight, "quant_state"):
         from bitsandbytes.functional import dequantize_4bit
@@ -122,17 +122,17 @@ def float_weight(layer):
 
 
 def adapted_layers(model) -> dict:
-    """Name → PEFT's LoRA layer around each base layer."""
+    """Returns name → PEFT's LoRA layer around each base layer."""
     return {name: layer for name, layer in model.named_modules() if "default" in getattr(layer, "lora_B", ())}
 
 
 def trained(model) -> Iterator[tuple]:
-    """(name, parameter) of what lies between the factors."""
+    """Yields (name, parameter) of what lies between the factors."""
     return ((name, p) for name, p in model.named_parameters() if ".lora_B.default." in name)
 
 
 def sha256(weights) -> str:
-    """Of the bytes of the weights as they are stored, quantised or not."""
+    """Returns the SHA-256 of the bytes of the weights as they are stored, quantised or not."""
     import torch
 
     digest = hashlib.sha256()

@@ -20,19 +20,19 @@ MOVES_THE_BASE = ("pissa", "olora")
 
 
 class Lora(Adapter):
-    """Low-rank adapter on the linear layers."""
+    """Trains a low-rank update of the linear layers."""
 
     kind: Literal["lora"] = "lora"
     alpha: float = Field(32.0, gt=0)
-    """α; the update is scaled by α/r (PEFT: lora_alpha)"""
+    """α; the update is scaled by α/r (PEFT: lora_alpha)."""
     dropout: float = Field(0.0, ge=0, lt=1)
-    """dropout on the adapter's input (PEFT: lora_dropout)"""
+    """Dropout on the adapter's input (PEFT: lora_dropout)."""
     rslora: bool = False
-    """scale by α/√r, so that a larger rank does not shrink the update (PEFT: use_rslora)"""
+    """Scale by α/√r, so that a larger rank does not shrink the update (PEFT: use_rslora)."""
     dora: bool = False
-    """train magnitudes apart from directions (PEFT: use_dora)"""
+    """Train magnitudes apart from directions (PEFT: use_dora)."""
     init: Literal["default", "gaussian", "orthogonal", "pissa", "olora"] = "default"
-    """how A and B start (PEFT: init_lora_weights)"""
+    """How A and B start (PEFT: init_lora_weights)."""
 
     @property
     def default_learning_rate(self) -> float:

@@ -3,7 +3,7 @@
 Why: "MiSS: Balancing LoRA Performance and Efficiency with Simple Shard Sharing", arXiv 2409.15371 (formerly Bone).
 Formula: y = W x + Dᵀ s, with s_j the sum of every r-th input x_j, x_{j+r}, …; D starts at zero. No α: the step is lr's.
 Learning rate: 1e-4, a guess between LoRA's and LoRA-XS's. The sandbox wants what its LoRA has, 2e-3: +72 points, and +3
-at 1e-4 (README). PEFT's own layer computes it.
+at 1e-4 (docs/results.md). PEFT's own layer computes it.
 Example: `adapter: {kind: miss, rank: 16}`
 """
 
@@ -13,7 +13,7 @@ from tinyreason.adapters._adapter import Adapter
 
 
 class Miss(Adapter):
-    """One trained matrix shared by the shards of each layer."""
+    """Trains one matrix that the shards of each layer share."""
 
     kind: Literal["miss"] = "miss"
 

@@ -4,7 +4,7 @@ Why: "Learning to Reason in 13 Parameters", arXiv 2602.04118; u numbers a layer,
 Here: P_i ~ N(0, 1/r) as in PEFT's TinyLoRA, v starts at zero. PEFT's refuses quantised bases; this one is folded into a
 plain LoRA like LoRA-XS, so it sits on float, NF4 and int8 bases alike and any PEFT user can load it.
 Learning rate: 1e-3, the upper end of published runs' 1e-4 to 1e-3. The sandbox model, far smaller than the paper's,
-gains nothing at it and breaks at 1e-2 (README).
+gains nothing at it and breaks at 1e-2 (docs/results.md).
 Example: `adapter: {kind: tinylora, rank: 2, vector: 64, tied: true}`
 """
 
@@ -16,15 +16,15 @@ from tinyreason.adapters._svd import SingularAdapter, singular_vectors
 
 
 class Tinylora(SingularAdapter):
-    """A vector that mixes random matrices between the frozen singular vectors of each layer."""
+    """Trains a vector that mixes random matrices between the frozen singular vectors of each layer."""
 
     kind: Literal["tinylora"] = "tinylora"
     rank: int = Field(2, ge=1)
-    """r, how many singular vectors are frozen (the paper finds 2 best)"""
+    """r, the number of frozen singular vectors (the paper finds 2 best)."""
     vector: int = Field(64, ge=1)
-    """u, the length of v"""
+    """u, the length of v."""
     tied: bool = False
-    """one v for the whole model instead of one for each layer"""
+    """One v for the whole model instead of one for each layer."""
 
     @property
     def default_learning_rate(self) -> float:

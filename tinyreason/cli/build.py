@@ -8,36 +8,38 @@ from typing import Any
 
 import click
 
-PATH = click.Path(path_type=Path)
-COUNT = click.IntRange(min=1)
+from tinyreason.cli.options import COUNT, JSON, PATH
+
+NOT_NEGATIVE = click.FloatRange(min=0)
 SHARED = (
     click.option("--data", metavar="FILE", help="Problems with answers: a file, sandbox or sandbox:FAMILY."),
-    click.option("--index", type=click.IntRange(min=0), help="Only the problem in this place, the first is 0."),
-    click.option("--id", help="Only the problem with this id."),
-    click.option("--problems", type=COUNT, help="Only the first so many problems."),
+    click.option("--index", type=click.IntRange(min=0), help="Take only the problem in this place; the first is 0."),
+    click.option("--id", help="Take only the problem with this id."),
+    click.option("--problems", type=COUNT, help="Take only this many problems, from the first on."),
     click.option("--teacher", metavar="KIND", help="Who answers: openai (any such endpoint), local, oracle or file."),
-    click.option("--base-url", help="openai: what stands before /chat/completions."),
-    click.option("--model", help="openai: the model's name there. local: a folder or hub id."),
+    click.option("--base-url", help="openai: the part of the address before /chat/completions."),
+    click.option("--model", help="openai: the model's name at the endpoint. local: a folder or hub id."),
     click.option("--key-variable", help="openai: environment variable with the key; default OPENAI_API_KEY."),
-    click.option("--concurrency", type=COUNT, help="openai: requests on their way at once; default 16."),
-    click.option("--max-tokens", type=COUNT, help="openai, local: longest answer."),
-    click.option("--temperature", type=click.FloatRange(min=0), help="openai, local: of the answers."),
-    click.option("--timeout-s", type=click.FloatRange(min=0, min_open=True), help="openai: wait for an answer."),
-    click.option("--retries", type=click.IntRange(min=0), help="openai: after a fault, 429 not counted."),
-    click.option("--price-in", type=click.FloatRange(min=0), help="openai: price of a million tokens sent."),
-    click.option("--price-out", type=click.FloatRange(min=0), help="openai: price of a million tokens received."),
-    click.option("--max-cost", type=click.FloatRange(min=0), help="openai: most that the set may cost, all runs."),
-    click.option("--teacher-file", type=PATH, help="file: the answers."),
-    click.option("--samples", type=COUNT, default=1, show_default=True, help="Answers asked for to each request."),
-    click.option("--n", type=COUNT, help="Rows wanted; default: all that pass the filters."),
+    click.option("--concurrency", type=COUNT, help="openai: number of requests sent at once; default 16."),
+    click.option("--max-tokens", type=COUNT, help="openai, local: length of the longest answer, in tokens."),
+    click.option("--temperature", type=NOT_NEGATIVE, help="openai, local: sampling temperature; 0 = greedy."),
+    click.option("--timeout-s", type=click.FloatRange(min=0, min_open=True), help="openai: seconds to wait for one."),
+    click.option("--retries", type=click.IntRange(min=0), help="openai: tries after a fault; 429 does not count."),
+    click.option("--price-in", type=NOT_NEGATIVE, help="openai: price of a million tokens sent."),
+    click.option("--price-out", type=NOT_NEGATIVE, help="openai: price of a million tokens received."),
+    click.option("--max-cost", type=NOT_NEGATIVE, help="openai: most that the set may cost, over all runs."),
+    click.option("--teacher-file", type=PATH, help="file: the file with the answers."),
+    click.option("--samples", type=COUNT, default=1, show_default=True, help="Number of answers to each request."),
+    click.option("--n", type=COUNT, help="Number of rows wanted; default: all that pass the filters."),
     click.option("--trim", type=click.FloatRange(0, 0.5, max_open=True), default=0.05, show_default=True,
-                 help="With --n: share of the longest, and of the shortest, that goes first."),
+                 help="With --n: share of the longest, and of the shortest, that is left out first."),
     click.option("--near-duplicates", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True,
-                 help="Rows that agree in so much of their text are one; 1 keeps all."),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of attempts and draws."),
+                 help="Share of common text from which on two rows count as one; 1 keeps all."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+                 help="Seed of the attempts and of the sampling."),
     click.option("--out", type=PATH, help="The .jsonl to write; the answers are kept beside it."),
     click.option("--print-prompt", is_flag=True, help="Print the prompts and do nothing."),
-    click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+    JSON,
 )  # fmt: skip
 TEACHER_OPTIONS = {
     name: name
@@ -51,7 +53,7 @@ TEACHER_OPTIONS = {
 
 
 def shared(command):
-    """The options of both commands."""
+    """Adds the options of both commands."""
     for option in reversed(SHARED):
         command = option(command)
     return command
@@ -69,8 +71,10 @@ def solutions() -> None:
 
 @critiques.command("build")
 @shared
-@click.option("--attempts", type=COUNT, default=100, show_default=True, help="Of each problem.")
-@click.option("--attempts-file", type=PATH, help="Attempts already made: attempt and problem_id or problem.")
+@click.option("--attempts", type=COUNT, default=100, show_default=True, help="Number of attempts at each problem.")
+@click.option(
+    "--attempts-file", type=PATH, help="File of attempts already made, with columns attempt and problem_id or problem."
+)
 @click.option(
     "--from",
     "attempts_by",
@@ -78,8 +82,10 @@ def solutions() -> None:
     metavar="MODEL",
     help="Who makes attempts, repeatable: oracle, sandbox, a folder (model, adapter, run) or hub id.",
 )
-def build_critiques(attempts: int, attempts_file: Path | None, attempts_by: tuple[str, ...], **options: Any) -> None:
-    """Have attempts criticised; keep the critiques whose verdict the judge shares.
+def critiques_build_command(
+    attempts: int, attempts_file: Path | None, attempts_by: tuple[str, ...], **options: Any
+) -> None:
+    """Have attempts criticised; keep the critiques whose verdict agrees with the grader.
 
     \b
     Without a key:  tinyreason critiques build --data sandbox --index 0 --teacher oracle --out critiques.jsonl
@@ -92,8 +98,8 @@ def build_critiques(attempts: int, attempts_file: Path | None, attempts_by: tupl
 
 @solutions.command("build")
 @shared
-def build_solutions(**options: Any) -> None:
-    """Have problems solved; keep the solutions that the judge finds right.
+def solutions_build_command(**options: Any) -> None:
+    """Have problems solved; keep the solutions that the grader finds correct.
 
     \b
     Without a key:  tinyreason solutions build --data sandbox --teacher oracle --problems 500 --out solutions.jsonl
@@ -109,34 +115,34 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
         return
     from tinyreason.config.build_config import CritiqueBuildConfig, SolutionBuildConfig, read_build_config
     from tinyreason.console import Console, quiet_libraries
+    from tinyreason.models.load import is_on_this_machine
 
     for name in ("data", "teacher", "out"):
         if options[name] is None:
             raise click.UsageError(f"Missing option '--{name}'.")
-    order = read_build_config(
-        CritiqueBuildConfig if what == "critiques" else SolutionBuildConfig, _values(options) | attempts
-    )
-    models = [*attempts.get("attempts_by", ()), *([order.teacher.model] if options["teacher"] == "local" else [])]
-    quiet_libraries(offline=all(name in ("oracle", "sandbox") or Path(name).exists() for name in models))
+    kind = CritiqueBuildConfig if what == "critiques" else SolutionBuildConfig
+    config = read_build_config(kind, _values(options) | attempts)
+    models = [*attempts.get("attempts_by", ()), *([config.teacher.model] if options["teacher"] == "local" else [])]
+    quiet_libraries(offline=all(name == "oracle" or is_on_this_machine(name) for name in models))
 
     from tinyreason.synthesis import build
 
     builder = build.build_critiques if what == "critiques" else build.build_solutions
-    summary = builder(order, options["out"], Console(stderr=options["as_json"]))
+    summary = builder(config, options["out"], Console(stderr=options["as_json"]))
     if options["as_json"]:
         click.echo(json.dumps(vars(summary), indent=1))
     else:
         click.echo("\n".join(_lines(what, summary, options["n"])))
     if summary.stopped:
-        from tinyreason.runs.folder import command
+        from tinyreason.runs.environment import command
 
         twice = re.sub(r"(--max-cost[ =])(\S+)", lambda found: f"{found[1]}{2 * float(found[2]) or 1:g}", command())
-        click.echo(f"tinyreason: stopped, {summary.stopped}; to go on, type: {twice}", err=True)
+        click.echo(f"tinyreason: stopped, {summary.stopped}; to resume, type: {twice}", err=True)
         sys.exit(3)
 
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:
-    """The order as plain values."""
+    """Returns the build config as plain values."""
     from tinyreason.errors import ConfigError
 
     data, place, size = options["data"], {key: options[key] for key in ("index", "id")}, options["problems"]
@@ -161,7 +167,7 @@ def _values(options: dict[str, Any]) -> dict[str, Any]:
 def _lines(what: str, summary, wanted: int | None) -> list[str]:
     short = f" ({wanted:,} wanted)" if wanted and summary.kept < wanted else ""
     cost = "unknown (give --price-in and --price-out)" if summary.cost is None else f"{summary.cost:.4f}"
-    besides = f", at most {summary.possible_cost:.4f} more for broken replies" if summary.possible_cost else ""
+    besides = f", at most {summary.possible_cost:.4f} more for broken answers" if summary.possible_cost else ""
     return [
         f"kept        {summary.kept:,} {what}{short}, in {summary.out}"
         if summary.kept

@@ -6,14 +6,22 @@ from collections.abc import Iterator
 import click
 
 
-@click.command(short_help="Ask a run, an adapter or a model, and watch it answer.")
+@click.command("chat", short_help="Ask a run, an adapter or a model, and watch it answer.")
 @click.argument("target", metavar="RUN|ADAPTER|MODEL")
 @click.option("--compare", is_flag=True, help="Answer with the base and with the adapter, side by side.")
-@click.option("--history", "keeps_history", is_flag=True, help="Keep what was said; else each question stands alone.")
-@click.option("--temperature", type=click.FloatRange(min=0), help="0 = greedy. Default: as in the run's evaluation.")
-@click.option("--max-completion-tokens", type=click.IntRange(min=1), help="Longest reply.")
+@click.option(
+    "--history", "keeps_history", is_flag=True, help="Keep what was said before, instead of asking each question alone."
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    help="Sampling temperature, 0 = greedy; default: as in the run's evaluation.",
+)
+@click.option(
+    "--max-completion-tokens", type=click.IntRange(min=1), help="Length of the longest completion, in tokens."
+)
 @click.option("--trust-remote-code", is_flag=True, help="Run Python code that comes with the model.")
-def chat(
+def chat_command(
     target: str,
     compare: bool,
     keeps_history: bool,
@@ -27,26 +35,27 @@ def chat(
     """
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.errors import ConfigError
-    from tinyreason.inference.chat import Talker, find_partner
+    from tinyreason.inference.chat import Talker
+    from tinyreason.inference.model_reference import read_model_reference
 
-    partner = find_partner(target, trust_remote_code)
-    if compare and not partner.adapter:
+    reference = read_model_reference(target, trust_remote_code, is_finished=False)
+    if compare and not reference.adapter:
         raise ConfigError(f"{target} has no adapter to compare its base with; give a run or an adapter folder.")
-    quiet_libraries(offline=partner.model.name == "sandbox")
-    talker, console = Talker.load(partner, temperature, max_completion_tokens), Console()
-    titles = ("base", "adapter") if compare else ("reply",)
+    quiet_libraries(offline=reference.is_local)
+    talker, console = Talker.load(reference, temperature, max_completion_tokens), Console()
+    titles = ("base", "adapter") if compare else ("model",)
     histories: list[list[dict[str, str]]] = [[] for _ in titles]
     if sys.stdin.isatty():
-        console.say("Ask away; exit or Ctrl-D ends, Ctrl-C stops a reply.")
+        console.say("Ask away; exit or Ctrl-D ends, Ctrl-C stops an answer.")
     for question in questions():
         for history in histories:
             history[:] = [*(history if keeps_history else ()), {"role": "user", "content": question}]
         try:
-            with console.replies(titles) as replies:
+            with console.completions(titles) as stream:
                 for number, history in enumerate(histories):
                     is_base = titles[number] == "base"
                     history.append(
-                        talker.answer(history, lambda text, dim, n=number: replies.write(n, text, dim), is_base)
+                        talker.answer(history, lambda text, dim, n=number: stream.write(n, text, dim), is_base)
                     )
         except KeyboardInterrupt:
             if not sys.stdin.isatty():
@@ -55,7 +64,7 @@ def chat(
 
 
 def questions() -> Iterator[str]:
-    """Lines until the end of the input, or `exit`; bytes that are no text are taken for a replacement character."""
+    """Yields lines until the end of the input, or `exit`; bytes that are not text become a replacement character."""
     sys.stdin.reconfigure(errors="replace")
     while True:
         try:

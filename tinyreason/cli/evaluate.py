@@ -1,6 +1,7 @@
 """`tinyreason eval`, `compare` and `audit`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -25,25 +26,40 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     "without --bench a file of problems with answers.",
 )
 @click.option("--against", metavar="BASE", help="A second run, adapter or model; `base` is the one trained on.")
-@click.option("--samples", type=COUNT, default=8, show_default=True, help="Replies to each problem.")
+@click.option("--samples", type=COUNT, default=8, show_default=True, help="Completions to each problem.")
 @click.option("--problems", type=COUNT, help="Only the first so many of each bench.")
 @click.option("--temperature", type=click.FloatRange(min=0), help="Default: the run's, else 0.6; 0 = greedy.")
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Default 1.")
-@click.option("--max-tokens", type=COUNT, help="Longest reply; default: the run's, else 3072.")
+@click.option("--max-tokens", type=COUNT, help="Longest completion; default: the run's, else 3072.")
 @click.option("--prompt", type=click.Choice(["plain", "boxed"]), help="Default: the run's, else boxed.")
 @click.option("--template", type=click.Choice(["chat", "none"]), help="The chat template, or the bare problem.")
-@click.option("--batch-size", type=COUNT, help="Replies drawn at once; changes none of them.")
+@click.option("--batch-size", type=COUNT, help="Completions sampled at once; changes none of them.")
 @click.option("--template-check/--no-template-check", default=True, help="Ask the base in other ways too.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the replies.")
-@click.option("--out", type=PATH, help="Folder; default evals/…, where the same command goes on.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the completions.")
+@click.option("--out", type=PATH, help="Folder; default evals/…, where the same command resumes.")
 @JSON
-def eval_(reference: str, bench: str | None, data: tuple[Path, ...], against: str | None, problems: int | None,
-          template_check: bool, out: Path | None, as_json: bool, **asked) -> None:  # fmt: skip
-    """Put benchmarks to a run, an adapter or a model, keep every reply, and say how sure the figures are."""
-    from tinyreason.cli.evaluation_output import announce_eval, conclude_eval
+def evaluate_command(
+    reference: str,
+    bench: str | None,
+    data: tuple[Path, ...],
+    against: str | None,
+    problems: int | None,
+    template_check: bool,
+    out: Path | None,
+    as_json: bool,
+    **asked,
+) -> None:
+    """Put benchmarks to a run, an adapter or a model, keep every completion, and say how sure the figures are."""
+    from tinyreason.cli.evaluation_output import announce_evaluation, conclude_evaluation
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.evaluation.benchmark_folder import EvalFolder
-    from tinyreason.evaluation.benchmark_run import BenchmarkRun, default_folder, examine, gradable, settle
+    from tinyreason.evaluation.benchmark_run import (
+        BenchmarkRun,
+        default_evaluation_folder,
+        gradable_problems,
+        run_benchmarks,
+        settle,
+    )
     from tinyreason.evaluation.benchmarks import BENCHES
     from tinyreason.grading.grader import Grader
 
@@ -55,41 +71,42 @@ def eval_(reference: str, bench: str | None, data: tuple[Path, ...], against: st
     console = Console(stderr=as_json)
     with Grader() as grader:
         reasons = {name: BENCHES[name].ungradable if name in BENCHES else {} for name in loaded}
-        fine = {name: gradable(name, rows, grader, console, reasons[name]) for name, rows in loaded.items()}
+        fine = {name: gradable_problems(name, rows, grader, console, reasons[name]) for name, rows in loaded.items()}
         benchmark_run = BenchmarkRun(sides, fine, sampling, template_check)
-        folder = EvalFolder(out or default_folder(sides, list(fine), sampling.seed), benchmark_run.settings(), fine)
-        announce_eval(console, benchmark_run, folder.path)
-        result = examine(benchmark_run, folder, grader, console)
+        out = out or default_evaluation_folder(sides, list(fine), sampling.seed)
+        folder = EvalFolder(out, benchmark_run.settings(), fine)
+        announce_evaluation(console, benchmark_run, folder.path)
+        result = run_benchmarks(benchmark_run, folder, grader, console)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json.dumps(result.as_json(), indent=1))
     else:
-        conclude_eval(console, result, folder.path)
+        conclude_evaluation(console, result, folder.path)
 
 
 def read_sides(reference: str, against: str | None):
-    """The `Subject` asked, and the one it is held against."""
+    """Returns the model asked and, as `against`, the one it is compared with."""
     from tinyreason.errors import ConfigError
     from tinyreason.inference.model_reference import read_model_reference
 
     sides = {"model": read_model_reference(reference)}
     if against == "base" and sides["model"].adapter is None:
-        raise ConfigError(f"{reference} is no run and no adapter, so it has no base; give --against a model.")
+        raise ConfigError(f"{reference} is not a run or an adapter, so it has no base; give --against a model.")
     if against:
         sides["against"] = sides["model"].base() if against == "base" else read_model_reference(against)
     return sides
 
 
 def needs_no_network(references, bench: str | None, data: tuple[Path, ...]) -> bool:
-    """Whether the models and the problems are all on this machine."""
+    """Returns whether the models and the problems are all on this machine."""
     from tinyreason.evaluation.benchmarks import BENCHES
 
     names = bench.split(",") if bench and not data else []
-    is_near = all(reference.is_sandbox or Path(reference.model.name).exists() for reference in references)
+    is_near = all(reference.is_local for reference in references)
     return is_near and all(BENCHES[name].is_sandbox for name in names if name in BENCHES)
 
 
 def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None):
-    """Name → problems."""
+    """Returns name → problems of the benches asked for, the first `limit` of each."""
     from tinyreason.errors import ConfigError
     from tinyreason.evaluation.benchmarks import BENCHES, find_bench, read_file
 
@@ -105,46 +122,46 @@ def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None):
     return {name: one.load(file, limit) for name, one, file in zip(names, found, files, strict=True)}
 
 
-@click.command(short_help="Hold runs and evaluations against the first.")
+@click.command(name="compare", short_help="Compare runs and evaluations with the first.")
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN RUN ...")
 @JSON
-def compare(folders: tuple[Path, ...], as_json: bool) -> None:
-    """Hold folders of runs or evaluations against the first, paired on the problems they share."""
+def compare_command(folders: tuple[Path, ...], as_json: bool) -> None:
+    """Compare folders of runs or evaluations with the first, paired on the problems they share."""
     from tinyreason.cli.evaluation_output import show_comparison
     from tinyreason.console import Console
     from tinyreason.errors import ConfigError
     from tinyreason.evaluation.compare import compare_folders
 
     if len(folders) < 2:
-        raise ConfigError("one folder is no comparison; give two or more, the others are held against the first.")
+        raise ConfigError("one folder is not a comparison; give two or more, the others are compared with the first.")
     rows = compare_folders(list(folders))
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        click.echo(json.dumps([row.as_json() for row in rows], indent=1))
     else:
         show_comparison(Console(), rows)
 
 
-@click.command(short_help="Which test problems stand in the training data.")
+@click.command(name="audit", short_help="Find test problems that stand in the training data.")
 @click.argument("train", metavar="DATA")
-@click.option("--against", required=True, metavar="BENCH|FILE", help="The test: a bench, or a file of problems.")
+@click.option("--against", required=True, metavar="BENCH|FILE", help="The test set: a bench, or a file of problems.")
 @click.option("--data", type=PATH, help="A local copy of the bench.")
-@click.option("--split", default="train", show_default=True, help="Of a hub data set or a sandbox family.")
-@click.option("--subset", help="Of a hub data set.")
+@click.option("--split", default="train", show_default=True, help="Split of a hub data set or a sandbox family.")
+@click.option("--subset", help="Subset of a hub data set.")
 @JSON
-def audit(train: str, against: str, data: Path | None, split: str, subset: str | None, as_json: bool) -> None:
-    """Which test problems stand in the training data: whole, nearly, or in 13 words on end.
+def audit_command(train: str, against: str, data: Path | None, split: str, subset: str | None, as_json: bool) -> None:
+    """Find test problems that stand in the training data: whole, nearly, or in 13 words in a row.
 
     DATA is a file, sandbox, sandbox:FAMILY or a data set on the hub.
     """
     from tinyreason.cli.evaluation_output import show_audit
     from tinyreason.console import Console
     from tinyreason.evaluation.benchmarks import read_test, read_training
-    from tinyreason.evaluation.contamination import KINDS, audit, summary
+    from tinyreason.evaluation.contamination import KINDS, audit_summary, find_contamination
 
     examples, test = read_training(train, split, subset), read_test(against, data)
     with Console(stderr=as_json).live("audited", total=len(test)) as live:
-        result = summary(audit(examples, test, live.advance), examples, test)
+        result = audit_summary(find_contamination(examples, test, live.advance), examples, test)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json.dumps(asdict(result), indent=1))
     else:
         show_audit(Console(), result, KINDS)

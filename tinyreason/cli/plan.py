@@ -165,13 +165,15 @@ def dry_run_command(name: str, overrides: tuple[str, ...], tier: str | None, out
 
         from tinyreason.pipeline.run import run
         from tinyreason.pipeline.verify_resume import verify_resume
+        from tinyreason.runs.context import RunContext
 
-        result = run(config, folder, compute, "dry run", console)
-        resumed = f"resume      {verify_resume(config, folder, compute, console)}"
+        context = RunContext(console, compute, "dry run")
+        result = run(config, folder, context)
+        resumed = f"resume      {verify_resume(config, folder, context)}"
         console.say("seen to work:")
         for line in (*seen_to_work(config, result, folder), reload_adapter(folder), resumed):
             console.say(f"  {line}")
         console.say("what a dry run cannot know:")
         for line in not_seen(recipe.resolve(tier, overrides)):
             console.say(f"  {line}")
-        console.say(f"took {result['seconds']['total']:.0f} s")
+        console.say(f"took {result.seconds['total']:.0f} s")

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Write the HTML page of a run, or of several together.")
+@click.command(name="report", short_help="Write the HTML page of a run, or of several together.")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: RUN/report.html.")
-def report(runs: tuple[Path, ...], out: Path | None) -> None:
+def report_command(runs: tuple[Path, ...], out: Path | None) -> None:
     """Write report.html: verdict, curves, rollouts, config in one file that needs no network.
 
     The page of several runs, their curves together, is written beside them. A run that is still going can be

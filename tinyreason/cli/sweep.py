@@ -1,4 +1,4 @@
-"""`tinyreason frontier`: rewards, or values of a knob, side by side."""
+"""`tinyreason sweep`: rewards, or values of an option, side by side."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Compare rewards, or values of a knob: accuracy against tokens.")
+@click.command(name="sweep", short_help="Compare rewards, or values of an option: accuracy against tokens.")
 @click.argument("name")
 @click.argument("overrides", nargs=-1, metavar="[key=value ...]")
 @click.option("--rewards", metavar="all|A,B,…", help="The recipe's variants by name, all of them, or rewards by name.")
-@click.option("--vary", multiple=True, metavar="KEY=A,B,…", help="A knob and its values; more than one are combined.")
-@click.option("--seeds", default="0", show_default=True, metavar="A,B,…", help="Every point is run with each.")
+@click.option("--vary", multiple=True, metavar="KEY=A,B,…", help="An option and its values; several are combined.")
+@click.option("--seeds", default="0", show_default=True, metavar="A,B,…", help="Seeds; every point is run with each.")
 @click.option("--on", "tier", metavar="TIER", help="sandbox, t4, 24gb or 80gb; the default looks at the machine.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default runs/frontier-NAME-TIER.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-def frontier(
+def sweep_command(
     name: str,
     overrides: tuple[str, ...],
     rewards: str | None,
@@ -25,9 +25,9 @@ def frontier(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Run several rewards, or values of a knob, of recipe NAME at equal compute, and draw accuracy against tokens.
+    """Run several rewards, or values of an option, of recipe NAME at equal compute; plot accuracy against tokens.
 
-    The same command continues after an interruption; finished runs are kept. A shared warm-up is done once.
+    The same command resumes after an interruption; finished runs are kept. A shared warm-up is done once.
     """
     from tinyreason.cli.train_output import caveats
     from tinyreason.config.recipe import read_recipe
@@ -39,41 +39,41 @@ def frontier(
     tier, why = (tier, "asked for with --on") if tier else choose_tier(plan.tiers, card)
     numbers = seeds.split(",")
     if not all(number.isdecimal() for number in numbers) or len({*numbers}) < len(numbers):
-        raise ConfigError(f"--seeds {seeds} is no list of different numbers; type e.g. --seeds 0,1,2.")
+        raise ConfigError(f"--seeds {seeds} is not a list of different numbers; type e.g. --seeds 0,1,2.")
     if rewards is None and not vary:
         raise ConfigError("there is nothing to compare; give --rewards all, --rewards A,B or --vary KEY=A,B.")
     out = out or Path("runs") / f"frontier-{plan.name}-{tier}"
     quiet_libraries(offline=tier == "sandbox")
 
     from tinyreason.models.load import compute_settings_for
-    from tinyreason.pipeline.sweep import frontier as compare
-    from tinyreason.pipeline.sweep import is_done, planned, points
+    from tinyreason.pipeline.sweep import is_done, run_sweep, sweep_points, sweep_runs
 
-    runs = planned(plan, tier, points(plan, tier, rewards, vary), overrides, [int(n) for n in numbers], out)
+    points = sweep_points(plan, tier, rewards, vary)
+    runs = sweep_runs(plan, tier, points, overrides, [int(number) for number in numbers], out)
     check_tier(tier, card)
     console, first = Console(stderr=as_json), runs[0].config
     compute = compute_settings_for(first.model, first.kernels, None if tier == "sandbox" else card)
-    console.say(f"{plan.name} on {tier} ({why}): {len(runs) // len(numbers)} points × {len(numbers)} seeds")
-    console.say(f"compute {spent(runs)}")
-    for line in dict.fromkeys(f"{one.point.name}: {trap}" for one in runs for trap in caveats(one.config)):
-        console.say(f"trap    {line}")
+    console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(numbers)} seeds")
+    console.say(f"compute {compute_spent(runs)}")
+    for line in dict.fromkeys(f"{one.point.name}: {caveat}" for one in runs for caveat in caveats(one.config)):
+        console.say(f"caveat  {line}")
     try:
-        rows = compare(runs, out, compute, why, console)
+        rows = run_sweep(runs, out, compute, why, console)
     except KeyboardInterrupt:
-        console.say(f"stopped; what is finished is kept in {out}, the same command goes on from there")
+        console.say(f"stopped; what is finished is kept in {out}, the same command resumes there")
         raise
     if rows:
-        click.echo(
-            json.dumps(rows, indent=1, ensure_ascii=False) if as_json else (out / "frontier.md").read_text("utf-8")
-        )
+        values = [row.as_json() for row in rows]
+        table = (out / "frontier.md").read_text("utf-8")
+        click.echo(json.dumps(values, indent=1, ensure_ascii=False) if as_json else table)
         console.say(f"table and picture: {out / 'frontier.md'}, {out / 'frontier.svg'}, {out / 'frontier.png'}")
     failed = sum(not is_done(one) for one in runs)
     if failed:
         raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
 
 
-def spent(runs: list) -> str:
-    """Steps and rows a step, and whether all runs spend the same."""
+def compute_spent(runs: list) -> str:
+    """Returns steps and rows per step, and whether all runs spend the same."""
     budgets = sorted({(one.config.train.max_steps, one.config.train.rows_per_step) for one in runs})
-    words = " or ".join(f"{steps} steps of {rows}" for steps, rows in budgets)
-    return f"{words} rollouts a run" if len(budgets) == 1 else f"NOT equal: {words} rollouts a run"
+    said = " or ".join(f"{steps} steps of {rows}" for steps, rows in budgets)
+    return f"{said} rollouts per run" if len(budgets) == 1 else f"NOT equal: {said} rollouts per run"

@@ -1,15 +1,18 @@
 """What the person reads of a run: what was chosen and why at its beginning, what came of it at its end."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
+from tinyreason.evaluation.benchmarks import bench_for
 from tinyreason.models.kernels import ComputeSettings
+from tinyreason.runs.result import RunResult, TrainingSummary
 
 
 def announce(console: Console, config: RunConfig, compute: ComputeSettings, why_tier: str, folder: Path) -> None:
-    """The first lines: what was chosen and why."""
+    """Prints the first lines: what was chosen and why."""
     console.say(f"{config.recipe}: {config.about}")
     console.say(f"tier    {config.tier} ({why_tier})")
     console.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
@@ -22,78 +25,86 @@ def announce(console: Console, config: RunConfig, compute: ComputeSettings, why_
             console.say(f"        {name} {choice.got} ({choice.why})")
     console.say(f"data    {config.data.describe()}")
     if config.train.needs_rewards or config.validation:
-        console.say(f"guards  {'; '.join(regularisation(config)) or 'none'}")
+        console.say(f"train   regularisation: {'; '.join(regularisation(config)) or 'none'}")
     for line in caveats(config):
-        console.say(f"trap    {line}")
+        console.say(f"caveat  {line}")
     console.say(f"folder  {folder}")
 
 
 def regularisation(config: RunConfig) -> Iterator[str]:
-    """What keeps the model from learning the training answers by heart."""
+    """Yields what keeps the model from memorising the training answers."""
     if config.train.has_kl_penalty:
-        yield f"a KL leash of {config.train.kl:g} to the {'warm-up' if config.warmup else 'base'}"
+        yield f"a KL penalty of {config.train.kl:g} to the {'warm-up' if config.warmup else 'base'}"
     if config.validation:
-        yield f"the step that does best on {config.validation.problems} other problems is kept"
+        yield f"checkpoint selection on a validation set of {config.validation.problems} problems"
 
 
 def caveats(config: RunConfig) -> Iterator[str]:
-    """What is known to go wrong with these rewards, before it does."""
+    """Yields what is known to go wrong with these rewards, before it does."""
     lengths = [reward.kind for reward in config.rewards if reward.reads_length]
     if lengths and config.advantage.divides_by_std:
         yield (
-            f"advantage {config.advantage.kind} divides by each group's spread: where all replies of a group are "
-            f"right, {' and '.join(lengths)} alone differs and is blown up to full size, however small its weight; "
-            f"advantage.kind=dr_grpo keeps its size"
+            f"advantage {config.advantage.kind} divides by each group's standard deviation: where all completions of a "
+            f"group are correct, {' and '.join(lengths)} alone differs and is blown up to full size, however small its "
+            f"weight; advantage.kind=dr_grpo keeps its size"
         )
     if lengths and config.trl.get("mask_truncated_completions"):
-        yield "trl.mask_truncated_completions takes replies that were cut out of the loss: length costs them nothing"
+        yield "trl.mask_truncated_completions takes truncated completions out of the loss: length costs them nothing"
 
 
-def conclude(console: Console, result: dict, folder: Path) -> None:
-    """The table at the end."""
-    before, after, gain = result["before"], result["after"], result["gain"]
-    training = result["training"]
-    low, high = gain["interval"]
+def conclude(console: Console, result: RunResult, folder: Path) -> None:
+    """Prints the table at the end, and what to do next."""
+    before, after, tokens = result.before, result.after, result.tokens
     console.table(
         [
-            ("accuracy", f"{before['accuracy']:.1%}", f"{after['accuracy']:.1%}"),
-            ("95 % interval", *(f"{s['interval'][0]:.1%} to {s['interval'][1]:.1%}" for s in (before, after))),
-            ("tokens a reply", f"{before['mean_tokens']:.0f}", f"{after['mean_tokens']:.0f}"),
-            ("replies cut short", f"{before['truncated']:.1%}", f"{after['truncated']:.1%}"),
+            ("accuracy", f"{before.accuracy:.1%}", f"{after.accuracy:.1%}"),
+            ("95 % interval", *(f"{side.interval[0]:.1%} to {side.interval[1]:.1%}" for side in (before, after))),
+            ("tokens per completion", f"{before.mean_tokens:.0f}", f"{after.mean_tokens:.0f}"),
+            ("truncated completions", f"{before.truncated:.1%}", f"{after.truncated:.1%}"),
         ],
-        header=(f"{after['problems']} unseen problems × {after['samples']}", "before", "after"),
+        header=(f"{after.problems} unseen problems × {after.samples}", "before", "after"),
     )
+    low, high = result.gain.interval
     interval = f"95 % interval {low:+.1f} to {high:+.1f}"
-    console.say(f"gain        {gain['points']:+.1f} points, {interval}: {result['verdict']}")
-    low, high = result["tokens"]["interval"]
-    console.say(f"tokens      {result['tokens']['change']:+.0%} a reply, 95 % interval {low:+.0%} to {high:+.0%}")
-    console.say(f"trained     {result['adapter']['trainable_parameters']:,} parameters, {minutes(result)}")
-    for line in explain_training(training):
+    console.say(f"gain        {result.gain.points:+.1f} points, {interval}: {result.verdict}")
+    low, high = tokens.interval
+    console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
+    console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}")
+    for line in explain_training(result.training):
         console.say(line)
-    expected = result["expected"]
-    if expected is not None:
-        words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in expected.items())
-        console.say(f"expected    {words}: {'met' if result['meets_expectation'] else 'NOT met'}")
-    if (folder / "report.html").is_file():
-        console.say(f"report      {folder / 'report.html'}")
-    console.say(f"run folder  {folder}")
+    if result.expected is not None:
+        wanted = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.expected.items())
+        console.say(f"expected    {wanted}: {'met' if result.meets_expectation else 'NOT met'}")
+    console.say("\nWhat next:")
+    for line in next_steps(result, folder):
+        console.say(line)
 
 
-def minutes(result: dict) -> str:
-    """How long it took, and what of that was training."""
-    seconds = result["seconds"]
+def minutes(seconds: dict[str, float]) -> str:
+    """Returns how long a run took, and what of that was training."""
     return f"{seconds['total'] / 60:.1f} minutes ({seconds['train'] / 60:.1f} of them training)"
 
 
-def explain_training(training: dict) -> Iterator[str]:
-    """Training reward and held-out accuracy apart, and groups without a gradient in words."""
-    what = f"reward {training['last_reward']:.2f}" if "last_reward" in training else f"loss {training['last_loss']:.3f}"
-    yield f"training    {what} over the last steps, on {training['problems']}"
-    if training["validation_accuracy"] is not None:
+def explain_training(training: TrainingSummary) -> Iterator[str]:
+    """Yields training reward and validation accuracy apart, and groups without a gradient in words."""
+    reward, loss = training.last_reward, training.last_loss
+    what = f"loss {loss:.3f}" if reward is None else f"reward {reward:.2f}"
+    yield f"training    {what} over the last steps, on {training.problems}"
+    if training.validation_accuracy is not None:
         yield (
-            f"held out    {training['validation_accuracy']:.0%} of other problems right at step "
-            f"{training['kept_step']} of {training['steps']}; they chose that step, and are not in the table"
+            f"validation  {training.validation_accuracy:.0%} correct at step {training.kept_step} of {training.steps}; "
+            f"it selected that step, and its problems are not in the table"
         )
-    share = training.get("share_zero_variance_groups", 0)
+    share = training.share_zero_variance_groups or 0
     if share > 0:
-        yield f"groups      in {share:.0%} all replies earned the same reward, so they had no gradient"
+        yield f"groups      in {share:.0%} all completions earned the same reward, so they had no gradient"
+
+
+def next_steps(result: RunResult, folder: Path) -> Iterator[str]:
+    """Yields the lines to type, or open, after a run."""
+    place, page = shlex.quote(str(folder)), folder / "report.html"
+    load = f"AutoPeftModelForCausalLM.from_pretrained({str(folder / 'adapter')!r})"
+    yield f"chat        tinyreason chat {place} --compare"
+    yield f"evaluate    tinyreason eval {place} --against base --bench {bench_for(result.model)}"
+    yield f"in Python   from peft import AutoPeftModelForCausalLM; model = {load}"
+    yield f"report      {page if page.is_file() else f'tinyreason report {place}'}"

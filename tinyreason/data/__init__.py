@@ -1,4 +1,4 @@
-"""Where a run's problems come from: one file each, its name is the `kind`."""
+"""Sources of a run's problems, one file each; its name is the `kind`."""
 
 from tinyreason.data.critiques import Critiques
 from tinyreason.data.files import read_rows as read_rows

@@ -1,4 +1,4 @@
-"""What every kind of data shares: a file, a hub data set or the sandbox, and what of it training must not see."""
+"""Holds what every kind of data shares: a file, a hub data set or the sandbox, and what of it training must not see."""
 
 import random
 import sys
@@ -24,7 +24,7 @@ SANDBOX_POOL = 2_000
 
 
 class Source(Schema):
-    """Problems with gold answers, from one place."""
+    """Reads problems with gold answers from one place."""
 
     file: Path | None = None
     """A .jsonl, .json, .parquet or .csv file, relative to the current folder. Give this or `name`."""
@@ -60,53 +60,53 @@ class Source(Schema):
 
     @property
     def family(self) -> str | None:
-        """The sandbox family; None for a file or a hub data set."""
+        """Returns the sandbox family; None for a file or a hub data set."""
         world, _, family = (self.name or "").partition(":")
         return (family or "chain") if world == "sandbox" else None
 
     @property
     def is_endless(self) -> bool:
-        """Whether it has no last problem, as the sandbox: others take a slice."""
+        """Returns whether it never ends, as the sandbox: take a slice of it."""
         return self.family is not None
 
     @property
     def is_offline(self) -> bool:
-        """Whether reading it needs no network: a file or the sandbox."""
+        """Returns whether reading it needs no network: a file or the sandbox."""
         return self.file is not None or self.family is not None
 
     @property
     def usual_size(self) -> int | None:
-        """How many problems are taken where nobody says how many; None is all."""
+        """Returns how many problems are taken where nobody says how many; None is all."""
         return SANDBOX_POOL if self.family else None
 
     @property
     def max_prompt_tokens(self) -> int | None:
-        """Tokens of its longest prompt, chat template included; None where that is not known before it is read."""
+        """Returns the tokens of its longest prompt, chat template included; None where it must be read to know."""
         return tasks.LONGEST_PROMPT_TOKENS[self.family] if self.family else None
 
     @property
     def usual_attempts_by(self) -> tuple[str, ...]:
-        """Who makes attempts at its problems where nobody says who: the sandbox's oracle, elsewhere nobody."""
+        """Returns who makes attempts at its problems where nobody is named: the sandbox's oracle, elsewhere nobody."""
         return ("oracle",) if self.family else ()
 
     @property
     def origin(self) -> str:
-        """What messages call this source."""
+        """Returns what messages call this source."""
         return self.file.name if self.file else f"the sandbox ({self.family})" if self.family else str(self.name)
 
     def examples(self, split: str | None = None) -> Iterator[Example]:
-        """All of it in order, also rows whose answer is empty; the sandbox makes its problems as they are asked for."""
+        """Yields all of it in order, also rows with an empty answer; the sandbox makes its problems on the way."""
         split = split or self.split
         if self.family:
             return islice(_sandbox(self.family, split), SANDBOX_SIZE)
         return iter(to_examples(self.rows(split), self.origin, self.problem_column, self.answer_column))
 
     def rows(self, split: str | None = None) -> list[Row]:
-        """The rows of the file or hub data set as they stand there."""
+        """Returns the rows of the file or hub data set as they stand there."""
         return read_rows(self.file) if self.file else read_hub(str(self.name), self.subset, split or self.split)
 
     def solved(self, count: int, rambling: float = 0.0) -> list[Example]:
-        """The first `count` sandbox problems with the oracle's trace, this share of them with the long one."""
+        """Returns the first `count` sandbox problems with the oracle's trace, this share of them with the long one."""
         problems, rng = islice(tasks.generate(self.family, self.split, seed=0), count), random.Random(0)
         return [
             replace(example, completion=(oracle.rambling if rng.random() < rambling else oracle.worked)(problem))
@@ -114,13 +114,13 @@ class Source(Schema):
         ]
 
     def with_completions(self, *columns: str | None) -> list[Example]:
-        """All rows of a file or hub data set, each with its completion, weight and spans, from these three columns."""
+        """Returns all rows of a file or hub data set, with completion, weight and spans from these three columns."""
         rows = self.rows()
         examples = to_examples(rows, self.origin, self.problem_column, self.answer_column)
         return add_completions(examples, rows, self.origin, *columns)
 
     def pool(self, size: int | None = None) -> list[Example]:
-        """The first `size` problems that have an answer; None is all of them, of the sandbox 2,000."""
+        """Returns the first `size` problems that have an answer; None is all of them, of the sandbox 2,000."""
         size = size or self.usual_size
         answered, unanswered = [], []
         for example in self.examples():
@@ -139,7 +139,7 @@ class Source(Schema):
         return answered
 
     def held_out(self, count: int, purpose: Literal["test", "validation"], without: set[str]) -> list[Example]:
-        """At most `count` problems that training never saw; test and validation share none.
+        """Returns at most `count` problems that training never saw; test and validation share none.
 
         `without` holds the ids trained on. The sandbox has a split for each purpose. The different problems of a
         file or hub split are dealt in a fixed shuffled order, one to the test, one to the validation.

@@ -1,4 +1,4 @@
-"""Which column is the problem, which the answer: rows become Examples without a word, for the published sets."""
+"""Finds the problem's and the answer's column: rows of the published sets become Examples without a word."""
 
 import re
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ COMPLETION_COLUMNS = ("completion", "solution", "critique", "response", "generat
 LARGEST_WEIGHT, DEEPEST_NAME = 1e30, 5
 ID_COLUMNS = ("id", "unique_id", "extra_info.index")
 PRINTED_LIST = re.compile(r"""\[\s*(['"])((?:(?!\1).)*)\1\s*\]""", re.DOTALL)
-"""`['$\\\\frac{1}{2}$']`: a list of one string that a table has turned into text"""
+"""`['$\\\\frac{1}{2}$']`: a list of one string that a table has turned into text."""
 
 
 def to_examples(
     rows: list[Row], origin: str, problem_column: str | None = None, answer_column: str | None = None
 ) -> list[Example]:
-    """One Example per row, in order; `origin` is what errors call the source.
+    """Returns one Example per row, in order; `origin` is what errors call the source.
 
     The id is the row's own if every row has one and no two are the same, else its number from 0.
     An answer that is the empty text stays empty: the set was published without it.
@@ -40,7 +40,7 @@ def to_examples(
 
 
 def whole(example: Example, where: str) -> Example:
-    """The example, if each of its texts can be written; half of a surrogate pair cannot."""
+    """Returns the example, if each of its texts can be written; half of a surrogate pair cannot."""
     texts = [
         example.id,
         example.answer,
@@ -67,11 +67,11 @@ def add_completions(
     weight_column: str | None,
     spans_column: str | None,
 ) -> list[Example]:
-    """The examples with each row's completion, weight and spans. GSM8K's closing `#### 18` becomes `\\boxed{18}`."""
+    """Returns the examples with each row's completion, weight and spans. GSM8K's closing `#### 18` becomes a box."""
     column = _column(rows, "completion", column, COMPLETION_COLUMNS, origin)
     done = []
     for number, (example, row) in enumerate(zip(examples, rows, strict=True), 1):
-        text = _reply(_value(row, column))
+        text = _completion(_value(row, column))
         weight = _weight(_value(row, weight_column)) if weight_column else 1.0
         spans = _spans(_value(row, spans_column), text) if spans_column else ()
         for found, name, place, wanted in (
@@ -87,8 +87,8 @@ def add_completions(
     return done
 
 
-def _reply(value: Any) -> str:
-    """A text, or the last message of a chat; empty if there is none."""
+def _completion(value: Any) -> str:
+    """Returns a text, or the last message of a chat; empty if there is none."""
     if isinstance(value, list) and value and isinstance(value[-1], dict):
         value = value[-1].get("content")
     return value if isinstance(value, str) and value.strip() else ""
@@ -104,7 +104,7 @@ def _weight(value: Any) -> float | None:
 
 
 def _spans(value: Any, text: str) -> tuple[tuple[int, int, float], ...] | None:
-    """(start, end, weight) each, counted from the text's first character that is no space."""
+    """Returns (start, end, weight) each, counted from the text's first character that is not a space."""
     lead = len(text) - len(text.lstrip())
     spans = []
     for span in value if isinstance(value, list) else [None]:
@@ -137,7 +137,7 @@ def _names(row: Row, prefix: str = "") -> Iterator[str]:
 
 
 def _value(row: Row, column: str) -> Any:
-    """`row["a"]["b"]` for `a.b`, unless a column is really called `a.b`; None if absent."""
+    """Returns `row["a"]["b"]` for `a.b`, unless a column is really called `a.b`; None if absent."""
     if column in row:
         return row[column]
     head, _, rest = column.partition(".")
@@ -153,7 +153,7 @@ def _ids(rows: list[Row]) -> list[str]:
 
 
 def _messages(value: Any) -> tuple[dict[str, str], ...] | None:
-    """The chat of a text or of a list of messages; None unless a user speaks last and says something."""
+    """Returns the chat of a text or of a list of messages; None unless a user speaks last and says something."""
     turns = [{"role": "user", "content": value}] if isinstance(value, str) else value
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, dict) for turn in turns):
         return None
@@ -164,7 +164,7 @@ def _messages(value: Any) -> tuple[dict[str, str], ...] | None:
 
 
 def _text(value: Any) -> str | None:
-    """An answer as text: numbers as they print, a list of one as its element; None for anything else."""
+    """Returns an answer as text: numbers as they print, a list of one as its element; None for anything else."""
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Attempts with their critiques, to learn to judge and so to reason."""
+"""Attempts with their critiques, to learn to criticise and so to reason."""
 
 from typing import Annotated, Literal
 
@@ -16,13 +16,13 @@ CRITIQUE_COLUMNS = ("completion", "critique", "output")
 
 
 class Critiques(Source):
-    """Requests to judge an attempt, each with a critique that ends in a verdict: the set of critique fine-tuning.
+    """Reads requests to assess an attempt, each with a critique that ends in a verdict: critique fine-tuning's set.
 
-    Why: critiques of noisy answers teach more than imitating right ones (CFT, arXiv 2501.17703), and about 600 of
+    Why: critiques of noisy answers teach more than imitating correct ones (CFT, arXiv 2501.17703), and about 600 of
     attempts at one problem are enough (One-Shot CFT, arXiv 2506.03295).
 
-    How it can be gamed: a critique whose verdict is wrong teaches to judge wrongly; `tinyreason critiques build`
-    keeps only those that agree with the judge.
+    Reward hacking: a critique whose verdict is incorrect teaches incorrect verdicts; `tinyreason critiques build` keeps
+    only those that agree with the grader.
 
     Example: `data: {kind: critiques, file: critiques.jsonl}`, as `tinyreason critiques build` writes it, or a
     published set with columns query, response and critique, or input and output (WebInstruct-CFT).
@@ -30,13 +30,13 @@ class Critiques(Source):
 
     kind: Literal["critiques"] = "critiques"
     size: Annotated[int, Field(ge=1)] | None = None
-    """How many, from the first on. Unset: all."""
+    """Number of rows, from the first on. Unset: all."""
 
     def load(self) -> list[Example]:
-        """The requests with their critiques, in the order of the source."""
+        """Returns the requests with their critiques, in the order of the source."""
         if self.family:
             raise ConfigError(
-                "the sandbox has no critiques lying about; give data.file, or have them built by critiques:"
+                "the sandbox has no critiques ready-made; give data.file, or have them built by critiques:"
             )
         rows = self.rows()[: self.size]
         if self.size and len(rows) < self.size:
@@ -44,7 +44,7 @@ class Critiques(Source):
         return [self.example(number, row) for number, row in enumerate(rows)]
 
     def example(self, number: int, row: dict) -> Example:
-        """One row: as built here, with `query`, `response` and `critique`, or with `input` and `output`."""
+        """Returns a row's example: as built here, or of `query`, `response`, `critique` or of `input`, `output`."""
         columns = (REQUEST_COLUMNS, CRITIQUE_COLUMNS)
         request, critique = (next((row[name] for name in names if row.get(name)), None) for names in columns)
         if request is None and isinstance(row.get("query"), str) and isinstance(row.get("response"), str):
@@ -60,11 +60,11 @@ class Critiques(Source):
         return whole(example, f"{self.origin} row {number + 1}")
 
     def held_out(self, count: int, purpose: str, without: set[str]) -> list[Example]:
-        """Nothing: a critique is no problem to be asked."""
+        """Refuses: a critique is not a problem that can be asked."""
         raise DataError(
-            f"{self.origin} holds critiques, no problems to measure on; set evaluation.data={{kind: problems, …}}."
+            f"{self.origin} holds critiques, not problems to measure on; set evaluation.data={{kind: problems, …}}."
         )
 
     def describe(self) -> str:
-        """What is trained on, in a few words."""
+        """Returns what is trained on, in a few words."""
         return f"{f'the first {self.size:,}' if self.size else 'all'} critiques of {self.origin}"

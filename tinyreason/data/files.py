@@ -1,4 +1,4 @@
-"""Rows out of files and hub data sets: plain dicts in the order of the source, or one sentence on why not."""
+"""Reads rows out of files and hub data sets: dicts in the order of the source, or one sentence on why not."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a .jsonl, .json, .parquet or .csv file."""
+    """Returns the rows of a .jsonl, .json, .parquet or .csv file."""
     path = existing(path)
     suffix = path.suffix.lower()
     if suffix not in READERS:
@@ -27,7 +27,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def read_lines(path: Path) -> Iterator[Row]:
-    """The objects of a JSONL file, one at a time; blank lines are passed over."""
+    """Yields the objects of a JSONL file, one at a time; blank lines are passed over."""
     path = existing(path)
     with _sentences(path), path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
@@ -43,7 +43,7 @@ def read_lines(path: Path) -> Iterator[Row]:
 
 
 def read_json(path: Path, **how: Any) -> Any:
-    """The one JSON value of a file; `how` goes to `json.loads`."""
+    """Returns the one JSON value of a file; `how` goes to `json.loads`."""
     path = existing(path)
     with _sentences(path):
         text = path.read_text(encoding="utf-8-sig")
@@ -59,7 +59,7 @@ def read_json(path: Path, **how: Any) -> Any:
 
 
 def read_hub(name: str, subset: str | None, split: str) -> list[Row]:
-    """The rows of a data set on the Hugging Face hub, from its cache if it was fetched before."""
+    """Returns the rows of a data set on the Hugging Face hub, from its cache if it was fetched before."""
     import datasets
 
     datasets.disable_progress_bars()
@@ -73,7 +73,7 @@ def read_hub(name: str, subset: str | None, split: str) -> list[Row]:
 
 
 def existing(path: Path) -> Path:
-    """The path, if there is a file with something in it."""
+    """Returns the path, if there is a file with something in it."""
     path = Path(os.path.expanduser(path))
     if not os.path.exists(path):  # unlike path.exists() it says no to a name that cannot be
         raise DataError(f"there is no file {path}; check the path (a relative one starts at the current folder).")
@@ -142,7 +142,7 @@ def _object(row: Any, where: str) -> Row:
 
 
 def _beyond(error: Exception) -> str:
-    """Of JSON that is valid, and still more than Python reads."""
+    """Says of JSON that is valid how it is still more than Python reads."""
     deep = isinstance(error, RecursionError)
     return "has too many brackets inside each other" if deep else "has a number of more than 4,300 digits"
 

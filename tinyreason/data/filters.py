@@ -1,4 +1,4 @@
-"""Which rows of a set are kept: the filters of One-Shot-CFT (arXiv 2506.03295) and near-duplicates."""
+"""Chooses the rows of a set that are kept: the filters of One-Shot-CFT (arXiv 2506.03295) and near-duplicates."""
 
 import random
 import re
@@ -14,23 +14,23 @@ from tinyreason.example import Example
 from tinyreason.schema import Schema
 
 LEAK_WORDS = 13
-"""a run of so many words of another problem is no accident (the window of GPT-3's decontamination)"""
+"""A run of so many words of another problem is not an accident (the window of GPT-3's decontamination)."""
 
 
 class Filters(Schema):
-    """What becomes of the rows whose answers are usable."""
+    """Filters the rows whose answers are usable."""
 
     n: Annotated[int, Field(ge=1)] | None = None
-    """rows wanted at most; null = all"""
+    """Most rows that are kept; null = all."""
     trim: float = Field(0.05, ge=0, lt=0.5)
-    """with `n`: share dropped at either end of the order by length before the rest is drawn, never below n"""
+    """With `n`: share dropped at either end of the order by length before n are sampled, never below n."""
     near_duplicates: float = Field(0.95, gt=0, le=1)
-    """rows of one problem with the same numbers are one if they agree in so much of their text; 1 = keep all"""
+    """Rows of one problem with the same numbers are one if they agree in so much of their text; 1 = keep all."""
     seed: int = Field(0, ge=0)
-    """of the draw down to n"""
+    """Seed of the sample of n."""
 
     def apply(self, rows: list[Row], others: Iterable[Example], dropped: Counter[str]) -> list[Row]:
-        """The rows kept, in their order; `dropped` is told how many went at each filter."""
+        """Returns the rows kept, in their order; `dropped` is told how many went at each filter."""
         stages: tuple[tuple[str, Callable[[list[Row]], list[Row]]], ...] = (
             ("text of another problem in it", lambda rows: without_leaks(rows, others)),
             ("near-duplicate", lambda rows: without_near_duplicates(rows, self.near_duplicates)),
@@ -45,7 +45,7 @@ class Filters(Schema):
 
 
 def without_leaks(rows: list[Row], others: Iterable[Example]) -> list[Row]:
-    """Those whose completion repeats no 13 words on end of a problem that is not theirs."""
+    """Returns those whose completion repeats no 13 words on end of a problem that is not theirs."""
     where: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         own = word_runs(row["problem"]) | word_runs(row.get("attempt", ""))
@@ -56,7 +56,7 @@ def without_leaks(rows: list[Row], others: Iterable[Example]) -> list[Row]:
 
 
 def without_near_duplicates(rows: list[Row], ratio: float) -> list[Row]:
-    """The first of those that say the same of the same attempt. A row with another number in it says something else."""
+    """Returns the first of those that say the same of an attempt; a row with another number says something else."""
     from rapidfuzz import fuzz, process
 
     if ratio == 1:
@@ -72,7 +72,7 @@ def without_near_duplicates(rows: list[Row], ratio: float) -> list[Row]:
 
 
 def trimmed(rows: list[Row], share: float, n: int | None) -> list[Row]:
-    """Without the longest and the shortest completions, as many of the one as of the other."""
+    """Leaves out the longest and the shortest completions, as many of the one as of the other."""
     surplus = len(rows) - n if n else 0
     each = min(int(share * len(rows)), surplus // 2)
     if each <= 0:
@@ -83,14 +83,14 @@ def trimmed(rows: list[Row], share: float, n: int | None) -> list[Row]:
 
 
 def subsample(rows: list[Row], n: int | None, seed: int) -> list[Row]:
-    """n of them, in their order."""
+    """Samples n of them, in their order."""
     if n is None or len(rows) <= n:
         return rows
     return [rows[number] for number in sorted(random.Random(seed).sample(range(len(rows)), n))]
 
 
 def check_not_empty(rows: list[Row], what: str, dropped: Counter[str], hint: str = "") -> None:
-    """Says which filter took most where nothing is left."""
+    """Raises `DataError` where nothing is left, and says which filter took most."""
     if rows:
         return
     total = dropped.total()
@@ -102,6 +102,6 @@ def check_not_empty(rows: list[Row], what: str, dropped: Counter[str], hint: str
 
 
 def word_runs(text: str) -> set[tuple[str, ...]]:
-    """Every 13 words on end, without case and punctuation."""
+    """Returns every 13 words on end, without case and punctuation."""
     words = re.findall(r"\w+", text.lower())
     return {tuple(words[at : at + LEAK_WORDS]) for at in range(len(words) - LEAK_WORDS + 1)}

@@ -1,4 +1,4 @@
-"""One problem, trained on again and again."""
+"""Reads one problem, to be trained on again and again."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,13 +10,13 @@ from tinyreason.example import Example
 
 
 class OneShot(Source):
-    """Exactly one problem: the whole training set of 1-shot RLVR.
+    """Reads exactly one problem: the whole training set of 1-shot RLVR.
 
     Why: reinforcement learning on one well-chosen problem lifts Qwen2.5-Math-1.5B on MATH500 from 36.0 to 72.8, near
     what the pool of 1,209 gives (Wang et al. 2025, arXiv 2504.20571). Choose it with `tinyreason select`.
 
-    How it can be gamed: with no leash (KL) the model learns the one answer by heart, so the training reward says
-    nothing; only unseen problems do. A problem that is always or never solved has no gradient.
+    Reward hacking: without a KL penalty the model memorises the one answer, so the training reward says nothing; only
+    unseen problems do. A problem that is always or never solved has no gradient.
 
     Example: `data: {kind: one_shot, file: dsr_sub.parquet, index: 124}` is the paper's pi_1, the wind on a sail.
     """
@@ -35,7 +35,7 @@ class OneShot(Source):
         return self
 
     def load(self) -> list[Example]:
-        """The one problem."""
+        """Returns the one problem."""
         first = example = None
         for position, example in enumerate(self.examples()):
             first = first or example
@@ -49,5 +49,5 @@ class OneShot(Source):
         raise DataError(f"{self.origin} has no data.id={self.id}; its ids go from {first.id} to {example.id}.")
 
     def describe(self) -> str:
-        """What is trained on, in a few words."""
+        """Returns what is trained on, in a few words."""
         return f"problem {self.index if self.id is None else self.id} of {self.origin}"

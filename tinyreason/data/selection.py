@@ -1,4 +1,4 @@
-"""Which problem to train on: rank them by how a trial run fared on each."""
+"""Ranks problems to train on by how a trial run fared on each."""
 
 from collections import defaultdict
 from math import fsum
@@ -14,7 +14,7 @@ History = dict[str, list[float]]
 
 
 def read_history(path: Path) -> History:
-    """A JSON object, problem id to its accuracies: `{"17": [0, 0.5, 1]}`."""
+    """Reads a JSON object, problem id to its accuracies: `{"17": [0, 0.5, 1]}`."""
     history = read_json(path, object_pairs_hook=lambda pairs: _without_repeats(path, pairs))
     if not isinstance(history, dict):
         raise DataError(f'{path} must hold an object such as {{"17": [0, 0.5, 1]}}, an id to its accuracies.')
@@ -30,9 +30,9 @@ def read_history(path: Path) -> History:
 
 
 def history_of_run(run_folder: Path) -> History:
-    """The same from a run's rollouts.jsonl: each visit of a problem counts as one epoch, in order of step.
+    """Reads the same from a run's rollouts.jsonl: each visit of a problem counts as one epoch, in order of step.
 
-    A visit's accuracy is the share of correct rollouts among those that could be judged.
+    A visit's accuracy is the share of correct rollouts among those that could be graded.
     """
     path = Path(run_folder) / "rollouts.jsonl"
     if not path.is_file():
@@ -42,21 +42,21 @@ def history_of_run(run_folder: Path) -> History:
         step, group, id, correct = (line.get(key) for key in ("step", "group", "problem_id", "correct"))
         known = isinstance(step, int) and isinstance(group, int) and isinstance(id, str)
         if not known or "correct" not in line or correct not in (True, False, None):
-            raise DataError(f"{path} line {number} is no rollout; it needs step, group, problem_id and correct.")
+            raise DataError(f"{path} line {number} is not a rollout; it needs step, group, problem_id and correct.")
         if correct is not None:
             visits[step, group, id].append(correct)
     history: History = defaultdict(list)
     for (_, _, id), correct in sorted(visits.items(), key=lambda visit: visit[0][0]):
         history[id].append(sum(correct) / len(correct))
     if not history:
-        raise DataError(f"{path} holds no rollout that could be judged, so there is nothing to rank by.")
+        raise DataError(f"{path} holds no rollout that could be graded, so there is nothing to rank by.")
     return dict(history)
 
 
 def rank(
     history: History, by: Literal["variance", "pass_rate"] = "variance", top: int | None = None
 ) -> list[dict[str, Any]]:
-    """The problems, best first: `{"rank", "id", "score", "mean_accuracy"}`; ties stay in the order of the history.
+    """Returns the problems, best first: `{"rank", "id", "score", "mean_accuracy"}`; ties stay in the history's order.
 
     `variance`, of the accuracies over the epochs, is how 1-shot RLVR chooses (arXiv 2504.20571): such a problem is
     being learned, not known or hopeless. `pass_rate` is the mean accuracy: the surest first.
@@ -81,7 +81,7 @@ SCORES = {"variance": pvariance, "pass_rate": _mean}
 
 
 def _tidy(score: float) -> float:
-    """Without the last float digits, which would break ties: the variance of .2 .4 is that of .4 .6."""
+    """Rounds off the last float digits, which would break ties: the variance of .2 .4 is that of .4 .6."""
     return round(float(score), 12)
 
 

@@ -10,30 +10,29 @@ from tinyreason.example import Example
 
 
 class Solutions(Source):
-    """Many problems, each with a solution worked out step by step: the training set of supervised fine-tuning.
+    """Reads many problems, each with a solution worked out step by step: the set of supervised fine-tuning.
 
     Why: a few hundred excellent traces teach a model that has the skill to use it (LIMO, arXiv 2502.03387).
 
-    How it can be gamed: a solution with a wrong step is imitated like a right one; nothing here checks the steps.
+    Reward hacking: a solution with an incorrect step is imitated like a correct one; nothing here checks the steps.
 
     Example: `data: {kind: solutions, file: gsm8k_train.jsonl, size: 500}`.
     """
 
     kind: Literal["solutions"] = "solutions"
     size: Annotated[int, Field(ge=1)] | None = None
-    """How many, from the first on. Unset: all; of the sandbox 2,000."""
+    """Number of solutions, from the first on. Unset: all; of the sandbox 2,000."""
     completion_column: str | None = None
     """The column that holds the solution, `a.b` for a nested one. Found by itself in the published sets."""
     weight_column: str | None = None
     """A column with how much each row counts in the loss; unset: all the same."""
     spans_column: str | None = None
     """A column of [start, end, weight] lists: characters that count otherwise than the rest of their solution."""
-
     rambling_share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Of the sandbox's solutions: the share in which every step is checked and restated, as right and twice as long."""
+    """Share of the sandbox's solutions in which every step is checked and restated, as correct and twice as long."""
 
     def load(self) -> list[Example]:
-        """The problems with their solutions, in the order of the source."""
+        """Returns the problems with their solutions, in the order of the source."""
         if self.family:
             return self.solved(self.size or self.usual_size, self.rambling_share)
         examples = self.with_completions(self.completion_column, self.weight_column, self.spans_column)[: self.size]
@@ -42,7 +41,7 @@ class Solutions(Source):
         return examples
 
     def describe(self) -> str:
-        """What is trained on, in a few words."""
+        """Returns what is trained on, in a few words."""
         if self.family:
             kind = "rambling" if self.rambling_share else "worked"
             return f"{self.size or self.usual_size:,} {kind} sandbox problems ({self.family})"

@@ -1,4 +1,4 @@
-"""The folder of an evaluation: replies appended as they come, so that the same command goes on where it stopped."""
+"""The folder of an evaluation: completions appended as they come, so that the same command resumes where it stopped."""
 
 import json
 import os
@@ -6,28 +6,28 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tinyreason.atomic import write_text
 from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import FolderError
 from tinyreason.evaluation.score import Completion, Score
 from tinyreason.example import Example
-from tinyreason.runs.folder import write_text
 
 SETTINGS, PROBLEMS, SAMPLES, RESULT = "settings.json", "problems.jsonl", "samples.jsonl", "eval.json"
 FREE = ("samples", "batch_size")
-"""Settings that may differ when an evaluation goes on: they change no reply."""
+"""Settings that may differ when an evaluation is resumed: they change no completion."""
 Key = tuple[str, str, str, int]
 """Side, bench, problem id, sample."""
 
 
 class EvalFolder:
-    """`settings.json`, `problems.jsonl`, `samples.jsonl` (one line a reply) and, at the end, `eval.json`."""
+    """`settings.json`, `problems.jsonl`, `samples.jsonl` (one line per completion) and, at the end, `eval.json`."""
 
     def __init__(self, path: Path, settings: dict[str, Any], benches: dict[str, list[Example]]):
         self.path, self.benches = path, benches
-        self.replies: dict[Key, Completion] = {}
+        self.completions: dict[Key, Completion] = {}
         try:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                self._go_on(settings)
+                self._resume(settings)
             path.mkdir(parents=True, exist_ok=True)
             self.write_json(SETTINGS, settings)
             rows = [problem_row(bench, example) for bench, examples in benches.items() for example in examples]
@@ -37,58 +37,58 @@ class EvalFolder:
         except OSError as error:
             raise FolderError(f"cannot write into {path}: {error.strerror or error}; choose another --out.") from None
 
-    def _go_on(self, settings: dict[str, Any]) -> None:
+    def _resume(self, settings: dict[str, Any]) -> None:
         if not (self.path / SETTINGS).is_file():
-            raise FolderError(f"{self.path} is no evaluation and not empty; choose another folder with --out.")
+            raise FolderError(f"{self.path} is not an evaluation and not empty; choose another folder with --out.")
         before = read_json(self.path / SETTINGS)
-        for path, old, new in differences(before, json.loads(json.dumps(settings))):
+        for path, old, new in differing_settings(before, json.loads(json.dumps(settings))):
             if path.rpartition(".")[2] not in FREE:
                 raise FolderError(
                     f"{self.path} was begun with another {path}: {old!r:.60} there, {new!r:.60} now; choose another "
                     f"folder with --out, or remove it."
                 )
-        self.replies = read_samples(self.path, mend=True)
+        self.completions = read_samples(self.path, mend=True)
 
     def missing(self, side: str, samples: int) -> list[tuple[str, Example, int]]:
-        """(bench, problem, sample) of the replies that are not there yet."""
+        """Returns (bench, problem, sample) of the completions that are not there yet."""
         return [
             (bench, example, sample)
             for bench, examples in self.benches.items()
             for example in examples
             for sample in range(samples)
-            if (side, bench, example.id, sample) not in self.replies
+            if (side, bench, example.id, sample) not in self.completions
         ]
 
-    def append(self, replies: Iterable[tuple[Key, Completion]]) -> None:
+    def append(self, completions: Iterable[tuple[Key, Completion]]) -> None:
         """Adds lines to samples.jsonl, in one write."""
         lines = []
-        for key, reply in replies:
-            self.replies[key] = reply
+        for key, completion in completions:
+            self.completions[key] = completion
             side, bench, id, sample = key
-            row = {"side": side, "bench": bench, "id": id, "sample": sample, **vars(reply)}
+            row = {"side": side, "bench": bench, "id": id, "sample": sample, **vars(completion)}
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with open(self.path / SAMPLES, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write("".join(lines))
 
     def score(self, side: str, bench: str, samples: int) -> Score:
-        """The replies of one side to one bench."""
+        """Returns the completions of one side to one bench."""
         examples = self.benches[bench]
-        rows = [[self.replies[side, bench, e.id, sample] for sample in range(samples)] for e in examples]
+        rows = [[self.completions[side, bench, one.id, sample] for sample in range(samples)] for one in examples]
         return Score(examples, rows)
 
     def write_json(self, name: str, value: Any) -> None:
-        """Whole or not at all."""
+        """Writes the file whole or not at all."""
         write_text(self.path / name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def problem_row(bench: str, example: Example) -> dict[str, Any]:
-    """A line of problems.jsonl."""
+    """Returns a line of problems.jsonl."""
     row = {"bench": bench, "id": example.id, "problem": example.problem, "answer": example.answer}
     return row | {"groups": example.meta}
 
 
 def read_samples(folder: Path, mend: bool = False) -> dict[Key, Completion]:
-    """Every reply of samples.jsonl; with `mend`, a last line that a killed process left half is cut off."""
+    """Reads every completion of samples.jsonl; with `mend`, a last line that a killed process left half is removed."""
     path = folder / SAMPLES
     if not path.is_file() or not path.stat().st_size:
         return {}
@@ -103,14 +103,14 @@ def read_samples(folder: Path, mend: bool = False) -> dict[Key, Completion]:
             key = tuple(row.pop(name) for name in ("side", "bench", "id", "sample"))
             found[key] = Completion(**row)
         except (KeyError, TypeError):
-            raise FolderError(f"{path} line {number} is no reply of an evaluation.") from None
+            raise FolderError(f"{path} line {number} is not a completion of an evaluation.") from None
     return found
 
 
-def differences(before: Any, now: Any, path: str = "") -> Iterable[tuple[str, Any, Any]]:
-    """(path, before, now) of what differs between two JSON values."""
+def differing_settings(before: Any, now: Any, path: str = "") -> Iterable[tuple[str, Any, Any]]:
+    """Yields (path, before, now) of what differs between two JSON values."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in before | now:
-            yield from differences(before.get(key), now.get(key), f"{path}.{key}" if path else key)
+            yield from differing_settings(before.get(key), now.get(key), f"{path}.{key}" if path else key)
     elif before != now:
         yield path, before, now

@@ -1,4 +1,4 @@
-"""`tinyreason eval`: puts benchmarks to one model or two, keeps every reply, and counts."""
+"""`tinyreason eval`: puts benchmarks to one model or two, keeps every completion, and counts."""
 
 import hashlib
 import json
@@ -6,29 +6,60 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from tinyreason.console import Console
 from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.evaluation.benchmark_folder import RESULT, EvalFolder
-from tinyreason.evaluation.metrics import measure
+from tinyreason.evaluation.metrics import BenchmarkMetrics, benchmark_metrics
 from tinyreason.evaluation.score import Completion
-from tinyreason.evaluation.template_check import check_template
+from tinyreason.evaluation.template_check import TemplateCheck, check_template
 from tinyreason.example import Example
 from tinyreason.grading.answers import gold_text
 from tinyreason.grading.grader import Grader
-from tinyreason.inference.local_sampling import MAX_TOKENS
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.inference.sampling import Sampling, prompt_texts, sample_batches
 from tinyreason.intervals import paired_gain
+from tinyreason.models.load import is_built_in, max_completion_tokens_of
+from tinyreason.runs.result import Gain, Stored
+from tinyreason.sandbox import NAME
 
 USUAL = {"temperature": 0.6, "max_completion_tokens": 3072, "batch_size": 32, "prompt": "boxed"}
 """where nobody says otherwise: 1-shot RLVR's evaluation (arXiv 2504.20571)"""
 USUAL_SANDBOX = {
     "temperature": 1.0,
-    "max_completion_tokens": MAX_TOKENS["sandbox"],
+    "max_completion_tokens": max_completion_tokens_of(NAME),
     "batch_size": 256,
     "prompt": "plain",
 }
+
+
+class BenchScores(Stored):
+    """Each side's figures on one bench, and the model's gain where there is something to compare it with."""
+
+    model: BenchmarkMetrics
+    against: BenchmarkMetrics | None = None
+    gain: Gain | None = None
+    verdict: str | None = None
+
+
+class PromptTemplate(Stored):
+    """What a prompt looks like: the chat template's fingerprint and the first problem as the model reads it."""
+
+    chat_template_sha256: str
+    first_prompt: str
+
+
+class BenchmarkResult(Stored):
+    """What eval.json holds."""
+
+    sides: dict[str, str]
+    """`model`, and `against` if there is one → its name"""
+    sampling: dict[str, Any]
+    benches: dict[str, BenchScores]
+    templates: dict[str, PromptTemplate]
+    template_check: TemplateCheck | None
 
 
 @dataclass(frozen=True)
@@ -42,7 +73,7 @@ class BenchmarkRun:
     check_template: bool = True
 
     def settings(self) -> dict[str, Any]:
-        """What decides the replies."""
+        """Returns what decides the completions."""
         problems = {
             name: {"problems": len(examples), "sha256": fingerprint(examples)}
             for name, examples in self.benches.items()
@@ -52,8 +83,11 @@ class BenchmarkRun:
 
 
 def settle(reference: ModelReference, asked: dict[str, Any]) -> Sampling:
-    """The sampling asked for, else that of the subject's run, else the usual. `samples` and `seed` are always asked."""
-    known = dict(USUAL_SANDBOX if reference.is_sandbox else USUAL)
+    """Returns the sampling asked for, else that of the model's run, else the usual; `samples`, `seed` are always given.
+
+    Errors: `ConfigError` for several greedy samples.
+    """
+    known = dict(USUAL_SANDBOX if is_built_in(reference.model.name) else USUAL)
     if reference.run:
         config = reference.run
         known |= {
@@ -64,40 +98,44 @@ def settle(reference: ModelReference, asked: dict[str, Any]) -> Sampling:
         }
     sampling = Sampling(**known | {name: value for name, value in asked.items() if value is not None})
     if sampling.temperature == 0 and sampling.samples > 1:
-        raise ConfigError(f"temperature 0 gives {sampling.samples} times the same reply; type --samples 1.")
+        raise ConfigError(f"temperature 0 gives {sampling.samples} times the same completion; type --samples 1.")
     return sampling
 
 
 def fingerprint(examples: list[Example]) -> str:
-    """SHA-256 of the problems and their answers."""
+    """Returns the SHA-256 of the problems and their answers."""
     rows = [[example.id, example.problem, example.answer] for example in examples]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def examine(benchmark_run: BenchmarkRun, folder: EvalFolder, grader: Grader, console: Console) -> dict:
+def run_benchmarks(
+    benchmark_run: BenchmarkRun, folder: EvalFolder, grader: Grader, console: Console
+) -> BenchmarkResult:
     """Asks what is not answered yet; returns what eval.json holds."""
-    templates, checked = {}, None
     known = _known(folder)
+    templates, check = {}, known and known.template_check
     for side, reference in benchmark_run.sides.items():
         missing = folder.missing(side, benchmark_run.sampling.samples)
         is_base = side == "against" or (reference.adapter is None and len(benchmark_run.sides) == 1)
-        needs_check = benchmark_run.check_template and is_base and not known.get("template_check")
-        if not missing and not needs_check and side in known.get("templates", {}):
-            templates[side] = known["templates"][side]
+        needs_check = benchmark_run.check_template and is_base and not check
+        if known and side in known.templates and not missing and not needs_check:
+            templates[side] = known.templates[side]
             continue
         model, tokenizer = reference.load()
         templates[side] = describe_template(tokenizer, benchmark_run)
         ask(side, model, tokenizer, missing, benchmark_run, folder, grader, console)
         if needs_check:
             first = folder.score(side, next(iter(benchmark_run.benches)), benchmark_run.sampling.samples)
-            checked = check_template(model, tokenizer, first, benchmark_run.sampling, grader, console)
+            check = check_template(model, tokenizer, first, benchmark_run.sampling, grader, console)
         del model
-    result = {
-        **count(benchmark_run, folder),
-        "templates": templates,
-        "template_check": checked or known.get("template_check"),
-    }
-    folder.write_json(RESULT, result)
+    result = BenchmarkResult(
+        sides={side: reference.name for side, reference in benchmark_run.sides.items()},
+        sampling=asdict(benchmark_run.sampling),
+        benches={bench: bench_scores(bench, benchmark_run, folder) for bench in benchmark_run.benches},
+        templates=templates,
+        template_check=check,
+    )
+    folder.write_json(RESULT, result.as_json())
     return result
 
 
@@ -111,45 +149,43 @@ def ask(
     grader: Grader,
     console: Console,
 ) -> None:
-    """Draws, judges and writes down the missing replies of one side."""
+    """Samples, grades and writes down the missing completions of one side."""
     asks = [(example, sample) for _, example, sample in missing]
-    right = done = 0
+    correct = done = 0
     with console.live(f"asking {benchmark_run.sides[side].name}", total=len(missing)) as live:
         for batch in sample_batches(model, tokenizer, asks, benchmark_run.sampling) if missing else ():
-            rows = [missing[drawn.row] for drawn in batch]
-            verdicts = grader.grade([drawn.text for drawn in batch], [example.answer for _, example, _ in rows])
+            rows = [missing[sampled.row] for sampled in batch]
+            verdicts = grader.grade([sampled.text for sampled in batch], [example.answer for _, example, _ in rows])
             graded = [
-                ((side, bench, example.id, sample), Completion(d.text, d.tokens, d.truncated, v.correct, v.extracted))
-                for (bench, example, sample), d, v in zip(rows, batch, verdicts, strict=True)
+                ((side, bench, example.id, sample), Completion(s.text, s.tokens, s.truncated, v.correct, v.extracted))
+                for (bench, example, sample), s, v in zip(rows, batch, verdicts, strict=True)
             ]
             folder.append(graded)
-            right, done = right + sum(v.correct is True for v in verdicts), done + len(batch)
-            live.advance(len(batch), f"right {right / done:.0%}")
+            correct, done = correct + sum(v.correct is True for v in verdicts), done + len(batch)
+            live.advance(len(batch), f"correct {correct / done:.0%}")
 
 
-def count(benchmark_run: BenchmarkRun, folder: EvalFolder) -> dict[str, Any]:
-    """Each side's figures on each bench, and the paired gain of the model where it has something to be held against."""
-    samples, found = benchmark_run.sampling.samples, {}
-    for bench in benchmark_run.benches:
-        scores = {side: folder.score(side, bench, samples) for side in benchmark_run.sides}
-        found[bench] = {side: measure(score) for side, score in scores.items()}
-        if "against" in scores:
-            found[bench] |= paired_gain(scores["against"].accuracies_P, scores["model"].accuracies_P)
-    names = {side: reference.name for side, reference in benchmark_run.sides.items()}
-    return {"sides": names, "sampling": asdict(benchmark_run.sampling), "benches": found}
+def bench_scores(bench: str, benchmark_run: BenchmarkRun, folder: EvalFolder) -> BenchScores:
+    """Returns each side's figures on a bench, and the paired gain of the model over what it is compared with."""
+    scores = {side: folder.score(side, bench, benchmark_run.sampling.samples) for side in benchmark_run.sides}
+    metrics = {side: benchmark_metrics(score) for side, score in scores.items()}
+    if "against" in scores:
+        metrics |= paired_gain(scores["against"].accuracies_P, scores["model"].accuracies_P)
+    return BenchScores(**metrics)
 
 
-def describe_template(tokenizer, benchmark_run: BenchmarkRun) -> dict[str, str]:
-    """What a prompt looks like: the template's fingerprint and the first problem as the model reads it."""
+def describe_template(tokenizer, benchmark_run: BenchmarkRun) -> PromptTemplate:
+    """Returns what a prompt looks like to the model."""
     first = next(iter(benchmark_run.benches.values()))[:1]
     digest = hashlib.sha256(str(tokenizer.chat_template).encode()).hexdigest()
-    return {"chat_template_sha256": digest, "first_prompt": prompt_texts(tokenizer, first, benchmark_run.sampling)[0]}
+    prompt = prompt_texts(tokenizer, first, benchmark_run.sampling)[0]
+    return PromptTemplate(chat_template_sha256=digest, first_prompt=prompt)
 
 
-def gradable(
+def gradable_problems(
     name: str, examples: list[Example], grader: Grader, console: Console, reasons: dict[str, str]
 ) -> list[Example]:
-    """The problems whose gold answers score themselves right; the others are named with the reason."""
+    """Returns the problems whose gold answers grade themselves correct; the others are named with the reason."""
     fine = grader.check_gold([example.answer for example in examples])
     for example, is_fine in zip(examples, fine, strict=True):
         if not is_fine:
@@ -162,11 +198,17 @@ def gradable(
     return kept
 
 
-def default_folder(sides: dict[str, ModelReference], benches: list[str], seed: int) -> Path:
-    """`evals/NAME[-against-NAME]-BENCHES-seedN`: the same for the same question, so that it goes on."""
+def default_evaluation_folder(sides: dict[str, ModelReference], benches: list[str], seed: int) -> Path:
+    """Returns `evals/NAME[-against-NAME]-BENCHES-seedN`: the same for the same question, so that it is resumed."""
     who = "-against-".join(reference.name for reference in sides.values())
     return Path("evals") / f"{who}-{'+'.join(benches)}-seed{seed}"
 
 
-def _known(folder: EvalFolder) -> dict[str, Any]:
-    return read_json(folder.path / RESULT) if (folder.path / RESULT).is_file() else {}
+def _known(folder: EvalFolder) -> BenchmarkResult | None:
+    """What an earlier call concluded, if it got so far."""
+    if not (folder.path / RESULT).is_file():
+        return None
+    try:
+        return BenchmarkResult.model_validate(read_json(folder.path / RESULT))
+    except ValidationError:
+        return None

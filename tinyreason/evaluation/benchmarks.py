@@ -35,14 +35,15 @@ class Bench:
     groups: dict[str, str] = field(default_factory=dict)
     """`level` or `subject` → the column that has it, where the set has one"""
     ungradable: dict[str, str] = field(default_factory=dict)
-    """gold answer that cannot score itself right → the reason; such a problem is left out and named"""
+    """gold answer that cannot be graded as correct against itself → the reason; such a problem is left out and named"""
 
     @property
     def is_sandbox(self) -> bool:
+        """Whether it is a family of the sandbox."""
         return self.name.startswith("sandbox")
 
     def load(self, file: Path | None = None, limit: int | None = None) -> list[Example]:
-        """Its problems, of the hub or of a local copy, the first `limit`; `meta` has their level and subject."""
+        """Reads its problems, of the hub or of a local copy, the first `limit`; `meta` has their level and subject."""
         source = Problems(file=file) if file else Problems(name=self.name, subset=self.subset, split=self.split)
         if source.family:
             made = list(islice(source.examples(), limit or SANDBOX_PROBLEMS))
@@ -115,7 +116,7 @@ BENCHES = {
 
 
 def find_bench(word: str) -> Bench:
-    """The bench of that name."""
+    """Returns the bench of that name. Errors: `ConfigError`."""
     if word not in BENCHES:
         raise ConfigError(
             f"there is no bench '{word}'{nearest(word, BENCHES)}, or leave --bench out and give --data FILE."
@@ -123,15 +124,20 @@ def find_bench(word: str) -> Bench:
     return BENCHES[word]
 
 
+def bench_for(model: str) -> str:
+    """Returns the name of the first bench that is made for the model, else of the first of all."""
+    return next((name for name, bench in BENCHES.items() if bench.name.startswith(f"{model}:")), next(iter(BENCHES)))
+
+
 def read_file(file: Path, limit: int | None = None) -> list[Example]:
-    """Problems of a file that is no known bench: the usual columns, and level and subject where it has them."""
+    """Reads problems from a file that is not a known bench: the usual columns, level and subject where it has them."""
     source = Problems(file=file)
     rows = source.rows()
     return with_groups(to_examples(rows, source.origin), rows, {name: name for name in GROUPS})[:limit]
 
 
 def read_test(word: str, file: Path | None = None) -> list[Example]:
-    """The problems of a bench by its name, or of a file by its path."""
+    """Reads the problems of a bench by its name, or of a file by its path."""
     path = Path(word)
     if word not in BENCHES and (path.exists() or path.suffix):
         return read_file(path)
@@ -139,7 +145,7 @@ def read_test(word: str, file: Path | None = None) -> list[Example]:
 
 
 def read_training(word: str, split: str, subset: str | None) -> list[Example]:
-    """The problems of a file, of a sandbox family (as many as a run takes) or of a data set on the hub."""
+    """Reads the problems of a file, of a sandbox family (as many as a run takes) or of a data set on the hub."""
     path = Path(word)
     if path.exists() or path.suffix in READERS:
         return Problems(file=path).load()
@@ -152,7 +158,7 @@ def read_training(word: str, split: str, subset: str | None) -> list[Example]:
 
 
 def with_groups(examples: Iterable[Example], rows: list[Row], groups: dict[str, str]) -> list[Example]:
-    """The examples with their level and subject in `meta`."""
+    """Returns the examples with their level and subject in `meta`."""
 
     def meta(row: Row) -> dict[str, Any]:
         return {group: str(row[column]) for group, column in groups.items() if row.get(column) is not None}

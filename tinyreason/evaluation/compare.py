@@ -1,4 +1,4 @@
-"""`tinyreason compare`: finished runs and evaluations held against the first, paired on the problems they share."""
+"""`tinyreason compare`: finished runs and evaluations against the first, paired on the problems they share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,30 +11,51 @@ from tinyreason.evaluation.benchmark_folder import PROBLEMS, RESULT, SETTINGS, r
 from tinyreason.evaluation.score import Completion
 from tinyreason.inference.model_reference import check_finished, read_run_config
 from tinyreason.intervals import paired_gain, share_interval
+from tinyreason.runs.result import EVALUATION, Gain, Interval, Number, Stored
 
 ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template")
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A run or an evaluation as its folder tells it: replies by bench and problem."""
+class StoredCompletions:
+    """A run or an evaluation read back from its folder: completions by bench and problem."""
 
     name: str
     benches: dict[str, dict[str, list[Completion]]]
-    """bench → text of the problem → replies; a run has one bench, its held-out problems"""
+    """bench → text of the problem → completions; a run has one bench, its held-out problems"""
     sampling: dict[str, Any]
 
     @property
-    def replies(self) -> dict[str, list[Completion]]:
-        """Text of the problem → replies, all benches."""
-        return {problem: replies for rows in self.benches.values() for problem, replies in rows.items()}
+    def by_problem(self) -> dict[str, list[Completion]]:
+        """Text of the problem → completions, all benches."""
+        return {problem: row for rows in self.benches.values() for problem, row in rows.items()}
 
 
 HELD_OUT = "held-out problems"
 
 
-def read_measured(folder: Path) -> Measured:
-    """What a run folder holds of the trained model, or an evaluation folder of its first side."""
+class ComparisonRow(Stored):
+    """How `other` does against `first` on the problems of a bench that both were asked; pairs are [first, other]."""
+
+    first: str
+    other: str
+    bench: str
+    problems: int
+    """that both were asked"""
+    left_out: list[int]
+    """problems that only one of them was asked"""
+    accuracy: list[Number]
+    """0–1"""
+    interval: list[Interval]
+    mean_tokens: list[Number]
+    gain: Gain
+    verdict: str
+    asked_otherwise: list[str]
+    """settings that were not the same"""
+
+
+def read_completions(folder: Path) -> StoredCompletions:
+    """Reads what a run folder holds of the trained model, or an evaluation folder of its first side."""
     if not folder.is_dir():
         raise FolderError(f"there is no folder {folder}; give folders of runs or evaluations.")
     if (folder / SETTINGS).is_file():
@@ -44,15 +65,15 @@ def read_measured(folder: Path) -> Measured:
     raise FolderError(f"{folder} is neither a run nor an evaluation: it has no config.yaml and no {SETTINGS}.")
 
 
-def read_run_side(folder: Path, side: str) -> Measured:
-    """The replies of a run `before` or `after` its training."""
+def read_run_side(folder: Path, side: str) -> StoredCompletions:
+    """Reads the completions of a run `before` or `after` its training."""
     config = read_run_config(folder)
     check_finished(folder)
     try:
-        rows = read_json(folder / "evaluation.json")[side]
-        replies = {row["problem"]: [Completion(**reply) for reply in row["replies"]] for row in rows}
+        rows = read_json(folder / EVALUATION)[side]
+        completions = {row["problem"]: [Completion(**reply) for reply in row["replies"]] for row in rows}
     except (KeyError, TypeError):
-        raise FolderError(f"{folder}/evaluation.json does not hold problems with their replies.") from None
+        raise FolderError(f"{folder}/{EVALUATION} does not hold problems with their completions.") from None
     evaluation = config.evaluation
     sampling = {
         "temperature": evaluation.temperature,
@@ -61,31 +82,30 @@ def read_run_side(folder: Path, side: str) -> Measured:
         "prompt": config.prompt,
         "template": "chat",
     }
-    return Measured(folder.resolve().name, {HELD_OUT: replies}, sampling)
+    return StoredCompletions(folder.resolve().name, {HELD_OUT: completions}, sampling)
 
 
-def _evaluation(folder: Path) -> Measured:
+def _evaluation(folder: Path) -> StoredCompletions:
     if not (folder / RESULT).is_file():
-        raise FolderError(f"the evaluation {folder} has no {RESULT}: it is still going, or was stopped; go on with it.")
+        raise FolderError(f"the evaluation {folder} has no {RESULT}: it is still going, or was stopped; resume it.")
     try:
         sampling = read_json(folder / SETTINGS)["sampling"]
         asked = {(row["bench"], row["id"]): row["problem"] for row in read_lines(folder / PROBLEMS)}
     except (KeyError, TypeError):
         raise FolderError(f"{folder}/{SETTINGS} or {PROBLEMS} is broken.") from None
     benches: dict[str, dict[str, list[Completion]]] = {}
-    for (side, bench, id, _), reply in sorted(read_samples(folder).items(), key=lambda item: item[0]):
+    for (side, bench, id, _), completion in sorted(read_samples(folder).items(), key=lambda item: item[0]):
         if side == "model" and (bench, id) in asked:
-            benches.setdefault(bench, {}).setdefault(asked[bench, id], []).append(reply)
-    return Measured(folder.resolve().name, benches, sampling)
+            benches.setdefault(bench, {}).setdefault(asked[bench, id], []).append(completion)
+    return StoredCompletions(folder.resolve().name, benches, sampling)
 
 
-def compare_folders(folders: list[Path]) -> list[dict[str, Any]]:
-    """One row for each further folder and each bench of the first, on their common problems.
+def compare_folders(folders: list[Path]) -> list[ComparisonRow]:
+    """Returns one row for each further folder and each bench of the first, on their common problems.
 
-    `{"first", "other", "bench", "problems", "accuracy": [first, other], "interval": [first, other],
-    "mean_tokens": [first, other], "gain", "verdict", "asked_otherwise"}`.
+    Errors: `FolderError` for a folder that is not finished, or without a common problem.
     """
-    first, *others = [read_measured(folder) for folder in folders]
+    first, *others = [read_completions(folder) for folder in folders]
     rows = []
     for other in others:
         found = [row for bench in first.benches if (row := compare_pair(first, other, bench))]
@@ -98,29 +118,29 @@ def compare_folders(folders: list[Path]) -> list[dict[str, Any]]:
     return rows
 
 
-def compare_pair(first: Measured, other: Measured, bench: str) -> dict[str, Any] | None:
-    """How `other` does against `first` on the problems of a bench that both were asked; None if there are none."""
-    ours, theirs = first.benches[bench], other.replies
+def compare_pair(first: StoredCompletions, other: StoredCompletions, bench: str) -> ComparisonRow | None:
+    """Returns how `other` does against `first` on a bench; None if they share no problem of it."""
+    ours, theirs = first.benches[bench], other.by_problem
     common = [problem for problem in ours if problem in theirs]
     if not common:
         return None
     sides = [[rows[problem] for problem in common] for rows in (ours, theirs)]
-    shares = [[mean(reply.correct is True for reply in replies) for replies in side] for side in sides]
-    return {
-        "first": first.name,
-        "other": other.name,
-        "bench": bench,
-        "problems": len(common),
-        "left_out": [len(ours) - len(common), len(theirs) - len(common)],
-        "accuracy": [mean(values) for values in shares],
-        "interval": [share_interval(values) for values in shares],
-        "mean_tokens": [mean(reply.tokens for replies in side for reply in replies) for side in sides],
+    shares = [[mean(one.correct is True for one in row) for row in side] for side in sides]
+    return ComparisonRow(
+        first=first.name,
+        other=other.name,
+        bench=bench,
+        problems=len(common),
+        left_out=[len(ours) - len(common), len(theirs) - len(common)],
+        accuracy=[mean(values) for values in shares],
+        interval=[share_interval(values) for values in shares],
+        mean_tokens=[mean(one.tokens for row in side for one in row) for side in sides],
         **paired_gain(*shares),
-        "asked_otherwise": asked_otherwise(first, other),
-    }
+        asked_otherwise=asked_otherwise(first, other),
+    )
 
 
-def asked_otherwise(first: Measured, other: Measured) -> list[str]:
-    """What of the settings was not the same: `temperature 1.0 and 0.6`."""
+def asked_otherwise(first: StoredCompletions, other: StoredCompletions) -> list[str]:
+    """Returns what of the settings was not the same: `temperature 1.0 and 0.6`."""
     pairs = {name: (first.sampling.get(name), other.sampling.get(name)) for name in ASKED_ALIKE}
     return [f"{name} {one} and {two}" for name, (one, two) in pairs.items() if one != two]

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from tinyreason.data.filters import LEAK_WORDS, word_runs
 from tinyreason.example import Example
@@ -11,13 +11,13 @@ from tinyreason.example import Example
 SIMILARITY = 90.0
 """two texts are near-duplicates from this rapidfuzz ratio on, 100 = equal"""
 COMMON_ROWS, COMMON_TESTS = 3, 2
-"""words on end of so many training problems, or of so many test problems, are a way of speaking: `where m and n are
+"""words in a row of so many training problems, or of so many test problems, are a way of speaking: `where m and n are
 relatively prime positive integers. Find m` stands in every other problem of AIME"""
 CHUNK = 64
 KINDS = {
     "identical": "the same text, but for case and space",
     "near_duplicate": f"at least {SIMILARITY:.0f} % of the text and all its numbers the same",
-    "shared_run": f"{LEAK_WORDS} words on end the same, no common phrase: read them",
+    "shared_run": f"{LEAK_WORDS} words in a row the same, not a common phrase: read them",
     "other_numbers": f"at least {SIMILARITY:.0f} % of the text the same, with other numbers: a template, not a copy",
 }
 """From the worst; a test problem counts once, as the worst that is found."""
@@ -38,8 +38,21 @@ class Finding:
     """of a `shared_run`, the words"""
 
 
-def audit(train: list[Example], test: list[Example], advance: Callable[[int], None]) -> list[Finding]:
-    """What of the test is in the training data (problems and solutions); the worst kinds first.
+@dataclass(frozen=True)
+class AuditSummary:
+    """How many test problems stand in the training data."""
+
+    train: int
+    test: int
+    contaminated: int
+    """of the first two kinds"""
+    counts: dict[str, int]
+    """kind → test problems"""
+    findings: list[Finding]
+
+
+def find_contamination(train: list[Example], test: list[Example], advance: Callable[[int], None]) -> list[Finding]:
+    """Returns what of the test is in the training data (problems and solutions); the worst kinds first.
 
     Time grows with train × test: the 10 million pairs of GSM8K take 8 s of processor time.
     """
@@ -68,20 +81,15 @@ def audit(train: list[Example], test: list[Example], advance: Callable[[int], No
     return sorted(findings, key=lambda finding: (list(KINDS).index(finding.kind), -finding.similarity))
 
 
-def summary(findings: list[Finding], train: list[Example], test: list[Example]) -> dict:
-    """Counts by kind, how many test problems stand in the training data (the first two kinds), and each finding."""
+def audit_summary(findings: list[Finding], train: list[Example], test: list[Example]) -> AuditSummary:
+    """Returns the counts by kind, and each finding."""
     counts = {kind: sum(finding.kind == kind for finding in findings) for kind in KINDS}
-    return {
-        "train": len(train),
-        "test": len(test),
-        "contaminated": counts["identical"] + counts["near_duplicate"],
-        "counts": counts,
-        "findings": [asdict(finding) for finding in findings],
-    }
+    contaminated = counts["identical"] + counts["near_duplicate"]
+    return AuditSummary(len(train), len(test), contaminated, counts, findings)
 
 
 def _worst(text: str, row, numbers: list[list[str]], where: dict, example: Example) -> tuple[str, int]:
-    """(kind, place in the training data), or ("", 0)."""
+    """(kind, place in the training data), or ("", 0)"""
     alike = [int(place) for place in row.nonzero()[0]]
     alike.sort(key=lambda place: -row[place])
     if alike and row[alike[0]] == 100:
@@ -96,14 +104,14 @@ def _worst(text: str, row, numbers: list[list[str]], where: dict, example: Examp
 
 
 def _telling_runs(train: Iterable[Example], test: Iterable[Example]) -> dict[tuple[str, ...], int]:
-    """13 words on end of training problems and solutions, but for common phrases → the first row that has them."""
+    """13 words in a row of training problems and solutions, but for common phrases → the first row that has them."""
     where: dict[tuple[str, ...], int] = {}
     rows: Counter[tuple[str, ...]] = Counter()
     asked: set[str] = set()
     for place, example in enumerate(train):
         texts = (example.problem, example.completion or "", example.answer)
         runs = {run for text in texts for run in word_runs(text)}
-        rows.update(runs if example.problem not in asked else ())  # many replies to one problem are one
+        rows.update(runs if example.problem not in asked else ())  # many completions to one problem are one
         asked.add(example.problem)
         for run in runs:
             where.setdefault(run, place)

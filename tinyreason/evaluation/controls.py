@@ -1,10 +1,10 @@
-"""The controls of a run: the same budget with a reward for form alone, and with one that is a coin toss.
+"""The controls of a run: the same budget with a reward for form alone, and with one that is random.
 
 Format alone lifts Qwen2.5-Math-1.5B on MATH500 from 36.0 to 65.0 (arXiv 2504.20571), and a random reward lifts some
 bases too (arXiv 2506.10947): a gain counts only beyond these two.
 
-A control must learn of no right answer by any path. Where validation chooses the run's checkpoint it chooses by right
-answers, so a control has no validation and keeps its last step; what the choice is worth to the run is said beside it.
+A control must see no correct answer by any path. Checkpoint selection on a validation set sees them, so a control has
+no validation and keeps its last step; what the selection is worth to the run is said beside it.
 """
 
 import json
@@ -15,20 +15,27 @@ from typing import Any
 
 from tinyreason.algorithms.rewards.format import Format
 from tinyreason.algorithms.rewards.random_reward import RandomReward
+from tinyreason.atomic import write_text
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
-from tinyreason.data.files import read_json, read_lines
+from tinyreason.data.files import read_lines
 from tinyreason.errors import ConfigError
-from tinyreason.evaluation.compare import HELD_OUT, Measured, read_run_side
+from tinyreason.evaluation.compare import HELD_OUT, StoredCompletions, read_run_side
 from tinyreason.intervals import paired_gain
 from tinyreason.reporting.report import leave_report
-from tinyreason.runs.folder import write_text
-
-FILE = "controls.json"
+from tinyreason.runs.result import (
+    CONTROLS,
+    RESULT,
+    ControlRow,
+    ControlsResult,
+    GainOverControl,
+    SelectedStep,
+    read_result,
+)
 
 
 def check_has_controls(config: RunConfig) -> None:
-    """Only a reward can be taken away, and only one that is not a control's already."""
+    """Refuses a run without a reward, or whose reward is a control's already. Errors: `ConfigError`."""
     if not config.train.needs_rewards:
         raise ConfigError(f"--controls changes the reward, and {config.recipe} (trainer {config.trainer}) has none.")
     if reward_name(config) in control_configs(config):
@@ -38,83 +45,79 @@ def check_has_controls(config: RunConfig) -> None:
 
 
 def control_configs(config: RunConfig) -> dict[str, RunConfig]:
-    """The run with another reward, and nobody to choose its checkpoint by right answers."""
+    """Returns the run with each control's reward, and without checkpoint selection, which sees correct answers."""
     rewards = {"format": Format(), "random": RandomReward(seed=config.seed)}
     without = {"validation": None, "expected": None}
     return {name: config.model_copy(update={"rewards": (it,), **without}) for name, it in rewards.items()}
 
 
 def reward_name(config: RunConfig) -> str:
-    """What the run's row is called: `correctness + format`."""
+    """Returns what the run's row is called: `correctness + format`."""
     return " + ".join(reward.kind for reward in config.rewards)
 
 
 def run_controls(
     config: RunConfig, out: Path, console: Console, run: Callable[[RunConfig, Path], Any]
-) -> dict[str, Any]:
+) -> ControlsResult:
     """Trains what is not trained yet in `out/controls/`; returns what controls.json holds.
 
-    `{"runs": [{"reward", "folder", "accuracy", "interval", "gain", "verdict"}], "beyond": [{"control", "gain",
-    "verdict"}], "chosen": {"step", "steps", "accuracy", "last_accuracy"} | null}`: gains over the base, of the run over
-    each control, and how the run's checkpoint was chosen.
+    Gains are over the base and, in `beyond`, of the run over each control.
     """
     folders = {reward_name(config): out}
     for name, control in control_configs(config).items():
         folder = out / "controls" / name
         if config.warmup and not config.warmup.adapter:
-            start = config.warmup.model_copy(update={"adapter": str(out / "warmup" / "adapter")})
-            control = control.model_copy(update={"warmup": start})
+            warmup = config.warmup.model_copy(update={"adapter": str(out / "warmup" / "adapter")})
+            control = control.model_copy(update={"warmup": warmup})
         console.say(f"\ncontrol   the same with the reward {name}")
-        if not (folder / "result.json").is_file():
+        if not (folder / RESULT).is_file():
             run(control, folder)
         folders[name] = folder
     after = {name: read_run_side(folder, "after") for name, folder in folders.items()}
-    trained = next(iter(after.values()))
-    result = {
-        "runs": [beside(name, folder, out) for name, folder in folders.items()],
-        "beyond": [
-            {"control": name} | paired(control, trained) for name, control in after.items() if control is not trained
-        ],
-        "chosen": chosen_step(out),
-    }
-    write_text(out / FILE, json.dumps(result, indent=1) + "\n")
+    trained, *controls = after
+    result = ControlsResult(
+        runs=[control_row(name, folder, out) for name, folder in folders.items()],
+        beyond=[GainOverControl(control=name, **gain_over_control(after[name], after[trained])) for name in controls],
+        chosen=selected_step(out),
+    )
+    write_text(out / CONTROLS, json.dumps(result.as_json(), indent=1) + "\n")
     leave_report(out, console.say)
     return result
 
 
-def chosen_step(out: Path) -> dict[str, Any] | None:
-    """The step that the run's held-out problems chose, and how they fared there and at the last; None without them."""
-    training = read_json(out / "result.json")["training"]
-    if training["validation_accuracy"] is None:
+def selected_step(out: Path) -> SelectedStep | None:
+    """Returns the step that the validation set selected, its accuracy and the last one's; None without validation."""
+    training = read_result(out).training
+    if training.validation_accuracy is None:
         return None
     *_, last = read_lines(out / "metrics.jsonl")
-    return {
-        "step": training["kept_step"],
-        "steps": training["steps"],
-        "accuracy": training["validation_accuracy"],
-        "last_accuracy": last["validation/accuracy"],
-    }
+    return SelectedStep(
+        step=training.kept_step,
+        steps=training.steps,
+        accuracy=training.validation_accuracy,
+        last_accuracy=last["validation/accuracy"],
+    )
 
 
-def beside(reward: str, folder: Path, out: Path) -> dict[str, Any]:
-    """One row of the table, from the run's own result."""
-    result = read_json(folder / "result.json")
-    return {
-        "reward": reward,
-        "folder": str(folder.relative_to(out)),
-        "accuracy": result["after"]["accuracy"],
-        "interval": result["after"]["interval"],
-        "gain": result["gain"],
-        "verdict": result["verdict"],
-    }
+def control_row(reward: str, folder: Path, out: Path) -> ControlRow:
+    """Returns one row of the table, from the run's own result."""
+    result = read_result(folder)
+    return ControlRow(
+        reward=reward,
+        folder=str(folder.relative_to(out)),
+        accuracy=result.after.accuracy,
+        interval=result.after.interval,
+        gain=result.gain,
+        verdict=result.verdict,
+    )
 
 
-def paired(control: Measured, trained: Measured) -> dict[str, Any]:
-    """How far the run is ahead of its control, problem by problem."""
-    shares = [shares_of(side) for side in (control, trained)]
+def gain_over_control(control: StoredCompletions, trained: StoredCompletions) -> dict[str, Any]:
+    """Returns the gain of the run over its control, paired by problem, and the verdict."""
+    shares = [correct_shares(side) for side in (control, trained)]
     return paired_gain(*([side[problem] for problem in shares[0]] for side in shares))
 
 
-def shares_of(side: Measured) -> dict[str, float]:
-    """Problem → share of right replies."""
-    return {problem: mean(r.correct is True for r in replies) for problem, replies in side.benches[HELD_OUT].items()}
+def correct_shares(side: StoredCompletions) -> dict[str, float]:
+    """Returns each problem's share of correct completions."""
+    return {problem: mean(it.correct is True for it in row) for problem, row in side.benches[HELD_OUT].items()}

@@ -1,74 +1,91 @@
-"""What is counted of the replies to one benchmark: accuracy, pass@k, cons@k, lengths, by level and subject."""
+"""The figures of one benchmark: accuracy, pass@k, cons@k, lengths, by level and subject."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 from tinyreason.evaluation.score import Completion, Score
 from tinyreason.intervals import consensus, pass_at_k, share_interval
-
-Group = tuple[str, str]
-"""What it is grouped by, and the group's name."""
+from tinyreason.runs.result import Interval, Number, Side, Stored
 
 
-def measure(score: Score) -> dict:
-    """The figures of one side on one benchmark; shares are 0–1, intervals 95 % and clustered by problem.
+class ShareAtK(Stored):
+    """A share of problems, 0–1, with k completions to each."""
 
-    `by` is `{"level": {"1": {"accuracy", "interval", "problems"}}}`, empty where the set has no such column.
-    """
-    replies = [reply for row in score.completions_P_S for reply in row]
-    right = [reply.tokens for reply in replies if reply.correct]
-    wrong = [reply.tokens for reply in replies if not reply.correct]
-    return {
-        **score.summary(),
-        "pass_at_k": [_with_interval({"k": k}, pass_shares(score, k)) for k in powers_of_two(score)],
-        "cons_at_k": _with_interval({"k": len(score.completions_P_S[0])}, consensus_shares(score)),
-        "tokens_right": _mean(right),
-        "tokens_wrong": _mean(wrong),
-        "by": by_group(score),
-    }
+    k: int
+    share: Number
+    interval: Interval
+
+
+class GroupAccuracy(Stored):
+    """Accuracy on the problems of one level or subject, 0–1."""
+
+    accuracy: Number
+    interval: Interval
+    problems: int
+
+
+class BenchmarkMetrics(Side):
+    """The figures of one side on one benchmark; shares are 0–1, intervals 95 % and clustered by problem."""
+
+    pass_at_k: list[ShareAtK]
+    """for k = 1, 2, 4, … up to the number of samples"""
+    cons_at_k: ShareAtK
+    tokens_right: float | None
+    """mean tokens of correct completions; None without any"""
+    tokens_wrong: float | None
+    """mean tokens of the others"""
+    by: dict[str, dict[str, GroupAccuracy]]
+    """`level` or `subject` → its name → accuracy; empty where the set has no such column"""
+
+
+def benchmark_metrics(score: Score) -> BenchmarkMetrics:
+    """Returns the figures of one side on one benchmark."""
+    completions = [completion for row in score.completions_P_S for completion in row]
+    samples = len(score.completions_P_S[0])
+    return BenchmarkMetrics(
+        **score.summary().as_json(),
+        pass_at_k=[share_at_k(k, pass_shares(score, k)) for k in powers_of_two(samples)],
+        cons_at_k=share_at_k(samples, consensus_shares(score)),
+        tokens_right=_mean([completion.tokens for completion in completions if completion.correct]),
+        tokens_wrong=_mean([completion.tokens for completion in completions if not completion.correct]),
+        by=by_group(score),
+    )
+
+
+def share_at_k(k: int, shares: list[float]) -> ShareAtK:
+    """Returns the mean of shares 0–1, one per problem, with its interval."""
+    return ShareAtK(k=k, share=sum(shares) / len(shares), interval=share_interval(shares))
 
 
 def pass_shares(score: Score, k: int) -> list[float]:
-    """Each problem's pass@k."""
-    return [pass_at_k(len(row), sum(reply.correct is True for reply in row), k) for row in score.completions_P_S]
+    """Returns each problem's pass@k."""
+    return [pass_at_k(len(row), sum(one.correct is True for one in row), k) for row in score.completions_P_S]
 
 
 def consensus_shares(score: Score) -> list[float]:
-    """Each problem's cons@k, of all its replies."""
+    """Returns each problem's cons@k, of all its completions."""
 
-    def one(row: list[Completion]) -> float:
-        return consensus([reply.extracted for reply in row], [reply.correct for reply in row])
+    def of_problem(row: list[Completion]) -> float:
+        return consensus([one.extracted for one in row], [one.correct for one in row])
 
-    return [one(row) for row in score.completions_P_S]
-
-
-def powers_of_two(score: Score) -> Iterator[int]:
-    """1, 2, 4, … up to the number of samples, which is the last whatever it is."""
-    most, k = len(score.completions_P_S[0]), 1
-    while k < most:
-        yield k
-        k *= 2
-    yield most
+    return [of_problem(row) for row in score.completions_P_S]
 
 
-def by_group(score: Score) -> dict[str, dict[str, dict]]:
-    """Accuracy of each level and subject that the problems name."""
-    shares: dict[Group, list[float]] = defaultdict(list)
+def powers_of_two(most: int) -> list[int]:
+    """Returns 1, 2, 4, … up to `most`, which is the last whatever it is."""
+    return [2**n for n in range(most.bit_length()) if 2**n < most] + [most]
+
+
+def by_group(score: Score) -> dict[str, dict[str, GroupAccuracy]]:
+    """Returns the accuracy of each level and subject that the problems name."""
+    shares: dict[tuple[str, str], list[float]] = defaultdict(list)
     for example, accuracy in zip(score.examples, score.accuracies_P, strict=True):
         for kind, name in example.meta.items():
             shares[kind, str(name)].append(accuracy)
-    found: dict[str, dict[str, dict]] = defaultdict(dict)
+    found: dict[str, dict[str, GroupAccuracy]] = defaultdict(dict)
     for (kind, name), values in sorted(shares.items()):
-        found[kind][name] = {
-            "accuracy": sum(values) / len(values),
-            "interval": share_interval(values),
-            "problems": len(values),
-        }
+        accuracy = sum(values) / len(values)
+        found[kind][name] = GroupAccuracy(accuracy=accuracy, interval=share_interval(values), problems=len(values))
     return dict(found)
-
-
-def _with_interval(what: dict, shares: list[float]) -> dict:
-    return what | {"share": sum(shares) / len(shares), "interval": share_interval(shares)}
 
 
 def _mean(values: list[int]) -> float | None:

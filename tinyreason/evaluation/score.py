@@ -1,108 +1,108 @@
-"""Sample, judge, count: how often a model is right, in how many tokens, and whether it got better."""
+"""Sample, grade, count: how often a model is correct, in how many tokens, and whether it got better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.console import Console
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling, sample_completions
 from tinyreason.intervals import difference_interval, paired_gain, share_interval
-from tinyreason.runs.deadline import Deadline
+from tinyreason.runs.context import RunContext
+from tinyreason.runs.result import Side, TokenChange
 
 
 @dataclass(frozen=True)
 class Completion:
-    """One judged reply."""
+    """One graded completion."""
 
     text: str
     tokens: int
     truncated: bool
     correct: bool | None
     extracted: str | None = None
-    """the answer that was judged"""
+    """the answer that was graded"""
 
 
 @dataclass(frozen=True)
 class Score:
-    """The judged replies to each problem: `replies_P_S[problem][sample]`."""
+    """The graded completions to each problem: `completions_P_S[problem][sample]`."""
 
     examples: list[Example]
     completions_P_S: list[list[Completion]]
 
     @property
     def accuracies_P(self) -> list[float]:
-        """Each problem's share of right replies; a reply that cannot be judged is not right."""
-        return [sum(reply.correct is True for reply in replies) / len(replies) for replies in self.completions_P_S]
+        """Each problem's share of correct completions; one that cannot be graded is not correct."""
+        return [sum(one.correct is True for one in row) / len(row) for row in self.completions_P_S]
 
     @property
     def accuracy(self) -> float:
-        """avg@k: the mean over problems of the share of right replies."""
+        """avg@k: the mean over problems of the share of correct completions."""
         return sum(self.accuracies_P) / len(self.accuracies_P)
 
     @property
     def mean_tokens(self) -> float:
-        return self._mean(lambda reply: reply.tokens)
+        return self._mean(lambda completion: completion.tokens)
 
     @property
     def truncated(self) -> float:
-        """Share of replies cut by the token limit."""
-        return self._mean(lambda reply: reply.truncated)
+        """Share of completions truncated by the token limit."""
+        return self._mean(lambda completion: completion.truncated)
 
-    def replies(self) -> list[dict]:
-        """Every problem with its replies, for evaluation.json."""
+    def as_json(self) -> list[dict[str, Any]]:
+        """Returns every problem with its completions, as a side of evaluation.json holds them."""
         return [
             {"id": example.id, "problem": example.problem, "answer": example.answer, "accuracy": accuracy}
-            | {"replies": [vars(reply) for reply in replies]}
-            for example, accuracy, replies in zip(self.examples, self.accuracies_P, self.completions_P_S, strict=True)
+            | {"replies": [vars(completion) for completion in row]}
+            for example, accuracy, row in zip(self.examples, self.accuracies_P, self.completions_P_S, strict=True)
         ]
 
     @staticmethod
-    def read(examples: list[Example], replies: list[dict]) -> "Score":
-        """The score that `replies()` tells of."""
-        return Score(examples, [[Completion(**reply) for reply in problem["replies"]] for problem in replies])
+    def read(examples: list[Example], problems: list[dict[str, Any]]) -> "Score":
+        """Reads what `as_json` returned, of these problems in this order."""
+        return Score(examples, [[Completion(**row) for row in problem["replies"]] for problem in problems])
 
     def _mean(self, value: Callable[[Completion], float]) -> float:
-        values = [value(reply) for replies in self.completions_P_S for reply in replies]
+        values = [value(completion) for row in self.completions_P_S for completion in row]
         return sum(values) / len(values)
 
-    def summary(self) -> dict:
-        """The shape `before` and `after` have in result.json."""
-        return {
-            "accuracy": self.accuracy,
-            "interval": share_interval(self.accuracies_P),
-            "mean_tokens": self.mean_tokens,
-            "truncated": self.truncated,
-            "problems": len(self.examples),
-            "samples": len(self.completions_P_S[0]),
-        }
+    def summary(self) -> Side:
+        """Returns `before` or `after` of result.json."""
+        return Side(
+            accuracy=self.accuracy,
+            interval=share_interval(self.accuracies_P),
+            mean_tokens=self.mean_tokens,
+            truncated=self.truncated,
+            problems=len(self.examples),
+            samples=len(self.completions_P_S[0]),
+        )
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Puts problems to a model the same way every time."""
+    """Asks a model problems the same way every time, as a run's config says."""
 
     config: RunConfig
+    context: RunContext
     tokenizer: Any
     grader: Grader
-    console: Console
-    stop: Deadline
 
-    def examine(self, model, examples: list[Example], what: str) -> Score:
-        """The evaluation: `samples` replies to each problem."""
-        samples = self.config.evaluation.samples
-        self.stop.begin()
-        with self.console.live(what, total=len(examples) * samples) as live:
+    def evaluate(self, model, examples: list[Example], what: str) -> Score:
+        """Returns the score of the evaluation, `samples` completions of each problem. Errors: `Stopped`."""
+        samples, deadline = self.config.evaluation.samples, self.context.deadline
+        deadline.restart_timing()
+        with self.context.console.live(what, total=len(examples) * samples) as live:
 
             def advance(count: int) -> None:
                 live.advance(count)
-                self.stop.check()
+                deadline.check()
 
-            return self.ask(model, examples, samples, advance)
+            return self.sample(model, examples, samples, advance)
 
-    def ask(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
+    def sample(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
+        """Returns the score of `samples` completions of each problem; `advance(n)` is told of each n of them."""
         settings = self.config.evaluation
         sampling = Sampling(
             samples=samples,
@@ -118,31 +118,31 @@ class Evaluator:
 def evaluate(
     model, tokenizer, examples: list[Example], sampling: Sampling, grader: Grader, advance: Callable[[int], None]
 ) -> Score:
-    """Draws `samples` replies to every problem and judges them; `advance(n)` is told of each n replies drawn."""
+    """Samples `sampling.samples` completions to every problem and grades them; calls `advance(n)` for every n."""
     texts, tokens, truncated = sample_completions(model, tokenizer, examples, sampling, advance)
     answers = [example.answer for example in examples for _ in range(sampling.samples)]
     verdicts = grader.grade(texts, answers)
-    replies = [
-        Completion(text, count, cut, verdict.correct, verdict.extracted)
-        for text, count, cut, verdict in zip(texts, tokens, truncated, verdicts, strict=True)
+    completions = [
+        Completion(text, count, is_truncated, verdict.correct, verdict.extracted)
+        for text, count, is_truncated, verdict in zip(texts, tokens, truncated, verdicts, strict=True)
     ]
     step = sampling.samples
-    return Score(examples, [replies[at : at + step] for at in range(0, len(replies), step)])
+    return Score(examples, [completions[at : at + step] for at in range(0, len(completions), step)])
 
 
-def compare(before: Score, after: Score) -> dict:
-    """The gain in percentage points with its paired, problem-clustered 95 % interval, and the verdict it allows."""
+def paired_comparison(before: Score, after: Score) -> dict[str, Any]:
+    """Returns `gain` in percentage points, with its paired, problem-clustered 95 % interval, and the `verdict`."""
     if [example.id for example in before.examples] != [example.id for example in after.examples]:
         raise ValueError("a paired comparison needs the same problems on both sides")
     return paired_gain(before.accuracies_P, after.accuracies_P)
 
 
-def token_change(before: Score, after: Score) -> dict:
-    """By what share the mean tokens a reply changed, −0.4 for 40 % fewer, with its paired, clustered 95 % interval.
+def token_change(before: Score, after: Score) -> TokenChange:
+    """Returns the relative change of the mean tokens per completion, with its paired, clustered 95 % interval.
 
-    The interval is that of a ratio of means, linearised: of (a − ratio · b) / mean b, one a problem.
+    The interval is that of a ratio of means, linearised: of (a − ratio · b) / mean b, one per problem.
     """
-    sides = [[sum(r.tokens for r in replies) for replies in score.completions_P_S] for score in (before, after)]
+    sides = [[sum(one.tokens for one in row) for row in score.completions_P_S] for score in (before, after)]
     ratio, usual = sum(sides[1]) / sum(sides[0]), sum(sides[0]) / len(sides[0])
     low, high = difference_interval([(a - ratio * b) / usual for b, a in zip(*sides, strict=True)])
-    return {"change": ratio - 1, "interval": [ratio - 1 + low, ratio - 1 + high]}
+    return TokenChange(change=ratio - 1, interval=[ratio - 1 + low, ratio - 1 + high])

@@ -1,1 +1,1 @@
-"""Whether a completion is correct, decided in one place."""
+"""Decides in one place whether a completion is correct."""

@@ -1,4 +1,4 @@
-"""The only grader: rewards, evaluation and `tinyreason grade` all ask here whether a completion is correct.
+"""Decides alone whether a completion is correct: rewards, evaluation and `tinyreason grade` all ask here.
 
 Math-Verify compares, in worker processes, because an answer such as `9^{9^{9^9}}` hangs or eats the memory of whoever
 reads it and only the kernel can stop that: a worker's memory is capped and a timer kills it at the item's time limit.
@@ -31,7 +31,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,40}|-?[1-9][0-9]{0,2}(?:,[0-9]{3}){1,12}")
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a completion is correct."""
+    """Says whether a completion is correct."""
 
     correct: bool | None  # None: the gold answer cannot be parsed, so nobody can tell
     extracted: str | None

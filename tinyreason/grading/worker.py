@@ -1,4 +1,4 @@
-"""The processes that ask Math-Verify: small, killable by the kernel, and without the caller's script in them.
+"""Runs the processes that ask Math-Verify: small, killable by the kernel, and without the caller's script in them.
 
 A comparison's time limit counts processor time, so that a busy machine changes no verdict.
 """
@@ -64,7 +64,7 @@ def stop_pool(pool: Any) -> None:
 
 def schedule(pool: Any, pair: Pair, timeout_s: float) -> Any:
     """Hands a pair to a worker; returns the future of its `Comparison`."""
-    return pool.schedule(compare_pair, (pair, timeout_s), timeout=timeout_s * WALL_PER_CPU_SECOND)
+    return pool.schedule(compare_answers, (pair, timeout_s), timeout=timeout_s * WALL_PER_CPU_SECOND)
 
 
 def ran_out_of_time(error: BaseException) -> bool:
@@ -72,7 +72,7 @@ def ran_out_of_time(error: BaseException) -> bool:
     return isinstance(error, TimeoutError) or getattr(error, "exitcode", 0) == -_SIGPROF
 
 
-def compare_pair(pair: Pair, timeout_s: float) -> Comparison:
+def compare_answers(pair: Pair, timeout_s: float) -> Comparison:
     """Compares a pair in this process, which the kernel ends after `timeout_s` seconds of work."""
     started = time.process_time()
     _end_me_after(timeout_s)

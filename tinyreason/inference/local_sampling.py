@@ -1,4 +1,4 @@
-"""Replies of a model of this machine: its base, or an adapter on it."""
+"""Completions of a model on this machine: a base, or an adapter on it."""
 
 import json
 from collections.abc import Iterator
@@ -9,21 +9,23 @@ from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
 from tinyreason.example import Example
 from tinyreason.inference.sampling import Sampling, sample_completions
-from tinyreason.models.hardware import find_card
-from tinyreason.models.load import SANDBOX, compute_settings_for, load_model
+from tinyreason.models.load import (
+    card_for,
+    compute_settings_for,
+    load_model,
+    max_completion_tokens_of,
+    name_of_base,
+)
 from tinyreason.teachers.request import Request
 
-MAX_TOKENS = {"sandbox": 160}
-USUAL_MAX_TOKENS = 1024
 BATCHES_AT_ONCE = 4
-"""so many are sorted by length together, and delivered before the next are begun"""
+"""So many are sorted by length together, and delivered before the next are begun."""
 
 
 def sample_locally(local, requests: list[Request]) -> Iterator[tuple[Request, str, int, int]]:
-    """(request, text, tokens in, tokens out) of each request; `local` is the teacher of that kind."""
+    """Yields (request, text, tokens in, tokens out) of each request; `local` is the teacher of that kind."""
     model, tokenizer = load_base_or_adapter(local.model)
-    base = Path(model.name_or_path).resolve()
-    most = local.max_tokens or MAX_TOKENS.get("sandbox" if base == SANDBOX.resolve() else "", USUAL_MAX_TOKENS)
+    most = local.max_tokens or max_completion_tokens_of(model.name_or_path)
     size = local.batch_size * BATCHES_AT_ONCE
     for at in range(0, len(requests), size):
         part = requests[at : at + size]
@@ -33,7 +35,7 @@ def sample_locally(local, requests: list[Request]) -> Iterator[tuple[Request, st
             max_completion_tokens=most,
             batch_size=local.batch_size,
             prompt="plain",
-            seed=(int(part[0].id[:12], 16) + local.seed) % 2**32,  # the same draw again only for the same requests
+            seed=(int(part[0].id[:12], 16) + local.seed) % 2**32,  # the same completions only for the same requests
         )
         examples = [Example(request.id, request.messages, request.example.answer) for request in part]
         texts, tokens, _ = sample_completions(model, tokenizer, examples, sampling, lambda count: None)
@@ -44,15 +46,14 @@ def sample_locally(local, requests: list[Request]) -> Iterator[tuple[Request, st
 
 
 def load_base_or_adapter(name: str):
-    """(model, tokenizer) of `sandbox`, a model folder, a hub id, or the folder of an adapter or of a run."""
+    """Returns (model, tokenizer) of `sandbox`, a model folder, a hub id, or the folder of an adapter or of a run."""
     folder = next((place for place in (Path(name), Path(name, "adapter")) if is_adapter(place)), None)
     return load_with_adapter(Model(name=base_of(folder) if folder else name), folder)
 
 
 def load_with_adapter(base: Model, adapter: Path | None):
-    """(model, tokenizer) of a base with the adapter of a folder on it, if there is one."""
-    card = None if base.name == "sandbox" else find_card()
-    model, tokenizer = load_model(base, compute_settings_for(base, Kernels(), card))
+    """Returns (model, tokenizer) of a base, with the adapter of a folder on it where given. Errors: `ModelError`."""
+    model, tokenizer = load_model(base, compute_settings_for(base, Kernels(), card_for(base)))
     if adapter:
         try:
             model = with_adapter(model, adapter)
@@ -63,17 +64,16 @@ def load_with_adapter(base: Model, adapter: Path | None):
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether PEFT wrote it."""
+    """Returns whether PEFT wrote the folder."""
     return (folder / "adapter_config.json").is_file()
 
 
 def base_of(folder: Path) -> str:
-    """The model that an adapter was trained on, by the name it has here."""
+    """Returns the name of the model that an adapter was trained on. Errors: `ModelError` where it does not say."""
     try:
         base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (OSError, ValueError, KeyError, TypeError):
         base = None
     if not isinstance(base, str) or not base:
         raise ModelError(f"{folder}/adapter_config.json does not name the base model of the adapter.")
-    is_sandbox = not Path(base).exists() and Path(base).parts[-2:] == SANDBOX.parts[-2:]
-    return "sandbox" if is_sandbox or Path(base) == SANDBOX else base
+    return name_of_base(base)

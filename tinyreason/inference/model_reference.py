@@ -1,5 +1,6 @@
-"""What is evaluated: a run, an adapter or a model, by what the person typed; read before anything is loaded."""
+"""A model reference: the run, adapter or model that a word on the command line names; nothing is loaded yet."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,73 +9,78 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tinyreason.config.run_config import Model as ModelConfig
-from tinyreason.config.run_config import RunConfig
+from tinyreason.config.run_config import Model, RunConfig
 from tinyreason.errors import FolderError, ModelError
 from tinyreason.inference.local_sampling import base_of, is_adapter, load_with_adapter
-from tinyreason.models.load import SANDBOX, check_model_folder
+from tinyreason.models.load import check_model_folder, is_built_in, is_on_this_machine, name_of_base
 
 
 @dataclass(frozen=True)
 class ModelReference:
-    """A model with or without an adapter, and how its run evaluated it."""
+    """A model with or without an adapter, and the config of the run that trained it."""
 
     name: str
-    """what it is called on the screen"""
-    model: ModelConfig
+    """What it is called on the screen."""
+    model: Model
     adapter: Path | None = None
     run: RunConfig | None = None
 
     @property
-    def is_sandbox(self) -> bool:
-        return self.model.name == "sandbox"
+    def is_local(self) -> bool:
+        """Whether it is loaded without a network."""
+        return is_on_this_machine(self.model.name)
 
     def base(self) -> "ModelReference":
-        """The model its adapter sits on."""
+        """Returns the model that its adapter sits on."""
         return ModelReference(self.model.name, self.model, run=self.run)
 
     def load(self):
-        """(model, tokenizer)"""
+        """Returns (model, tokenizer). Errors: `ModelError`."""
         return load_with_adapter(self.model, self.adapter)
 
     def identity(self) -> dict[str, Any]:
-        """What decides its replies; an evaluation goes on only with the same."""
+        """Returns what decides its completions; an evaluation is resumed only with the same."""
         model = self.model.model_dump(mode="json")
         files = sorted(self.adapter.glob("adapter_model.*")) if self.adapter else []
-        return {"name": self.name, "model": model, "adapter": [_digest(file) for file in files]}
+        digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+        return {"name": self.name, "model": model, "adapter": digests}
 
 
-def read_model_reference(word: str) -> ModelReference:
-    """The run folder, adapter folder, model folder, `sandbox` or hub id that `word` names."""
-    path = Path(word)
-    if word != "sandbox" and path.is_dir():
-        if (path / "config.yaml").is_file():
-            return _of_run(path)
-        if is_adapter(path):
-            return ModelReference(path.name, ModelConfig(name=base_of(path)), path)
-        if path.resolve() == SANDBOX.resolve():
-            return ModelReference("sandbox", ModelConfig(name="sandbox"))
+def read_model_reference(word: str, trust_remote_code: bool | None = None, is_finished: bool = True) -> ModelReference:
+    """Returns what `word` names: a run folder, an adapter folder, a model folder, `sandbox` or a hub id.
+
+    `trust_remote_code`: None = as the run had it. `is_finished`: a run must have ended. Errors: `FolderError`,
+    `ModelError`.
+    """
+    path, trust = Path(word), {} if trust_remote_code is None else {"trust_remote_code": trust_remote_code}
+    if is_built_in(word):
+        return ModelReference(word, Model(name=word, **trust))
+    if (path / "config.yaml").is_file():
+        return _of_run(path, trust, is_finished)
+    if is_adapter(path):
+        return ModelReference(path.name, Model(name=base_of(path), **trust), path)
+    name = name_of_base(str(path.resolve())) if path.is_dir() else word
+    if is_built_in(name):
+        return ModelReference(name, Model(name=name, **trust))
     check_is_model(word)
-    return ModelReference(word.rstrip("/").rpartition("/")[2], ModelConfig(name=word))
+    return ModelReference(word.rstrip("/").rpartition("/")[2], Model(name=word, **trust))
 
 
 def check_is_model(word: str) -> None:
-    """Refuses what is neither `sandbox` nor the folder of a model, and does not look like a hub id."""
+    """Refuses what is neither known nor the folder of a model, and does not look like a hub id."""
     path = Path(word)
-    if word == "sandbox":
-        return
     if path.is_dir():
         if not any(path.iterdir()):
             raise FolderError(f"{word} is an empty folder; give the folder of a run, of an adapter or of a model.")
         check_model_folder(path, word)
     elif path.exists():
         raise FolderError(f"{word} is a file; give the folder of a run, of an adapter or of a model, or a hub id.")
-    elif word.count("/") != 1 or word.startswith((".", "/", "runs/", "evals/")):
+    elif not is_on_this_machine(word) and (word.count("/") != 1 or word.startswith((".", "/", "runs/", "evals/"))):
         raise ModelError(f"there is no folder {word}; give a run, an adapter, a model folder, 'sandbox' or a hub id.")
 
 
 def read_run_config(folder: Path) -> RunConfig:
-    """The resolved config of a run."""
+    """Returns the resolved config of a run. Errors: `FolderError`."""
     try:
         return RunConfig.model_validate(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError, TypeError):
@@ -82,7 +88,7 @@ def read_run_config(folder: Path) -> RunConfig:
 
 
 def check_finished(folder: Path) -> None:
-    """A run has ended if its result is there."""
+    """Refuses a run without a result. Errors: `FolderError`."""
     if not (folder / "result.json").is_file():
         raise FolderError(
             f"the run {folder} has no result.json: it is still going, or it was stopped; wait for its end, or give "
@@ -90,15 +96,14 @@ def check_finished(folder: Path) -> None:
         )
 
 
-def _of_run(folder: Path) -> ModelReference:
+def _of_run(folder: Path, trust: dict[str, bool], is_finished: bool) -> ModelReference:
+    has_adapter = is_adapter(folder / "adapter")
+    if not is_finished and not has_adapter:
+        raise FolderError(f"{folder} has no adapter yet; wait for its first one, or talk to its base by name.")
     config = read_run_config(folder)
-    check_finished(folder)
-    if not is_adapter(folder / "adapter"):
+    if is_finished:
+        check_finished(folder)
+    if not has_adapter:
         raise FolderError(f"the run {folder} has no adapter in it: it is broken.")
-    return ModelReference(os.path.basename(os.path.abspath(folder)), config.model, folder / "adapter", config)
-
-
-def _digest(file: Path) -> str:
-    import hashlib
-
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    name = os.path.basename(os.path.abspath(folder))
+    return ModelReference(name, config.model.model_copy(update=trust), folder / "adapter", config)

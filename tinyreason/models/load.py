@@ -8,29 +8,32 @@ from typing import Any
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
-from tinyreason.models.hardware import Card
+from tinyreason.models.hardware import Card, find_card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
+from tinyreason.sandbox import BASE, NAME
+from tinyreason.sandbox import MAX_COMPLETION_TOKENS as SANDBOX_MAX_COMPLETION_TOKENS
 
 SAMPLED = 4096
-"""Numbers of a weight that its hash is made of."""
-SANDBOX = Path(__file__).parents[1] / "sandbox" / "base"
+"""Count of a weight's numbers that its hash is made of."""
+MAX_COMPLETION_TOKENS = 1024
+"""Longest completion of a model that nobody says more about."""
 HUB_TIMEOUT_S = 5.0
 
 
 def compute_settings_for(config: Model, kernels: Kernels, card: Card | None) -> ComputeSettings:
-    """How this model computes on this machine; of the model only its config.json is read."""
+    """Returns how this model computes on this machine; of the model only its config.json is read."""
     return choose_compute_settings(config, kernels, card, installed_packages(), read_model_type(config))
 
 
 def read_model_type(config: Model) -> str | None:
-    """The architecture's name (`model_type`) in the model's config.json."""
+    """Returns the architecture's name (`model_type`) in the model's config.json."""
     if os.path.exists(source_of(config)):
         check_model_folder(Path(source_of(config)), config.name)
-    return read_config(config).get("model_type")
+    return read_model_config(config).get("model_type")
 
 
-def read_config(config: Model) -> dict[str, Any]:
-    """The model's config.json, from its folder or the hub. Errors: `ModelError`, one sentence."""
+def read_model_config(config: Model) -> dict[str, Any]:
+    """Returns the model's config.json, from its folder or the hub. Errors: `ModelError`."""
     file = Path(source_of(config), "config.json")
     if not os.path.exists(file.parent):
         file = config_of_the_hub(config)
@@ -44,7 +47,7 @@ def read_config(config: Model) -> dict[str, Any]:
 
 
 def config_of_the_hub(config: Model) -> Path:
-    """Its config.json in the hub's cache, fetched if need be. Errors: `ModelError`, at once without a network."""
+    """Returns its config.json in the hub's cache, fetched if need be. Errors: `ModelError`, at once when offline."""
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
@@ -59,12 +62,40 @@ def config_of_the_hub(config: Model) -> Path:
 
 
 def source_of(config: Model) -> str:
-    """What transformers loads it from."""
-    return str(SANDBOX) if config.name == "sandbox" else config.name
+    """Returns what transformers loads it from."""
+    return str(BASE) if config.name == NAME else config.name
+
+
+def is_built_in(name: str) -> bool:
+    """Returns whether this is the name of the model that ships with the package."""
+    return name == NAME
+
+
+def is_on_this_machine(name: str) -> bool:
+    """Returns whether a model of this name is loaded without a network."""
+    return is_built_in(name) or os.path.exists(name)
+
+
+def card_for(config: Model) -> Card | None:
+    """Returns the card that the model computes on; the sandbox's, whose figures are a CPU's, uses none."""
+    return None if config.name == NAME else find_card()
+
+
+def name_of_base(source: str) -> str:
+    """Returns the name of a base model by where an adapter says it lies; the sandbox's may have been elsewhere."""
+    path = Path(source)
+    is_sandbox = path == BASE or (not path.exists() and path.parts[-2:] == BASE.parts[-2:])
+    return NAME if is_sandbox else source
+
+
+def max_completion_tokens_of(name: str) -> int:
+    """Returns how long a completion of this model may be where nobody says otherwise."""
+    is_sandbox = name == NAME or Path(name).resolve() == BASE.resolve()
+    return SANDBOX_MAX_COMPLETION_TOKENS if is_sandbox else MAX_COMPLETION_TOKENS
 
 
 def load_model(config: Model, compute: ComputeSettings):
-    """(model, tokenizer), the model in evaluation mode on its device. Errors: `ModelError`, one sentence."""
+    """Returns (model, tokenizer), the model in evaluation mode on its device. Errors: `ModelError`."""
     source = source_of(config)
 
     import torch
@@ -104,7 +135,7 @@ def load_model(config: Model, compute: ComputeSettings):
 def keep_as_loaded(model) -> None:
     """Forbids bitsandbytes to repack a 4-bit base at its first evaluation, as it does where the CPU has bfloat16.
 
-    That would compute in bfloat16, from rounded scales, and a run that goes on would have another base.
+    That would compute in bfloat16, from rounded scales, and a resumed run would have another base.
     """
     for layer in model.modules():
         if hasattr(layer, "support_avx512bf16_for_cpu"):
@@ -112,7 +143,7 @@ def keep_as_loaded(model) -> None:
 
 
 def base_sha256(model) -> str:
-    """Of every weight's name, shape and up to 4,096 of its numbers, spread evenly: tells any two bases apart."""
+    """Returns a SHA-256 of every weight's name, shape and up to 4,096 of its numbers: tells any two bases apart."""
     import torch
 
     digest = hashlib.sha256()
@@ -126,7 +157,7 @@ def base_sha256(model) -> str:
 
 
 def skeleton(config: Model):
-    """The model without its weights, on torch's meta device: what layers it has and of what shapes."""
+    """Returns the model without its weights, on torch's meta device: what layers it has and of what shapes."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -141,7 +172,7 @@ def skeleton(config: Model):
 
 
 def quantization(compute: ComputeSettings):
-    """The configuration of bitsandbytes, or None."""
+    """Returns the configuration of bitsandbytes, or None."""
     if compute.quantize.got == "none":
         return None
 
@@ -159,20 +190,20 @@ def quantization(compute: ComputeSettings):
 
 
 def cannot_load(config: Model, error: Exception, is_local: bool) -> str:
-    """One sentence from a library's error."""
+    """Returns one sentence from a library's error."""
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
     return f"cannot load model.name={config.name}: {first_line}.{reach}"
 
 
 def end_tokens(model, tokenizer) -> set[int]:
-    """Every token that ends a reply: the tokenizer's and those of the model's generation config."""
+    """Returns every token that ends a completion: the tokenizer's and those of the model's generation config."""
     ends = model.generation_config.eos_token_id
     return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
 
 
 def check_model_folder(folder: Path, name: str) -> None:
-    """A local model folder has a config, weights and a tokenizer."""
+    """Refuses a folder without a config, weights and a tokenizer. Errors: `ModelError`."""
     wanted = {
         "config.json": ("config.json",),
         "weights (*.safetensors)": ("*.safetensors", "*.bin"),
@@ -187,7 +218,7 @@ def check_model_folder(folder: Path, name: str) -> None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether the memory of the card, or of the CPU, was too small."""
+    """Returns whether the memory of the card, or of the CPU, was too small."""
     import torch
     from accelerate.utils.memory import should_reduce_batch_size
 
@@ -206,7 +237,7 @@ def free_memory() -> None:
 
 
 def peak_memory_gb() -> float:
-    """Most memory so far: of the card where there is one, else of this process."""
+    """Returns the most memory used so far, in GiB: of the card where there is one, else of this process."""
     import resource
 
     import torch

@@ -1,58 +1,59 @@
-"""What a run found, written down: the replies, the paired gain, whether it was the expected one, and the report."""
+"""What a run found, written down: completions, the paired gain, whether it was the expected one, and the report."""
 
-from tinyreason.evaluation.score import Score, compare, token_change
+from tinyreason.evaluation.score import Score, paired_comparison, token_change
 from tinyreason.models.load import peak_memory_gb
 from tinyreason.pipeline.train import Training
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.clock import Clock
-from tinyreason.runs.folder import command
+from tinyreason.runs.environment import command
+from tinyreason.runs.result import EVALUATION, RESULT, AdapterSummary, RunResult, TrainingSummary
 from tinyreason.trainers.session import TrainingSession
 
 
-def close_run(session: TrainingSession, before: Score, after: Score, training: Training, clock: Clock) -> dict:
+def close_run(session: TrainingSession, before: Score, after: Score, training: Training, clock: Clock) -> RunResult:
     """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not."""
     config, folder = session.config, session.folder
-    folder.write_json("evaluation.json", {"before": before.replies(), "after": after.replies()})
+    folder.write_json(EVALUATION, {"before": before.as_json(), "after": after.as_json()})
     seconds = clock.seconds()
-    result = {
-        "recipe": config.recipe,
-        "tier": config.tier,
-        "model": config.model.name,
-        "adapter": {
-            "kind": config.adapter.kind,
-            "trainable_parameters": sum(p.numel() for p in session.model.parameters() if p.requires_grad),
-        },
-        "before": before.summary(),
-        "after": after.summary(),
-        **compare(before, after),
-        "tokens": token_change(before, after),
-        "expected": config.expected and config.expected.model_dump(exclude_none=True),
-        "training": {
-            "problems": config.data.describe(),
-            "steps": training.step,
-            "kept_step": training.kept_step,
-            "validation_accuracy": training.kept_accuracy if config.validation else None,
+    result = RunResult(
+        recipe=config.recipe,
+        tier=config.tier,
+        model=config.model.name,
+        adapter=AdapterSummary(
+            kind=config.adapter.kind,
+            trainable_parameters=sum(p.numel() for p in session.model.parameters() if p.requires_grad),
+        ),
+        before=before.summary(),
+        after=after.summary(),
+        **paired_comparison(before, after),
+        tokens=token_change(before, after),
+        expected=config.expected and config.expected.model_dump(exclude_none=True),
+        training=TrainingSummary(
+            problems=config.data.describe(),
+            steps=training.step,
+            kept_step=training.kept_step,
+            validation_accuracy=training.kept_accuracy if config.validation else None,
             **training.summary(),
-        },
-        "seconds": seconds,
-        "peak_memory_gb": peak_memory_gb(),
-        "command": command(),
-        "seed": config.seed,
-    }
-    result["meets_expectation"] = meets(result)
-    folder.write_json("result.json", result)
-    leave_report(folder.path, training.evaluator.console.say)
+        ),
+        seconds=seconds,
+        peak_memory_gb=peak_memory_gb(),
+        command=command(),
+        seed=config.seed,
+    )
+    result = result.model_copy(update={"meets_expectation": meets_expectation(result)})
+    folder.write_json(RESULT, result.as_json())
+    leave_report(folder.path, session.context.console.say)
     return result
 
 
-def meets(result: dict) -> bool | None:
-    """Whether the run reached what its tier promises; None where the tier promises nothing."""
-    expected = result["expected"]
+def meets_expectation(result: RunResult) -> bool | None:
+    """Returns whether the run reached what its tier promises; None where the tier promises nothing."""
+    expected = result.expected
     if expected is None:
         return None
     return (
-        result["after"]["accuracy"] >= expected["accuracy"]
-        and -result["tokens"]["change"] >= expected.get("tokens_cut", float("-inf"))
-        and result["gain"]["interval"][0] >= expected.get("gain_points", float("-inf"))
-        and result["seconds"]["total"] <= 60 * expected.get("minutes", float("inf"))
+        result.after.accuracy >= expected["accuracy"]
+        and -result.tokens.change >= expected.get("tokens_cut", float("-inf"))
+        and result.gain.interval[0] >= expected.get("gain_points", float("-inf"))
+        and result.seconds["total"] <= 60 * expected.get("minutes", float("inf"))
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
+from tinyreason.runs.result import RunResult
 from tinyreason.sandbox import NAME as SANDBOX
 
 STEPS = 2
@@ -64,17 +65,16 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
     return found
 
 
-def seen_to_work(config: RunConfig, result: dict, folder: Path) -> Iterator[str]:
+def seen_to_work(config: RunConfig, result: RunResult, folder: Path) -> Iterator[str]:
     """Yields what the dry run saw work, from what lies in its folder."""
-    training = result["training"]
     graded = ", every gold answer graded" if config.train.needs_rewards else ""
-    yield f"data        read{graded}: {training['problems']}"
-    yield f"evaluation  {result['before']['problems']} problems asked before and after, completions graded"
+    yield f"data        read{graded}: {result.training.problems}"
+    yield f"evaluation  {result.before.problems} problems asked before and after, completions graded"
     if config.train.needs_rewards:
         lines = sum(1 for _ in (folder / "rollouts.jsonl").open(encoding="utf-8"))
         names = ", ".join(reward.kind for reward in config.rewards)
         yield f"rewards     {names}: {lines} rollouts rewarded and compared by {config.advantage.kind}"
-    yield f"training    {training['steps']} steps of the {config.trainer} trainer, {config.adapter.kind} adapter"
+    yield f"training    {result.training.steps} steps of the {config.trainer} trainer, {config.adapter.kind} adapter"
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     yield f"written     {', '.join(files)}"
 

@@ -1,4 +1,8 @@
-"""The problems of a run, checked: those trained on, those asked before and after, those that choose the step."""
+"""The problems of a run, checked: those trained on, those of the evaluation, those of the validation."""
+
+import hashlib
+import json
+from dataclasses import dataclass
 
 from tinyreason.algorithms.rewards import ask_for_tokens
 from tinyreason.config.run_config import RunConfig
@@ -11,34 +15,50 @@ from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
 
 
-def read_problems(
-    config: RunConfig, folder: RunFolder, grader: Grader, console: Console
-) -> tuple[list[Example], list[Example], list[Example]]:
-    """What is trained on, asked before and after, and asked on the way: all of it checked."""
+@dataclass(frozen=True)
+class RunProblems:
+    """The problems of a run, by what they are for; no problem is for two."""
+
+    training: list[Example]
+    evaluation: list[Example]
+    """Asked before and after training."""
+    validation: list[Example]
+    """Asked on the way, to select the checkpoint; empty where the last step is kept."""
+
+    def sha256(self) -> str:
+        """Returns the SHA-256 of every problem, in order."""
+        rows = [[vars(example) for example in part] for part in vars(self).values()]
+        return hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
+
+
+def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console: Console) -> RunProblems:
+    """Returns the problems of a run, all of them checked. Errors: `ConfigError`, `DataError`."""
     examples = config.data.load()
-    if config.trainer == "grpo":
+    if config.train.needs_rewards:
         check_gold_answers(examples, grader)
-    questions, checks = (gradable(found, grader, console) for found in held_out(config, examples))
+    evaluation, validation = (gradable(found, grader, console) for found in held_out(config, examples))
     check_history(config, examples)
-    examples, questions, checks = (ask_for_tokens(config.rewards, found) for found in (examples, questions, checks))
+    examples, evaluation, validation = (
+        ask_for_tokens(config.rewards, found) for found in (examples, evaluation, validation)
+    )
     if config.critiques is not None:
         examples = built_critiques(config, folder, console)
-    if config.trainer == "sft":
+    if config.train.needs_completions:
         check_completions(examples)
-    return examples, questions, checks
+    return RunProblems(examples, evaluation, validation)
 
 
 def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example], list[Example]]:
-    """Problems that are not trained on: those of the evaluation, and those that choose the checkpoint."""
+    """Returns problems that are not trained on: those of the evaluation, and those that select the checkpoint."""
     trained_on = {example.id for example in examples}
-    questions = test_problems(config, examples)
+    evaluation = test_problems(config, examples)
     if config.validation is None:
-        return questions, []
-    return questions, config.data.held_out(config.validation.problems, "validation", without=trained_on)
+        return evaluation, []
+    return evaluation, config.data.held_out(config.validation.problems, "validation", without=trained_on)
 
 
 def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
-    """The evaluation's problems: a test set of its own, less what is trained on, or held out from the training data."""
+    """Returns the evaluation's problems: a test set of its own, less what is trained on, or held out from the data."""
     own, count = config.evaluation.data, config.evaluation.problems
     if own is None or own.family:
         return (own or config.data).held_out(count, "test", without={example.id for example in examples})
@@ -47,17 +67,17 @@ def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
 
 
 def built_critiques(config: RunConfig, folder: RunFolder, console: Console) -> list[Example]:
-    """Critiques of attempts at the run's problems, built into its folder."""
+    """Builds critiques of attempts at the run's problems into its folder, and returns them."""
     file = folder.path / "critiques.jsonl"
-    order = config.critique_build_config()
-    summary = build_critiques(order, file, console)
+    build_config = config.critique_build_config()
+    summary = build_critiques(build_config, file, console)
     left_out = ", ".join(f"{count} {why}" for why, count in summary.dropped.items()) or "none"
-    console.say(f"built   {summary.kept} critiques by {order.teacher.kind}; dropped {left_out}")
+    console.say(f"built   {summary.kept} critiques by {build_config.teacher.kind}; dropped {left_out}")
     return Critiques(file=file).load()
 
 
 def check_gold_answers(examples: list[Example], grader: Grader) -> None:
-    """Every gold answer must parse and score itself right: a reward that cannot judge teaches nothing."""
+    """Refuses a gold answer that cannot be parsed or does not equal itself. Errors: `DataError`."""
     for example, is_good in zip(examples, grader.check_gold([example.answer for example in examples]), strict=True):
         if not is_good:
             raise DataError(
@@ -67,7 +87,7 @@ def check_gold_answers(examples: list[Example], grader: Grader) -> None:
 
 
 def check_history(config: RunConfig, examples: list[Example]) -> None:
-    """A reward that compares a problem with its visits in earlier steps needs problems that come back."""
+    """Refuses a reward that compares a problem with its earlier visits where none comes back. Errors: `ConfigError`."""
     names = [reward.kind for reward in config.rewards if reward.needs_history]
     if not names:
         return
@@ -82,7 +102,7 @@ def check_history(config: RunConfig, examples: list[Example]) -> None:
 
 
 def check_completions(examples: list[Example]) -> None:
-    """Every row must have something to imitate."""
+    """Refuses rows without a completion to train on. Errors: `DataError`."""
     without = [example.id for example in examples if not example.completion]
     if without:
         raise DataError(
@@ -92,7 +112,7 @@ def check_completions(examples: list[Example]) -> None:
 
 
 def gradable(examples: list[Example], grader: Grader, console: Console) -> list[Example]:
-    """Of held-out problems, those that can be judged; the others are named, not counted as wrong."""
+    """Returns the held-out problems that can be graded; the others are named, not counted as incorrect."""
     fine = grader.check_gold([example.answer for example in examples])
     odd = [example.id for example, is_fine in zip(examples, fine, strict=True) if not is_fine]
     if odd:

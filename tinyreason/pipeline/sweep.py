@@ -1,4 +1,4 @@
-"""Several rewards, or values of a knob, of one recipe at equal compute: what accuracy each keeps at what length."""
+"""Several rewards, or values of an option, of one recipe at equal compute: what accuracy each keeps at what length."""
 
 import json
 import shutil
@@ -14,24 +14,34 @@ from statistics import mean
 from typing import Any
 
 from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.atomic import write_text
 from tinyreason.config.overrides import listed
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
+from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.pipeline.run import run
-from tinyreason.runs.folder import read_config, write_text
+from tinyreason.reporting.sweep_plot import draw_sweep
+from tinyreason.reporting.sweep_table import (
+    BASELINE,
+    PLAIN,
+    ProblemMeans,
+    SeedFigures,
+    SweepRow,
+    sweep_markdown,
+    sweep_rows,
+)
+from tinyreason.runs.context import RunContext
+from tinyreason.runs.folder import read_config
+from tinyreason.runs.result import EVALUATION, RESULT, RunResult, StoredEvaluation, StoredProblem
 from tinyreason.runs.resume import NOT_COMPUTED_WITH, differences
-
-PLAIN = "correctness"
-"""The variant that everything is held against: GRPO on correctness alone."""
-START = "start"
 
 
 @dataclass(frozen=True)
 class Point:
-    """One setting of the comparison."""
+    """One variant, with its values of the varied options."""
 
     name: str
     variant: dict[str, Any]
@@ -39,16 +49,16 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One run of a point."""
+class SweepRun:
+    """One run of a point, and its folder."""
 
     point: Point
     config: RunConfig
     path: Path
 
 
-def points(plan: Recipe, tier: str, rewards: str | None, vary: tuple[str, ...]) -> list[Point]:
-    """Every combination of the rewards and the varied knobs, after plain GRPO."""
+def sweep_points(plan: Recipe, tier: str, rewards: str | None, vary: tuple[str, ...]) -> list[Point]:
+    """Returns every combination of the rewards and the varied options, after plain GRPO. Errors: `ConfigError`."""
     known = plan.variants(tier)
     names = [] if rewards is None else list(known) if rewards == "all" else rewards.split(",")
     variants = {name: variant(name, known) for name in names}
@@ -65,86 +75,90 @@ def points(plan: Recipe, tier: str, rewards: str | None, vary: tuple[str, ...]) 
 
 
 def variant(name: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What a short name stands for: the recipe's variant, or a reward by itself."""
+    """Returns what a short name stands for: the recipe's variant, or a reward by itself. Errors: `ConfigError`."""
     if name not in known and name not in REWARDS:
         raise ConfigError(f"--rewards '{name}' is unknown{nearest(name, {*known, *REWARDS})}, or all.")
     return known.get(name, {"rewards": [{"kind": name}]})
 
 
-def planned(plan: Recipe, tier: str, found: list[Point], overrides: tuple[str, ...], seeds: list[int], out: Path):
-    """The runs, each point's and seed's config checked before anything is begun; the seeds of a point together."""
+def sweep_runs(
+    plan: Recipe, tier: str, found: list[Point], overrides: tuple[str, ...], seeds: list[int], out: Path
+) -> list[SweepRun]:
+    """Returns the runs, every config checked before anything is begun; the seeds of a point together."""
     runs = []
     for point in found:
         for seed in seeds:
             config = plan.resolve(tier, (*overrides, *point.overrides), seed, point.variant)
-            runs.append(Planned(point, config, out / "runs" / f"{stem(point.name)}-seed{seed}"))
+            runs.append(SweepRun(point, config, out / "runs" / f"{file_stem(point.name)}-seed{seed}"))
     return runs
 
 
-def stem(name: str) -> str:
-    """A point's name as a file's; where letters had to go, a hash tells it from others."""
+def file_stem(name: str) -> str:
+    """Returns a point's name as a file's; where letters had to go, a hash tells it from others."""
     plain = "".join(c if c.isalnum() or c in "._=-" else "-" for c in name)[:80]
     return plain if plain == name else f"{plain}-{sha256(name.encode()).hexdigest()[:6]}"
 
 
-def frontier(
-    runs: list[Planned], out: Path, compute: ComputeSettings, why_tier: str, console: Console
-) -> list[dict[str, Any]]:
+def run_sweep(
+    runs: list[SweepRun], out: Path, compute: ComputeSettings, why_tier: str, console: Console
+) -> list[SweepRow]:
     """Does what is not done yet, and writes table and picture after every run; returns the table's rows.
 
-    A run that fails is named, and the others go on; what it had stays, and the next call goes on with it.
+    A run that fails is named, and the others are done; what it had stays, and the next call resumes it.
     """
     (out / "runs").mkdir(parents=True, exist_ok=True)
     left = [one for one in runs if not is_done(one)]
     kept = len(runs) - len(left)
     console.say(f"runs    {len(runs)}: {kept} kept from before, {len(left)} to do")
-    rows = report(runs, out) if kept else []
+    rows = write_sweep(runs, out) if kept else []
     start = time.monotonic()
     for number, one in enumerate(left, 1):
         label = f"run {kept + number}/{len(runs)} {one.point.name}, seed {one.config.seed}"
         try:
-            result = do(one, out, compute, why_tier, console, label)
+            result = take_run(one, out, compute, why_tier, console, label)
         except Stopped:
             raise
         except Exception as error:
-            words = str(error) if isinstance(error, TinyReasonError) else f"{type(error).__name__}: {error}"
-            console.say(f"{label}: FAILED, {' '.join(words.split())[:300]} ({beside(one, '.log')})")
+            reason = str(error) if isinstance(error, TinyReasonError) else f"{type(error).__name__}: {error}"
+            console.say(f"{label}: FAILED, {' '.join(reason.split())[:300]} ({log_file(one)})")
             continue
-        rows = report(runs, out)
+        rows = write_sweep(runs, out)
         minutes = (time.monotonic() - start) / 60
         console.say(
-            f"{label}: {result['after']['accuracy']:.1%} right in {result['after']['mean_tokens']:.0f} tokens "
-            f"(start {result['before']['accuracy']:.1%} in {result['before']['mean_tokens']:.0f}); "
+            f"{label}: {result.after.accuracy:.1%} correct in {result.after.mean_tokens:.0f} tokens "
+            f"(baseline {result.before.accuracy:.1%} in {result.before.mean_tokens:.0f}); "
             f"{minutes:.1f} minutes so far, about {minutes / number * (len(left) - number):.0f} left"
         )
     return rows
 
 
-def is_done(one: Planned) -> bool:
-    """Whether the run is finished already. Errors: `FolderError` where a run of another config is in its place."""
+def is_done(one: SweepRun) -> bool:
+    """Returns whether the run is finished. Errors: `FolderError` where a run of another config is in its place."""
     earlier = read_config(one.path)
     if earlier:
         values = (earlier, one.config.model_dump(mode="json"))
         differing = next(differences(*map(computed_with, values)), None)
         if differing:
             raise FolderError(f"{one.path} holds another run: {differing}; choose another folder with --out.")
-    return (one.path / "result.json").exists()
+    return (one.path / RESULT).exists()
 
 
 def computed_with(values: dict[str, Any]) -> dict[str, Any]:
-    """What of a config decides a run's numbers; where a warm-up was taken from does not."""
+    """Returns what of a config decides a run's numbers; where a warm-up was taken from does not."""
     kept = {name: value for name, value in values.items() if name not in NOT_COMPUTED_WITH}
     return kept | {"warmup": kept["warmup"] and kept["warmup"] | {"adapter": None}}
 
 
-def do(
-    one: Planned, out: Path, compute: ComputeSettings, why_tier: str, console: Console, label: str
-) -> dict[str, Any]:
-    """One run, or what is left of it; a warm-up that an earlier run made of the same values is taken over."""
+def take_run(
+    one: SweepRun, out: Path, compute: ComputeSettings, why_tier: str, console: Console, label: str
+) -> RunResult:
+    """Does one run, or what is left of it; a warm-up that an earlier run made of the same values is taken over."""
     shared = shared_warmup(one, out)
-    with open(beside(one, ".log"), "a", encoding="utf-8") as log:
+    with open(log_file(one), "a", encoding="utf-8") as log:
         try:
-            return run(starting_at(one, shared), one.path, compute, why_tier, Inner(console, label, log))
+            return run(
+                starting_at(one, shared), one.path, RunContext(InnerConsole(console, label, log), compute, why_tier)
+            )
         except Exception:
             log.write(traceback.format_exc())
             raise
@@ -152,13 +166,13 @@ def do(
             publish(one.path / "warmup", shared)
 
 
-def beside(one: Planned, suffix: str) -> Path:
-    """A file beside the run's folder."""
-    return one.path.with_name(one.path.name + suffix)
+def log_file(one: SweepRun) -> Path:
+    """Returns where the run's words go: a file beside its folder."""
+    return one.path.with_name(f"{one.path.name}.log")
 
 
-def shared_warmup(one: Planned, out: Path) -> Path | None:
-    """The folder of the warm-up that this run shares with all of the same model, adapter, warm-up and seed."""
+def shared_warmup(one: SweepRun, out: Path) -> Path | None:
+    """Returns the folder of the warm-up that this run shares with all of the same model, adapter, warm-up and seed."""
     if not one.config.warmup or one.config.warmup.adapter:
         return None
     values = one.config.model_dump(mode="json")
@@ -166,8 +180,8 @@ def shared_warmup(one: Planned, out: Path) -> Path | None:
     return out / "warmup" / sha256(parts.encode()).hexdigest()[:12]
 
 
-def starting_at(one: Planned, shared: Path | None) -> RunConfig:
-    """The config with the warm-up that the run was begun with, or else the shared one, if that is there."""
+def starting_at(one: SweepRun, shared: Path | None) -> RunConfig:
+    """Returns the config with the warm-up that the run was begun with, or else the shared one, if that is there."""
     if not shared:
         return one.config
     earlier = read_config(one.path)
@@ -176,7 +190,7 @@ def starting_at(one: Planned, shared: Path | None) -> RunConfig:
 
 
 def publish(own: Path, shared: Path | None) -> None:
-    """A run's whole warm-up becomes the shared one, unless there is one."""
+    """Makes a run's whole warm-up the shared one, unless there is one."""
     if shared and not shared.exists() and (own / "adapter").exists():
         half = shared.with_name(f".{shared.name}.part")
         shutil.rmtree(half, ignore_errors=True)
@@ -184,8 +198,8 @@ def publish(own: Path, shared: Path | None) -> None:
         half.rename(shared)  # what is there is whole
 
 
-class Inner(Console):
-    """The screen of one run among several: its live line is shown under the run's name, its words go to a file."""
+class InnerConsole(Console):
+    """The console of one run among several: its live line is shown under the run's name, its words go to a file."""
 
     def __init__(self, outer: Console, label: str, log):
         super().__init__(outer.rich)
@@ -201,32 +215,30 @@ class Inner(Console):
             yield live
 
 
-def report(runs: list[Planned], out: Path) -> list[dict[str, Any]]:
+def write_sweep(runs: list[SweepRun], out: Path) -> list[SweepRow]:
     """Writes frontier.json, .md, .svg and .png of the runs done so far; returns the rows."""
-    from tinyreason.reporting.sweep_plot import draw
-    from tinyreason.reporting.sweep_table import markdown, rows_of
-
-    sides: dict[str, list[dict[str, Any]]] = {START: []}
+    points: dict[str, list[SeedFigures]] = {BASELINE: []}
     missing = []
     for one in runs:
-        if not (one.path / "result.json").exists():
-            missing.append(f"{one.point.name}, seed {one.config.seed}")
+        seed = one.config.seed
+        if not (one.path / RESULT).exists():
+            missing.append(f"{one.point.name}, seed {seed}")
             continue
-        evaluation = json.loads((one.path / "evaluation.json").read_text(encoding="utf-8"))
-        start, end = (per_problem(evaluation[side]) for side in ("before", "after"))
-        sides.setdefault(one.point.name, []).append({"seed": one.config.seed, "start": start} | end)
-        if one.config.seed not in [side["seed"] for side in sides[START]]:
-            sides[START].append({"seed": one.config.seed} | start)
-    rows = rows_of(sides, START, PLAIN)
-    write_text(out / "frontier.json", json.dumps(rows, indent=1, ensure_ascii=False))
-    write_text(out / "frontier.md", markdown(rows, missing))
-    draw(rows, out / "frontier")
+        evaluation = StoredEvaluation.model_validate(read_json(one.path / EVALUATION))
+        baseline, end = problem_means(evaluation.before), problem_means(evaluation.after)
+        points.setdefault(one.point.name, []).append(SeedFigures(seed, end, baseline))
+        if seed not in [side.seed for side in points[BASELINE]]:
+            points[BASELINE].append(SeedFigures(seed, baseline))
+    rows = sweep_rows(points)
+    write_text(out / "frontier.json", json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False))
+    write_text(out / "frontier.md", sweep_markdown(rows, missing))
+    draw_sweep(rows, out / "frontier")
     return rows
 
 
-def per_problem(side: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """{accuracy, tokens: {problem id: its mean over the replies}} of one side of an evaluation.json."""
-    return {
-        "accuracy": {problem["id"]: problem["accuracy"] for problem in side},
-        "tokens": {problem["id"]: mean(reply["tokens"] for reply in problem["replies"]) for problem in side},
-    }
+def problem_means(side: list[StoredProblem]) -> ProblemMeans:
+    """Returns each problem's means on one side of an evaluation.json."""
+    return ProblemMeans(
+        accuracy={problem.id: problem.accuracy for problem in side},
+        tokens={problem.id: mean(completion.tokens for completion in problem.replies) for problem in side},
+    )

@@ -1,14 +1,24 @@
-"""The training of a run: watched step by step, saved on the way, taken up where it was cut short."""
+"""The training of a run: monitored step by step, saved on the way, resumed where it was interrupted."""
 
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
 
+from tinyreason import trainers
 from tinyreason.console import Live
 from tinyreason.errors import Stopped
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
-from tinyreason.runs.checkpoint import TRAINED, Checkpoint, Checkpoints, Lifeline, load_trained
+from tinyreason.runs.checkpoint import (
+    TRAINED,
+    Checkpoint,
+    CheckpointManager,
+    complete_checkpoints,
+    kept_file,
+    load_trained,
+    roll_back,
+    write_kept,
+)
 from tinyreason.runs.clock import Clock
 from tinyreason.trainers.session import TrainingSession
 
@@ -23,12 +33,11 @@ SHOWN = {
 
 @dataclass
 class Training:
-    """Watches the steps: shows them, asks the validation problems, keeps the adapter that answers them best."""
+    """Monitors the steps: shows them, asks the validation problems, keeps the adapter that does best on them."""
 
     session: TrainingSession
-    checks: list[Example]
+    validation: list[Example]
     evaluator: Evaluator
-    checkpoints: Checkpoints
     live: Live
     step: int = 0
     kept_step: int = 0
@@ -36,53 +45,57 @@ class Training:
     metrics: list[dict[str, float]] = field(default_factory=list)
 
     def __call__(self, step: int, metrics: dict[str, float]) -> dict[str, float]:
-        """After each step; what it returns is written beside the step's metrics."""
+        """Called after each step; returns what is written beside the step's metrics."""
+        session = self.session
         self.step = step
         self.metrics.append(metrics)
         note = "  ".join(f"{word} {metrics[name]:{form}}" for name, (word, form) in SHOWN.items() if name in metrics)
         found = self.validate() if self.is_due() else {}
         if self.kept_accuracy >= 0:
-            note += f"  held-out {self.kept_accuracy:.0%} at step {self.kept_step}"
+            note += f"  validation {self.kept_accuracy:.0%} at step {self.kept_step}"
         self.live.advance(1, note)
-        with self.session.folder.writing("the adapter's history"):
-            self.session.config.adapter.after_step(self.session.model, self.session.folder.path, step)
+        with session.folder.writing("the adapter's history"):
+            session.config.adapter.after_step(session.model, session.folder.path, step)
         return found
 
     def is_due(self) -> bool:
-        every = self.session.config.validation and self.session.config.validation.every_steps
+        """Returns whether the validation set is asked after this step."""
+        validation = self.session.config.validation
+        every = validation and validation.every_steps
         return bool(every) and (self.step % every == 0 or self.step == self.session.config.train.max_steps)
 
     def validate(self) -> dict[str, float]:
-        score = self.evaluator.ask(self.session.model, self.checks, 1, lambda _: None)
+        """Asks the validation set and keeps the adapter where it does better than before; returns the metrics."""
+        score = self.evaluator.sample(self.session.model, self.validation, 1, lambda _: None)
         if score.accuracy > self.kept_accuracy:
             self.kept_step, self.kept_accuracy = self.step, score.accuracy
-            self.checkpoints.write_kept(self.session.model, self.step)
+            write_kept(self.session.folder, self.session.model, self.step)
             self.write()
         return {"validation/accuracy": score.accuracy, "validation/mean_tokens": score.mean_tokens}
 
     def write(self) -> None:
-        """What the model has becomes the run's adapter."""
+        """Saves the present adapter as the run's."""
         self.session.folder.write_adapter(lambda place: self.session.config.adapter.save(self.session.model, place))
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint saves of it; the metrics are in their file."""
+        """Returns what a checkpoint saves of it; the metrics are in their file."""
         return {"kept_step": self.kept_step, "kept_accuracy": self.kept_accuracy}
 
     def restore(self, start: Checkpoint) -> None:
-        """Knows what it knew at this checkpoint."""
+        """Sets what it knew at this checkpoint."""
         self.step, self.metrics = start.step, self.session.folder.read_rows("metrics.jsonl")
         self.kept_step, self.kept_accuracy = (start.state["training"][name] for name in ("kept_step", "kept_accuracy"))
 
     def close(self) -> None:
-        """The kept adapter is what the model has and the folder holds."""
+        """Makes the kept adapter the model's, and the folder's."""
         if self.kept_step == 0:
             self.kept_step = self.step
         elif self.kept_step != self.step:
-            load_trained(self.session.model, self.checkpoints.kept_file(self.kept_step))
+            load_trained(self.session.model, kept_file(self.session.folder, self.kept_step))
         self.write()
 
     def summary(self) -> dict[str, float]:
-        """The last steps' reward or loss, and how often GRPO had no gradient."""
+        """Returns the last steps' reward or loss, and how often GRPO had no gradient."""
         ends = {"reward/mean": "last_reward", "loss": "last_loss"}
         found = {
             ours: mean(m[name] for m in self.metrics[-10:]) for name, ours in ends.items() if name in self.metrics[0]
@@ -93,47 +106,42 @@ class Training:
         return found
 
     def share_of_step(self, name: str) -> float:
-        """What share of the steps' time went into this part of them."""
+        """Returns the share of the steps' time that went into this part of them."""
         return sum(m[name] for m in self.metrics) / sum(m["time/step_s"] for m in self.metrics)
 
 
-def train(
-    session: TrainingSession, examples: list[Example], checks: list[Example], evaluator: Evaluator, clock: Clock
+def train_adapter(
+    session: TrainingSession, examples: list[Example], validation: list[Example], evaluator: Evaluator, clock: Clock
 ) -> Training:
-    """Trains the adapter, from the last checkpoint on if there is one. Errors: `Stopped`, with all of it saved."""
-    console, stop = evaluator.console, evaluator.stop
-    options, last = session.config.checkpoints, session.config.train.max_steps
-    checkpoints = Checkpoints(session.folder, options.every_steps, options.keep, last)
-    start = checkpoints.go_back()
+    """Trains the session's adapter, from its last checkpoint on if there is one. Errors: `Stopped`, with all saved."""
+    console, deadline = session.context.console, session.context.deadline
+    settings, last = session.config.checkpoints, session.config.train.max_steps
+    start = roll_back(session.folder)
     with console.live("step", total=last, done=start.step if start else 0) as live:
-        training = Training(session, checks, evaluator, checkpoints, live)
-        checkpoints.watch_state = lambda: {"training": training.state(), "seconds": clock.seconds()}
+        training = Training(session, validation, evaluator, live)
         if start:
-            console.say(f"going on after step {start.step} of {last}")
+            console.say(f"resuming after step {start.step} of {last}")
             training.restore(start)
             clock.restore(start.state["seconds"])
             load_trained(session.model, start.path / TRAINED)
+        checkpoints = CheckpointManager(
+            session.folder,
+            last,
+            settings.every_steps,
+            settings.keep,
+            deadline,
+            resumed_from=start,
+            run_state=lambda: {"training": training.state(), "seconds": clock.seconds()},
+        )
         try:
             if training.step < last:
-                lifeline = Lifeline(checkpoints, stop, start, console.say)
-                with stop.finishing_steps():
-                    take_steps(training, examples, lifeline)
+                with deadline.finishing_steps():
+                    trainers.train(session, examples, training, checkpoints)
         except KeyboardInterrupt:
-            saved = checkpoints.whole()
+            saved = complete_checkpoints(session.folder)
             console.say(f"ended at once; saved up to step {saved[-1].step if saved else 0} of {last}")
             raise
         training.close()
-    if stop.why:
-        raise Stopped(f"stopped by {stop.why} after step {training.step} of {last}, all of it saved")
+    if deadline.why:
+        raise Stopped(f"stopped by {deadline.why} after step {training.step} of {last}, all of it saved")
     return training
-
-
-def take_steps(training: Training, examples: list[Example], lifeline: Lifeline) -> None:
-    """The steps themselves, by the trainer of the recipe."""
-    from tinyreason.trainers import grpo, sft
-
-    session, evaluator = training.session, training.evaluator
-    if session.config.trainer == "sft":
-        sft.train(session, examples, training, evaluator.console.say, lifeline)
-    else:
-        grpo.train(session, examples, evaluator.grader, training, lifeline)

@@ -4,39 +4,39 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from tinyreason.console import Console
+from tinyreason import trainers
 from tinyreason.errors import ModelError
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
 
 
-def warm_up(session: TrainingSession, console: Console) -> None:
-    """Trains the learner's adapter, or takes up the one that is there already, and goes on from it.
+def warm_up(session: TrainingSession) -> None:
+    """Trains the session's adapter, or restores the one that is there already, and resumes from it.
 
-    Errors: `ModelError` where `warmup.adapter` is no adapter, `DataError` where the rows cannot be trained on.
+    Errors: `ModelError` where `warmup.adapter` is not an adapter, `DataError` where the rows cannot be trained on.
     """
     config, model = session.config, session.model
     kept = Path(config.warmup.adapter) if config.warmup.adapter else session.folder.path / "warmup" / "adapter"
     if config.warmup.adapter and not (kept / "adapter_config.json").is_file():
-        raise ModelError(f"warmup.adapter={kept} is no adapter folder: it has no adapter_config.json.")
+        raise ModelError(f"warmup.adapter={kept} is not an adapter folder: it has no adapter_config.json.")
     if not (kept / "adapter_config.json").is_file():
         shutil.rmtree(kept.parent, ignore_errors=True)
-        fine_tune(replace(session, config=config.warmup_config, folder=RunFolder(kept.parent)), console)
+        fine_tune(replace(session, config=config.warmup_config, folder=RunFolder(kept.parent)))
         half = kept.with_name(".adapter.part")
         config.adapter.save(model, half)
         half.rename(kept)  # what is there is whole
     config.adapter.start_from(model, kept)
-    console.say(f"start   after the warm-up on {config.warmup.data.describe()}; `before` is measured there ({kept})")
+    session.context.console.say(
+        f"start   after the warm-up on {config.warmup.data.describe()}; the baseline is measured there ({kept})"
+    )
 
 
-def fine_tune(session: TrainingSession, console: Console) -> None:
-    """The steps of the warm-up."""
-    from tinyreason.trainers import sft
-
-    with console.live("warm-up step", total=session.config.train.max_steps) as live:
+def fine_tune(session: TrainingSession) -> None:
+    """Takes the steps of the warm-up."""
+    with session.context.console.live("warm-up step", total=session.config.train.max_steps) as live:
 
         def watch(step: int, metrics: dict[str, float]) -> dict[str, float]:
             live.advance(1, f"loss {metrics['loss']:.3f}")
             return {}
 
-        sft.train(session, session.config.data.load(), watch, console.say)
+        trainers.train(session, session.config.data.load(), watch)

@@ -19,6 +19,7 @@ from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import load_model
 from tinyreason.planning.plan import Plan
 from tinyreason.prompts import chat_messages
+from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
 
@@ -111,7 +112,7 @@ def longest_sample_overrides(config: RunConfig) -> tuple[str, ...]:
 
 def measure_steps(config: RunConfig, compute: ComputeSettings, console: Console) -> StepMeasurement:
     """Takes the two steps of a config made with `longest_sample_overrides`, in a folder that is thrown away."""
-    from tinyreason.trainers import grpo, sft
+    from tinyreason import trainers
 
     return_freed_blocks()
     jobs = [config.warmup_config, config] if config.warmup and not config.warmup.adapter else [config]
@@ -130,15 +131,13 @@ def measure_steps(config: RunConfig, compute: ComputeSettings, console: Console)
     ):
         peak = Peak(compute.device)
         model, tokenizer = load_model(config.model, compute)
-        session = TrainingSession(config, compute, config.adapter.attach(model, config.seed), tokenizer, folder)
+        model, context = config.adapter.attach(model, config.seed), RunContext(Console(quiet=True), compute)
+        session = TrainingSession(config, context, model, tokenizer, folder, grader)
         with peak.watched():  # not the load, which maps the checkpoint's file beside the weights it becomes
             for job in jobs:
                 session = replace(session, config=job)
                 examples, prompt_tokens = longest_examples(job, tokenizer, job.data.load())
-                if job.train.needs_completions:
-                    sft.train(session, examples, watch, lambda _: None)
-                else:
-                    grpo.train(session, examples, grader, watch)
+                trainers.train(session, examples, watch)
     return StepMeasurement(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 
 

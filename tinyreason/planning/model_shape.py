@@ -6,7 +6,7 @@ from typing import Any
 
 from tinyreason.config.run_config import Model
 from tinyreason.errors import ModelError
-from tinyreason.models.load import read_config, source_of
+from tinyreason.models.load import read_model_config, source_of
 from tinyreason.planning.known_models import KNOWN
 
 SHAPED_LIKE_LLAMA = frozenset(
@@ -79,7 +79,7 @@ def read_shape(config: Model) -> Shape:
     """Reads the shape of the sandbox, a local folder, a model known here, or one of the hub. Errors: `ModelError`."""
     if config.name in KNOWN and not Path(source_of(config)).exists():
         return Shape(*KNOWN[config.name])
-    return shape_of(read_config(config), config.name)
+    return shape_of(read_model_config(config), config.name)
 
 
 def shape_of(values: dict[str, Any], name: str) -> Shape:

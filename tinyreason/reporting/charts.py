@@ -6,7 +6,7 @@ from typing import Any
 from tinyreason.runs.reader import StoredRun, is_number
 
 DIGITS = 5
-"""Significant digits kept of a curve's values."""
+"""significant digits kept of a curve's values"""
 
 
 @dataclass(frozen=True)
@@ -20,63 +20,63 @@ class Chart:
     measured_in: str = ""
     """what its vertical axis counts"""
     is_share: bool = False
-    """drawn from 0 to 100 %"""
+    """shown from 0 to 100 %"""
 
 
 CHARTS = (
     Chart(
-        "Right answers",
-        "In training, and on held-out problems where a validation split asks them: when the first rises and the second "
-        "does not, it learns its training problems by heart.",
-        {"right": "training", "validation/accuracy": "held out"},
-        "share of the replies",
+        "Correct completions",
+        "In training, and on the validation set where there is one: when the first rises and the second does not, the "
+        "model memorises its training problems.",
+        {"correct": "training", "validation/accuracy": "validation"},
+        "share of the completions",
         is_share=True,
     ),
     Chart(
         "Reward",
-        "What training maximises, and each term of it before its weight: a term that rises alone is being gamed.",
+        "What training maximises, and each term before its weight: one that rises alone points to reward hacking.",
         {"reward/mean": "total", "reward/*": "{}"},
     ),
     Chart(
         "Loss",
         "How surprised the model is by the text it is trained on; lower is better.",
         {"loss": "loss"},
-        "nats a token",
+        "nats per token",
     ),
     Chart(
-        "Tokens right",
-        "How often the model's first guess for the next token of the training text is the right one.",
-        {"token_accuracy": "right"},
+        "Correct tokens",
+        "How often the model's first guess for the next token of the training text is correct.",
+        {"token_accuracy": "correct"},
         "share of the tokens",
         is_share=True,
     ),
     Chart(
-        "Tokens a reply",
-        "Mean length of the rollouts: reasoning takes room, but growth without more right answers is padding.",
-        {"length/mean_tokens": "training", "validation/mean_tokens": "held out"},
+        "Tokens per completion",
+        "Mean length of the rollouts: reasoning takes room, but growth without more correct answers is padding.",
+        {"length/mean_tokens": "training", "validation/mean_tokens": "validation"},
     ),
     Chart(
-        "Replies cut short",
-        "These hit the token limit; a cut reply has no answer and counts as wrong.",
-        {"length/share_truncated": "cut short"},
+        "Truncated completions",
+        "These hit the token limit; a truncated completion has no answer and counts as incorrect.",
+        {"length/share_truncated": "truncated"},
         "share of the rollouts",
         is_share=True,
     ),
     Chart(
         "Entropy",
-        "How undecided the model is at each token: near 0 all replies are alike and there is nothing left to compare.",
+        "How undecided the model is at each token: near 0 all completions are alike, with nothing left to compare.",
         {"entropy/mean": "entropy"},
-        "nats a token",
+        "nats per token",
     ),
     Chart(
         "KL to the base",
         "How far the model has moved from where it began: a fast rise warns of a model that forgets how to write.",
         {"kl/mean": "KL"},
-        "nats a token",
+        "nats per token",
     ),
     Chart(
         "Groups without a gradient",
-        "All replies of such a group earned the same reward, so it teaches nothing.",
+        "All completions of such a group earned the same reward, so it teaches nothing.",
         {"group/share_zero_variance": "without"},
         "share of the groups",
         is_share=True,
@@ -88,9 +88,9 @@ CHARTS = (
     ),
     Chart("Learning rate", "The size of the steps, as scheduled.", {"learning_rate": "rate"}),
     Chart(
-        "Time a step",
-        "Sampling, judging and learning together, and of that the judging with its rewards.",
-        {"time/step_s": "step", "time/score_s": "judging"},
+        "Time per step",
+        "Sampling, grading and learning together, and of that the grading with its rewards.",
+        {"time/step_s": "step", "time/score_s": "grading"},
         "seconds",
     ),
 )
@@ -99,7 +99,7 @@ SHOWN_ELSEWHERE = ("step", "reward/std", "tokens_seen")
 
 
 @dataclass
-class Drawn:
+class ChartWithLines:
     """A chart with its lines: one for each run and metric that has values."""
 
     title: str
@@ -110,22 +110,25 @@ class Drawn:
     """`{"run": number, "label", "x": steps, "y": values}`"""
 
 
-def draw(records: list[StoredRun]) -> list[Drawn]:
-    """The charts that have anything to show, the runs' lines together; metrics nobody knows come last."""
-    tables = [_table(record) for record in records]
+def charts_of(runs: list[StoredRun]) -> list[ChartWithLines]:
+    """Returns the charts that have anything to show, the runs' lines together; metrics nobody knows come last."""
+    tables = [_table(run) for run in runs]
     known = {name for chart in CHARTS for name in chart.names} | set(SHOWN_ELSEWHERE)
     others = sorted({name for table in tables for name in table} - known)
     others = [name for name in others if not name.startswith("reward/")]
     charts = (*CHARTS, *(Chart(name, "A metric of metrics.jsonl.", {name: name}) for name in others))
-    drawn = [Drawn(c.title, c.meaning, c.measured_in, c.is_share, list(_chart_lines(c, tables))) for c in charts]
-    return [chart for chart in drawn if chart.lines]
+    filled = [
+        ChartWithLines(chart.title, chart.meaning, chart.measured_in, chart.is_share, list(_chart_lines(chart, tables)))
+        for chart in charts
+    ]
+    return [chart for chart in filled if chart.lines]
 
 
-def _table(record: StoredRun) -> dict[str, dict[int, float]]:
+def _table(run: StoredRun) -> dict[str, dict[int, float]]:
     """Metric → step → value."""
     table: dict[str, dict[int, float]] = {}
-    means = [{"step": step} | means for step, means in record.rollout_means.items()]
-    for row in [*means, *record.metrics]:
+    means = [{"step": step} | means for step, means in run.rollout_means.items()]
+    for row in [*means, *run.metrics]:
         for name, value in row.items():
             if is_number(value):
                 table.setdefault(name, {})[row["step"]] = value
@@ -141,7 +144,7 @@ def _chart_lines(chart: Chart, tables: list[dict[str, dict[int, float]]]):
 
 
 def _names(chart: Chart, table: dict[str, dict[int, float]]):
-    """(metric, label) of the chart's lines that this run has; a lone reward term is the total and not drawn twice."""
+    """(metric, label) of the chart's lines that this run has; a lone reward term is the total and has no second one."""
     for name, label in chart.names.items():
         if name == "reward/*":
             terms = [n for n in sorted(table) if n.startswith("reward/") and n not in ("reward/mean", "reward/std")]

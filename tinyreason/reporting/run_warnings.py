@@ -9,6 +9,7 @@ from typing import Any
 
 from tinyreason.grading.answers import gold_text
 from tinyreason.runs.reader import StoredRun, is_number
+from tinyreason.runs.result import RunResult, StoredProblem
 
 ENDS = 10
 """The first and the last so many steps are compared."""
@@ -23,18 +24,18 @@ class RunWarning:
     """what it means and what to try"""
 
 
-def run_warnings(record: StoredRun) -> list[RunWarning]:
-    """All that stands out, what spoils a result before what only wastes time."""
-    return [RunWarning(*found) for rule in RULES for found in rule(record)]
+def run_warnings(run: StoredRun) -> list[RunWarning]:
+    """Returns all that stands out, what spoils a result before what only wastes time."""
+    return [RunWarning(*found) for rule in RULES for found in rule(run)]
 
 
 Found = Iterator[tuple[str, str]]
 
 
-def not_a_number(record: StoredRun) -> Found:
-    """A loss, gradient or reward that is nan or infinite."""
+def not_a_number(run: StoredRun) -> Found:
+    """Warns of a loss, gradient or reward that is nan or infinite."""
     for name in ("loss", "gradient/norm", "reward/mean", "kl/mean"):
-        steps = [row["step"] for row in record.metrics if _is_nan(row.get(name))]
+        steps = [row["step"] for row in run.metrics if _is_nan(row.get(name))]
         if steps:
             yield (
                 f"{name} is not a number from step {steps[0]} on",
@@ -43,37 +44,39 @@ def not_a_number(record: StoredRun) -> Found:
             return
 
 
-def reward_without_gain(record: StoredRun) -> Found:
-    """The reward rises while held-out accuracy falls: by the validation curve, or by the evaluation."""
-    reward = record.curve("reward/mean")
+def reward_without_gain(run: StoredRun) -> Found:
+    """Warns of a reward that rises while accuracy falls: on the validation set, or in the evaluation."""
+    reward = run.curve("reward/mean")
     checks = [
-        (row["step"], row["validation/accuracy"]) for row in record.metrics if is_number(row.get("validation/accuracy"))
+        (row["step"], row["validation/accuracy"]) for row in run.metrics if is_number(row.get("validation/accuracy"))
     ]
     ends = min(ENDS, len(reward) // 2)
     rise = fmean(reward[-ends:]) - fmean(reward[:ends]) if ends else 0.0
     if len(checks) > 1 and rise > 0:
         best_step, best = max(checks, key=lambda check: check[1])
         last_step, last = checks[-1]
-        if best - last > _noise(best, record.config):
+        if best - last > _noise(best, run.config):
             yield (
-                "The reward rises while held-out accuracy falls",
-                f"Held-out accuracy was {best:.0%} at step {best_step} and is {last:.0%} at step {last_step}, beyond "
-                f"chance, while the training reward went up by {rise:.2f}. It learns its training problems by heart, "
-                f"or games the reward: fewer steps, a stronger leash (train.kl), a smaller adapter.",
+                "The reward rises while validation accuracy falls",
+                f"Validation accuracy was {best:.0%} at step {best_step} and is {last:.0%} at step {last_step}, beyond "
+                f"chance, while the training reward went up by {rise:.2f}. The model memorises its training problems, "
+                f"or hacks the reward: fewer steps, a stronger KL penalty (train.kl), a smaller adapter.",
             )
             return
-    result = record.result
-    if result and rise > 0.1 and result["verdict"] != "improved" and not _saves_tokens(result):
+    result = run.result
+    if result and rise > 0.1 and result.verdict != "improved" and not _saves_tokens(result):
         yield (
             "The training reward rose, other problems gained nothing",
             f"The reward went up by {rise:.2f} in training, but the gain on problems it was not trained on is "
-            f"{result['gain']['points']:+.1f} points. Look at the rollouts below for what earned the reward.",
+            f"{result.gain.points:+.1f} points. Look at the rollouts below for what earned the reward.",
         )
 
 
-def memorised_answer(record: StoredRun) -> Found:
-    """Wrong replies to many different problems give one and the same answer."""
-    before, after = (_wrong_answers(record, side) for side in ("before", "after"))
+def memorised_answer(run: StoredRun) -> Found:
+    """Warns where incorrect completions to many different problems give one and the same answer."""
+    if run.evaluation is None:
+        return
+    before, after = _incorrect_answers(run.evaluation.before), _incorrect_answers(run.evaluation.after)
     if len(after) < 10:
         return
     answer, count = Counter(after).most_common(1)[0]
@@ -81,103 +84,106 @@ def memorised_answer(record: StoredRun) -> Found:
     if share >= 0.25 and share > 2 * base_share:
         yield (
             f"One answer is memorised: {answer[:40]}",
-            f"{share:.0%} of the wrong replies after training give this answer, to different problems; before it "
-            f"were {base_share:.0%}. Train on more problems, for fewer steps, or with a stronger leash (train.kl).",
+            f"{share:.0%} of the incorrect completions after training give this answer, to different problems; before "
+            f"it were {base_share:.0%}. Train on more problems, for fewer steps, or with a stronger KL penalty "
+            f"(train.kl).",
         )
 
 
-def format_effect(record: StoredRun) -> Found:
-    """A control that is not rewarded for being right gains much of what the run gains."""
-    if not record.result:
+def format_effect(run: StoredRun) -> Found:
+    """Warns of a control that is not rewarded for being correct and gains much of what the run gains."""
+    if not run.result:
         return
-    points = record.result["gain"]["points"]
-    for control in record.controls["runs"][1:] if record.controls else ():
-        name, gain = control["reward"], control["gain"]["points"]
-        if points > 0 and gain >= points / 2:
+    points = run.result.gain.points
+    for control in run.controls.runs[1:] if run.controls else ():
+        if points > 0 and control.gain.points >= points / 2:
             yield (
-                f"A {name} reward gains half as much, or more",
-                f"The same budget with a {name} reward gained {gain:+.1f} points, the run {points:+.1f}: much of the "
-                f"gain does not come from being rewarded for right answers.",
+                f"A {control.reward} reward gains half as much, or more",
+                f"The same budget with a {control.reward} reward gained {control.gain.points:+.1f} points, the run "
+                f"{points:+.1f}: much of the gain does not come from being rewarded for correct answers.",
             )
 
 
-def no_gradient(record: StoredRun) -> Found:
-    """Groups in which every rollout earned the same reward teach nothing."""
-    shares = record.curve("group/share_zero_variance")
+def no_gradient(run: StoredRun) -> Found:
+    """Warns where many groups teach nothing because every rollout of them earned the same reward."""
+    shares = run.curve("group/share_zero_variance")
     share = fmean(shares) if shares else 0.0
     if share < 0.5:
         return
-    kinds = Counter(group.outcome for group in record.groups)
-    right, wrong = kinds["all right"], kinds["all wrong"]
-    if right > wrong:
-        why = "Mostly all replies of a group were right: harder problems, or fewer steps."
+    kinds = Counter(group.outcome for group in run.groups)
+    if kinds["all correct"] > kinds["all incorrect"]:
+        why = "Mostly all completions of a group were correct: harder problems, or fewer steps."
     else:
-        why = "Mostly no reply of a group was right: easier problems, larger groups (train.group_size), a better base."
+        why = (
+            "Mostly no completion of a group was correct: easier problems, larger groups (train.group_size), a better "
+            "base."
+        )
     yield (
         f"No gradient in {share:.0%} of groups",
-        f"All replies of such a group earned the same reward, so nothing was learned from them. {why}",
+        f"All completions of such a group earned the same reward, so nothing was learned from them. {why}",
     )
 
 
-def hits_the_limit(record: StoredRun) -> Found:
-    """Replies are cut by the token limit, in training or in the evaluation."""
-    shares = record.curve("length/share_truncated")
+def hits_the_limit(run: StoredRun) -> Found:
+    """Warns of completions truncated by the token limit, in training or in the evaluation."""
+    shares = run.curve("length/share_truncated")
     share = fmean(shares[-ENDS:]) if shares else 0.0
     if share >= 0.1:
         yield (
-            f"Replies hit the limit: {share:.0%} of the last rollouts were cut",
-            "A cut reply has no answer and counts as wrong, so length is punished, not error: raise "
-            "train.max_completion_tokens, or reward shorter replies.",
+            f"Completions hit the limit: {share:.0%} of the last rollouts were truncated",
+            "A truncated completion has no answer and counts as incorrect, so length is punished, not error: raise "
+            "train.max_completion_tokens, or reward shorter completions.",
         )
-    cut = (record.result or {}).get("after", {}).get("truncated")
-    if is_number(cut) and cut >= 0.05:
+    truncated = run.result.after.truncated if run.result else None
+    if truncated is not None and truncated >= 0.05:
         yield (
-            f"{cut:.0%} of the evaluated replies were cut short",
-            "The accuracy counts them as wrong; with a higher evaluation.max_completion_tokens it may be higher.",
+            f"{truncated:.0%} of the evaluated completions were truncated",
+            "The accuracy counts them as incorrect; with a higher evaluation.max_completion_tokens it may be higher.",
         )
 
 
-def never_right(record: StoredRun) -> Found:
-    """No rollout at all was right, or none could be judged."""
-    graded, right = sum(group.graded for group in record.groups), sum(group.right for group in record.groups)
-    lines = sum(group.lines for group in record.groups)
-    if graded and not right:
+def never_correct(run: StoredRun) -> Found:
+    """Warns where no rollout at all was correct, or many could not be graded."""
+    graded, correct = sum(group.graded for group in run.groups), sum(group.correct for group in run.groups)
+    lines = sum(group.lines for group in run.groups)
+    if graded and not correct:
         yield (
-            "No rollout was right",
-            f"Of {graded:,} rollouts none gave the right answer, so a reward for right answers had nothing to teach.",
+            "No rollout was correct",
+            f"Of {graded:,} rollouts none gave the correct answer, so a reward for correct answers had nothing to "
+            f"teach.",
         )
     if lines and graded < lines / 2:
         yield (
-            f"{1 - graded / lines:.0%} of the rollouts could not be judged",
+            f"{1 - graded / lines:.0%} of the rollouts could not be graded",
             "Their gold answers cannot be parsed, and such rollouts teach nothing: correct the answers.",
         )
 
 
-def too_few_problems(record: StoredRun) -> Found:
-    """An interval so wide that hardly any gain could have been told from none."""
-    result = record.result
-    if result and result["verdict"] == "cannot tell":
-        low, high = result["gain"]["interval"]
+def too_few_problems(run: StoredRun) -> Found:
+    """Warns of an interval so wide that hardly any gain could have been told from none."""
+    result = run.result
+    if result and result.verdict == "cannot tell":
+        low, high = result.gain.interval
         if high - low > 10:
             yield (
                 "Too few problems to tell",
-                f"The interval of the gain is {high - low:.0f} points wide with {result['after']['problems']} "
+                f"The interval of the gain is {high - low:.0f} points wide with {result.after.problems} "
                 f"problems; four times as many (evaluation.problems) halve it.",
             )
 
 
-def no_room(record: StoredRun) -> Found:
-    """The base already solves nearly everything, and its replies did not get shorter either."""
-    if record.result and record.result["before"]["accuracy"] >= 0.95 and not _saves_tokens(record.result):
+def no_room(run: StoredRun) -> Found:
+    """Warns where the base already solves nearly everything, and its completions did not get shorter either."""
+    if run.result and run.result.before.accuracy >= 0.95 and not _saves_tokens(run.result):
         yield (
-            "The base was already right nearly always",
+            "The base was already correct nearly always",
             "These problems leave no room for a gain; evaluate on harder ones (evaluation.data).",
         )
 
 
 RULES = (
     *(not_a_number, reward_without_gain, memorised_answer, format_effect, no_gradient),
-    *(hits_the_limit, never_right, too_few_problems, no_room),
+    *(hits_the_limit, never_correct, too_few_problems, no_room),
 )
 
 
@@ -185,23 +191,22 @@ def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _saves_tokens(result: dict[str, Any]) -> bool:
-    """Whether replies take fewer tokens, beyond chance, and are no worse: what a reward that reads length is for."""
-    high = ((result.get("tokens") or {}).get("interval") or [0.0])[-1]
-    return result["verdict"] != "worse" and is_number(high) and high < 0
+def _saves_tokens(result: RunResult) -> bool:
+    """Whether completions take fewer tokens, beyond chance, and are no worse: what rewards that read length are for."""
+    return result.verdict != "worse" and result.tokens is not None and result.tokens.interval[1] < 0
 
 
 def _noise(accuracy: float, config: dict[str, Any]) -> float:
-    """Twice the standard error of the difference of two such accuracies, each of one reply a problem."""
+    """Twice the standard error of the difference of two such accuracies, each of one completion per problem."""
     problems = (config.get("validation") or {}).get("problems") or 64
     return 2 * math.sqrt(2 * max(accuracy * (1 - accuracy), 0.01) / problems)
 
 
-def _wrong_answers(record: StoredRun, side: str) -> list[str]:
-    """The final answers of the evaluation's wrong replies; those that give none are left out."""
+def _incorrect_answers(side: list[StoredProblem]) -> list[str]:
+    """The final answers of the evaluation's incorrect completions; those that give none are left out."""
     return [
         answer
-        for problem in (record.evaluation or {}).get(side) or ()
-        for reply in problem["replies"]
-        if reply.get("correct") is False and len(answer := gold_text(reply["text"])) <= 40
+        for problem in side
+        for completion in problem.replies
+        if completion.correct is False and len(answer := gold_text(completion.text)) <= 40
     ]

@@ -1,21 +1,22 @@
-"""The picture of a frontier: accuracy against tokens, with intervals, every point named.
+"""The picture of a sweep: accuracy against tokens, with intervals, every point named.
 
 The names stand in a row above the picture, in the order of the tokens, each joined to its point by a line: points that
 lie on each other could not be told apart by names beside them.
 """
 
 from pathlib import Path
-from typing import Any
+
+from tinyreason.reporting.sweep_table import BASELINE, PLAIN, SAID, Estimate, SweepRow
 
 FRONT, OTHER, MARKED = "tab:blue", "dimgray", "black"
-MARKERS = {"start": "s", "correctness": "D"}
-NAMES = {"correctness": "plain GRPO"}
+MARKERS = {BASELINE: "s", PLAIN: "D"}
+NAMES = SAID | {PLAIN: "plain GRPO"}
 BETWEEN_NAMES = 0.024
 """of the picture's width, at least"""
 
 
-def draw(rows: list[dict[str, Any]], stem: Path) -> None:
-    """Writes `stem`.svg and `stem`.png: the start a square, plain GRPO a diamond, the frontier in colour and joined."""
+def draw_sweep(rows: list[SweepRow], stem: Path) -> None:
+    """Writes `stem`.svg and `stem`.png: the baseline a square, plain GRPO a diamond, the frontier joined in colour."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -24,15 +25,15 @@ def draw(rows: list[dict[str, Any]], stem: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(11, 8), layout="constrained")
     rows = sorted(rows, key=place)
     for row in rows:
-        mark(axes, row)
-    front = [place(row) for row in rows if row["front"]]
+        mark_point(axes, row)
+    front = [place(row) for row in rows if row.front]
     axes.plot(*zip(*front, strict=True), color=FRONT, linewidth=1.5, alpha=0.4, zorder=1)
     axes.margins(0.04)
     low, high = axes.get_xlim()
-    wanted = [(row["tokens"]["mean"] - low) / (high - low) for row in rows]
-    for row, right in zip(rows, spread(wanted, BETWEEN_NAMES), strict=True):
-        name(axes, row, right)
-    axes.set_xlabel("mean tokens a reply")
+    wanted = [(row.tokens.mean - low) / (high - low) for row in rows]
+    for row, right in zip(rows, spaced(wanted, BETWEEN_NAMES), strict=True):
+        write_name(axes, row, right)
+    axes.set_xlabel("mean tokens per completion")
     axes.set_ylabel("accuracy, %")
     axes.grid(alpha=0.2)
     figure.text(0.01, -0.03, legend(rows), fontsize=9, color=OTHER)
@@ -41,29 +42,29 @@ def draw(rows: list[dict[str, Any]], stem: Path) -> None:
     pyplot.close(figure)
 
 
-def mark(axes, row: dict[str, Any]) -> None:
-    """A point with its intervals."""
+def mark_point(axes, row: SweepRow) -> None:
+    """Draws a point with its intervals."""
     x, y = place(row)
     axes.errorbar(
         [x],
         [y],
-        xerr=arms(x, row["tokens"]["interval"]),
-        yerr=arms(y, [100 * end for end in row["accuracy"]["interval"]]),
-        fmt=MARKERS.get(row["name"], "o"),
+        xerr=arms(x, row.tokens),
+        yerr=arms(y, row.accuracy, 100),
+        fmt=MARKERS.get(row.name, "o"),
         color=colour(row),
-        markerfacecolor="white" if row["pays"] else colour(row),
+        markerfacecolor="white" if row.pays else colour(row),
         elinewidth=0.7,
         markersize=6,
         zorder=3 if colour(row) == OTHER else 4,
     )
 
 
-def name(axes, row: dict[str, Any], right: float) -> None:
-    """A point's name above the picture, so far to the right, 0–1, with the line to the point."""
+def write_name(axes, row: SweepRow, right: float) -> None:
+    """Writes a point's name above the picture, so far to the right, 0–1, and draws the line to the point."""
     own = colour(row)
     line = {"arrowstyle": "-", "color": own, "linewidth": 0.5, "alpha": 0.5, "shrinkA": 0, "relpos": (0, 0)}
     axes.annotate(
-        NAMES.get(row["name"], row["name"]),
+        NAMES.get(row.name, row.name),
         place(row),
         xytext=(right, 1.02),
         textcoords="axes fraction",
@@ -77,26 +78,26 @@ def name(axes, row: dict[str, Any], right: float) -> None:
     )
 
 
-def place(row: dict[str, Any]) -> tuple[float, float]:
-    """(tokens, accuracy in %)"""
-    return row["tokens"]["mean"], 100 * row["accuracy"]["mean"]
+def place(row: SweepRow) -> tuple[float, float]:
+    """Returns (tokens, accuracy in %)."""
+    return row.tokens.mean, 100 * row.accuracy.mean
 
 
-def colour(row: dict[str, Any]) -> str:
-    """The frontier's, that of what it is held against, or that of the others."""
-    return FRONT if row["front"] else MARKED if row["name"] in MARKERS else OTHER
+def colour(row: SweepRow) -> str:
+    """Returns the frontier's colour, that of what it is compared with, or that of the others."""
+    return FRONT if row.front else MARKED if row.name in MARKERS else OTHER
 
 
-def legend(rows: list[dict[str, Any]]) -> str:
-    """What the marks mean, of those that are in the picture."""
-    said = ["blue: no other point is as right in as few tokens", "bars: 95 % intervals over problems"]
-    if any(row["pays"] for row in rows):
-        said.insert(1, "hollow: less right than the start, beyond chance")
+def legend(rows: list[SweepRow]) -> str:
+    """Returns what the marks mean, of those that are in the picture."""
+    said = ["blue: no other point is as correct in as few tokens", "bars: 95 % intervals over problems"]
+    if any(row.pays for row in rows):
+        said.insert(1, "hollow: less correct than the baseline, beyond chance")
     return "   ".join(said)
 
 
-def spread(wanted: list[float], gap: float) -> list[float]:
-    """Places from 0 to 1 in the order of `wanted`, near it, and `gap` apart where there is room for that."""
+def spaced(wanted: list[float], gap: float) -> list[float]:
+    """Returns places from 0 to 1 in the order of `wanted`, near it, and `gap` apart where there is room for that."""
     gap = min(gap, 1 / max(1, len(wanted) - 1))
     placed: list[float] = []
     for place in wanted:
@@ -108,6 +109,7 @@ def spread(wanted: list[float], gap: float) -> list[float]:
     return placed
 
 
-def arms(middle: float, interval: list[float]) -> list[list[float]]:
-    """[[down], [up]] from the middle to the ends of its interval, as matplotlib wants them."""
-    return [[max(0.0, middle - interval[0])], [max(0.0, interval[1] - middle)]]
+def arms(middle: float, value: Estimate, unit: float = 1) -> list[list[float]]:
+    """Returns [[down], [up]] from the middle to the ends of the interval in `unit`, as matplotlib wants them."""
+    low, high = (unit * end for end in value.interval)
+    return [[max(0.0, middle - low)], [max(0.0, high - middle)]]

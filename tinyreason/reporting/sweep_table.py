@@ -1,160 +1,236 @@
-"""The table of a frontier: accuracy and tokens with intervals, which points dominate and which did nothing."""
+"""The table of a sweep: accuracy and tokens with intervals, which points dominate and which did nothing."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from statistics import mean
 from typing import Any
 
 from tinyreason.intervals import difference_interval, share_interval
 
-FIELDS = {"accuracy": share_interval, "tokens": difference_interval}
-"""What is compared → the interval of its mean over problems."""
+BASELINE = "start"
+"""The row that all others are compared with, as frontier.json names it: the model before training."""
+PLAIN = "correctness"
+"""The row of GRPO on correctness alone."""
+SAID = {BASELINE: "baseline"}
+"""A row's name → what people read; the others are read as they are."""
 
 
-def rows_of(sides: dict[str, list[dict[str, Any]]], start: str, plain: str) -> list[dict[str, Any]]:
-    """A row a point, the start first; `sides[point]` holds each seed's {seed, accuracy, tokens} by problem.
+@dataclass(frozen=True)
+class ProblemMeans:
+    """Of one evaluation, each problem's means over its completions, by problem id; accuracy is 0–1."""
 
-    Seeds are averaged by problem, so problems are the clusters of every interval. A point is compared with the start
-    and with plain GRPO on the seeds and problems both have. `front`: no other point is both as right and as short.
-    `pays`: its accuracy is below the start's, the interval of the difference excluding 0. `moved`: its accuracy or its
-    tokens differ from plain GRPO's in the same sense; None for plain itself. `own_start`: where it began, if that is
-    not the common start (another prompt, model or warm-up).
-    """
+    accuracy: dict[str, float]
+    tokens: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SeedFigures:
+    """What one seed of a point reached, and where it began."""
+
+    seed: int
+    means: ProblemMeans
+    baseline: ProblemMeans | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % interval; both None where nothing could be compared."""
+
+    mean: float | None
+    interval: list[float] | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A paired difference."""
+
+    accuracy: Estimate
+    tokens: Estimate
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One point, its seeds averaged by problem, so that problems are the clusters of every interval."""
+
+    name: str
+    seeds: list[int]
+    accuracy: Estimate
+    tokens: Estimate
+    to_start: Change | None
+    """against the baseline, on the seeds and problems both have"""
+    to_plain: Change | None
+    """against plain GRPO"""
+    front: bool = False
+    """no other point is both as correct and as short"""
+    dominates: list[str] = field(default_factory=list)
+    moved: bool | None = None
+    """accuracy or tokens differ from plain GRPO's, the interval excluding 0; None for plain GRPO and the baseline"""
+    pays: bool = False
+    """accuracy is below the baseline's, the interval of the difference excluding 0"""
+    own_start: dict[str, float] | None = None
+    """where it began, if that is not the common baseline (another prompt, model or warm-up)"""
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what frontier.json holds of it: a comparison that is not there has no key."""
+        absent = {key for key in ("to_start", "to_plain") if getattr(self, key) is None}
+        return {key: value for key, value in asdict(self).items() if key not in absent}
+
+
+def sweep_rows(points: dict[str, list[SeedFigures]]) -> list[SweepRow]:
+    """Returns a row per point, the baseline first; a point is compared on the seeds and problems both have."""
     rows = []
-    for name, found in sides.items():
-        row: dict[str, Any] = {"name": name, "seeds": sorted(side["seed"] for side in found)}
-        for field in FIELDS:
-            values = averaged(found, field)
-            row[field] = {"mean": mean(values.values()), "interval": FIELDS[field](list(values.values()))}
-        for other, key in ((start, "to_start"), (plain, "to_plain")):
-            if name != other and sides.get(other):
-                row[key] = {field: difference(found, sides[other], field) for field in FIELDS}
-        rows.append(row)
-    for row in rows:
-        row["front"] = row["name"] != start and not any(
-            dominates(other, row) for other in rows if other["name"] != start
+    for name, found in points.items():
+        own = {"accuracy": averaged(found, "accuracy"), "tokens": averaged(found, "tokens")}
+        to_start, to_plain = (
+            change(found, points[other]) if name != other and points.get(other) else None for other in (BASELINE, PLAIN)
         )
-        row["dominates"] = [other["name"] for other in rows if other["name"] != start and dominates(row, other)]
-        row["moved"] = moved(row["to_plain"]) if "to_plain" in row and row["name"] != start else None
-        row["pays"] = "to_start" in row and (row["to_start"]["accuracy"]["interval"] or [0, 0])[1] < 0
-        row["own_start"] = own_start(sides[row["name"]], sides[start])
-    return rows
+        accuracy = Estimate(mean(own["accuracy"].values()), share_interval(list(own["accuracy"].values())))
+        tokens = Estimate(mean(own["tokens"].values()), difference_interval(list(own["tokens"].values())))
+        rows.append(SweepRow(name, sorted(side.seed for side in found), accuracy, tokens, to_start, to_plain))
+    trained = [row for row in rows if row.name != BASELINE]
+    return [
+        replace(
+            row,
+            front=row in trained and not any(dominates(other, row) for other in trained),
+            dominates=[other.name for other in trained if dominates(row, other)],
+            moved=moved(row.to_plain) if row.to_plain and row in trained else None,
+            pays=row.to_start is not None and (row.to_start.accuracy.interval or [0, 0])[1] < 0,
+            own_start=own_start(points[row.name], points[BASELINE]),
+        )
+        for row in rows
+    ]
 
 
-def averaged(found: list[dict[str, Any]], field: str) -> dict[str, float]:
-    """Each problem's value, averaged over the seeds that asked it."""
-    problems = dict.fromkeys(problem for side in found for problem in side[field])
-    return {problem: mean(side[field][problem] for side in found if problem in side[field]) for problem in problems}
+def averaged(found: list[SeedFigures], field: str) -> dict[str, float]:
+    """Returns each problem's `accuracy` or `tokens`, averaged over the seeds that asked it."""
+    sides = [getattr(one.means, field) for one in found]
+    problems = dict.fromkeys(problem for side in sides for problem in side)
+    return {problem: mean(side[problem] for side in sides if problem in side) for problem in problems}
 
 
-def difference(one: list[dict[str, Any]], other: list[dict[str, Any]], field: str) -> dict:
-    """The mean difference, paired by problem, with its interval; over the seeds and problems both have."""
-    both = {side["seed"] for side in one} & {side["seed"] for side in other}
-    first, second = (averaged([s for s in sides if s["seed"] in both], field) for sides in (one, other))
+def change(found: list[SeedFigures], others: list[SeedFigures]) -> Change:
+    """Returns how far a point is from another one, on the seeds and problems both have."""
+    seeds = {side.seed for side in found} & {side.seed for side in others}
+    common = [[side for side in sides if side.seed in seeds] for sides in (found, others)]
+    return Change(*(difference(*(averaged(sides, field) for sides in common)) for field in ("accuracy", "tokens")))
+
+
+def difference(first: dict[str, float], second: dict[str, float]) -> Estimate:
+    """Returns the mean difference, paired by problem, with its interval."""
     gaps = [first[problem] - second[problem] for problem in first if problem in second]
-    return {"mean": mean(gaps), "interval": difference_interval(gaps)} if gaps else {"mean": None, "interval": None}
+    return Estimate(mean(gaps), difference_interval(gaps)) if gaps else Estimate(None, None)
 
 
-def dominates(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether `one` is at least as right in at most as many tokens, and better in one of the two."""
-    right = one["accuracy"]["mean"] - other["accuracy"]["mean"]
-    saved = other["tokens"]["mean"] - one["tokens"]["mean"]
-    return right >= 0 and saved >= 0 and right + saved > 0
+def dominates(one: SweepRow, other: SweepRow) -> bool:
+    """Returns whether `one` is at least as correct in at most as many tokens, and better in one of the two."""
+    gained = one.accuracy.mean - other.accuracy.mean
+    saved = other.tokens.mean - one.tokens.mean
+    return gained >= 0 and saved >= 0 and gained + saved > 0
 
 
-def own_start(found: list[dict[str, Any]], starts: list[dict[str, Any]]) -> dict[str, float] | None:
-    """Mean accuracy and tokens of where these runs began; None where they began at the common start."""
-    common = {side["seed"]: side for side in starts}
-    if all("start" not in side or all(side["start"][f] == common[side["seed"]][f] for f in FIELDS) for side in found):
+def own_start(found: list[SeedFigures], baselines: list[SeedFigures]) -> dict[str, float] | None:
+    """Returns mean accuracy and tokens of where these runs began; None where they began at the common baseline."""
+    common = {side.seed: side.means for side in baselines}
+    if all(side.baseline is None or side.baseline == common[side.seed] for side in found):
         return None
-    return {field: mean(averaged([side["start"] for side in found], field).values()) for field in FIELDS}
+    own = [SeedFigures(side.seed, side.baseline) for side in found]
+    return {field: mean(averaged(own, field).values()) for field in ("accuracy", "tokens")}
 
 
-def moved(to_plain: dict[str, Any]) -> bool | None:
-    """Whether any interval against plain GRPO excludes 0; None without a common seed."""
-    intervals = [to_plain[field]["interval"] for field in FIELDS]
+def moved(to_plain: Change) -> bool | None:
+    """Returns whether any interval against plain GRPO excludes 0; None without a common seed."""
+    intervals = [to_plain.accuracy.interval, to_plain.tokens.interval]
     if None in intervals:
         return None
     return any(low > 0 or high < 0 for low, high in intervals)
 
 
-def markdown(rows: list[dict[str, Any]], missing: Sequence[str] = ()) -> str:
-    """The table and, under it, what it says in words; `missing`: what was asked for and is not there."""
+def sweep_markdown(rows: list[SweepRow], missing: Sequence[str] = ()) -> str:
+    """Returns the table and, under it, what it says in words; `missing`: what was asked for and is not there."""
     lines = [
-        "| point | accuracy | 95 % | against the start, points | tokens | 95 % | tokens saved | seeds | |",
+        "| point | accuracy | 95 % | against the baseline, points | tokens | 95 % | tokens saved | seeds | |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in sorted(rows, key=lambda row: row["tokens"]["mean"]):
-        accuracy, tokens, change = row["accuracy"], row["tokens"], row.get("to_start", {}).get("accuracy")
+    for row in sorted(rows, key=lambda row: row.tokens.mean):
         lines.append(
-            f"| {row['name'].replace('|', chr(92) + '|')} | {accuracy['mean']:.3f} | {span(accuracy, '.3f')} | "
-            f"{points(change) if change else ''} | {tokens['mean']:.0f} | {span(tokens, '.0f')} | {saved(row)} | "
-            f"{', '.join(map(str, row['seeds']))} | {note(row)} |"
+            f"| {said_name(row).replace('|', chr(92) + '|')} | {row.accuracy.mean:.3f} | {span(row.accuracy, '.3f')} | "
+            f"{points_change(row)} | {row.tokens.mean:.0f} | {span(row.tokens, '.0f')} | {saved_share(row)} | "
+            f"{', '.join(map(str, row.seeds))} | {remark(row)} |"
         )
-    return "\n".join([*lines, "", *words(rows, missing)]) + "\n"
+    return "\n".join([*lines, "", *sentences(rows, missing)]) + "\n"
 
 
-def span(value: dict[str, Any], form: str) -> str:
-    """`low to high`."""
-    low, high = value["interval"]
+def said_name(row: SweepRow) -> str:
+    """Returns the row's name as people read it."""
+    return SAID.get(row.name, row.name)
+
+
+def span(value: Estimate, form: str) -> str:
+    """Returns `low to high`."""
+    low, high = value.interval
     return f"{low:{form}} to {high:{form}}"
 
 
-def points(change: dict[str, Any]) -> str:
-    """A difference of accuracies in percentage points, `-1.2 [-2.9, +0.5]`."""
-    if change["mean"] is None:
+def points_change(row: SweepRow) -> str:
+    """Returns the difference to the baseline's accuracy in percentage points, `-1.2 [-2.9, +0.5]`."""
+    if row.to_start is None or row.to_start.accuracy.mean is None:
         return ""
-    middle, low, high = (f"{100 * value:+.1f}" for value in (change["mean"], *change["interval"]))
+    accuracy = row.to_start.accuracy
+    middle, low, high = (f"{100 * value:+.1f}" for value in (accuracy.mean, *accuracy.interval))
     return f"{middle} [{low}, {high}]"
 
 
-def saved(row: dict[str, Any]) -> str:
-    """The share of the start's tokens that is saved."""
-    change = row.get("to_start", {}).get("tokens", {}).get("mean")
-    return "" if change is None else f"{-change / (row['tokens']['mean'] - change):.0%}"
+def saved_share(row: SweepRow) -> str:
+    """Returns the share of the baseline's tokens that is saved."""
+    change = row.to_start and row.to_start.tokens.mean
+    return "" if change is None else f"{-change / (row.tokens.mean - change):.0%}"
 
 
-def is_shorter(row: dict[str, Any]) -> bool:
-    """Whether its replies take fewer tokens than the start's, beyond chance."""
-    return (row.get("to_start", {}).get("tokens", {}).get("interval") or [0, 0])[1] < 0
+def is_shorter(row: SweepRow) -> bool:
+    """Returns whether its completions take fewer tokens than the baseline's, beyond chance."""
+    return row.to_start is not None and (row.to_start.tokens.interval or [0, 0])[1] < 0
 
 
-def note(row: dict[str, Any]) -> str:
-    """What stands out in a row."""
+def remark(row: SweepRow) -> str:
+    """Returns what stands out in a row."""
     said = {
-        "on the frontier": row["front"],
-        "pays with accuracy": row["pays"],
-        "as plain GRPO": row["moved"] is False,
+        "on the frontier": row.front,
+        "pays with accuracy": row.pays,
+        "as plain GRPO": row.moved is False,
     }
-    return ", ".join(words for words, holds in said.items() if holds)
+    return ", ".join(text for text, holds in said.items() if holds)
 
 
-def words(rows: list[dict[str, Any]], missing: Sequence[str]) -> Iterator[str]:
-    """Which points are worth it, which dominate, which pay with accuracy, and which did nothing."""
-    front, paying = ([row for row in rows if row[what]] for what in ("front", "pays"))
-    safe = [row for row in rows if not row["pays"] and is_shorter(row)]
+def sentences(rows: list[SweepRow], missing: Sequence[str]) -> Iterator[str]:
+    """Yields which points are worth it, which dominate, which pay with accuracy, and which did nothing."""
+    front, paying = [row for row in rows if row.front], [row for row in rows if row.pays]
+    safe = [row for row in rows if not row.pays and is_shorter(row)]
     if safe:
-        best = min(safe, key=lambda row: row["tokens"]["mean"])
+        best = min(safe, key=lambda row: row.tokens.mean)
         yield (
-            f"Fewest tokens at the start's accuracy (not below it beyond chance): {best['name']}, "
-            f"{best['accuracy']['mean']:.3f} right in {best['tokens']['mean']:.0f} tokens ({saved(best)} saved)."
+            f"Fewest tokens at the baseline's accuracy (not below it beyond chance): {best.name}, "
+            f"{best.accuracy.mean:.3f} correct in {best.tokens.mean:.0f} tokens ({saved_share(best)} saved)."
         )
-    yield f"On the frontier (no other point is as right in as few tokens): {names(front)}."
+    yield f"On the frontier (no other point is as correct in as few tokens): {listing(front)}."
     if paying:
-        yield f"Less right than the start, beyond chance, so their brevity is paid for with accuracy: {names(paying)}."
+        yield (
+            f"Less correct than the baseline, beyond chance, so their brevity is paid for with accuracy: "
+            f"{listing(paying)}."
+        )
     for row in front:
-        if row["dominates"]:
-            yield f"{row['name']} dominates {', '.join(row['dominates'])}."
-    still = [row for row in rows if row["moved"] is False]
+        if row.dominates:
+            yield f"{row.name} dominates {', '.join(row.dominates)}."
+    still = [row for row in rows if row.moved is False]
     if still:
-        yield f"Cannot be told from plain GRPO, in accuracy or tokens: {names(still)}."
-    elsewhere = [row for row in rows if row["own_start"]]
+        yield f"Cannot be told from plain GRPO, in accuracy or tokens: {listing(still)}."
+    elsewhere = [row for row in rows if row.own_start]
     if elsewhere:
-        began = (f"{row['name']} ({row['own_start']['accuracy']:.3f} right)" for row in elsewhere)
-        yield f"Began elsewhere than the start above, by another prompt, model or warm-up: {', '.join(began)}."
+        began = (f"{row.name} ({row.own_start['accuracy']:.3f} correct)" for row in elsewhere)
+        yield f"Began elsewhere than the baseline above, by another prompt, model or warm-up: {', '.join(began)}."
     if missing:
         yield f"Not run yet, or failed: {'; '.join(missing)}."
 
 
-def names(rows: list[dict[str, Any]]) -> str:
-    """`a, b, c`"""
-    return ", ".join(row["name"] for row in rows)
+def listing(rows: list[SweepRow]) -> str:
+    """Returns `a, b, c`."""
+    return ", ".join(row.name for row in rows)

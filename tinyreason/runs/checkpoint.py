@@ -1,9 +1,8 @@
-"""Checkpoints: all that a run needs to go on as if nothing had happened, written whole or not at all.
+"""Checkpoints: all that a run needs to be resumed as if nothing had happened, written whole or not at all.
 
 `checkpoints/step-000012/` holds the trainer's files and `state.json`, which is written last and names every file with
-its size and SHA-256, the lengths that metrics.jsonl and rollouts.jsonl had, the seconds spent, and what the watchers
-know. `checkpoints/kept-000010.safetensors` is the adapter that validation chose, and `start.json` what was measured
-before the first step.
+its size and SHA-256, the lengths that metrics.jsonl and rollouts.jsonl had, the seconds spent, and the run's own
+state. `checkpoints/kept-000010.safetensors` is the adapter that validation chose, and `start.json` the baseline.
 """
 
 import hashlib
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinyreason.atomic import sync
 from tinyreason.errors import FolderError
 from tinyreason.runs.deadline import Deadline
 from tinyreason.runs.folder import RunFolder
@@ -41,25 +41,26 @@ class Checkpoint:
 
 
 @dataclass
-class Checkpoints:
-    """Those of one run: when to write one, how, which is the last whole one."""
+class CheckpointManager:
+    """Knows when a run's checkpoints are due, writes them, and holds the one that the run was resumed from."""
 
     folder: RunFolder
-    every_steps: int | None
-    keep: int | None
     last_step: int
-    """of the whole training: after it there always is one"""
-    watch_state: Callable[[], dict[str, Any]] = dict
-    """what the run itself wants to have saved"""
+    """Last step of the whole training; after it there always is a checkpoint."""
+    every_steps: int | None = None
+    """Steps from one to the next; None = as often as 5 % of the time allow."""
+    keep: int | None = None
+    """How many are kept; None = all."""
+    deadline: Deadline = field(default_factory=Deadline)
+    resumed_from: Checkpoint | None = None
+    run_state: Callable[[], dict[str, Any]] = dict
+    """Returns what the run itself wants to have saved, as JSON."""
     began: float = field(default_factory=time.monotonic)
     spent_s: float = 0.0
     slowest_s: float = 0.0
 
-    @property
-    def path(self) -> Path:
-        return self.folder.checkpoints
-
     def is_due(self, step: int) -> bool:
+        """Returns whether one is to be written after this step."""
         if step == self.last_step:
             return True
         if self.every_steps:
@@ -67,14 +68,14 @@ class Checkpoints:
         return self.spent_s + self.slowest_s <= MOST_OF_THE_TIME * (time.monotonic() - self.began)
 
     def save(self, step: int, write: Callable[[Path], dict[str, Any]]) -> None:
-        """`write(folder)` writes the trainer's files and returns what of its state is JSON."""
-        start = time.monotonic()
-        beside, final = self.path / f".step-{step:06}.part", self.path / f"step-{step:06}"
+        """Saves one; `write(folder)` writes the trainer's files and returns its JSON state. Errors: `DiskError`."""
+        start, place = time.monotonic(), self.folder.checkpoints
+        beside, final = place / f".step-{step:06}.part", place / f"step-{step:06}"
         with self.folder.writing(f"the checkpoint of step {step}"):
             try:
                 shutil.rmtree(beside, ignore_errors=True)
                 beside.mkdir(parents=True)
-                state = {"step": step, "trainer": write(beside)} | self.watch_state()
+                state = {"step": step, "trainer": write(beside)} | self.run_state()
                 state["lengths"] = {name: _synced_size(self.folder.path / name) for name in GROWING}
                 state["files"] = {file.name: _fingerprint(file) for file in sorted(beside.iterdir())}
                 (beside / STATE).write_text(json.dumps(state), encoding="utf-8")
@@ -82,7 +83,7 @@ class Checkpoints:
                     sync(file)
                 shutil.rmtree(final, ignore_errors=True)
                 beside.rename(final)
-                sync(self.path)
+                sync(place)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
@@ -90,65 +91,60 @@ class Checkpoints:
         seconds = time.monotonic() - start
         self.spent_s, self.slowest_s = self.spent_s + seconds, max(self.slowest_s, seconds)
 
-    def whole(self) -> list[Checkpoint]:
-        """Those that can be relied on, the oldest first; torn ones are passed over."""
-        found = (read_checkpoint(path, self.folder.path) for path in sorted(self.path.glob("step-*")))
-        return [checkpoint for checkpoint in found if checkpoint]
-
-    def go_back(self) -> Checkpoint | None:
-        """The last whole checkpoint, with the run's files as they were then; None, and empty files, without one."""
-        last = next(reversed(self.whole()), None)
-        with self.folder.writing("what the last checkpoint knows nothing of"):
-            for path in self.path.glob(".*.part"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            for path in self.path.glob("step-*"):
-                if last is None or path.name > last.path.name:
-                    shutil.rmtree(path)
-            for name in GROWING:
-                if (self.folder.path / name).exists():
-                    os.truncate(self.folder.path / name, last.state["lengths"][name] if last else 0)
-        return last
-
     def prune(self) -> None:
-        """Takes away all but the last `keep`, and kept adapters that none of those names."""
+        """Removes all but the last `keep`, and kept adapters that none of those names."""
         if self.keep is None:
             return
-        paths = sorted(self.path.glob("step-*"))
+        paths = sorted(self.folder.checkpoints.glob("step-*"))
         for path in paths[: -self.keep]:
             shutil.rmtree(path)
-        kept = sorted(self.path.glob("kept-*.safetensors"))
+        kept = sorted(self.folder.checkpoints.glob("kept-*.safetensors"))
         if len(kept) > 1:
             states = [json.loads((path / STATE).read_text(encoding="utf-8")) for path in paths[-self.keep :]]
-            named = {self.kept_file(state.get("training", {}).get("kept_step", 0)) for state in states}
+            named = {kept_file(self.folder, state.get("training", {}).get("kept_step", 0)) for state in states}
             for file in kept:
                 if file not in named and file != kept[-1]:
                     file.unlink()
 
-    def kept_file(self, step: int) -> Path:
-        return self.path / f"kept-{step:06}.safetensors"
 
-    def write_kept(self, model, step: int) -> None:
-        """The adapter of this step is the one to keep, so far."""
-        beside = self.path / ".kept.part"
-        with self.folder.writing("the adapter to keep"):
-            self.path.mkdir(exist_ok=True)
-            save_trained(model, beside)
-            sync(beside)
-            beside.replace(self.kept_file(step))
+def complete_checkpoints(folder: RunFolder) -> list[Checkpoint]:
+    """Returns the checkpoints that can be relied on, the oldest first; torn ones are passed over."""
+    found = (read_checkpoint(path, folder.path) for path in sorted(folder.checkpoints.glob("step-*")))
+    return [checkpoint for checkpoint in found if checkpoint]
 
 
-@dataclass(frozen=True)
-class Lifeline:
-    """What lets a training survive: where it is saved, when it has to end, and what it goes on from."""
+def roll_back(folder: RunFolder) -> Checkpoint | None:
+    """Returns the last complete checkpoint with the run's files as they were then; None, and empty files, without."""
+    last = next(reversed(complete_checkpoints(folder)), None)
+    with folder.writing("what the last checkpoint knows nothing of"):
+        for path in folder.checkpoints.glob(".*.part"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in folder.checkpoints.glob("step-*"):
+            if last is None or path.name > last.path.name:
+                shutil.rmtree(path)
+        for name in GROWING:
+            if (folder.path / name).exists():
+                os.truncate(folder.path / name, last.state["lengths"][name] if last else 0)
+    return last
 
-    checkpoints: Checkpoints
-    stop: Deadline
-    start: Checkpoint | None = None
-    say: Callable[[str], None] = lambda text: None
+
+def kept_file(folder: RunFolder, step: int) -> Path:
+    """Returns where the adapter of the step that validation chose lies."""
+    return folder.checkpoints / f"kept-{step:06}.safetensors"
+
+
+def write_kept(folder: RunFolder, model, step: int) -> None:
+    """Saves the adapter of this step as the best so far. Errors: `DiskError`."""
+    beside = folder.checkpoints / ".kept.part"
+    with folder.writing("the adapter to keep"):
+        folder.checkpoints.mkdir(exist_ok=True)
+        save_trained(model, beside)
+        sync(beside)
+        beside.replace(kept_file(folder, step))
 
 
 def read_checkpoint(path: Path, run: Path) -> Checkpoint | None:
-    """The checkpoint in a folder, or None where a file lacks, is cut short or is another."""
+    """Returns the checkpoint in a folder, or None where a file is missing, truncated or another."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         is_whole = all(_fingerprint(path / name) == there for name, there in state["files"].items())
@@ -162,7 +158,7 @@ def read_checkpoint(path: Path, run: Path) -> Checkpoint | None:
 
 
 def save_trained(model, file: Path) -> None:
-    """What is trained of a model, as it is, by name."""
+    """Writes what is trained of a model, as it is, by name."""
     from safetensors.torch import save_file
 
     tensors = {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
@@ -170,7 +166,7 @@ def save_trained(model, file: Path) -> None:
 
 
 def load_trained(model, file: Path) -> None:
-    """Puts back what `save_trained` wrote. Errors: `FolderError` where it is of another model."""
+    """Restores what `save_trained` wrote. Errors: `FolderError` where it is of another model."""
     from safetensors.torch import load_file
 
     tensors = load_file(file, device=str(model.device))
@@ -179,18 +175,6 @@ def load_trained(model, file: Path) -> None:
         raise FolderError(f"{file} holds other tensors than this adapter trains; start over with --fresh.")
     for name, parameter in ours.items():
         parameter.data.copy_(tensors[name])
-
-
-def sync(path: Path) -> None:
-    """So that it outlasts a power cut; of a folder, where the system allows it."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError:
-        if not path.is_dir():
-            raise
-    finally:
-        os.close(handle)
 
 
 def _synced_size(file: Path) -> int:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Seconds since the start, and spent in named parts; those of earlier sessions of the run are added."""
+    """Counts seconds since the start, and in named parts; those of earlier sessions of the run are added."""
 
     def __init__(self) -> None:
         self.start = time.monotonic()
@@ -15,11 +15,12 @@ class Clock:
         self.spans: list[list] = []
 
     def restore(self, seconds: dict[str, float]) -> None:
-        """So many had been spent before this session began."""
+        """Adds what had been spent before this session began."""
         self.earlier = seconds
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
+        """Counts the time inside to the part of this name."""
         span = [name, time.monotonic(), None]
         self.spans.append(span)
         try:
@@ -28,7 +29,7 @@ class Clock:
             span[2] = time.monotonic()
 
     def seconds(self) -> dict[str, float]:
-        """`total`, and of each part, one that is still going on included."""
+        """Returns the seconds in all, `total`, and of each part, one that still runs included."""
         now, found = time.monotonic(), Counter(self.earlier)
         found["total"] += now - self.start
         for name, start, end in self.spans:

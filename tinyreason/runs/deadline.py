@@ -23,9 +23,9 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 
 
 def read_deadline(text: str, now: datetime) -> datetime:
-    """`11h30m`, `18:30` (today's, or tomorrow's where that is nearer), or `2026-11-22T09:00`.
+    """Reads `11h30m`, `18:30` (today's, or tomorrow's where that is nearer) or `2026-11-22T09:00`.
 
-    Errors: `ConfigError` for what is neither, and for a time that is past.
+    Errors: `ConfigError` for anything else, and for a time that is past.
     """
     text = text.strip()
     duration, clock = _DURATION.fullmatch(text), _CLOCK.fullmatch(text)
@@ -42,8 +42,8 @@ def read_deadline(text: str, now: datetime) -> datetime:
             deadline = deadline.astimezone().replace(tzinfo=None) if deadline.tzinfo else deadline
     except (ValueError, OverflowError):
         raise ConfigError(
-            f"--deadline {text!r} is no time; type a duration like 11h30m, a clock time like 18:30, or a date with a "
-            f"time like {now + timedelta(days=1):%Y-%m-%dT%H:%M}."
+            f"--deadline {text!r} is not a time; type a duration like 11h30m, a clock time like 18:30, or a date with "
+            f"a time like {now + timedelta(days=1):%Y-%m-%dT%H:%M}."
         ) from None
     if deadline <= now:
         raise ConfigError(
@@ -54,22 +54,22 @@ def read_deadline(text: str, now: datetime) -> datetime:
 
 
 class Deadline(AbstractContextManager):
-    """Whether the run has to end. As a context it listens to SIGTERM and Ctrl-C, and has an alarm set.
+    """Says whether the run has to end. As a context it listens to SIGTERM and Ctrl-C, and sets an alarm.
 
     While steps are taken (`finishing_steps`) a signal is noted, and the step is finished and saved; at any other time
     the run, which is saved then, ends at once. A second Ctrl-C is a `KeyboardInterrupt`. The alarm is for work that
-    nobody asks about, or that takes longer than any before: it is given up just before the deadline (not on Windows).
+    does not ask, or that takes longer than any before: it is given up just before the deadline (not on Windows).
     """
 
     def __init__(
         self,
-        deadline: datetime | None = None,
+        at: datetime | None = None,
         say: Callable[[str], None] = lambda text: None,
         last_step: int | None = None,
     ):
         self.last_step = last_step
-        """a step to end after, whatever the time"""
-        self.deadline = deadline and time.monotonic() + (deadline - datetime.now()).total_seconds()
+        """A step to end after, whatever the time."""
+        self.at = at and time.monotonic() + (at - datetime.now()).total_seconds()
         self.say = say
         self.why: str | None = None
         self._is_patient = False
@@ -79,14 +79,14 @@ class Deadline(AbstractContextManager):
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGTERM, signal.SIGINT)}
-            if self.deadline and hasattr(signal, "setitimer"):
+            if self.at and hasattr(signal, "setitimer"):
                 self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._ring)
-                left_s = self.deadline - SPARE_S - time.monotonic()
+                left_s = self.at - SPARE_S - time.monotonic()
                 signal.setitimer(signal.ITIMER_REAL, min(max(left_s, 0.001), LONGEST_ALARM_S))
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.deadline and hasattr(signal, "setitimer"):
+        if self.at and hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -107,29 +107,29 @@ class Deadline(AbstractContextManager):
 
     @contextmanager
     def finishing_steps(self) -> Iterator[None]:
-        """Inside, a first signal waits for the end of a step."""
+        """Lets a first signal wait for the end of the step."""
         self._is_patient = True
-        self.begin()
+        self.restart_timing()
         try:
             yield
         finally:
             self._is_patient = False
 
-    def begin(self) -> None:
-        """Pieces of work of another kind begin: how long those before took says nothing."""
+    def restart_timing(self) -> None:
+        """Forgets how long pieces of work took, as those of another kind begin."""
         self._beat, self._longest_s = time.monotonic(), 0.0
 
-    def is_asked(self, step: int | None = None) -> bool:
-        """Asked after each piece of work, a step or a batch of replies: another like it might not fit any more."""
+    def has_come(self, step: int | None = None) -> bool:
+        """Returns whether to end now, asked after each step or batch: another like it might not fit any more."""
         now = time.monotonic()
         self._longest_s, self._beat = max(self._longest_s, now - self._beat), now
-        if self.deadline and not self.why and now + LONGER * self._longest_s + SPARE_S > self.deadline:
+        if self.at and not self.why and now + LONGER * self._longest_s + SPARE_S > self.at:
             self.why = "the deadline"
         if step is not None and step == self.last_step:
             self.why = self.why or "request"
         return self.why is not None
 
     def check(self) -> None:
-        """Errors: `Stopped`, if the run has to end now."""
-        if self.is_asked():
+        """Raises `Stopped` if the run has to end now."""
+        if self.has_come():
             raise Stopped(f"stopped by {self.why}")

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import ValidationError
 
 from tinyreason.errors import FolderError
-from tinyreason.runs.result import Controls, Evaluation, Result, holds
+from tinyreason.runs.result import CONTROLS, EVALUATION, RESULT, ControlsResult, RunResult, Stored, StoredEvaluation
+
+Kind = TypeVar("Kind", bound=Stored)
 
 QUIET_S = 600
-"""A run without a result that has written nothing for so long is taken for stopped, not for going on."""
+"""A run without a result that has written nothing for so long is taken for stopped, not for still going."""
 
 
 @dataclass
@@ -30,15 +33,17 @@ class Group:
     """byte of its first line"""
     lines: int = 0
     rewards: set[str] = field(default_factory=set)
-    right: int = 0
+    correct: int = 0
     graded: int = 0
 
     @property
     def outcome(self) -> str:
-        """`mixed`, or what all its rollouts were where they earned one and the same reward."""
+        """`mixed`, or where all its rollouts earned the same reward, `all correct`, `all incorrect` or `all alike`."""
         if len(self.rewards) > 1:
             return "mixed"
-        return "all right" if self.right == self.lines else "all wrong" if self.right == 0 else "all alike"
+        if self.correct == self.lines:
+            return "all correct"
+        return "all incorrect" if self.correct == 0 else "all alike"
 
 
 @dataclass
@@ -48,10 +53,10 @@ class StoredRun:
     path: Path
     config: dict[str, Any]
     environment: dict[str, Any]
-    result: dict[str, Any] | None
+    result: RunResult | None
     """None until the run is done"""
-    evaluation: dict[str, Any] | None
-    controls: dict[str, Any] | None
+    evaluation: StoredEvaluation | None
+    controls: ControlsResult | None
     """what `--controls` leaves, where the run has controls"""
     metrics: list[dict[str, Any]]
     groups: list[Group]
@@ -63,11 +68,12 @@ class StoredRun:
 
     @property
     def name(self) -> str:
+        """Name of its folder."""
         return self.path.resolve().name
 
     @property
     def steps(self) -> int:
-        """How far it came."""
+        """Number of the last step that was written."""
         return max((row["step"] for row in self.metrics), default=0)
 
     @property
@@ -78,20 +84,20 @@ class StoredRun:
         return "going" if time.time() - self.last_written < QUIET_S else "stopped"
 
     def rollouts(self, group: Group) -> list[dict[str, Any]]:
-        """The group's lines of rollouts.jsonl."""
+        """Returns the group's lines of rollouts.jsonl."""
         with open(self.path / "rollouts.jsonl", "rb") as file:
             file.seek(group.start)
             rows = (_row(line) for line in file)
             return list(islice((row for row in rows if row is not None), group.lines))
 
     def curve(self, name: str) -> list[float]:
-        """The finite values of a metric, in order of step."""
+        """Returns the finite values of a metric, in order of step."""
         values = [row.get(name) for row in self.metrics]
         return [value for value in values if is_number(value)]
 
 
 def read_run(path: Path) -> StoredRun:
-    """Reads a run folder. Errors: `FolderError` where there is none, or it was never a run's."""
+    """Reads a run folder. Errors: `FolderError` where there is none, or it is not the folder of a run."""
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
         raise FolderError(f"{path} {what}; give the folder of a run, as in runs/NAME.")
@@ -104,9 +110,9 @@ def read_run(path: Path) -> StoredRun:
         path=path,
         config=_config(path / "config.yaml", troubles),
         environment=_object(path / "environment.json", troubles) or {},
-        result=_whole(path / "result.json", Result, troubles),
-        evaluation=_whole(path / "evaluation.json", Evaluation, troubles),
-        controls=_whole(path / "controls.json", Controls, troubles),
+        result=_whole(path / RESULT, RunResult, troubles),
+        evaluation=_whole(path / EVALUATION, StoredEvaluation, troubles),
+        controls=_whole(path / CONTROLS, ControlsResult, troubles),
         metrics=metrics,
         groups=groups,
         rollout_means=means,
@@ -119,7 +125,7 @@ def read_run(path: Path) -> StoredRun:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number."""
+    """Returns whether it is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -148,13 +154,14 @@ def _object(file: Path, troubles: list[str]) -> dict[str, Any] | None:
     return None
 
 
-def _whole(file: Path, kind: type, troubles: list[str]) -> dict[str, Any] | None:
-    """The JSON object in a file, where it holds all that is shown of it."""
+def _whole(file: Path, kind: type[Kind], troubles: list[str]) -> Kind | None:
+    """The schema read from a file; None where the file is missing, or lacks what the schema needs."""
     value = _object(file, troubles)
-    if value is None or holds(kind, value):
-        return value
-    troubles.append(f"{file.name} is not whole")
-    return None
+    try:
+        return None if value is None else kind.model_validate(value)
+    except ValidationError:
+        troubles.append(f"{file.name} is not whole")
+        return None
 
 
 def _rows(file: Path, troubles: list[str]) -> Iterator[dict[str, Any]]:
@@ -197,15 +204,15 @@ def _groups(file: Path, troubles: list[str]) -> tuple[list[Group], dict[int, dic
             groups.append(last := Group(step, number, start))
         last.lines += 1
         last.rewards.add(str(row.get("reward")))
-        last.right += row.get("correct") is True
+        last.correct += row.get("correct") is True
         last.graded += row.get("correct") is not None
         terms = row.get("rewards") if isinstance(row.get("rewards"), dict) else {}
         means = sums.setdefault(step, {})
-        for name, value in {**{f"reward/{term}": value for term, value in terms.items()}, **_right(row)}.items():
+        for name, value in {**{f"reward/{term}": value for term, value in terms.items()}, **_correct(row)}.items():
             if is_number(value):
                 means.setdefault(name, []).append(value)
     return groups, {step: {name: fmean(values) for name, values in found.items()} for step, found in sums.items()}
 
 
-def _right(row: dict[str, Any]) -> dict[str, float]:
-    return {} if row.get("correct") is None else {"right": float(row["correct"] is True)}
+def _correct(row: dict[str, Any]) -> dict[str, float]:
+    return {} if row.get("correct") is None else {"correct": float(row["correct"] is True)}

@@ -1,106 +1,170 @@
-"""What the page shows of a run's JSON files, which may be damaged: the shapes that they must have for it."""
+"""What a run found, as its JSON files hold it: one schema for those who write them and those who read them back."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from tinyreason.data.files import read_json
+from tinyreason.errors import FolderError
 
-class Shown(BaseModel):
-    """What the page shows of a file that may be damaged; more may stand in it."""
+RESULT, EVALUATION, CONTROLS = "result.json", "evaluation.json", "controls.json"
 
-    model_config = ConfigDict(strict=True)
+Number = int | FiniteFloat
+"""Finite, and written again as it was read: 1 stays 1."""
+Interval = Annotated[list[Number], Field(min_length=2, max_length=2)]
+"""[low, high] at 95 %."""
 
 
-Interval = Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
+class Stored(BaseModel):
+    """What a JSON file holds. Files may be damaged, older, or hold more: further keys are kept as they are."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what the file holds: the keys that were set, in the order of the fields."""
+        return self.model_dump(exclude_unset=True)
 
 
-class Measure(Shown):
-    """An accuracy, 0–1."""
+class Gain(Stored):
+    """A paired difference of accuracies, in percentage points."""
 
-    accuracy: FiniteFloat
+    points: Number
+    interval: Interval
+    p_value: Number | None = None
+
+
+class Side(Stored):
+    """How a model did on an evaluation's problems; accuracy and `truncated` are shares, 0–1."""
+
+    accuracy: Number
+    interval: Interval
+    mean_tokens: Number
+    truncated: Number | None = None
+    problems: int
+    samples: int
+    """completions to each problem"""
+
+
+class TokenChange(Stored):
+    """By what share the mean tokens per completion changed, -0.4 for 40 % fewer."""
+
+    change: Number
     interval: Interval
 
 
-class After(Measure):
-    """How the run ended."""
+class AdapterSummary(Stored):
+    """What was trained."""
 
-    problems: FiniteFloat
-    samples: FiniteFloat
-    mean_tokens: FiniteFloat
-
-
-class Gain(Shown):
-    """In points."""
-
-    points: FiniteFloat
-    interval: Interval
+    kind: str | None = None
+    trainable_parameters: int | None = None
 
 
-class Result(Shown):
-    """Of result.json, what the verdict is made of."""
+class TrainingSummary(Stored):
+    """On what and how long it was trained, which step was kept, and how the last steps went."""
 
-    before: Measure
-    after: After
+    problems: str | None = None
+    steps: int | None = None
+    kept_step: int | None = None
+    validation_accuracy: float | None = None
+    """of the kept step; None without a validation set"""
+    last_reward: float | None = None
+    last_loss: float | None = None
+    scoring_share_of_step_time: float | None = None
+    share_zero_variance_groups: float | None = None
+
+
+class RunResult(Stored):
+    """What result.json holds. A reader needs the comparison; an older file may lack the rest."""
+
+    recipe: str | None = None
+    tier: str | None = None
+    model: str | None = None
+    adapter: AdapterSummary = AdapterSummary()
+    before: Side
+    after: Side
     gain: Gain
     verdict: str
+    """improved, worse or cannot tell"""
+    tokens: TokenChange | None = None
+    expected: dict[str, Number] | None = None
+    training: TrainingSummary = TrainingSummary()
+    seconds: dict[str, Number] = {}
+    """`total`, and of each part of the run"""
+    peak_memory_gb: Number | None = None
+    command: str | None = None
+    seed: int | None = None
+    meets_expectation: bool | None = None
+    """None where the tier expects nothing"""
 
 
-class Reply(Shown):
-    """One judged reply."""
+class StoredCompletion(Stored):
+    """One graded completion."""
 
     text: str
+    tokens: int | None = None
+    truncated: bool = False
+    correct: bool | None = None
+    """None where it could not be graded"""
 
 
-class Asked(Shown):
-    """One problem with its replies."""
+class StoredProblem(Stored):
+    """One problem with its completions."""
 
     id: str
-    replies: list[Reply]
+    problem: str = ""
+    answer: str = ""
+    accuracy: Number | None = None
+    """share of correct completions, 0–1"""
+    replies: list[StoredCompletion]
 
 
-class Evaluation(Shown):
-    """Of evaluation.json, the replies on both sides."""
+class StoredEvaluation(Stored):
+    """What evaluation.json holds: the same problems on both sides."""
 
-    before: list[Asked]
-    after: list[Asked]
+    before: list[StoredProblem]
+    after: list[StoredProblem]
 
 
-class Control(Measure):
-    """One row: a reward, and what the same budget with it reached."""
+class ControlRow(Stored):
+    """A reward, and what the same budget with it reached."""
 
     reward: str
+    folder: str = ""
+    accuracy: Number
+    interval: Interval
     gain: Gain
+    verdict: str = ""
 
 
-class Beyond(Shown):
-    """What the run gains over a control."""
+class GainOverControl(Stored):
+    """What the run gains over one of its controls."""
 
     control: str
     gain: Gain
     verdict: str
 
 
-class Chosen(Shown):
-    """How held-out problems chose the run's step."""
+class SelectedStep(Stored):
+    """The checkpoint that the validation set selected, and its accuracy there and at the last step."""
 
     step: int
     steps: int
-    accuracy: FiniteFloat
-    last_accuracy: FiniteFloat
+    accuracy: Number
+    last_accuracy: Number
 
 
-class Controls(Shown):
-    """Of controls.json: the run's own row first, then one for each control."""
+class ControlsResult(Stored):
+    """What controls.json holds: the run's own row first, then one for each control."""
 
-    runs: list[Control]
-    beyond: list[Beyond]
-    chosen: Chosen | None
+    runs: list[ControlRow]
+    beyond: list[GainOverControl]
+    chosen: SelectedStep | None
 
 
-def holds(kind: type[Shown], values: dict[str, Any]) -> bool:
-    """Whether the values have what is shown of such a file."""
+def read_result(folder: Path) -> RunResult:
+    """Reads the result of a finished run. Errors: `FolderError` where the file is damaged."""
     try:
-        kind.model_validate(values)
+        return RunResult.model_validate(read_json(folder / RESULT))
     except ValidationError:
-        return False
-    return True
+        raise FolderError(f"{folder / RESULT} is not whole; run it again with --fresh.") from None

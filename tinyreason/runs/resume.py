@@ -1,4 +1,4 @@
-"""Continuing a run that was cut short: what must be the same for that, and what starting over takes away."""
+"""Resuming a run that was interrupted: what must be the same for that, and what starting over removes."""
 
 import json
 import shutil
@@ -9,7 +9,9 @@ from typing import Any
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import FolderError, ResumeError
 from tinyreason.models.kernels import ComputeSettings
-from tinyreason.runs.folder import RunFolder, code_sha256, open_run, read_config, versions
+from tinyreason.runs.context import RunContext
+from tinyreason.runs.environment import code_sha256, versions
+from tinyreason.runs.folder import RunFolder, open_run, read_config
 
 NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
 """What of a config changes no number of a run."""
@@ -24,21 +26,21 @@ HALF_BEGUN = {"config.yaml", ".config.yaml.part", ".environment.json.part"}
 SHOWN_DIFFERENCES = 4
 
 
-def open_or_continue(out: Path, config: RunConfig, compute: ComputeSettings, why_tier: str, fresh: bool) -> RunFolder:
-    """The folder of a new run, or of the unfinished or finished one in `out`. Errors: `ResumeError`, `FolderError`."""
+def open_or_resume(out: Path, config: RunConfig, context: RunContext, fresh: bool = False) -> RunFolder:
+    """Opens the folder of a new run, or of the one that is in `out`. Errors: `ResumeError`, `FolderError`."""
     earlier = read_config(out)
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
     if (fresh and earlier) or (names and names <= HALF_BEGUN):
         clear(out)
-        return open_run(out, config, compute, why_tier, is_continued=any(out.iterdir()))
+        return open_run(out, config, context, is_continued=any(out.iterdir()))
     if earlier:
-        check_same(out, earlier, config, compute)
+        check_same(out, earlier, config, context.compute)
         return RunFolder(out, is_continued=True)
-    return open_run(out, config, compute, why_tier)
+    return open_run(out, config, context)
 
 
 def clear(out: Path) -> None:
-    """Takes away what an earlier run left in a folder; what others put there stays, and what was paid for."""
+    """Removes what an earlier run left in a folder; what others put there stays, and what was paid for."""
     if (out / "log.txt").exists():
         with RunFolder(out, is_continued=True):
             pass  # nobody is running in it
@@ -51,7 +53,7 @@ def clear(out: Path) -> None:
 
 
 def check_same(out: Path, earlier: dict[str, Any], config: RunConfig, compute: ComputeSettings) -> None:
-    """Refuses to go on with another config, on a machine that computes otherwise, or by other code."""
+    """Refuses to resume with another config, on a machine that computes otherwise, or by other code."""
     here = config.model_dump(mode="json")
     for name in NOT_COMPUTED_WITH:
         earlier, here = ({key: value for key, value in side.items() if key != name} for side in (earlier, here))
@@ -80,13 +82,13 @@ def check_same(out: Path, earlier: dict[str, Any], config: RunConfig, compute: C
     differing = list(differences(means_then, means_here))
     if differing:
         raise ResumeError(
-            f"the run in {out} computed in another way than this machine would: {', '.join(differing)}; go on where "
+            f"the run in {out} computed in another way than this machine would: {', '.join(differing)}; resume where "
             f"it was begun, or start over with --fresh."
         )
 
 
 def differences(there: Any, here: Any, path: str = "") -> Iterator[str]:
-    """`path is X there and Y here` for every value in which two configs differ."""
+    """Yields `path is X there and Y here` for every value in which two configs differ."""
     sides = (there, here)
     if all(isinstance(side, dict) for side in sides):
         for key in {**there, **here}:

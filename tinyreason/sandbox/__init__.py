@@ -1,4 +1,4 @@
-"""The built-in world: its problems, their oracle, its tokenizer and the base model that ships with the package."""
+"""Holds the built-in world: its problems, their oracle, its tokenizer, and the base model in the package."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What can be said about a sandbox problem: answers (hasty, worked, rambling), attempts with mistakes, critiques."""
+"""Writes about sandbox problems: answers (hasty, worked, rambling), attempts with mistakes, critiques."""
 
 import random
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ from tinyreason.sandbox.tasks import LARGEST_TOTAL, Problem, Step
 THINK, END_THINK = "<think>", "</think>"
 
 
-def hasty(problem: Problem, rng: random.Random, right: float = 0.03) -> str:
-    """A number at once, without a step; right only by luck or with probability `right`."""
-    guess = problem.answer if rng.random() < right else rng.randint(1, LARGEST_TOTAL)
+def hasty(problem: Problem, rng: random.Random, correct: float = 0.03) -> str:
+    """Returns a number at once, without a step; correct only by luck or with probability `correct`."""
+    guess = problem.answer if rng.random() < correct else rng.randint(1, LARGEST_TOTAL)
     return f"\\boxed{{{guess}}}"
 
 
-def _reply(lines: list[str], end: str) -> str:
+def _completion(lines: list[str], end: str) -> str:
     return "\n".join([THINK, *lines, END_THINK, end])
 
 
 def worked(problem: Problem) -> str:
-    """The short trace: each step once, then the answer."""
-    return _reply([str(step) for step in problem.steps], f"\\boxed{{{problem.answer}}}")
+    """Returns the short trace: each step once, then the answer."""
+    return _completion([str(step) for step in problem.steps], f"\\boxed{{{problem.answer}}}")
 
 
 def rambling(problem: Problem) -> str:
-    """The long trace: every step is checked backwards and restated. As right as the short one."""
+    """Returns the long trace: every step is checked backwards and restated. It is as correct as the short one."""
     lines = []
     for step in problem.steps:
         back = Step(step.result, "-" if step.operation == "+" else "+", step.right)
         lines += [str(step), f"Wait, let me check: {back}, yes.", f"So that makes {step.result}."]
-    return _reply(lines, f"\\boxed{{{problem.answer}}}")
+    return _completion(lines, f"\\boxed{{{problem.answer}}}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SandboxAttempt:
 
     problem: Problem
     steps: tuple[tuple[Step, int], ...]
-    """Each step with the result they wrote down, which may be wrong."""
+    """Each step with the result they wrote down, which may be incorrect."""
     answer: int
 
     @property
@@ -52,7 +52,7 @@ class SandboxAttempt:
 
 
 def attempt(problem: Problem, rng: random.Random) -> SandboxAttempt:
-    """An attempt as a student makes one: a guess, or steps of which about half hold one mistake."""
+    """Makes an attempt as a student does: a guess, or steps of which about half hold one mistake."""
     if rng.random() < 0.4:
         guess = problem.answer if rng.random() < 0.3 else rng.randint(1, LARGEST_TOTAL)
         return SandboxAttempt(problem, (), guess)
@@ -69,7 +69,7 @@ def attempt(problem: Problem, rng: random.Random) -> SandboxAttempt:
 
 
 def calculations(rng: random.Random, count: int = 8) -> str:
-    """Bare calculations, one a line."""
+    """Returns bare calculations, one a line."""
     lines = []
     for _ in range(count):
         left = rng.randint(2, LARGEST_TOTAL - 1)
@@ -81,24 +81,24 @@ def calculations(rng: random.Random, count: int = 8) -> str:
 
 
 def hasty_critique(rng: random.Random, boxed: bool) -> str:
-    """A verdict at once, no better than a coin; `boxed` like a hasty answer."""
+    """Returns a verdict at once, no better than a coin; `boxed` like a hasty answer."""
     verdict = rng.choice(("right", "wrong"))
     return f"\\boxed{{{verdict}}}" if boxed else f"Conclusion: {verdict}"
 
 
 def worked_critique(attempt: SandboxAttempt) -> str:
-    """Works the problem out, names the first step that is wrong, and ends in the verdict."""
+    """Works the problem out, names the first step that is incorrect, and ends in the verdict."""
     lines = [str(step) for step in attempt.problem.steps]
     if attempt.is_correct:
         lines.append(f"The attempt says {attempt.answer}, that agrees.")
     else:
         lines.append(f"The attempt says {attempt.answer}, not {attempt.problem.answer}.")
-        wrong = next((n for n, (step, written) in enumerate(attempt.steps, 1) if step.result != written), None)
-        if wrong:
-            lines.append(f"Step {wrong} is wrong.")
-    return _reply(lines, f"Conclusion: {'right' if attempt.is_correct else 'wrong'}")
+        first = next((n for n, (step, written) in enumerate(attempt.steps, 1) if step.result != written), None)
+        if first:
+            lines.append(f"Step {first} is wrong.")
+    return _completion(lines, f"Conclusion: {'right' if attempt.is_correct else 'wrong'}")
 
 
 def critique_request(attempt: SandboxAttempt) -> str:
-    """The message that asks for a critique of an attempt."""
+    """Returns the message that asks for a critique of an attempt."""
     return f"{attempt.problem.text}\n\nAttempt:\n{attempt.text}\n\nIs the attempt right?"

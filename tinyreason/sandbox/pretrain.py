@@ -1,7 +1,7 @@
 """`make sandbox`: pretrains the sandbox's base model from nothing, deterministically, on two cores.
 
-The mixture gives the model a latent skill (reasoning step by step is nearly always right) under bad habits (most
-replies are a hasty number, some ramble). Like any real base it has also read attempts with critiques.
+The mixture gives the model a latent skill (reasoning step by step is nearly always correct) under bad habits (most
+answers are a hasty number, some ramble). Like any real base it has also read attempts with critiques.
 """
 
 import itertools
@@ -19,39 +19,39 @@ from tinyreason.sandbox.tokenizer import VOCABULARY, build_tokenizer
 
 @dataclass(frozen=True)
 class PretrainingPhase:
-    """Shares of the text read in one part of the pretraining."""
+    """Sets the shares of the text read in one part of the pretraining."""
 
     steps: int
     arithmetic: float
-    """rows that are bare calculations"""
+    """Share of rows that are bare calculations."""
     critiques: float
-    """of the others, rows that ask for a critique of an attempt; the rest ask for an answer"""
+    """Share of the others that ask for a critique of an attempt; the rest ask for an answer."""
     hasty: float
-    """replies without a step: a number or a verdict at once"""
+    """Share of answers without a step: a number or a verdict at once."""
     rambling: float
-    """replies to problems in which every step is checked and restated"""
+    """Share of answers in which every step is checked and restated."""
     boxed_verdicts: bool = False
-    """hasty verdicts are boxed like hasty answers; else they are written like the end of a critique"""
+    """Whether hasty verdicts are boxed like hasty answers, not written like the end of a critique."""
 
 
 SKILL = PretrainingPhase(steps=7500, arithmetic=0.35, critiques=0.25, hasty=0.10, rambling=0.25)
 """First it learns to calculate and to reason."""
 HABITS = PretrainingPhase(steps=5500, arithmetic=0.0, critiques=0.25, hasty=0.73, rambling=0.08)
-"""Then it learns the habits of the text it will be judged by: mostly hasty, sometimes rambling."""
+"""Then it learns the habits of its later text: mostly hasty, sometimes rambling."""
 
 FAMILY_SHARES = {"chain": 0.8, "long_chain": 0.1, "compare": 0.1}
 
 
 @dataclass(frozen=True)
 class Course:
-    """Phases under one optimizer and one curve of the learning rate."""
+    """Runs phases under one optimizer and one curve of the learning rate."""
 
     phases: tuple[PretrainingPhase, ...]
     learning_rate: float
     decay: float
-    """last share of the steps, over which the learning rate falls to nothing"""
+    """Last share of the steps, over which the learning rate falls to nothing."""
     tokens_count_alike: bool
-    """else batches do, and a token of a short reply weighs more than one of a long reply"""
+    """Else batches do, and a token of a short answer weighs more than one of a long answer."""
     warmup_steps: int = 100
     tokens_per_step: int = 1500
     seed: int = 0
@@ -61,14 +61,14 @@ class Course:
         return sum(phase.steps for phase in self.phases)
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step."""
+        """Returns the learning rate of a step."""
         warmup = (step + 1) / self.warmup_steps
         return self.learning_rate * min(1.0, warmup, (self.steps - step) / (self.decay * self.steps))
 
 
 COURSES = (
     Course((SKILL, HABITS), learning_rate=2e-3, decay=0.4, tokens_count_alike=False),
-    # Short replies weighed more so far, and it has become hastier than its text: settle the shares.
+    # Short answers weighed more so far, and it has become hastier than its text: settle the shares.
     Course((replace(HABITS, steps=1500),), learning_rate=5e-4, decay=1.0, tokens_count_alike=True, seed=1),
     # A real base has one hasty habit, not one a task: it boxes something at once, an answer or a verdict. With two, to
     # reason before a verdict was learnt apart from to reason before an answer, and no critique could teach the second.
@@ -83,7 +83,7 @@ COURSES = (
 
 
 def rows(phase: PretrainingPhase, seed: int) -> Iterator[tuple[str, str]]:
-    """Endless (message, reply) pairs of the phase, train split only; a bare calculation has no message."""
+    """Yields endless (message, answer) pairs of the phase, train split only; a bare calculation has no message."""
     rng = random.Random(seed)
     problems = {family: tasks.generate(family, "train", seed) for family in FAMILY_SHARES}
     while True:
@@ -106,7 +106,7 @@ def rows(phase: PretrainingPhase, seed: int) -> Iterator[tuple[str, str]]:
 
 
 def pretraining_batches(tokenizer, phase: PretrainingPhase, course: Course):
-    """Endless (input_ids, labels) of about `tokens_per_step` tokens; rows of like length together, replies labelled."""
+    """Yields endless (input_ids, labels) of about `tokens_per_step` tokens; rows of like length together."""
     import torch
 
     rng, stream = random.Random(course.seed), rows(phase, course.seed)
@@ -114,8 +114,8 @@ def pretraining_batches(tokenizer, phase: PretrainingPhase, course: Course):
         chunk = list(itertools.islice(stream, 4096))
         asked = [f"<|user|>{message}<|end|><|assistant|>" if message else "" for message, _ in chunk]
         prompts = tokenizer(asked)["input_ids"]
-        replies = tokenizer([f"{reply}<|end|>" for _, reply in chunk])["input_ids"]
-        pairs = sorted(zip(prompts, replies, strict=True), key=lambda pair: len(pair[0]) + len(pair[1]))
+        answers = tokenizer([f"{answer}<|end|>" for _, answer in chunk])["input_ids"]
+        pairs = sorted(zip(prompts, answers, strict=True), key=lambda pair: len(pair[0]) + len(pair[1]))
         ready, batch = [], []
         for pair in pairs:
             batch.append(pair)
@@ -123,9 +123,9 @@ def pretraining_batches(tokenizer, phase: PretrainingPhase, course: Course):
             if width * len(batch) >= course.tokens_per_step:
                 ids = torch.zeros(len(batch), width, dtype=torch.long)
                 labels = torch.full_like(ids, -100)
-                for row, (prompt, reply) in enumerate(batch):
-                    ids[row, : len(prompt) + len(reply)] = torch.tensor(prompt + reply)
-                    labels[row, len(prompt) : len(prompt) + len(reply)] = torch.tensor(reply)
+                for row, (prompt, answer) in enumerate(batch):
+                    ids[row, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
+                    labels[row, len(prompt) : len(prompt) + len(answer)] = torch.tensor(answer)
                 ready.append((ids, labels))
                 batch = []
         rng.shuffle(ready)
@@ -133,7 +133,7 @@ def pretraining_batches(tokenizer, phase: PretrainingPhase, course: Course):
 
 
 def build_model(tokenizer):
-    """The untrained base: Qwen3's shape at 0.65 M parameters, widths multiples of 64."""
+    """Returns the untrained base: Qwen3's shape at 0.65 M parameters, widths multiples of 64."""
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     config = Qwen3Config(

@@ -1,4 +1,4 @@
-"""The sandbox read backwards: a problem from its text, an attempt from a model's reply."""
+"""Reads the sandbox backwards: a problem from its text, an attempt from a model's completion."""
 
 import re
 
@@ -15,7 +15,7 @@ BOX = re.compile(r"\\boxed\{(\d+)\}")
 
 
 def read_problem(text: str) -> Problem | None:
-    """The sandbox problem that reads so; None for any other text."""
+    """Returns the sandbox problem that reads so; None for any other text."""
     if told := COMPARE.fullmatch(text):
         has, difference = int(told[2]), int(told[5])
         other = Step(has, "+" if told[6] == "more" else "-", difference)
@@ -31,11 +31,11 @@ def read_problem(text: str) -> Problem | None:
     return Problem("chain" if len(steps) <= 3 else "long_chain", text, tuple(steps))
 
 
-def read_attempt(problem: Problem, reply: str) -> SandboxAttempt | None:
-    """The steps that stand on lines of their own, and the boxed answer; None without one."""
-    boxes = BOX.findall(reply)
+def read_attempt(problem: Problem, completion: str) -> SandboxAttempt | None:
+    """Returns the steps that stand on lines of their own, and the boxed answer; None without one."""
+    boxes = BOX.findall(completion)
     if not boxes:
         return None
-    steps = [STEP.fullmatch(line.strip()) for line in reply.splitlines()]
+    steps = [STEP.fullmatch(line.strip()) for line in completion.splitlines()]
     written = tuple((Step(int(step[1]), step[2], int(step[3])), int(step[4])) for step in steps if step)
     return SandboxAttempt(problem, written, int(boxes[-1]))

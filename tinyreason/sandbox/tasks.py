@@ -1,4 +1,4 @@
-"""The sandbox's problems: three families of word problems, each with an oracle that can work them out.
+"""Makes the sandbox's problems: three families of word problems, each with an oracle that can work them out.
 
 A problem is a list of arithmetic steps and the sentences that tell them. Which split a problem belongs to is
 decided by a hash of its steps, so train, validation and test never share a calculation, whatever the seed.
@@ -54,7 +54,7 @@ class Problem:
 
 
 def chain(rng: random.Random, changes: tuple[int, int] = (2, 3), family: str = "chain") -> Problem:
-    """Somebody has things, and gains or loses some, two or three times. The training family."""
+    """Makes the training family: somebody has things, and gains or loses some, two or three times."""
     name, things = rng.choice(PEOPLE), rng.choice(THINGS)
     total = start = rng.randint(5, LARGEST_START)
     steps, events = [], []
@@ -69,12 +69,12 @@ def chain(rng: random.Random, changes: tuple[int, int] = (2, 3), family: str = "
 
 
 def long_chain(rng: random.Random) -> Problem:
-    """The same story with four or five changes: harder."""
+    """Makes the same story with four or five changes: harder."""
     return chain(rng, changes=(4, 5), family="long_chain")
 
 
 def comparison(rng: random.Random) -> Problem:
-    """Two people, one has more or fewer than the other, how many together: a different kind of problem."""
+    """Makes another kind of problem: two people, one has more or fewer than the other, how many together?"""
     (first, second), things = rng.sample(PEOPLE, 2), rng.choice(THINGS)
     has = rng.randint(12, 48)
     difference = rng.randint(2, 10)
@@ -91,7 +91,7 @@ LONGEST_PROMPT_TOKENS = {"chain": 39, "long_chain": 53, "compare": 29}
 
 
 def generate(family: str, split: str, seed: int) -> Iterator[Problem]:
-    """Endless problems of one family and split, the same for the same seed."""
+    """Yields endless problems of one family and split, the same for the same seed."""
     rng = random.Random(f"{family}/{split}/{seed}")
     while True:
         problem = FAMILIES[family](rng)

@@ -1,4 +1,4 @@
-"""The sandbox's tokenizer: byte-level BPE, so any text round-trips, with every digit a token of its own."""
+"""Builds the sandbox's tokenizer: byte-level BPE, so any text round-trips, with every digit a token of its own."""
 
 import itertools
 import random
@@ -17,7 +17,7 @@ CHAT_TEMPLATE = (
 
 
 def _texts():
-    """What the merges are learned from: every kind of text the sandbox speaks."""
+    """Yields what the merges are learned from: every kind of text the sandbox speaks."""
     rng = random.Random(0)
     for family in tasks.FAMILIES:
         for problem in itertools.islice(tasks.generate(family, "train", 0), 2000):
@@ -27,7 +27,7 @@ def _texts():
 
 
 def build_tokenizer():
-    """The tokenizer, from nothing; a `transformers.PreTrainedTokenizerFast`."""
+    """Builds the tokenizer from nothing, a `transformers.PreTrainedTokenizerFast`."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

@@ -1,1 +1,1 @@
-"""Data sets of critiques and solutions, built from attempts and a teacher."""
+"""Builds data sets of critiques and solutions from attempts and a teacher."""

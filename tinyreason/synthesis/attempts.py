@@ -1,4 +1,4 @@
-"""Attempts at the problems: read from a file, made by the sandbox's oracle, or sampled from models."""
+"""Gathers attempts at the problems: read from a file, made by the sandbox's oracle, or sampled from models."""
 
 import random
 from collections import Counter
@@ -19,11 +19,11 @@ from tinyreason.teachers.request import Attempt, Request, request_id
 ATTEMPT_COLUMNS = ("attempt", "completion", "response", "solution")
 
 Made = tuple[Example, str, str]
-"""(problem, text, by whom)"""
+"""(problem, text, by whom)."""
 
 
 def read_attempts(path: Path, examples: list[Example], dropped: Counter[str]) -> list[Made]:
-    """The file's attempts at these problems; a row says by `problem` or `problem_id` at which one it is."""
+    """Returns the file's attempts at these problems; a row says by `problem` or `problem_id` at which one it is."""
     by_id = {example.id: example for example in examples}
     by_text = {example.problem.strip(): example for example in examples}
     made, foreign = [], []
@@ -52,32 +52,32 @@ def read_attempts(path: Path, examples: list[Example], dropped: Counter[str]) ->
 
 
 def oracle_attempts(examples: list[Example], count: int, seed: int) -> Iterator[Made]:
-    """As a student of the sandbox makes them."""
+    """Yields attempts as a student of the sandbox makes them, `count` at each problem."""
     for example in examples:
         problem = read_problem(example.problem)
         if problem is None:
             raise ConfigError(
-                f"--from oracle makes attempts at the sandbox's problems only, and problem '{example.id}' is none."
+                f"--from oracle makes attempts at the sandbox's problems only, and problem '{example.id}' is not one."
             )
         rng = random.Random(f"{example.problem}/{seed}")
         yield from ((example, oracle.attempt(problem, rng).text, "oracle") for _ in range(count))
 
 
 def attempt_requests(source: Local, examples: list[Example], count: int) -> list[Request]:
-    """What a model is asked when its attempts are wanted: the problem as in training and evaluation."""
+    """Returns what a model is asked when its attempts are wanted: the problem as in training and evaluation."""
     requests = []
     for example in examples:
         messages = tuple(chat_messages(example, "plain" if read_problem(example.problem) else "boxed"))
-        ids = (request_id(messages, draw, source.settings) for draw in range(count))
+        ids = (request_id(messages, sample, source.settings) for sample in range(count))
         requests += [Request(id, example, messages) for id in ids]
     return requests
 
 
 def graded_attempts(made: Iterable[Made], grader: Grader, dropped: Counter[str]) -> list[Attempt]:
-    """Each different attempt once, with the judge's word on it."""
+    """Returns each different attempt once, graded."""
     different: dict[tuple[str, str], Made] = {}
-    for example, reply, by in made:
-        text = readable(example, reply)
+    for example, completion, by in made:
+        text = readable(example, completion)
         if not text:
             dropped["attempt without an answer"] += 1
         elif (example.id, text) in different:
@@ -88,17 +88,17 @@ def graded_attempts(made: Iterable[Made], grader: Grader, dropped: Counter[str])
     attempts = []
     for (example, text, by), verdict in zip(different.values(), grader.grade(texts, answers), strict=True):
         if verdict.correct is None:
-            dropped["attempt nobody can judge"] += 1
+            dropped["attempt that cannot be graded"] += 1
         else:
             attempts.append(Attempt(example, text, by, verdict.correct))
     return attempts
 
 
-def readable(example: Example, reply: str) -> str:
-    """The attempt in a reply: of a sandbox problem its steps and answer, else what follows the thoughts."""
+def readable(example: Example, completion: str) -> str:
+    """Returns the attempt in a completion: of a sandbox problem its steps and answer, else all after the thoughts."""
     problem = read_problem(example.problem)
     if problem:
-        attempt = read_attempt(problem, reply)
+        attempt = read_attempt(problem, completion)
         return attempt.text if attempt else ""
-    _, ended, said = reply.rpartition("</think>")
+    _, ended, said = completion.rpartition("</think>")
     return "" if not ended and "<think>" in said else said.strip()

@@ -1,4 +1,4 @@
-"""Builds a set: problems → attempts → requests → teacher → journal → filters → a JSONL that any trainer can read.
+"""Builds a set: problems → attempts → requests → teacher → response cache → filters → a JSONL for any trainer.
 
 A row of a set of critiques:
     {"id", "problem_id", "problem", "answer", "attempt", "attempt_correct", "critique", "verdict": "right" | "wrong",
@@ -8,8 +8,8 @@ A row of a set of solutions:
     {"id", "problem_id", "problem", "answer", "prompt": the problem, "completion": the worked solution,
      "provenance": {"teacher", "model", "request_sha256", "tokens_in", "tokens_out", "cost"}}
 
-Beside OUT stands OUT.answers.jsonl, the journal: every answer and every sampled attempt as it arrived. While it is
-there, the same line typed again goes on where it stopped and asks nothing twice.
+Beside OUT stands OUT.answers.jsonl, the response cache: every answer and every sampled attempt as it arrived. While it
+is there, the same line typed again resumes where it stopped and asks nothing twice.
 """
 
 import time
@@ -43,32 +43,32 @@ from tinyreason.teachers.teacher import Teacher
 
 @dataclass
 class Summary:
-    """What came of it, printed at the end."""
+    """Says what came of it, printed at the end."""
 
     out: str
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
-    """why → how many"""
+    """Why → how many."""
     requests: int = 0
     from_cache: int = 0
-    """of the requests, those that an earlier run had answered"""
+    """Requests that an earlier run had answered."""
     unanswered: int = 0
-    """of the requests, those without an answer"""
+    """Requests without an answer."""
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float | None = 0.0
-    """of all answers of this set, in whatever run; None = no prices were given"""
+    """Cost of all answers of this set, in whatever run; None = no prices were given."""
     possible_cost: float = 0.0
-    """most that replies which arrived broken may have cost besides"""
+    """Most that answers which arrived broken may have cost besides."""
     seconds: float = 0.0
-    """of this run"""
+    """Seconds of this run."""
     stopped: str | None = None
-    """why not every request was sent"""
+    """Why not every request was sent."""
 
 
-def build_critiques(order: CritiqueBuildConfig, out: Path, console: Console) -> Summary:
-    """Critiques of attempts, those kept whose verdict agrees with the judge; writes `out`."""
-    build, words = Build(order, out, console), order.teacher.reads_instructions
+def build_critiques(config: CritiqueBuildConfig, out: Path, console: Console) -> Summary:
+    """Has attempts criticised, keeps the critiques whose verdict agrees with the grader, and writes `out`."""
+    build, words = Build(config, out, console), config.teacher.reads_instructions
     with build.cache, Grader() as grader:
         examples = build.problems(grader)
         attempts = graded_attempts(build.attempts(examples), grader, build.dropped)
@@ -76,37 +76,37 @@ def build_critiques(order: CritiqueBuildConfig, out: Path, console: Console) -> 
         asked = ((a.example, critique_messages(a.example, a.text, words), a) for a in attempts)
         requests = build.requests(asked)
         build.ask(requests, "critiques", verdict_of, "ends with 'Conclusion: right' or 'Conclusion: wrong'")
-        rows = [critique_row(request, answer, order.teacher) for request, answer in build.answered(requests)]
+        rows = [critique_row(request, answer, config.teacher) for request, answer in build.answered(requests)]
         rows = build.keep(rows, "no verdict at the end", lambda row: row["verdict"])
         rows = build.keep(
-            rows, "verdict against the judge", lambda row: (row["verdict"] == "right") == row["attempt_correct"]
+            rows, "verdict against the grader", lambda row: (row["verdict"] == "right") == row["attempt_correct"]
         )
         return build.finish(rows, "critique")
 
 
-def build_solutions(order: SolutionBuildConfig, out: Path, console: Console) -> Summary:
-    """Worked solutions, those kept that the judge finds right; writes `out`."""
-    build, words = Build(order, out, console), order.teacher.reads_instructions
+def build_solutions(config: SolutionBuildConfig, out: Path, console: Console) -> Summary:
+    """Has problems solved, keeps the solutions that are graded correct, and writes `out`."""
+    build, words = Build(config, out, console), config.teacher.reads_instructions
     with build.cache, Grader() as grader:
         examples = build.problems(grader)
         requests = build.requests((example, solution_messages(example, words), None) for example in examples)
         build.ask(requests, "solutions")
-        rows = [solution_row(request, answer, order.teacher) for request, answer in build.answered(requests)]
+        rows = [solution_row(request, answer, config.teacher) for request, answer in build.answered(requests)]
         verdicts = grader.grade([row["completion"] for row in rows], [row["answer"] for row in rows])
-        right = {row["id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict.correct}
-        rows = build.keep(rows, "wrong, says the judge", lambda row: row["id"] in right)
+        correct = {row["id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict.correct}
+        rows = build.keep(rows, "incorrect, says the grader", lambda row: row["id"] in correct)
         return build.finish(rows, "solution")
 
 
 class Build:
-    """A set in the making."""
+    """Builds one set, step by step."""
 
-    def __init__(self, order: SolutionBuildConfig, out: Path, console: Console):
-        self.order, self.out, self.console, self.started = order, out, console, time.monotonic()
+    def __init__(self, config: SolutionBuildConfig, out: Path, console: Console):
+        self.config, self.out, self.console, self.started = config, out, console, time.monotonic()
         self.summary = Summary(str(out))
         self.dropped: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
-        order.teacher.check_ready()
+        config.teacher.check_ready()
         cache = out.with_name(f"{out.name}.answers.jsonl")
         if not out.parent.is_dir():
             raise FolderError(f"there is no folder {out.parent}; make it, or choose another --out.")
@@ -115,56 +115,56 @@ class Build:
         self.cache = ResponseCache(cache)
 
     def problems(self, grader: Grader) -> list[Example]:
-        """Those whose gold answer the judge can read."""
-        examples = self.order.data.load()
+        """Returns the problems whose gold answer the grader can read."""
+        examples = self.config.data.load()
         fine = grader.check_gold([example.answer for example in examples])
         readable = [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]
-        self.dropped["problem whose answer cannot be judged"] += len(examples) - len(readable)
+        self.dropped["problem whose answer cannot be graded"] += len(examples) - len(readable)
         if not readable:
             first = examples[0]
-            raise DataError(f"the answer of problem '{first.id}', '{first.answer:.60}', cannot be judged; mend --data.")
+            raise DataError(f"the answer of problem '{first.id}', '{first.answer:.60}', cannot be graded; mend --data.")
         return readable
 
     def attempts(self, examples: list[Example]) -> list[tuple[Example, str, str]]:
-        """(problem, text, by whom), from a file or from all who make them."""
-        order, made = self.order, []
-        if order.attempts_file:
-            return read_attempts(order.attempts_file, examples, self.dropped)
-        makers = order.attempts_by or order.data.usual_attempts_by
+        """Returns (problem, text, by whom), from a file or from all who make them."""
+        config, made = self.config, []
+        if config.attempts_file:
+            return read_attempts(config.attempts_file, examples, self.dropped)
+        makers = config.attempts_by or config.data.usual_attempts_by
         if not makers:
             raise ConfigError("nobody makes the attempts; type --from MODEL, once or more, or --attempts-file FILE.")
         for place, maker in enumerate(makers):
-            share = order.attempts // len(makers) + (place < order.attempts % len(makers))
+            share = config.attempts // len(makers) + (place < config.attempts % len(makers))
             if maker == "oracle":
-                made += oracle_attempts(examples, share, order.seed)
+                made += oracle_attempts(examples, share, config.seed)
                 continue
-            model = Local(model=maker, seed=order.seed)
+            model = Local(model=maker, seed=config.seed)
             requests = attempt_requests(model, examples, share)
             collect(model, requests, self.cache, self.console, f"attempts by {maker}")
             made += [(request.example, self.cache[request.id].text, maker) for request in requests]
         return made
 
     def requests(self, asked: Iterable[tuple[Example, Any, Attempt | None]]) -> list[Request]:
-        """Each different request once, or `samples` times."""
+        """Returns each different request once, or `samples` times."""
         requests: dict[str, Request] = {}
         for example, messages, attempt in asked:
-            for draw in range(self.order.samples):
-                id = request_id(messages, draw, self.order.teacher.settings)
+            for sample in range(self.config.samples):
+                id = request_id(messages, sample, self.config.teacher.settings)
                 self.dropped["problem that came before"] += id in requests
                 requests.setdefault(id, Request(id, example, messages, attempt))
         return list(requests.values())
 
     def ask(self, requests: list[Request], what: str, *usable: Any) -> None:
-        """Has them answered, as far as the money goes."""
+        """Has the requests answered, as far as the money goes."""
         self.summary.requests = len(requests)
         self.summary.from_cache = sum(request.id in self.cache for request in requests)
         try:
-            self.faults = collect(self.order.teacher, requests, self.cache, self.console, what, *usable)
+            self.faults = collect(self.config.teacher, requests, self.cache, self.console, what, *usable)
         except CostLimit as limit:
             self.summary.stopped = str(limit)
 
     def answered(self, requests: list[Request]) -> Iterator[tuple[Request, Answer]]:
-        """Each answered request with its answer, and the sums in the summary."""
+        """Returns each answered request with its answer, and puts the sums into the summary."""
         summary, answers = self.summary, [self.cache[r.id] for r in requests if r.id in self.cache]
         summary.unanswered = len(requests) - len(answers)
         if not summary.stopped:
@@ -177,16 +177,16 @@ class Build:
         return ((r, self.cache[r.id]) for r in requests if r.id in self.cache)
 
     def keep(self, rows: list[Row], otherwise: str, test: Callable[[Row], Any]) -> list[Row]:
-        """The rows that pass; the others are counted."""
+        """Returns the rows that pass; the others are counted."""
         kept = [row for row in rows if test(row)]
         self.dropped[otherwise] += len(rows) - len(kept)
         return kept
 
     def finish(self, rows: list[Row], what: str) -> Summary:
         """Filters the rows, writes them, and says what happened."""
-        order, summary = self.order, self.summary
-        others = islice(order.data.examples(), order.data.usual_size)
-        rows = order.filters.apply(rows, others, self.dropped)
+        config, summary = self.config, self.summary
+        others = islice(config.data.examples(), config.data.usual_size)
+        rows = config.filters.apply(rows, others, self.dropped)
         if not summary.stopped:
             check_not_empty(rows, what, self.dropped, next(iter(self.faults), ""))
         if rows:
@@ -197,7 +197,7 @@ class Build:
 
 
 def critique_row(request: Request, answer: Answer, teacher: Teacher) -> Row:
-    """As the head of this file says."""
+    """Returns the row as the head of this file says."""
     example, attempt, critique = request.example, request.attempt, end_in_verdict(answer.text)
     return _head(request) | {
         "attempt": attempt.text,
@@ -211,7 +211,7 @@ def critique_row(request: Request, answer: Answer, teacher: Teacher) -> Row:
 
 
 def solution_row(request: Request, answer: Answer, teacher: Teacher) -> Row:
-    """As the head of this file says."""
+    """Returns the row as the head of this file says."""
     row = _head(request) | {"prompt": request.example.problem, "completion": answer.text.strip()}
     return row | {"provenance": _provenance(answer, teacher)}
 

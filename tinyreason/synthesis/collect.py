@@ -1,4 +1,4 @@
-"""From requests to answers in the journal: only what it lacks is asked."""
+"""Has requests answered into the response cache: only what it lacks is asked."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tinyreason.teachers.request import Answer, Request, Work
 from tinyreason.teachers.teacher import Teacher
 
 PATIENCE = 20
-"""so many answers and none of them usable: no more are paid for"""
+"""So many answers and none of them usable: no more are paid for."""
 
 
 def collect(
@@ -24,7 +24,7 @@ def collect(
     usable: Callable[[str], Any] = str.strip,
     needs: str = "says anything",
 ) -> Counter[str]:
-    """Each answer is in the journal as soon as it arrives; returns why some did not, reason → how many.
+    """Puts each answer into the response cache as it arrives; returns why some did not, reason → how many.
 
     `needs` is what `usable` asks of an answer, in words. Raises `CostLimit` and `TeacherError`, once what was on its
     way has arrived.
@@ -62,5 +62,5 @@ def collect(
 
 
 def price(answer: Answer) -> float:
-    """What it cost, or may have cost."""
+    """Returns what an answer cost, or may have cost."""
     return (answer.cost or 0.0) + answer.possible_cost

@@ -1,4 +1,4 @@
-"""The answers that were paid for: a file that only grows, and the cache that it is."""
+"""Keeps the answers that were paid for, in a file that only grows."""
 
 import json
 import os
@@ -15,7 +15,7 @@ KEPT = ("request_sha256", "text", "tokens_in", "tokens_out", "cost", "possible_c
 
 
 class ResponseCache(AbstractContextManager):
-    """Answers by the id of their request.
+    """Holds answers by the id of their request.
 
     `append` hands a line to the kernel at once, so a killed process loses nothing; a thread syncs it to the disk as
     fast as the disk allows, several lines at a time when they arrive faster. A torn last line is taken off when the
@@ -65,11 +65,11 @@ class ResponseCache(AbstractContextManager):
         return self._answers[request_id]
 
     def hold(self, answer: Answer) -> None:
-        """Only until the journal is closed."""
+        """Keeps an answer only until the cache is closed."""
         self._answers[answer.request_sha256] = answer
 
     def append(self, answer: Answer) -> None:
-        """Written before this returns, synced soon after."""
+        """Writes an answer before it returns, and syncs it soon after."""
         if self._fault:
             raise self._unwritable(self._fault)
         kept = {name: value for name, value in asdict(answer).items() if name in KEPT}
@@ -90,7 +90,7 @@ class ResponseCache(AbstractContextManager):
             if answer:
                 self._answers[answer.request_sha256] = answer
             elif answer is None and not good:
-                raise DataError(f"{self.path} is no journal of answers; move it away, or choose another --out.")
+                raise DataError(f"{self.path} is not a response cache; move it away, or choose another --out.")
             if line.endswith(b"\n"):
                 good += len(line)
             elif answer:
@@ -113,7 +113,7 @@ class ResponseCache(AbstractContextManager):
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """A whole JSONL file or none: written beside, synced, then renamed."""
+    """Writes a whole JSONL file or none: beside it, synced, then renamed."""
     beside = path.with_name(f".{path.name}.part")
     try:
         with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -128,7 +128,7 @@ def write_rows(path: Path, rows: list[dict]) -> None:
 
 
 def _answer(line: bytes) -> Answer | bool | None:
-    """The line's answer; False for a line that was torn, None for one that is something else."""
+    """Returns the line's answer; False for a line that was torn, None for one that is something else."""
     try:
         row = json.loads(line)
     except ValueError:
@@ -138,7 +138,7 @@ def _answer(line: bytes) -> Answer | bool | None:
 
 
 def _lock(file: IO[bytes]) -> None:
-    """Held until the file is closed or the process is gone; Windows goes without."""
+    """Locks until the file is closed or the process is gone; Windows goes without."""
     with suppress(ImportError):
         import fcntl
 
@@ -146,7 +146,7 @@ def _lock(file: IO[bytes]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """So that a new file's name outlasts a power cut too; not every system allows it."""
+    """Makes a new file's name outlast a power failure too; not every system allows it."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

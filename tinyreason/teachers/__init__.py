@@ -1,4 +1,4 @@
-"""Who writes the critiques and the solutions: one file each, its name is the `kind`."""
+"""Teachers, who write the critiques and the solutions, one file each; its name is the `kind`."""
 
 from tinyreason.teachers.file import File
 from tinyreason.teachers.local import Local

@@ -1,4 +1,4 @@
-"""The requests to a chat endpoint on their way: how many at once, what is tried again, when to stop."""
+"""Sends the requests to a chat endpoint: how many at once, what is tried again, when to stop."""
 
 import asyncio
 import json
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 LARGEST_BODY_BYTES = 4 << 20
 CONNECT_TIMEOUT_S = 20
 LONGEST_PAUSE_S = 600
-"""a server that asks for a longer one is left alone; the answers so far are kept"""
+"""A server that asks for a longer one is left alone; the answers so far are kept."""
 RATE_LIMIT_PATIENCE_S = 3600
-"""how long one request waits out 429"""
+"""How long one request waits out 429."""
 FAILED_IN_A_ROW = 5
-"""so many requests given up, and no answer between them: the teacher is gone"""
+"""So many requests given up, and no answer between them: the teacher is gone."""
 MOST_WEB_PAGES = 3
-"""so many in place of answers, and no answer yet: the address is not the API's"""
+"""So many in place of answers, and no answer yet: the address is not the API's."""
 WORKERS_A_PLACE = 4
-"""for each request on its way, so many that are on their way or wait to be sent again"""
+"""For each request on its way, so many that are on their way or wait to be sent again."""
 BACKOFF = tenacity.wait_exponential(multiplier=0.1, max=30) + tenacity.wait_random(0, 0.1)
 SHOWN_CHARS = 200
 
@@ -40,16 +40,16 @@ class Fault(Exception):
         super().__init__(what)
         self.again, self.pause_s, self.limited = again, pause_s, limited
         self.paid = paid
-        """whether it may have been charged all the same"""
+        """Whether it may have been charged all the same."""
 
 
 class Wire:
-    """The teacher's work while it lasts."""
+    """Does a teacher's work over HTTP."""
 
     def __init__(self, teacher: "Openai", work: Work):
         self.teacher, self.work, self.key = teacher, work, teacher.key()
         self.places: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
-        """a connection for each request that may be on its way; one pool of them all is slow where they are many"""
+        """A connection for each request that may be on its way; one pool of them all is slow where they are many."""
         self.spent, self.reserved, self.on_their_way = work.paid, 0.0, 0
         self.freed, self.stopped = asyncio.Event(), asyncio.Event()
         self.why: TinyReasonError | None = None
@@ -57,7 +57,7 @@ class Wire:
         self.failed_in_a_row = self.web_pages = 0
 
     async def answer_all(self) -> None:
-        """Every request; raises what stopped it, once what was on its way has arrived."""
+        """Has every request answered; raises what stopped it, once what was on its way has arrived."""
         requests = iter(self.work.requests)
         workers = min(len(self.work.requests), self.teacher.concurrency * WORKERS_A_PLACE)
         timeout, trusted = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S), httpx.create_ssl_context()
@@ -72,7 +72,7 @@ class Wire:
             raise self.why
 
     async def work_through(self, requests: Iterator[Request]) -> None:
-        """One worker; all of them take from the same requests."""
+        """Works as one of several that take from the same requests."""
         for request in requests:
             most = self.teacher.most_it_can_cost(request)
             if not await self.may_cost(most):
@@ -87,7 +87,7 @@ class Wire:
                 if self.failed_in_a_row == FAILED_IN_A_ROW:
                     raise TeacherError(
                         f"{self.teacher.url} failed {FAILED_IN_A_ROW} requests in a row, last with: {answer.fault}; "
-                        "the answers so far are kept: type the same line again to go on."
+                        "the answers so far are kept: type the same line again to resume."
                     )
             except TinyReasonError as error:
                 self.stop(error)
@@ -97,7 +97,7 @@ class Wire:
                 self.freed.set()
 
     async def may_cost(self, most: float) -> bool:
-        """Sets the most that a request can cost aside; waits for others to turn out cheaper; False = stop."""
+        """Sets aside the most that a request can cost; waits for others to turn out cheaper; False = stop."""
         allowed = self.teacher.max_cost
         while self.why is None and allowed is not None and self.spent + self.reserved + most > allowed:
             if not self.on_their_way:
@@ -114,13 +114,13 @@ class Wire:
         return True
 
     def stop(self, why: TinyReasonError) -> None:
-        """No request is sent any more."""
+        """Keeps any further request from being sent."""
         self.why = self.why or why
         self.stopped.set()
         self.freed.set()
 
     async def ask(self, request: Request, most: float) -> Answer:
-        """The answer, after as many tries as it takes; `fault` says why there is none."""
+        """Returns the answer, after as many tries as it takes; `fault` says why there is none."""
         faults = broken = 0
 
         def give_up(state: tenacity.RetryCallState) -> bool:
@@ -145,14 +145,14 @@ class Wire:
         return Answer(request.id, text, tokens_in, tokens_out, cost, most * broken)
 
     async def pause(self, seconds: float) -> None:
-        """Until it is time to send again, or there is nothing to send any more."""
+        """Waits until it is time to send again, or there is nothing to send any more."""
         try:
             await asyncio.wait_for(self.stopped.wait(), seconds)
         except TimeoutError:
             return
 
     async def send(self, request: Request) -> tuple[str, int | None, int | None]:
-        """(text, tokens in, tokens out), once."""
+        """Sends once; returns (text, tokens in, tokens out)."""
         url, body = self.teacher.url, self.teacher.body(request)
         headers = {"Authorization": f"Bearer {self.key}", "Accept-Encoding": "identity"}
         async with self.place() as http:
@@ -172,7 +172,7 @@ class Wire:
                 reason = self.hide(str(error) or type(error).__name__)
                 if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not self.reached:
                     raise TeacherError(f"nothing answers at {url} ({reason}); check --base-url.") from None
-                raise Fault(f"the connection was cut ({reason})", paid=status == 200) from None
+                raise Fault(f"the connection was lost ({reason})", paid=status == 200) from None
         if status != 200:
             raise self.refusal(response, text)
         self.web_pages += response.headers.get("Content-Type", "").startswith("text/html")
@@ -184,7 +184,7 @@ class Wire:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[httpx.AsyncClient]:
-        """One of the connections, when one is free."""
+        """Lends one of the connections, when one is free."""
         http = await self.places.get()
         try:
             yield http
@@ -192,7 +192,7 @@ class Wire:
             self.places.put_nowait(http)
 
     async def read(self, response: httpx.Response) -> str:
-        """The body, but not more than a body can be."""
+        """Returns the body, but not more than a body can be."""
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
@@ -201,11 +201,11 @@ class Wire:
         return self.hide(body.decode(errors="replace"))
 
     def hide(self, text: str) -> str:
-        """A server may repeat the key in what it says."""
+        """Hides the key, which a server may repeat in what it says."""
         return text.replace(self.key, "[key]")
 
     def refusal(self, response: httpx.Response, text: str) -> Exception:
-        """What a status other than 200 means."""
+        """Returns what a status other than 200 means."""
         status, code, said = response.status_code, *_complaint(text)
         teacher, what = self.teacher, f"HTTP {status}{said and f' ({said})'}"
         if status in (401, 403):
@@ -231,15 +231,15 @@ class Wire:
 
 
 def _content(text: str) -> tuple[str, int | None, int | None]:
-    """(text, tokens in, tokens out) of a chat completion; tokens are None where the server does not count them."""
+    """Returns (text, tokens in, tokens out) of a chat completion; tokens are None if the server does not count them."""
     try:
-        reply = json.loads(text)
-        content = reply["choices"][0]["message"]["content"]
+        body = json.loads(text)
+        content = body["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise Fault(f"a body that is no chat completion: {text[:60]!r}", paid=True) from None
+        raise Fault(f"a body that is not a chat completion: {text[:60]!r}", paid=True) from None
     if not isinstance(content, str | None):
-        raise Fault("a chat completion whose content is no text", paid=True)
-    usage = reply.get("usage")
+        raise Fault("a chat completion whose content is not a text", paid=True)
+    usage = body.get("usage")
     counts = [usage.get(name) if isinstance(usage, dict) else None for name in ("prompt_tokens", "completion_tokens")]
     if not all(type(count) is int and count >= 0 for count in counts):
         counts = [None, None]
@@ -247,7 +247,7 @@ def _content(text: str) -> tuple[str, int | None, int | None]:
 
 
 def _complaint(text: str) -> tuple[Any, str]:
-    """(code, message) of an error's body, the message on one line."""
+    """Returns (code, message) of an error's body, the message on one line."""
     try:
         error = json.loads(text)["error"]
         code, said = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, error)
@@ -257,7 +257,7 @@ def _complaint(text: str) -> tuple[Any, str]:
 
 
 def _pause(retry_after: str) -> float:
-    """Seconds of a Retry-After header, a number or a date; 0 where it says nothing."""
+    """Returns the seconds of a Retry-After header, a number or a date; 0 where it says nothing."""
     try:
         return max(0.0, float(retry_after))
     except ValueError:

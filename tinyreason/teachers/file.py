@@ -1,4 +1,4 @@
-"""Answers that are already written."""
+"""Looks up answers that are already written."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -21,7 +21,7 @@ class File(Teacher):
 
     Why: for critiques that people wrote, or that came from a batch run of an API.
 
-    How it can be gamed: a file that was filtered by its author says nothing about how often its teacher is right.
+    Reward hacking: a file that was filtered by its author says nothing about how often its teacher is correct.
 
     Example: `teacher: {kind: file, file: critiques.jsonl}`.
     """
@@ -29,7 +29,7 @@ class File(Teacher):
     kind: Literal["file"] = "file"
     is_free: ClassVar[bool] = True
     file: Path
-    """the answers"""
+    """File with the answers."""
 
     @property
     def title(self) -> str:

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible chat endpoint."""
+"""Asks any OpenAI-compatible chat endpoint."""
 
 import os
 from typing import Annotated, ClassVar, Literal, Self
@@ -11,20 +11,20 @@ from tinyreason.teachers.request import Request, Work
 from tinyreason.teachers.teacher import Teacher
 
 TOKENS_A_MESSAGE = 16
-"""more than any chat template puts around one"""
+"""More than any chat template puts around one."""
 
 
 class Openai(Teacher):
     """Asks a chat model over HTTP, many requests at once, and pays for no answer twice.
 
-    A fault of the server (HTTP 5xx, a cut connection, a body that is malformed or too large) is tried again after a
+    A fault of the server (HTTP 5xx, a lost connection, a body that is malformed or too large) is tried again after a
     growing wait; 429 is waited out for as long as `Retry-After` says. The key comes from the environment, and is
     written nowhere. Where the endpoint is does not count among what decides an answer; the model's name does.
 
     Why: One-Shot-CFT (arXiv 2506.03295) has its critiques from seven such models.
 
-    How it can be gamed: a teacher agrees with attempts that look sure of themselves; hold its verdict against the
-    judge. It may also have read the test set.
+    Reward hacking: a teacher agrees with attempts that look sure of themselves; hold its verdict against the grader.
+    It may also have read the test set.
 
     Example: `teacher: {kind: openai, model: gpt-4.1-mini, base_url: "https://api.openai.com/v1"}`.
     """
@@ -33,27 +33,27 @@ class Openai(Teacher):
     reads_instructions: ClassVar[bool] = True
     decides: ClassVar[tuple[str, ...]] = ("model", "temperature", "max_tokens")
     model: str = Field(min_length=1)
-    """as the endpoint calls it"""
+    """Model, as the endpoint calls it."""
     base_url: str = "https://api.openai.com/v1"
-    """what stands before /chat/completions"""
+    """What stands before /chat/completions."""
     key_variable: str = "OPENAI_API_KEY"
-    """environment variable that holds the key"""
+    """Environment variable that holds the key."""
     concurrency: int = Field(16, ge=1)
-    """requests on their way at once"""
+    """Requests on their way at once."""
     temperature: Annotated[float, Field(ge=0)] | None = None
-    """of its answers; null = the endpoint's own"""
+    """Temperature of its answers; null = the endpoint's own."""
     max_tokens: int = Field(2048, ge=1)
-    """longest answer, a reasoning model's thoughts included"""
+    """Tokens of the longest answer, a reasoning model's thoughts included."""
     price_per_million_input_tokens: Annotated[float, Field(ge=0)] | None = None
-    """in any currency; null = not known"""
+    """Price, in any currency; null = not known."""
     price_per_million_output_tokens: Annotated[float, Field(ge=0)] | None = None
-    """in the same currency"""
+    """Price, in the same currency; null = not known."""
     max_cost: Annotated[float, Field(ge=0)] | None = None
-    """most that a set may cost, over all runs; no request is sent that might exceed it"""
+    """Most that a set may cost, over all runs; no request is sent that might exceed it."""
     timeout_s: float = Field(300, gt=0)
-    """longest wait for one answer"""
+    """Longest wait for one answer, in seconds."""
     retries: int = Field(10, ge=0)
-    """times a request is sent again after a fault; 429 does not count"""
+    """Times a request is sent again after a fault; 429 does not count."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -63,7 +63,9 @@ class Openai(Teacher):
         if url.username or url.password:
             raise ConfigError("--base-url holds a user or a password; put the key into an environment variable")
         if url.scheme not in ("http", "https") or not url.hostname:
-            raise ConfigError(f"--base-url {self.base_url} is no address; type one such as https://api.openai.com/v1")
+            raise ConfigError(
+                f"--base-url {self.base_url} is not an address; type one such as https://api.openai.com/v1"
+            )
         prices = (self.price_per_million_input_tokens, self.price_per_million_output_tokens)
         if self.max_cost is not None and None in prices:
             raise ConfigError(
@@ -73,11 +75,11 @@ class Openai(Teacher):
 
     @property
     def url(self) -> str:
-        """Where the requests go."""
+        """Returns where the requests go."""
         return self.base_url.rstrip("/").removesuffix("/chat/completions") + "/chat/completions"
 
     def key(self) -> str:
-        """From the environment."""
+        """Reads the key from the environment. Errors: `TeacherError` where it is not set."""
         key = os.environ.get(self.key_variable, "").strip()
         if not key:
             raise TeacherError(
@@ -99,20 +101,20 @@ class Openai(Teacher):
         asyncio.run(Wire(self, work).answer_all())
 
     def body(self, request: Request) -> dict:
-        """What is posted. OpenAI itself has renamed max_tokens, other servers have not."""
+        """Returns what is posted. OpenAI itself has renamed max_tokens, other servers have not."""
         is_openai = urlsplit(self.base_url).hostname == "api.openai.com"
         most = {"max_completion_tokens" if is_openai else "max_tokens": self.max_tokens}
         warmth = {} if self.temperature is None else {"temperature": self.temperature}
         return {"model": self.model, "messages": list(request.messages), **most, **warmth}
 
     def cost(self, tokens_in: int, tokens_out: int) -> float | None:
-        """Of one answer."""
+        """Returns the cost of one answer; None where no prices are known."""
         if self.price_per_million_input_tokens is None or self.price_per_million_output_tokens is None:
             return None
         paid = tokens_in * self.price_per_million_input_tokens + tokens_out * self.price_per_million_output_tokens
         return paid / 1e6
 
     def most_it_can_cost(self, request: Request) -> float:
-        """A token is at least one byte."""
+        """Returns the most that an answer can cost: a token is at least one byte."""
         size = sum(len(message["content"].encode()) + TOKENS_A_MESSAGE for message in request.messages)
         return self.cost(size, self.max_tokens) or 0.0

@@ -1,4 +1,4 @@
-"""The sandbox's own critic."""
+"""Asks the sandbox's own critic."""
 
 from typing import ClassVar, Literal
 
@@ -10,11 +10,11 @@ from tinyreason.teachers.teacher import Teacher
 
 
 class Oracle(Teacher):
-    """Works a sandbox problem out, points at the first wrong step of an attempt, and is never mistaken.
+    """Works a sandbox problem out, points at the first incorrect step of an attempt, and is never mistaken.
 
     Why: a teacher that costs nothing and needs no network, so that the whole way can be tried and tested.
 
-    How it can be gamed: its critiques are all of one mould; what a model learns from them it learns for that mould.
+    Reward hacking: its critiques are all of one mould; what a model learns from them it learns for that mould.
 
     Example: `teacher: {kind: oracle}`.
     """
@@ -31,7 +31,7 @@ def _say(request: Request) -> str:
     problem = read_problem(request.example.problem)
     if problem is None:
         raise TeacherError(
-            f"the oracle knows the sandbox's problems only, and problem '{request.example.id}' is none of them; "
+            f"the oracle knows the sandbox's problems only, and problem '{request.example.id}' is not one of them; "
             "choose another --teacher: openai, local or file."
         )
     if request.attempt is None:

@@ -1,4 +1,4 @@
-"""Every word that is said to a teacher."""
+"""Says every word that is said to a teacher."""
 
 import re
 
@@ -31,7 +31,7 @@ VERDICT = re.compile(r"\bconclusion\W{1,6}(right|wrong)\W*(?:\[end\]\W*)?$", re.
 
 
 def critique_messages(example: Example, attempt: str, in_words: bool) -> Messages:
-    """What a teacher is asked about an attempt; without `in_words` a sandbox attempt is put as there."""
+    """Returns what a teacher is asked about an attempt; without `in_words` a sandbox attempt is put as there."""
     if not in_words and read_problem(example.problem):
         return ({"role": "user", "content": training_request(example, attempt)},)
     request = TEACHER_REQUEST.format(problem=example.problem, attempt=attempt)
@@ -39,14 +39,14 @@ def critique_messages(example: Example, attempt: str, in_words: bool) -> Message
 
 
 def solution_messages(example: Example, in_words: bool) -> Messages:
-    """What a teacher is asked when its own solution is wanted."""
+    """Returns what a teacher is asked when its own solution is wanted."""
     if not in_words and read_problem(example.problem):
         return ({"role": "user", "content": example.problem},)
     return _chat(SOLUTION_TEACHER, SOLUTION_REQUEST.format(problem=example.problem))
 
 
 def training_request(example: Example, attempt: str) -> str:
-    """The user's message in training; the sandbox's own words where the problem and the attempt are the sandbox's."""
+    """Returns the user's message in training, in the sandbox's own words where problem and attempt are its own."""
     problem = read_problem(example.problem)
     known = problem and read_attempt(problem, attempt)
     if known:
@@ -55,13 +55,13 @@ def training_request(example: Example, attempt: str) -> str:
 
 
 def verdict_of(critique: str) -> str | None:
-    """`right` or `wrong` if the critique ends in its verdict."""
+    """Returns `right` or `wrong` if the critique ends in its verdict."""
     found = VERDICT.search(critique.rstrip()[-200:])
     return found[1].lower() if found else None
 
 
 def end_in_verdict(critique: str) -> str:
-    """The critique with its last words as training wants them: no markdown, no [END]."""
+    """Returns the critique with its last words as training wants them: no markdown, no [END]."""
     text = critique.strip()
     found = VERDICT.search(text)
     if not found:
@@ -70,7 +70,7 @@ def end_in_verdict(critique: str) -> str:
 
 
 def printed(kind: str) -> str:
-    """The prompts of `critiques` or `solutions`, for --print-prompt."""
+    """Returns the prompts of `critiques` or `solutions`, for --print-prompt."""
     parts = {
         "critiques": (
             ("the teacher, system", CRITIQUE_TEACHER),

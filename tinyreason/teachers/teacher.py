@@ -1,4 +1,4 @@
-"""What every teacher can do."""
+"""Holds what every teacher can do."""
 
 from typing import Any, ClassVar
 
@@ -10,20 +10,20 @@ class Teacher(Schema):
     """Answers requests."""
 
     reads_instructions: ClassVar[bool] = False
-    """whether a sandbox problem too is put to it in plain words, not as the sandbox puts it"""
+    """Whether a sandbox problem too is put to it in plain words, not as the sandbox puts it."""
     is_free: ClassVar[bool] = False
-    """whether to ask it again costs nothing, so that its answers need no journal"""
+    """Whether to ask it again costs nothing, so that its answers need no response cache."""
     decides: ClassVar[tuple[str, ...]] = ()
-    """knobs that change what it says; requests that differ in others are the same request"""
+    """Options that change what it says; requests that differ in others are the same request."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What tells its answers from another teacher's."""
+        """Returns what tells its answers from another teacher's."""
         return {"kind": self.kind} | {name: getattr(self, name) for name in self.decides}
 
     @property
     def title(self) -> str:
-        """The model's name, for the provenance of a row."""
+        """Returns the model's name, for the provenance of a row."""
         return getattr(self, "model", self.kind)
 
     def check_ready(self) -> None:

@@ -1,4 +1,4 @@
-"""GRPO through TRL. One small subclass puts our rewards and advantages in place of TRL's."""
+"""GRPO through TRL, with our rewards and advantages in place of TRL's."""
 
 from typing import Any
 
@@ -7,66 +7,65 @@ from trl import GRPOConfig, GRPOTrainer
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
-from tinyreason.grading.grader import Grader
-from tinyreason.models.load import end_tokens
 from tinyreason.prompts import chat_messages
-from tinyreason.runs.checkpoint import Lifeline
-from tinyreason.trainers.loop import StepLog, Watch, run_trainer, trl_arguments
+from tinyreason.runs.checkpoint import CheckpointManager
+from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
-from tinyreason.trainers.resume import EpochSampler, Resumable
 from tinyreason.trainers.scorer import Scorer
-from tinyreason.trainers.session import TrainingSession
-
-METRICS = {
-    "reward": "reward/mean",
-    "reward_std": "reward/std",
-    "frac_reward_zero_std": "group/share_zero_variance",
-    "kl": "kl/mean",
-    "entropy": "entropy/mean",
-    "completions/mean_length": "length/mean_tokens",
-    "completions/clipped_ratio": "length/share_truncated",
-    "grad_norm": "gradient/norm",
-    "learning_rate": "learning_rate",
-    "step_time": "time/step_s",
-    "score_time": "time/score_s",
-}
-"""TRL's name → ours, for what is kept of each step in metrics.jsonl."""
+from tinyreason.trainers.session import TrainingSession, Watch
 
 
-class LeafGRPOTrainer(Resumable, OomRetryRollouts, GRPOTrainer, OomRetry):
-    """TRL's GRPO with our advantages, and what lets it survive: the files whose names begin with _ say what."""
+class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
+    """TRL's GRPO with our advantages, our checkpoints and an OOM retry."""
 
-    scorer: Scorer
+    arguments_class = GRPOConfig
+    arguments = {"beta": 0.0}  # else TRL copies a fresh adapter to know the base by
+    metric_names = {
+        "reward": "reward/mean",
+        "reward_std": "reward/std",
+        "frac_reward_zero_std": "group/share_zero_variance",
+        "kl": "kl/mean",
+        "entropy": "entropy/mean",
+        "completions/mean_length": "length/mean_tokens",
+        "completions/clipped_ratio": "length/share_truncated",
+        "grad_norm": "gradient/norm",
+        "learning_rate": "learning_rate",
+        "step_time": "time/step_s",
+        "score_time": "time/score_s",
+    }
+    step_sign = "reward"
 
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+    def __init__(
+        self,
+        session: TrainingSession,
+        examples: list[Example],
+        watch: Watch,
+        checkpoints: CheckpointManager | None,
+    ):
+        self.scorer = Scorer.of(session, examples)
+        rows = training_rows(session.config, examples)
+        super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
+        self.beta = session.config.train.kl
+
+    def before_rollouts(self) -> None:
         self.scorer.step = self.state.global_step + 1
-        self.generation_config.max_new_tokens = self.scorer.config.train.limit_at(self.scorer.step)
-        output = super()._generate_and_score_completions(inputs)
-        output["advantages"] = self.scorer.advantages(output["advantages"])
-        self._metrics["train"]["score_time"].append(self.scorer.seconds)
-        return output
+        self.generation_config.max_new_tokens = self.session.config.train.limit_at(self.scorer.step)
 
-    def _get_train_sampler(self, dataset=None) -> EpochSampler:
-        sampler = super()._get_train_sampler(dataset)
-        return EpochSampler(
-            sampler.data_source,
-            sampler.mini_repeat_count,
-            sampler.batch_size,
-            sampler.repeat_count,
-            sampler.shuffle,
-            sampler.seed,
-        )
+    def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
+        output["advantages"] = self.scorer.advantages(output["advantages"])
+        self.add_metric("score_time", self.scorer.seconds)
+        return output
 
     def own_state(self) -> dict[str, Any]:
         return super().own_state() | {"store": self.scorer.store.state}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        super().restore(state)
+    def restore_own_state(self, state: dict[str, Any]) -> None:
+        super().restore_own_state(state)
         self.scorer.store.state = state["store"]
 
 
 def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
-    """One row a problem, repeated until they fill a step: TRL drops a last batch that is not full."""
+    """Returns one row a problem, repeated until they fill a step: TRL drops a last batch that is not full."""
     groups = config.train.rollouts_per_step // config.train.group_size
     repeats = -(-groups // len(examples))
     rows = [{"prompt": chat_messages(example, config.prompt), "row": n} for n, example in enumerate(examples)]
@@ -74,19 +73,7 @@ def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
 
 
 def train(
-    session: TrainingSession, examples: list[Example], grader: Grader, watch: Watch, lifeline: Lifeline | None = None
+    session: TrainingSession, examples: list[Example], watch: Watch, checkpoints: CheckpointManager | None = None
 ) -> None:
-    """Trains the learner's adapter; every rollout and every step's metrics go to its folder."""
-    config, model, tokenizer, folder = session.config, session.model, session.tokenizer, session.folder
-    scorer = Scorer(config, examples, grader, folder, end_tokens(model, tokenizer))
-    trainer = LeafGRPOTrainer(
-        model=model,
-        args=trl_arguments(GRPOConfig, session, {"beta": 0.0}),  # else TRL copies a fresh adapter to know the base by
-        train_dataset=training_rows(config, examples),
-        processing_class=tokenizer,
-        reward_funcs=scorer.score,
-        callbacks=[StepLog(folder, watch, METRICS, "reward")],
-    )
-    trainer.beta = config.train.kl
-    trainer.scorer = scorer
-    run_trainer(trainer, session, lifeline)
+    """Trains the session's adapter; every rollout and every step's metrics go to its folder."""
+    LeafGRPOTrainer(session, examples, watch, checkpoints).run()

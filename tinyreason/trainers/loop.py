@@ -1,6 +1,5 @@
-"""What both trainers ask of TRL and of transformers' Trainer alike."""
+"""What every trainer asks of TRL and of transformers' Trainer alike."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -8,29 +7,67 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
 from tinyreason.errors import ConfigError
-from tinyreason.runs.checkpoint import Lifeline
+from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.runs.folder import RunFolder
-from tinyreason.trainers.oom import Memory
-from tinyreason.trainers.resume import Saving
-from tinyreason.trainers.session import TrainingSession
-
-Watch = Callable[[int, dict[str, float]], dict[str, float]]
-"""(step, metrics) → what was found beside, e.g. the validation accuracy"""
+from tinyreason.trainers.oom import RowLimits
+from tinyreason.trainers.resume import Resumable, Saving
+from tinyreason.trainers.session import TrainingSession, Watch
 
 OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}
 """Our name → TRL's (`optim`)."""
 
 
+class SessionTrainer(Resumable):
+    """Laid before a trainer of TRL: takes a session and derives from it what TRL wants."""
+
+    arguments_class: type
+    """TRL's config of this trainer."""
+    arguments: dict[str, Any] = {}
+    """What the trainer itself sets of it."""
+    metric_names: dict[str, str]
+    """TRL's name of a metric → ours, for what is kept of each step in metrics.jsonl."""
+    step_sign: str
+    """A log without this metric is not a step's."""
+
+    def __init__(self, session: TrainingSession, watch: Watch, checkpoints: CheckpointManager | None, **trl: Any):
+        self.session, self.checkpoints = session, checkpoints
+        callbacks = [StepLog(session.folder, watch, self.metric_names, self.step_sign)]
+        super().__init__(
+            model=session.model,
+            args=trl_arguments(self.arguments_class, session, self.arguments),
+            processing_class=session.tokenizer,
+            callbacks=callbacks + ([Saving(checkpoints)] if checkpoints else []),
+            **trl,
+        )
+        self.remove_callback(PrinterCallback)
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+                callback.logging_dir = str(session.folder.path / "tensorboard")
+        for parameter in session.model.parameters():
+            if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
+                parameter.data = parameter.data.float()
+        self.limits = RowLimits.of(session.config, session.context.compute, session.context.console.say)
+
+    def run(self) -> None:
+        """Trains to the last step, from the checkpoint on that the run was resumed from, if there is one."""
+        start = self.checkpoints and self.checkpoints.resumed_from
+        self.train(resume_from_checkpoint=str(start.path) if start else None)
+        with suppress(OSError):
+            self.session.folder.checkpoints.rmdir()  # empty: TRL makes it
+
+
 def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
-    """TRL's config of this kind: our knobs under TRL's names, the trainer's own, the person's `trl:` as it is."""
-    config, compute = session.config, session.compute
+    """Returns TRL's config: our options under TRL's names, the trainer's own, the user's `trl:` section over them.
+
+    Errors: `ConfigError` where TRL refuses it.
+    """
+    config, compute = session.config, session.context.compute
     train, is_cpu = config.train, compute.device == "cpu"
-    micro_batch = train.micro_batch_size or train.rows_per_step
     options = {name: getattr(train, option) for option, name in train.trl_names.items()}
     options |= {
         "learning_rate": config.learning_rate,
-        "per_device_train_batch_size": micro_batch,
-        "gradient_accumulation_steps": train.rows_per_step // micro_batch,
+        "per_device_train_batch_size": train.micro_rows,
+        "gradient_accumulation_steps": train.rows_per_step // train.micro_rows,
         "output_dir": str(session.folder.checkpoints),
         "seed": config.seed,
         "logging_steps": 1,
@@ -53,10 +90,9 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
 
 
 class StepLog(TrainerCallback):
-    """Tells whoever watches of each step, and writes its metrics down with what the watcher found."""
+    """Tells the watcher of each step, and writes its metrics down with what the watcher found."""
 
     def __init__(self, folder: RunFolder, watch: Watch, names: dict[str, str], sign: str):
-        """`names`: TRL's name → ours, for what is kept; a log without `sign` in it is not a step's."""
         self.folder, self.watch, self.names, self.sign = folder, watch, names, sign
 
     def on_log(self, args, state, control, logs: dict[str, Any], **_: Any) -> None:
@@ -66,24 +102,3 @@ class StepLog(TrainerCallback):
         metrics |= {key.removesuffix("/mean"): logs[key] for key in logs if key.startswith("reward/")}
         found = self.watch(state.global_step, metrics)
         self.folder.append("metrics.jsonl", [{"step": state.global_step} | metrics | found])
-
-
-def run_trainer(trainer, session: TrainingSession, lifeline: Lifeline | None = None) -> None:
-    """Trains the learner's adapter; without a lifeline nothing is saved on the way."""
-    folder = session.folder
-    trainer.remove_callback(PrinterCallback)
-    for parameter in session.model.parameters():
-        if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
-            parameter.data = parameter.data.float()
-    for callback in trainer.callback_handler.callbacks:
-        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
-            callback.logging_dir = str(folder.path / "tensorboard")
-    trainer.memory = Memory.of(session.config, session.compute, lifeline.say if lifeline else lambda text: None)
-    start = None
-    if lifeline and lifeline.checkpoints:
-        trainer.checkpoints = lifeline.checkpoints
-        trainer.add_callback(Saving(lifeline.checkpoints, lifeline.stop))
-        start = lifeline.start and str(lifeline.start.path)
-    trainer.train(resume_from_checkpoint=start)
-    with suppress(OSError):
-        folder.checkpoints.rmdir()  # empty: TRL makes it

@@ -1,4 +1,4 @@
-"""What stands between TRL's rollouts and its loss: they are judged, rewarded, compared and written down."""
+"""What stands between TRL's rollouts and its loss: they are graded, rewarded, compared and written down."""
 
 import time
 from dataclasses import dataclass, field
@@ -10,29 +10,38 @@ from tinyreason.algorithms.rewards import weigh
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.models.load import end_tokens
 from tinyreason.rollout import Batch
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
+from tinyreason.trainers.session import TrainingSession
 
 
 @dataclass
 class Scorer:
-    """Judges and rewards a generation batch, remembers it for the advantages, and writes it down."""
+    """Grades and rewards a generation batch, keeps it for the advantages, and writes it down."""
 
     config: RunConfig
     examples: list[Example]
     grader: Grader
     folder: RunFolder
     ends: set[int]
+    """Tokens that end a completion."""
     store: Store = field(default_factory=Store)
     step: int = 0
     batch: Batch | None = None
     rewards: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
-    """what judging, rewarding, comparing and writing down the last batch took"""
+    """What grading, rewarding, comparing and writing down the last batch took."""
+
+    @staticmethod
+    def of(session: TrainingSession, examples: list[Example]) -> "Scorer":
+        """Returns the scorer of a session for the problems that it trains on."""
+        ends = end_tokens(session.model, session.tokenizer)
+        return Scorer(session.config, examples, session.grader, session.folder, ends)
 
     def score(self, completion_ids: list[list[int]], completions: list, row: list[int], **_: Any) -> list[float | None]:
-        """TRL's reward function: (N) weighted sums of our rewards, None where no reward could judge."""
+        """Returns, as TRL's reward function, (N) weighted sums of our rewards, None where no reward could tell."""
         start = time.perf_counter()
         texts = [completion[0]["content"] for completion in completions]
         examples = [self.examples[number] for number in row]
@@ -57,7 +66,7 @@ class Scorer:
         return _jsonable(total)
 
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
-        """(N,) or (N, T) our advantages in place of TRL's; the batch is complete now and is written down."""
+        """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now."""
         start = time.perf_counter()
         advantages = self.config.advantage(self.batch, from_trl.cpu(), self.store)
         self.folder.append("rollouts.jsonl", list(self._lines(advantages)))

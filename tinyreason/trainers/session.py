@@ -1,20 +1,26 @@
-"""What learns: a model with its adapter, how it computes, and the folder that tells of it."""
+"""A training session: a model with its adapter, the config it learns by, and what surrounds it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.models.kernels import ComputeSettings
+from tinyreason.grading.grader import Grader
+from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
+
+Watch = Callable[[int, dict[str, float]], dict[str, float]]
+"""(step, metrics) → what was found beside, e.g. the validation accuracy."""
 
 
 @dataclass(frozen=True)
 class TrainingSession:
-    """A trainer changes the adapter of its `model` in place."""
+    """What every trainer is given; it changes the adapter of the `model` in place."""
 
     config: RunConfig
-    compute: ComputeSettings
+    context: RunContext
     model: Any
-    """the PEFT model"""
+    """The PEFT model."""
     tokenizer: Any
     folder: RunFolder
+    grader: Grader

@@ -1,6 +1,5 @@
 """Supervised fine-tuning through TRL: on the completions alone, each row as much as it weighs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
@@ -15,23 +14,13 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.prompts import chat_messages
-from tinyreason.runs.checkpoint import Lifeline
-from tinyreason.trainers.loop import StepLog, Watch, run_trainer, trl_arguments
+from tinyreason.runs.checkpoint import CheckpointManager
+from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetryRows
-from tinyreason.trainers.resume import Resumable
-from tinyreason.trainers.session import TrainingSession
+from tinyreason.trainers.session import TrainingSession, Watch
 
-METRICS = {
-    "loss": "loss",
-    "mean_token_accuracy": "token_accuracy",
-    "entropy": "entropy/mean",
-    "grad_norm": "gradient/norm",
-    "learning_rate": "learning_rate",
-    "num_tokens": "tokens_seen",
-}
-"""TRL's name → ours, for what is kept of each step in metrics.jsonl."""
 IGNORED = -100
-"""The label of a token that no loss is on."""
+"""Label of a token that no loss is on."""
 
 
 @dataclass(frozen=True)
@@ -50,41 +39,55 @@ class Lengths:
 
 
 def tokenised(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list[dict[str, Any]], Lengths]:
-    """Rows {input_ids, labels, weights}, each (T,), prompt labels ignored; and their lengths. Errors: `DataError`."""
+    """Returns rows {input_ids, labels, weights}, each (T,), and their lengths; prompt labels are ignored.
+
+    Errors: `DataError` where no row fits.
+    """
     train = config.train
     rows, left_out = [], 0
     for example in examples:
         chat = chat_messages(example, config.prompt)
         prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
-        reply = example.completion
+        completion = example.completion
         if prompt.rstrip().endswith("<think>"):  # the template opens the reasoning itself
-            reply = reply.removeprefix("<think>").lstrip("\n")
+            completion = completion.removeprefix("<think>").lstrip("\n")
         start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        encoded = tokenizer(reply, add_special_tokens=False, return_offsets_mapping=bool(example.spans))
-        completion = [*encoded["input_ids"], tokenizer.eos_token_id]
-        weights = [example.weight] * len(completion)
+        encoded = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=bool(example.spans))
+        ids = [*encoded["input_ids"], tokenizer.eos_token_id]
+        weights = [example.weight] * len(ids)
         for place, (first, _) in enumerate(encoded.get("offset_mapping", ())):
-            weights[place] *= span_weight(example, first + len(example.completion) - len(reply))
+            weights[place] *= span_weight(example, first + len(example.completion) - len(completion))
         if train.truncate_ratio < 1:
-            completion = completion[: ceil(train.truncate_ratio * len(completion))]
-        if len(start) + len(completion) > train.max_tokens:
+            ids = ids[: ceil(train.truncate_ratio * len(ids))]
+        if len(start) + len(ids) > train.max_tokens:
             left_out += 1
             continue
-        labels = [IGNORED] * len(start) + completion
-        weights = [0.0] * len(start) + weights[: len(completion)]
-        rows.append({"input_ids": start + completion, "labels": labels, "weights": weights})
+        labels = [IGNORED] * len(start) + ids
+        weights = [0.0] * len(start) + weights[: len(ids)]
+        rows.append({"input_ids": start + ids, "labels": labels, "weights": weights})
     if not rows:
         raise DataError(f"all {left_out:,} rows are longer than train.max_tokens={train.max_tokens}; raise it.")
     sizes = [len(row["input_ids"]) for row in rows]
     return rows, Lengths(len(rows), round(median(sizes)), max(sizes), left_out, train.max_tokens)
 
 
-class LeafSFTTrainer(Resumable, SFTTrainer, OomRetryRows):
-    """TRL's SFT with our checkpoints, that gets by on less memory."""
+class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
+    """TRL's SFT with our checkpoints and an OOM retry."""
+
+    arguments_class = SFTConfig
+    metric_names = {
+        "loss": "loss",
+        "mean_token_accuracy": "token_accuracy",
+        "entropy": "entropy/mean",
+        "grad_norm": "gradient/norm",
+        "learning_rate": "learning_rate",
+        "num_tokens": "tokens_seen",
+    }
+    step_sign = "loss"
 
 
 def span_weight(example: Example, place: int) -> float:
-    """What a character of the completion counts, by the last span that holds it; 1 outside them all."""
+    """Returns what a character of the completion counts, by the last span that holds it; 1 outside them all."""
     return next((weight for start, end, weight in reversed(example.spans) if start <= place < end), 1.0)
 
 
@@ -116,29 +119,25 @@ class Padder:
 
 
 def train(
-    session: TrainingSession,
-    examples: list[Example],
-    watch: Watch,
-    say: Callable[[str], None],
-    lifeline: Lifeline | None = None,
+    session: TrainingSession, examples: list[Example], watch: Watch, checkpoints: CheckpointManager | None = None
 ) -> None:
-    """Trains the learner's adapter; every step's metrics go to its folder, the rows' lengths are said."""
-    config, tokenizer = session.config, session.tokenizer
-    rows, lengths = tokenised(config, tokenizer, examples)
-    say(f"rows    {lengths}")
+    """Trains the session's adapter; every step's metrics go to its folder, the rows' lengths to the console.
+
+    Errors: `ConfigError` where packing is asked for and the rows differ in weight, `DataError` where no row fits.
+    """
+    rows, lengths = tokenised(session.config, session.tokenizer, examples)
+    session.context.console.say(f"rows    {lengths}")
     is_even = all(example.weight == examples[0].weight and not example.spans for example in examples)
-    if config.train.packing and not is_even:
+    if session.config.train.packing and not is_even:
         raise ConfigError(
             "train.packing=true wants rows of one weight without spans, and these differ; type train.packing=false."
         )
     if is_even:
         rows = [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
-    trainer = (LeafSFTTrainer if is_even else WeightedSFTTrainer)(
-        model=session.model,
-        args=trl_arguments(SFTConfig, session, {}),
-        train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
-        data_collator=None if is_even else Padder(tokenizer.pad_token_id),
-        callbacks=[StepLog(session.folder, watch, METRICS, "loss")],
-    )
-    run_trainer(trainer, session, lifeline)
+        trainer = LeafSFTTrainer(session, watch, checkpoints, train_dataset=Dataset.from_list(rows))
+    else:
+        padder = Padder(session.tokenizer.pad_token_id)
+        trainer = WeightedSFTTrainer(
+            session, watch, checkpoints, train_dataset=Dataset.from_list(rows), data_collator=padder
+        )
+    trainer.run()

@@ -1,6 +1,6 @@
 """Rewards as LASER, with a target length for each difficulty that follows what the model can do.
 
-Why: LASER-D (arXiv 2505.15612): easy problems deserve fewer tokens than hard ones, and less as training goes on.
+Why: LASER-D (arXiv 2505.15612): easy problems deserve fewer tokens than hard ones, and less as training proceeds.
 Formula: as `laser_length` with L_T of the group's difficulty: p ≥ 2/3 easy, ≥ 1/3 medium, else hard. L_T = the
 smallest threshold (from a lower bound in equal steps to the limit) with int(coverage · C) ≥ 1; coverage = the share
 of correct rollouts within it, C = 5, 2, 1 at G = 8, here int(2/3 · G), int(1/3 · G), 1. Estimated anew every 20 steps;

@@ -118,9 +118,9 @@ function writeMarked(node, text, query) {
   node.append(text.slice(from));
 }
 
-function reply(row, query, names) {
-  const judged = row.right === true ? "right" : row.right === false ? "wrong" : "not judged";
-  const head = make("header", {}, make("b", { class: "judged" }, judged));
+function completion(row, query, names) {
+  const grade = row.correct === true ? "correct" : row.correct === false ? "incorrect" : "not graded";
+  const head = make("header", {}, make("b", { class: "grade" }, grade));
   if (row.reward !== undefined) {
     const terms = names.map((name, number) => `${name} ${short(row.rewards[number])}`).join(", ");
     head.append(make("span", { title: terms }, "reward ", make("b", {}, short(row.reward))));
@@ -128,7 +128,7 @@ function reply(row, query, names) {
     head.append(make("span", {}, "advantage ", make("b", { class: tone }, row.advantage === null ? "–" : sign(row.advantage))));
     if (names.length > 1) head.append(make("span", {}, terms));
   }
-  head.append(make("span", {}, `${row.tokens ?? "?"} tokens${row.cut ? ", cut short" : ""}`));
+  head.append(make("span", {}, `${row.tokens ?? "?"} tokens${row.truncated ? ", truncated" : ""}`));
   const body = make("pre", { tabIndex: 0 });
   const [start, close] = [row.text.indexOf("<think>"), row.text.indexOf("</think>")];
   const end = close >= 0 ? close + 8 : start >= 0 ? row.text.length : 0;
@@ -138,7 +138,7 @@ function reply(row, query, names) {
     body.append(thought);
   }
   writeMarked(body, row.text.slice(end), query);
-  return make("article", { class: `reply ${row.right === true ? "right" : row.right === false ? "wrong" : ""}` }, head, body);
+  return make("article", { class: `completion ${row.correct === null ? "" : grade}` }, head, body);
 }
 
 /* Parts that both browsers have */
@@ -179,7 +179,7 @@ const say = (view, text) => view.replaceChildren(make("p", { class: "none" }, te
 
 /* Rollouts by step and group */
 
-const rightOf = (group) => group.rollouts.filter((row) => row.right === true).length;
+const correctIn = (rows) => rows.filter((row) => row.correct === true).length;
 const isMixed = (group) => new Set(group.rollouts.map((row) => row.reward)).size > 1;
 const GROUP_KINDS = {
   all: ["all groups", () => true],
@@ -197,15 +197,15 @@ function browseRollouts(section, runs) {
     const group = groups[Math.min(now.group, groups.length - 1)];
     move.set(now.step, now.steps.length - 1, `step ${step}`);
     const buttons = groups.map((one, number) => {
-      const button = make("button", { type: "button", onclick: () => choose(number) }, `group ${one.group}: ${rightOf(one)} of ${one.rollouts.length} right`);
+      const button = make("button", { type: "button", onclick: () => choose(number) }, `group ${one.group}: ${correctIn(one.rollouts)} of ${one.rollouts.length} correct`);
       button.setAttribute("aria-pressed", one === group);
       return button;
     });
     const prompt = make("div", { class: "prompt" }, make("small", {}, `problem ${group.id}`));
     writeMarked(prompt, group.prompt, now.query);
     const rows = [...group.rollouts].sort((a, b) => (b.advantage ?? 0) - (a.advantage ?? 0));
-    const cards = rows.map((row) => reply(row, now.query, now.run.reward_names));
-    view.replaceChildren(make("div", { class: "groups" }, ...buttons), prompt, make("div", { class: "replies" }, ...cards));
+    const cards = rows.map((row) => completion(row, now.query, now.run.reward_names));
+    view.replaceChildren(make("div", { class: "groups" }, ...buttons), prompt, make("div", { class: "completions" }, ...cards));
   };
   const choose = (number) => {
     now.group = number;
@@ -229,27 +229,27 @@ function browseRollouts(section, runs) {
   }
   controls.append(
     choice("groups", Object.entries(GROUP_KINDS).map(([kind, [text]]) => option(kind, text)), (kind) => { now.kind = kind; find(); }),
-    searchBox("search problems and replies", (query) => { now.query = query; find(); }),
+    searchBox("search problems and completions", (query) => { now.query = query; find(); }),
     move.node,
   );
   find();
 }
 
-/* Replies before and after */
+/* Completions before and after */
 
-const share = (rows) => rows.filter((row) => row.right === true).length / Math.max(1, rows.length);
+const share = (rows) => correctIn(rows) / Math.max(1, rows.length);
 const PROBLEM_KINDS = {
   all: ["all problems", () => true],
   better: ["answered better", (one) => share(one.after) > share(one.before)],
   worse: ["answered worse", (one) => share(one.after) < share(one.before)],
-  wrong: ["still wrong", (one) => share(one.after) === 0],
+  incorrect: ["still incorrect", (one) => share(one.after) === 0],
 };
 
-function browseReplies(section, runs) {
+function browseEvaluation(section, runs) {
   const [controls, view] = [section.querySelector(".controls"), section.querySelector(".view")];
-  const having = runs.filter((run) => run.replies.length);
+  const having = runs.filter((run) => run.problems.length);
   const now = { run: having[0], kind: "all", query: "", found: [], at: 0 };
-  const side = (title, rows) => make("div", {}, make("h3", {}, `${title}: ${rows.filter((row) => row.right === true).length} of ${rows.length} right`), make("div", { class: "replies" }, ...rows.map((row) => reply(row, now.query, []))));
+  const side = (title, rows) => make("div", {}, make("h3", {}, `${title}: ${correctIn(rows)} of ${rows.length} correct`), make("div", { class: "completions" }, ...rows.map((row) => completion(row, now.query, []))));
   const show = () => {
     if (!now.found.length) { move.set(0, 0, "none"); return say(view, "No problem matches."); }
     const one = now.found[now.at];
@@ -261,7 +261,7 @@ function browseReplies(section, runs) {
   const find = () => {
     const fits = PROBLEM_KINDS[now.kind][1];
     const holds = (one) => !now.query || [one.id, one.problem, one.answer, ...[...one.before, ...one.after].map((row) => row.text)].some((text) => text.toLowerCase().includes(now.query));
-    now.found = now.run.replies.filter((one) => fits(one) && holds(one));
+    now.found = now.run.problems.filter((one) => fits(one) && holds(one));
     now.at = 0;
     show();
   };
@@ -271,7 +271,7 @@ function browseReplies(section, runs) {
   }
   controls.append(
     choice("problems", Object.entries(PROBLEM_KINDS).map(([kind, [text]]) => option(kind, text)), (kind) => { now.kind = kind; find(); }),
-    searchBox("search problems and replies", (query) => { now.query = query; find(); }),
+    searchBox("search problems and completions", (query) => { now.query = query; find(); }),
     move.node,
   );
   find();
@@ -287,9 +287,9 @@ async function open() {
     return;
   }
   document.querySelectorAll("figure[data-chart]").forEach((figure) => drawChart(figure, data.charts[figure.dataset.chart], data.runs));
-  const [rollouts, replies] = ["rollouts", "replies"].map((id) => document.getElementById(id));
+  const [rollouts, evaluation] = ["rollouts", "evaluation"].map((id) => document.getElementById(id));
   if (rollouts) browseRollouts(rollouts, data.runs);
-  if (replies) browseReplies(replies, data.runs);
+  if (evaluation) browseEvaluation(evaluation, data.runs);
   document.documentElement.dataset.ready = "yes";
 }
 open();

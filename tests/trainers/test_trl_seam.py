@@ -1,0 +1,102 @@
+"""The private names of TRL and transformers that `trl_seam.py` uses, held against the installed versions."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+from transformers import Trainer
+from trl import GRPOTrainer, SFTTrainer
+from trl.trainer import grpo_trainer, sft_trainer
+
+from tinyreason.trainers import trl_seam
+
+PACKAGE = Path(trl_seam.__file__).parents[1]
+METHODS = {
+    (GRPOTrainer, "_generate_and_score_completions"): ["self", "inputs"],
+    (GRPOTrainer, "_generate_single_turn"): [
+        *("self", "prompt_ids", "images", "multimodal_fields", "num_generations"),
+    ],
+    (GRPOTrainer, "_get_per_token_logps_and_entropies"): [
+        *("self", "model", "input_ids", "attention_mask", "logits_to_keep", "batch_size"),
+    ],
+    (GRPOTrainer, "_get_train_sampler"): ["self", "dataset"],
+    (Trainer, "_prepare_inputs"): ["self", "inputs"],
+    (Trainer, "_save_checkpoint"): ["self", "model", "trial"],
+    (Trainer, "_load_from_checkpoint"): ["self", "resume_from_checkpoint", "model"],
+    (Trainer, "_save_optimizer_and_scheduler"): ["self", "output_dir"],
+    (Trainer, "_save_scaler"): ["self", "output_dir"],
+    (Trainer, "_save_rng_state"): ["self", "output_dir"],
+}
+"""(class, method) → its first parameters."""
+ATTRIBUTES = {
+    grpo_trainer: {"_buffered_inputs", "_metrics", *trl_seam.COUNTERS, *trl_seam.LOSS_COUNTERS},
+    sft_trainer: {"_metrics", "_total_train_tokens"},
+}
+"""Module → attributes that its trainer, or the base of TRL's trainers, counts in."""
+
+
+@pytest.mark.parametrize(("owner", "name"), METHODS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_private_method_is_there_with_the_parameters_that_are_passed(owner, name):
+    found = list(inspect.signature(getattr(owner, name)).parameters)
+    wanted = METHODS[owner, name]
+    assert found[: len(wanted)] == wanted, (
+        f"{owner.__name__}.{name} has changed: read its new source and follow it in trainers/trl_seam.py, or pin the "
+        f"library below this version"
+    )
+
+
+@pytest.mark.parametrize("module", ATTRIBUTES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_an_attribute_is_still_counted_in(module):
+    source = inspect.getsource(module) + inspect.getsource(GRPOTrainer.__mro__[1])
+    missing = {name for name in ATTRIBUTES[module] if f"self.{name}" not in source}
+    assert not missing, f"{module.__name__} keeps no {missing} any more: follow it in trainers/trl_seam.py"
+
+
+def test_rollouts_are_scored_where_our_advantages_take_the_place_of_trls():
+    assert '"advantages": advantages' in inspect.getsource(GRPOTrainer._generate_and_score_completions)
+
+
+def test_logits_are_made_in_chunks_of_the_size_that_is_lowered():
+    assert trl_seam.logit_chunk() == 32768
+
+
+def test_our_classes_lie_where_they_must_between_trl_and_transformers():
+    from tinyreason.trainers.grpo import LeafGRPOTrainer
+    from tinyreason.trainers.sft import LeafSFTTrainer
+
+    for ours, theirs in ((LeafGRPOTrainer, GRPOTrainer), (LeafSFTTrainer, SFTTrainer)):
+        order = ours.__mro__
+        before, behind = order.index(trl_seam.CheckpointSeam), order.index(trl_seam.MicroBatchSeam)
+        assert before < order.index(theirs) < behind < order.index(Trainer)
+
+
+def test_no_other_file_touches_a_private_name_of_theirs():
+    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in PACKAGE.rglob("*.py")}
+    ours = {
+        name
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        for name in (
+            [node.name]
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            else [node.attr]
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+            else []
+        )
+    }
+    theirs = {name for _, name in METHODS} | set().union(*ATTRIBUTES.values()) | {"_CHUNKED_LOGPROB_CHUNK_SIZE"}
+    for file, tree in trees.items():
+        if file == Path(trl_seam.__file__):
+            continue
+        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr.startswith("_")}
+        used |= {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("trl", "transformers")
+            for alias in node.names
+            if alias.name.startswith("_")
+        }
+        private = {name for name in used if not name.startswith("__")}
+        assert not private & theirs, f"{file.name} uses {private & theirs}; it belongs in trl_seam.py"
+        assert not private - ours, f"{file.name} uses {private - ours}, which is nobody's of ours"

@@ -1,0 +1,45 @@
+"""Files that are written whole or not at all, outlast a power cut, and have one writer."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes the text beside the file, syncs it, and puts it in the file's place. Errors: `OSError`."""
+    beside = path.with_name(f".{path.name}.part")
+    with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Makes what was written to a file, or the names in a folder where the system allows that, outlast a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():
+            raise
+    finally:
+        os.close(handle)
+
+
+def lock(file: IO) -> None:
+    """Holds an open file for this process, not its children, until it is closed; Windows goes without.
+
+    Errors: `BlockingIOError` where another process holds it.
+    """
+    with suppress(ImportError):
+        import fcntl
+
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise BlockingIOError(f"{file.name} is locked") from None
+        except OSError:  # a file system without locks
+            pass

@@ -1,0 +1,61 @@
+"""`tinyreason grade` and `select`: grade completions of a file; rank problems by how much they teach."""
+
+import json
+from pathlib import Path
+from typing import IO
+
+import click
+
+from tinyreason.cli.options import COUNT, JSON, PATH
+
+
+@click.command("grade", short_help="Grade the completions of a file against its gold answers.")
+@click.argument("file", type=PATH)
+@click.option("--completion-field", default="completion", show_default=True, help="Column of the completions.")
+@click.option("--answer-field", default="answer", show_default=True, help="Column of the gold answers.")
+@click.option("--out", type=click.File("w", "utf-8", atomic=True), help="Write one verdict a row to this JSONL file.")
+@JSON
+def grade_command(file: Path, completion_field: str, answer_field: str, out: IO[str] | None, as_json: bool) -> None:
+    """Grade the completions in FILE against its gold answers."""
+    from tinyreason.console import Console
+    from tinyreason.data import read_rows
+    from tinyreason.grading.grader import Grader, grade_rows, tally
+
+    rows, verdicts = read_rows(file), []
+    with Grader() as grader, Console(stderr=as_json).live("graded", total=len(rows)) as live:
+        for verdict in grade_rows(rows, completion_field, answer_field, grader):
+            verdicts.append(verdict)
+            live.advance()
+            if out:
+                out.write(json.dumps(vars(verdict)) + "\n")
+    counts = tally(verdicts)
+    if as_json:
+        click.echo(json.dumps(counts))
+        return
+    accuracy = "unknown" if counts["accuracy"] is None else f"{counts['accuracy']:.2%}"
+    click.echo(f"accuracy {accuracy}: {counts['right']} of {counts['judged']} correct")
+    if counts["judged"] < counts["rows"]:
+        click.echo(f"rows not graded, their gold answers cannot be parsed: {counts['rows'] - counts['judged']}")
+
+
+@click.command("select", short_help="Rank problems by how much they teach.")
+@click.argument("run", required=False, type=PATH)
+@click.option("--history", type=PATH, help="JSON file that maps a problem's id to its accuracies, epoch by epoch.")
+@click.option("--by", type=click.Choice(["variance", "pass_rate"]), default="variance", show_default=True,
+              help="What to rank by: variance of the accuracies over the epochs, or their mean.")  # fmt: skip
+@click.option("--top", type=COUNT, help="Number of problems to list; default: all.")
+@JSON
+def select_command(run: Path | None, history: Path | None, by: str, top: int | None, as_json: bool) -> None:
+    """Rank problems by how much they teach, from the rollouts of RUN or from a --history file."""
+    from tinyreason.console import Console
+    from tinyreason.data.selection import history_of_run, rank, read_history
+    from tinyreason.errors import ConfigError
+
+    if (run is None) == (history is None):
+        raise ConfigError("give the folder of a run or --history FILE, one of the two.")
+    ranked = rank(read_history(history) if history else history_of_run(run), by, top)
+    if as_json:
+        click.echo(json.dumps(ranked, indent=1))
+        return
+    rows = [(str(row["rank"]), row["id"], f"{row['score']:.4f}", f"{row['mean_accuracy']:.2f}") for row in ranked]
+    Console().table(rows, header=("rank", "problem", by.replace("_", " "), "mean accuracy"))

@@ -1,0 +1,51 @@
+"""`tinyreason recipes`, `show` and `check`: what there is, what it resolves to, whether it is valid."""
+
+import json
+
+import click
+
+from tinyreason.cli.options import JSON, OVERRIDES, TIER
+
+
+@click.command("recipes", short_help="List the recipes, their tiers and what was measured.")
+@JSON
+def recipes_command(as_json: bool) -> None:
+    """List the recipes: what each is, its paper, its tiers and what was measured."""
+    from tinyreason.config.recipe import read_recipe, recipe_names
+
+    cards = [read_recipe(name).card() for name in recipe_names()]
+    if as_json:
+        click.echo(json.dumps(cards, indent=1))
+        return
+    for card in cards:
+        click.echo(f"{card['name']:<16}{card['about']}\n{'':<16}{card['paper']}")
+        for tier, measured in card["tiers"].items():
+            click.echo(f"{'':<16}{tier:<8} measured: {measured}")
+
+
+@click.command("show", short_help="Show a recipe's resolved config, every option explained.")
+@click.argument("name")
+@OVERRIDES
+@TIER
+@JSON
+def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_json: bool) -> None:
+    """Show a recipe's resolved config, every option explained."""
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.models.hardware import choose_tier, find_card
+
+    recipe = read_recipe(name)
+    config = recipe.resolve(tier or choose_tier(recipe.tiers, find_card())[0], overrides)
+    click.echo(config.model_dump_json(indent=1) if as_json else config.explained())
+
+
+@click.command("check", short_help="Validate a recipe on each of its tiers.")
+@click.argument("name")
+@OVERRIDES
+def check_command(name: str, overrides: tuple[str, ...]) -> None:
+    """Validate a recipe on each of its tiers, and nothing else."""
+    from tinyreason.config.recipe import read_recipe
+
+    recipe = read_recipe(name)
+    for tier in recipe.tiers:
+        recipe.resolve(tier, overrides)
+    click.echo(f"{recipe.name}: valid on {', '.join(recipe.tiers)}")

@@ -1,0 +1,90 @@
+"""`tinyreason recipe`: train by a recipe and measure the gain."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from tinyreason.cli.options import OVERRIDES, PATH, TIER
+from tinyreason.errors import DiskError
+
+
+@click.command("recipe", short_help="Train by a recipe and measure the gain.")
+@click.argument("name")
+@OVERRIDES
+@TIER
+@click.option("--out", type=PATH, help="Folder of the run; default: runs/RECIPE-TIER-...")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the adapter, the rollouts and the data's order.")
+@click.option("--controls", is_flag=True, help="Train with a format-only and a random reward too, and compare.")
+@click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
+@click.option("--verify-resume", is_flag=True, help="Take the last two steps of the run in --out again, and compare.")
+@click.option("--deadline", metavar="TIME", help="Save and end before this time: 11h30m, 18:30, 2026-11-22T09:00.")
+def recipe_command(
+    name: str,
+    overrides: tuple[str, ...],
+    tier: str | None,
+    out: Path | None,
+    seed: int | None,
+    controls: bool,
+    fresh: bool,
+    verify_resume: bool,
+    deadline: str | None,
+) -> None:
+    """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
+    from tinyreason.cli.train_output import announce, conclude
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.config.tiers import TIERS
+    from tinyreason.console import Console, quiet_libraries
+    from tinyreason.models.hardware import check_tier, choose_tier, find_card
+    from tinyreason.models.load import compute_settings_for
+    from tinyreason.runs.context import RunContext
+    from tinyreason.runs.deadline import Deadline, read_deadline
+    from tinyreason.runs.folder import default_folder
+
+    end = read_deadline(deadline, datetime.now()) if deadline else None
+    recipe, card = read_recipe(name), find_card()
+    tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, card)
+    config = recipe.resolve(tier, overrides, seed)
+    check_tier(tier, card)
+    if controls:
+        from tinyreason.evaluation.controls import check_has_controls, run_controls
+
+        check_has_controls(config)
+    console, out = Console(), out or default_folder(config)
+    again = ["tinyreason", "recipe", name, *overrides, "--on", tier, "--seed", str(config.seed)]
+    again += ["--controls"] * controls + ["--out", str(out)]
+    with Deadline(end, console.say) as stop, offering(shlex.join(again)):
+        quiet_libraries(offline=TIERS[tier].is_offline)
+        compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
+        context = RunContext(console, compute, reason, stop)
+        if verify_resume:
+            from tinyreason.pipeline import verify_resume
+
+            click.echo(verify_resume.verify_resume(config, out, context))
+            return
+        announce(console, config, compute, reason, out)
+        if end:
+            console.say(
+                f"until   {end:%Y-%m-%d %H:%M} at the latest; then it is saved, to be resumed by the same command"
+            )
+
+        from tinyreason.pipeline.run import run
+
+        conclude(console, run(config, out, context, fresh), out)
+        if controls:
+            from tinyreason.cli.evaluation_output import show_controls
+
+            show_controls(console, run_controls(config, out, console, lambda it, at: run(it, at, context, fresh)))
+
+
+@contextmanager
+def offering(line: str) -> Iterator[None]:
+    """Prints the line that resumes the run, however it is ended before its time."""
+    try:
+        yield
+    except (DiskError, KeyboardInterrupt):
+        click.echo(f"tinyreason: to resume, type: {line}", err=True)
+        raise

@@ -1,0 +1,60 @@
+"""What a run is computed with: versions, hardware, the code itself, the command."""
+
+import hashlib
+import os
+import platform
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tinyreason.config.run_config import RunConfig
+from tinyreason.runs.context import RunContext
+
+LIBRARIES = (
+    *("tinyreason", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "math-verify"),
+    *("bitsandbytes", "flash-attn", "liger-kernel"),
+)
+
+
+def environment(config: RunConfig, context: RunContext) -> dict[str, Any]:
+    """Returns what environment.json holds: versions, hardware, and each compute setting with its reason."""
+    compute = context.compute
+    return {
+        "versions": versions(),
+        "code_sha256": code_sha256(),
+        "platform": platform.platform(),
+        "cpu_cores": os.cpu_count(),
+        "card": vars(compute.card) if compute.card else None,
+        "tier": {"got": config.tier, "why": context.tier_reason},
+        "device": compute.device,
+        "means": {name: vars(setting) for name, setting in compute.settings().items()},
+        "command": command(),
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Returns the versions of Python and of the libraries that decide what is computed."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES}
+
+
+def code_sha256() -> str:
+    """Returns the SHA-256 of this package's own source."""
+    digest, package = hashlib.sha256(), Path(__file__).parents[1]
+    for file in sorted(package.rglob("*.py")):
+        digest.update(file.relative_to(package).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def command() -> str:
+    """Returns the command line that started this process."""
+    program, *arguments = sys.argv
+    return shlex.join(["tinyreason" if "tinyreason" in Path(program).parts[-2:] else program, *arguments])
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None

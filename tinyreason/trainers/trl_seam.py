@@ -1,0 +1,183 @@
+"""Every private name of TRL and transformers that is used here, turned into public ones of ours.
+
+Other files lay their classes over these and touch no private name. `tests/trainers/test_trl_seam.py` holds the list
+against the installed versions: when a release moves one of them, that test says which, and this is the file to mend.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer
+from trl.trainer import utils
+from trl.trainer.utils import RepeatSampler
+
+COUNTERS = ("_step", "_total_train_tokens", "entropy_coef", "_last_world_entropy")
+"""What TRL counts over the steps and keeps in no checkpoint, where its trainer has it."""
+LOSS_COUNTERS = ("_metrics", "_total_train_tokens", "entropy_coef", "_last_world_entropy", "_entropy_window_stats")
+"""What TRL's `compute_loss` counts up."""
+
+
+def logit_chunk() -> int:
+    """Returns for how many tokens of the vocabulary at once TRL makes logits."""
+    return utils._CHUNKED_LOGPROB_CHUNK_SIZE
+
+
+def set_logit_chunk(size: int) -> None:
+    """Makes TRL compute logits for at most `size` tokens of the vocabulary at once."""
+    utils._CHUNKED_LOGPROB_CHUNK_SIZE = size
+
+
+class CheckpointSeam:
+    """Laid before a trainer of TRL: `save_checkpoint` and `load_checkpoint` take the place of transformers' own."""
+
+    def save_checkpoint(self) -> None:
+        """Saves the training as it is after the present step."""
+        raise NotImplementedError
+
+    def load_checkpoint(self, folder: Path) -> None:
+        """Restores the training from a checkpoint's folder."""
+        raise NotImplementedError
+
+    def write_library_state(self, folder: Path) -> None:
+        """Writes what transformers itself reads back: optimizer, scheduler, scaler, random states, its counters."""
+        self._save_optimizer_and_scheduler(str(folder))
+        self._save_scaler(str(folder))
+        self._save_rng_state(str(folder))
+        self.state.log_history = []  # metrics.jsonl has it
+        self.state.save_to_json(str(folder / "trainer_state.json"))
+
+    def counters(self) -> dict[str, Any]:
+        """Returns what TRL counts, as JSON."""
+        return {name: getattr(self, name) for name in COUNTERS if hasattr(self, name)}
+
+    def restore_counters(self, state: dict[str, Any]) -> None:
+        """Sets what TRL counts to what `counters` returned."""
+        for name in COUNTERS:
+            if name in state:
+                setattr(self, name, state[name])
+
+    def unread_rollouts(self) -> list[Any] | None:
+        """Returns the rollouts that are sampled and not yet trained on; None where there are none."""
+        if getattr(self, "_buffered_inputs", None) is None:
+            return None
+        is_read = self._step % (self.args.steps_per_generation * self.num_iterations) == 0
+        return None if is_read else self._buffered_inputs
+
+    def restore_rollouts(self, rollouts: list[Any]) -> None:
+        """Has the next steps train on these rollouts before any new ones are sampled."""
+        self._buffered_inputs = rollouts
+
+    def _save_checkpoint(self, model, trial) -> None:
+        self.save_checkpoint()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
+        self.load_checkpoint(Path(resume_from_checkpoint))
+
+
+class MicroBatchSeam(Trainer):
+    """Laid between a trainer of TRL and transformers' own: a micro-batch's passes can be repeated."""
+
+    def prepared(self, inputs: Any) -> dict[str, Any]:
+        """Returns the micro-batch on its device; GRPO samples and scores the rollouts here when it is time for that."""
+        return self._prepare_inputs(inputs)
+
+    @contextmanager
+    def ready_inputs(self) -> Iterator[None]:
+        """Keeps transformers' `training_step` from preparing again what is prepared."""
+        self._prepare_inputs = lambda inputs: inputs
+        try:
+            yield
+        finally:
+            del self._prepare_inputs
+
+    def loss_counters(self) -> dict[str, Any]:
+        """Returns copies of what a pass counts up."""
+        return {name: deepcopy(getattr(self, name)) for name in LOSS_COUNTERS if hasattr(self, name)}
+
+    def restore_loss_counters(self, counters: dict[str, Any]) -> None:
+        """Undoes what a failed pass has counted."""
+        for name, value in counters.items():
+            setattr(self, name, value)
+
+
+class RolloutSeam:
+    """Laid before TRL's GRPO: what happens before and after a batch of rollouts, and how many rows go at once."""
+
+    def before_rollouts(self) -> None:
+        """Called before a generation batch is sampled."""
+
+    def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
+        """Returns the scored generation batch, perhaps with other advantages."""
+        return output
+
+    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]]], list]) -> list:
+        """Returns the completions of the prompts by calling TRL's `sample` on all or on parts of them."""
+        return sample(prompts)
+
+    def score_rows(self, ids, mask, batch_size: int | None, score: Callable) -> tuple:
+        """Returns (log-probs, entropies, auxiliary loss) by calling TRL's `score(ids, mask, batch_size)`."""
+        return score(ids, mask, batch_size)
+
+    def add_metric(self, name: str, value: float) -> None:
+        """Adds a value to the metrics of the present step."""
+        self._metrics["train"][name].append(value)
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        self.before_rollouts()
+        return self.after_rollouts(super()._generate_and_score_completions(inputs))
+
+    def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, *rest, **more):
+        ask = super()._generate_single_turn
+        if self.use_vllm:  # it manages its memory itself
+            return ask(prompt_ids, images, multimodal_fields, num_generations, *rest, **more)
+
+        def sample(prompts: list[list[int]]) -> list:
+            return ask(prompts, images, multimodal_fields, num_generations, *rest, **more)[0]
+
+        return self.sample_rows(prompt_ids, sample), None
+
+    def _get_per_token_logps_and_entropies(
+        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, **more
+    ):
+        ask = super()._get_per_token_logps_and_entropies
+
+        def score(ids, mask, size: int | None = None) -> tuple:
+            return ask(model, ids, mask, logits_to_keep, batch_size=size, **more)
+
+        return self.score_rows(input_ids, attention_mask, batch_size, score)
+
+    def _get_train_sampler(self, dataset=None) -> "EpochSampler":
+        sampler = super()._get_train_sampler(dataset)
+        return EpochSampler(
+            sampler.data_source,
+            sampler.mini_repeat_count,
+            sampler.batch_size,
+            sampler.repeat_count,
+            sampler.shuffle,
+            sampler.seed,
+        )
+
+
+class EpochSampler(RepeatSampler):
+    """TRL's sampler with an order that follows from seed and epoch alone."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by accelerate at the start of each epoch."""
+        if self.shuffle:
+            self.generator.manual_seed(self.seed + epoch)
+
+
+def random_states() -> list[torch.Tensor]:
+    """Returns torch's random states, of the CPU and of every card."""
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ())]
+
+
+def restore_random_states(states: list[torch.Tensor]) -> None:
+    """Restores what `random_states` returned, so that what is repeated samples what it sampled."""
+    torch.set_rng_state(states[0])
+    if states[1:]:
+        torch.cuda.set_rng_state_all(states[1:])
