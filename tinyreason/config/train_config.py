@@ -82,6 +82,11 @@ class Train(Schema):
     def has_entropy_bonus(self) -> bool:
         return False
 
+    @property
+    def token_limit(self) -> int:
+        """The value of the option that bounds a row."""
+        return getattr(self, self.tokens_option)
+
     def row_tokens(self, prompt_tokens: int) -> int:
         """Returns the tokens of the longest row that is trained on, where the longest prompt has `prompt_tokens`."""
         raise NotImplementedError

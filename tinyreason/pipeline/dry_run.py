@@ -50,11 +50,11 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
     if config.validation:
         found |= {"validation.problems": min(PROBLEMS, config.validation.problems), "validation.every_steps": STEPS}
     if config.critiques is not None:
-        by = [name for name in config.critiques.get("attempts_by", ()) if name in ("sandbox", "oracle")]
+        by = [name for name in config.critiques.get("attempts_by", ()) if name in (SANDBOX, "oracle")]
         found |= {
             "critiques.samples": 1,
             "critiques.attempts": ATTEMPTS,
-            "critiques.attempts_by": f"[{', '.join(by or ['sandbox'])}]",
+            "critiques.attempts_by": f"[{', '.join(by or [SANDBOX])}]",
         }
     if adapter.rank > 32:
         found["adapter.rank"] = 32

@@ -24,6 +24,8 @@ CPU_ALLOCATOR = 1.7
 """Times the peak that a CPU's allocator may keep, as it holds blocks that torch has freed; measured on the sandbox."""
 GPU_ALLOCATOR = 1.1
 """Times the peak that torch's caching allocator may keep, as it leaves holes: a usual figure, not measured here."""
+LEAST_HALVED = 256
+"""Tokens of a limit below which no shorter one is suggested."""
 TEXT_BYTES = 5
 """Bytes of a token in rollouts.jsonl."""
 
@@ -192,14 +194,10 @@ def smaller_overrides(plan: Plan) -> Iterator[dict[str, str]]:
         yield {"model.quantize": "nf4"}
     if phase == "generate" and train.rollouts_per_step > train.group_size:
         yield fewer_rollouts(train, job.micro_rows)
-    if phase in ("warm-up", "score", "backward", "generate"):
-        tokens = getattr(train, train.tokens_option)
-        if tokens >= 256:
-            yield {f"{section}.{train.tokens_option}": str(tokens // 2)}
-    if phase == "evaluate":
-        tokens = config.evaluation.max_completion_tokens
-        if tokens >= 256:
-            yield {"evaluation.max_completion_tokens": str(tokens // 2)}
+    if phase in ("warm-up", "score", "backward", "generate") and train.token_limit >= LEAST_HALVED:
+        yield {f"{section}.{train.tokens_option}": str(train.token_limit // 2)}
+    if phase == "evaluate" and config.evaluation.max_completion_tokens >= LEAST_HALVED:
+        yield {"evaluation.max_completion_tokens": str(config.evaluation.max_completion_tokens // 2)}
 
 
 def fewer_rollouts(train, micro_rows: int) -> dict[str, str]:
