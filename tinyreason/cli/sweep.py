@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tinyreason.cli.options import JSON, OVERRIDES, PATH, TIER
+from tinyreason.errors import ConfigError, TinyReasonError
 
 
 @click.command(name="sweep", short_help="Compare rewards, or values of an option: accuracy against tokens.")
@@ -36,14 +37,11 @@ def sweep_command(
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.errors import ConfigError, TinyReasonError
     from tinyreason.models.hardware import check_tier, choose_tier, find_card
 
     plan, card = read_recipe(name), find_card()
     tier, why = (tier, "asked for with --on") if tier else choose_tier(plan.tiers, card)
-    numbers = seeds.split(",")
-    if not all(number.isdecimal() for number in numbers) or len({*numbers}) < len(numbers):
-        raise ConfigError(f"--seeds {seeds} is not a list of different numbers; type e.g. --seeds 0,1,2.")
+    numbers = read_seeds(seeds)
     if rewards is None and not vary:
         raise ConfigError("there is nothing to compare; give --rewards all, --rewards A,B or --vary KEY=A,B.")
     out = out or Path("runs") / f"frontier-{plan.name}-{tier}"
@@ -54,7 +52,7 @@ def sweep_command(
     from tinyreason.runs.context import RunContext
 
     points = sweep_points(plan, tier, rewards, vary)
-    runs = sweep_runs(plan, tier, points, overrides, [int(number) for number in numbers], out)
+    runs = sweep_runs(plan, tier, points, overrides, numbers, out)
     check_tier(tier, card)
     console, first = Console(stderr=as_json), runs[0].config
     compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
@@ -75,6 +73,14 @@ def sweep_command(
     failed = sum(not is_done(one) for one in runs)
     if failed:
         raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
+
+
+def read_seeds(text: str) -> list[int]:
+    """Returns the seeds of `0,1,2`. Errors: `ConfigError` for anything else."""
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers) or len({*numbers}) < len(numbers):
+        raise ConfigError(f"--seeds {text} is not a list of different numbers; type e.g. --seeds 0,1,2.")
+    return [int(number) for number in numbers]
 
 
 def compute_spent(runs: list) -> str:
