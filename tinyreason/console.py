@@ -1,4 +1,4 @@
-"""What the person sees: plain lines, one live line while something long goes on, and tables."""
+"""What the person sees: plain lines, one live line during long work, and tables."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from rich.text import Text
 
 
 def quiet_libraries(offline: bool) -> None:
-    """What libraries say goes to the run's log.txt, not to the screen. Call it before they are imported."""
+    """Sends what libraries say to the run's log.txt instead of the screen; call it before they are imported."""
     os.environ |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     os.environ["HF_HUB_VERBOSITY"] = "error"  # else it tells of each attempt to reach the hub
     if offline:
@@ -37,7 +37,7 @@ class Console:
 
     @contextmanager
     def live(self, what: str, total: int, done: int = 0) -> Iterator["Live"]:
-        """A live line for `total` units of work, `done` of them before; its time left is measured, not guessed."""
+        """Opens a live line for `total` units of work, `done` of them before; its time left is measured."""
         if not self.rich.is_terminal:
             yield PlainLive(self, what, total, done)
             return
@@ -52,14 +52,14 @@ class Console:
             yield Live(progress, progress.add_task(what, total=total, completed=done, note=""))
 
     @contextmanager
-    def replies(self, titles: tuple[str, ...]) -> Iterator["Replies"]:
-        """A place for replies as they are written: several side by side on a terminal, else one after the other."""
+    def completions(self, titles: tuple[str, ...]) -> Iterator["CompletionStream"]:
+        """Opens a place for completions as they are written: side by side on a terminal, else one after the other."""
         if len(titles) == 1 or not self.rich.is_terminal:
-            replies = Replies(self.rich, titles)
-            yield replies
-            replies.end()
+            stream = CompletionStream(self.rich, titles)
+            yield stream
+            stream.end()
             return
-        columns = Columns(titles)
+        columns = CompletionColumns(titles)
         with LiveView(columns.table(), console=self.rich, refresh_per_second=8, transient=True) as view:
             columns.view = view
             yield columns
@@ -73,18 +73,18 @@ class Console:
 
 
 def printable(text: str) -> str:
-    """The text without control characters: what a model writes must not steer the terminal."""
+    """Returns the text without control characters: what a model writes must not steer the terminal."""
     return "".join(c if c in "\n\t" or unicodedata.category(c) != "Cc" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-class Replies:
-    """Replies one after the other, each under its title where there are several."""
+class CompletionStream:
+    """Completions one after the other, each under its title where there are several."""
 
     def __init__(self, rich: RichConsole, titles: tuple[str, ...]):
         self.rich, self.titles, self.at = rich, titles, None
 
     def write(self, number: int, text: str, is_reasoning: bool) -> None:
-        """More of the reply of this number; reasoning is dimmed."""
+        """Writes more of the completion of this number; reasoning is dimmed."""
         if number != self.at:
             self.end()
             if len(self.titles) > 1:
@@ -97,8 +97,8 @@ class Replies:
             self.rich.print()
 
 
-class Columns:
-    """Replies side by side."""
+class CompletionColumns:
+    """Completions side by side."""
 
     def __init__(self, titles: tuple[str, ...]):
         self.titles, self.texts, self.view = titles, [Text() for _ in titles], None
@@ -111,13 +111,13 @@ class Columns:
         return table
 
     def write(self, number: int, text: str, is_reasoning: bool) -> None:
-        """More of the reply of this number; reasoning is dimmed."""
+        """Writes more of the completion of this number; reasoning is dimmed."""
         self.texts[number].append(printable(text), style="dim" if is_reasoning else "")
         self.view.update(self.table())
 
 
 class Live:
-    """The live line on a terminal."""
+    """A live line on a terminal."""
 
     def __init__(self, progress: Progress, task):
         self.progress, self.task = progress, task
@@ -127,7 +127,7 @@ class Live:
 
 
 class PlainLive:
-    """The live line where there is no terminal: at most one line in ten seconds."""
+    """A live line where there is no terminal: at most one line in ten seconds."""
 
     SECONDS_BETWEEN_LINES = 10.0
 

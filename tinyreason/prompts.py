@@ -7,6 +7,8 @@ PROMPTS = {
     "boxed": "{problem}\nReason step by step, then give the final answer inside \\boxed{{}}.",
 }
 
+USUAL_PROMPT_TOKENS = 256
+"""What a prompt is taken to have where its data has not been read."""
 CRITIQUE_REQUEST = (
     "Here is a problem and somebody's attempt at it. Say where the attempt holds and where it fails, and conclude "
     "whether its answer is right or wrong.\n\nProblem:\n{problem}\n\nAttempt:\n{attempt}"

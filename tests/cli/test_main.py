@@ -177,7 +177,7 @@ def test_recipes_lists_what_the_json_holds():
 def test_show_prints_the_resolved_config_with_the_overrides_in_it():
     text = printed("show", "one_shot_rlvr", "train.max_steps=7", "--on", "sandbox")
     assert "max_steps: 7 " in text
-    assert "# optimizer steps" in text
+    assert "# Number of optimizer steps." in text
     config = json.loads(printed("show", "one_shot_rlvr", "train.max_steps=7", "--on", "sandbox", "--json"))
     assert config.keys() == RunConfig.model_fields.keys()
     assert (config["recipe"], config["tier"], config["train"]["max_steps"]) == ("one_shot_rlvr", "sandbox", 7)

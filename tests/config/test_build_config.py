@@ -28,9 +28,9 @@ def test_a_mistake_is_told_in_the_options_words(teacher, answer):
     assert answer in str(caught.value)
 
 
-def test_an_order_without_options_is_complete():
-    order = read_build_config(CritiqueBuildConfig, values(kind="oracle"))
-    assert (order.attempts, order.samples, order.filters.n, order.attempts_by) == (100, 1, None, ())
+def test_a_build_config_without_options_is_complete():
+    config = read_build_config(CritiqueBuildConfig, values(kind="oracle"))
+    assert (config.attempts, config.samples, config.filters.n, config.attempts_by) == (100, 1, None, ())
 
 
 @pytest.mark.parametrize("kind", TEACHERS)

@@ -75,7 +75,7 @@ def paths_in(values, path=()):
 
 DOCUMENTS = {name: yaml.safe_load(text) for name, text in TEXTS.items()}
 PLACES = sorted({(name, place) for name, document in DOCUMENTS.items() for place in paths_in(document)}, key=str)
-KNOBS = sorted(
+OPTIONS = sorted(
     {".".join(str(key) for key in place if key not in ("tiers", place[1])) for _, place in PLACES if len(place) > 2}
 )
 
@@ -159,7 +159,7 @@ typed = st.one_of(
 @given(
     st.sampled_from(sorted(TEXTS)),
     st.lists(
-        st.builds("{}={}".format, st.sampled_from(KNOBS) | st.text(max_size=8), typed) | st.text(max_size=12),
+        st.builds("{}={}".format, st.sampled_from(OPTIONS) | st.text(max_size=8), typed) | st.text(max_size=12),
         max_size=4,
     ),
 )

@@ -33,7 +33,7 @@ LEAVES = [leaf for family in (ADAPTERS, REWARDS, ADVANTAGES, DATA) for leaf in f
 
 
 def options(section, depth=0):
-    """Every knob of a config in order, as (how deep it lies, its name), sections opened."""
+    """Every option of a config in order, as (how deep it lies, its name), sections opened."""
     for option in type(section).model_fields:
         value = getattr(section, option)
         many = isinstance(value, tuple)
@@ -44,7 +44,7 @@ def options(section, depth=0):
 
 
 def has_sections(annotation):
-    """Whether a knob's type is a section, or one of several: then the section's own docstring explains it."""
+    """Whether an option's type is a section, or one of several: then the section's own docstring explains it."""
     inner = getattr(annotation, "__args__", ())
     return (isinstance(annotation, type) and issubclass(annotation, Schema)) or any(map(has_sections, inner))
 
@@ -67,7 +67,7 @@ def test_a_resolved_recipe_is_the_same_after_a_trip_through_json(plan, tier):
 
 
 @pytest.mark.parametrize(("plan", "tier"), RUNS)
-def test_show_names_every_knob_in_its_place(plan, tier):
+def test_show_names_every_option_in_its_place(plan, tier):
     config = plan.resolve(tier)
     lines = config.explained().splitlines()
     listed = [((len(line) - len(line.lstrip())) // 2, line.split(":")[0].strip()) for line in lines]
@@ -111,7 +111,7 @@ def test_the_commands_in_the_head_of_a_recipe_are_valid(file):
 
 
 @pytest.mark.parametrize("schema", [*SCHEMAS, *LEAVES], ids=lambda schema: schema.__name__)
-def test_every_knob_has_a_help_text(schema):
+def test_every_option_has_a_help_text(schema):
     texts = option_help(schema)
     silent = [
         option

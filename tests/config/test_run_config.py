@@ -385,7 +385,7 @@ def test_a_folder_is_no_recipe(tmp_path):
 # Anything at all
 
 DOCUMENT = yaml.safe_load(RECIPE)
-KNOBS = [
+OPTIONS = [
     *RunConfig.model_fields,
     *(f"train.{option}" for option in Train.model_fields),
     *(f"data.{option}" for option in OneShot.model_fields),
@@ -403,7 +403,7 @@ values = st.recursive(
     ),
     max_leaves=4,
 )
-paths = st.sampled_from(KNOBS) | st.lists(st.sampled_from(["rewards", "0", "1", "kind", "", "trl"])).map(".".join)
+paths = st.sampled_from(OPTIONS) | st.lists(st.sampled_from(["rewards", "0", "1", "kind", "", "trl"])).map(".".join)
 typed = st.one_of(
     values.map(lambda value: yaml.safe_dump(value, default_flow_style=True, width=999).removesuffix("\n...\n").strip()),
     st.text(alphabet="[]{}:,&*!|>'\"%@`#-=.0123456789abx_ \n\t", max_size=12),

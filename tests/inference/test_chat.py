@@ -50,24 +50,24 @@ def test_it_does_not_matter_where_the_pieces_are_cut(cuts):
 
 def test_what_a_model_writes_cannot_steer_the_terminal():
     console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=80, color_system="standard"))
-    with console.replies(("reply",)) as replies:
-        replies.write(0, "\x1b[2J[red]x[/red]\x07", False)
+    with console.completions(("model",)) as stream:
+        stream.write(0, "\x1b[2J[red]x[/red]\x07", False)
     assert console.rich.file.getvalue() == "�[2J[red]x[/red]�\n"
 
 
 def test_reasoning_is_dimmed_and_the_answer_plain():
     console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=80, color_system="standard"))
-    with console.replies(("reply",)) as replies:
-        replies.write(0, "hm ", True)
-        replies.write(0, "2", False)
+    with console.completions(("model",)) as stream:
+        stream.write(0, "hm ", True)
+        stream.write(0, "2", False)
     assert console.rich.file.getvalue() == "\x1b[2mhm \x1b[0m2\n"
 
 
 def test_two_replies_stand_side_by_side_on_a_terminal():
     console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=60))
-    with console.replies(("base", "adapter")) as replies:
-        replies.write(0, "left", False)
-        replies.write(1, "right", False)
+    with console.completions(("base", "adapter")) as stream:
+        stream.write(0, "left", False)
+        stream.write(1, "right", False)
     last = console.rich.file.getvalue().split("base")[-1]
     assert any("left" in line and "right" in line for line in last.splitlines())
 

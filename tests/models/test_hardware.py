@@ -1,4 +1,4 @@
-"""Which tier and which dtype a machine means, as a table of cards."""
+"""Which tier and which dtype a machine gets, as a table of cards."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tinyreason.config.run_config import Kernels, Model
 from tinyreason.config.tiers import TIERS
 from tinyreason.errors import ConfigError
 from tinyreason.models.hardware import Card, check_tier, choose_tier, find_card
-from tinyreason.models.kernels import LIGER_MODELS, choose_compute_settings, installed_packages
+from tinyreason.models.kernels import choose_compute_settings
 
 
 def card(name, memory_mib, major, minor):
@@ -48,7 +48,7 @@ def test_a_machine_gets_the_largest_tier_it_holds(card, tier, device, dtype):
 
 @each_machine
 def test_a_machine_computes_in_what_its_arithmetic_is_made_for(card, tier, device, dtype):
-    compute = means_of(card)
+    compute = choose_compute_settings(Model(name="m"), Kernels(), card, {}, "qwen2")
     assert (compute.device, compute.dtype.got) == (device, dtype)
 
 
@@ -82,112 +82,6 @@ def test_a_recipe_that_no_tier_of_fits_is_refused_and_not_moved_to_a_tier_it_lac
     with pytest.raises(ConfigError, match="24gb") as caught:
         choose_tier(["24gb", "80gb"], card)
     assert (card.name if card else "none was found") in str(caught.value)
-
-
-# What a run computes with
-
-ALL = {"bitsandbytes": "0.50.2", "flash-attn": "2.8.3", "liger-kernel": "0.8.5"}
-
-
-def means_of(card, packages=ALL, model_type="qwen2", **asked):
-    model = Model(name="m", **{option: asked.pop(option) for option in ("quantize", "dtype") if option in asked})
-    return choose_compute_settings(model, Kernels(**asked), card, packages, model_type)
-
-
-# the card, then what auto gives with everything installed: dtype, attention, fused kernels, optimizer
-CHOICES = [
-    (None, "float32", "sdpa", "off", "adamw"),  # a CPU, and a Mac: MPS is not used
-    (card("Tesla P100-PCIE-16GB", 16384, 6, 0), "float16", "sdpa", "off", "paged_adamw_8bit"),
-    (card("Tesla V100-SXM2-16GB", 16384, 7, 0), "float16", "sdpa", "off", "paged_adamw_8bit"),
-    (card("Tesla T4", 15360, 7, 5), "float16", "sdpa", "off", "paged_adamw_8bit"),
-    (card("NVIDIA GeForce RTX 3060", 12288, 8, 6), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA GeForce RTX 3090", 24576, 8, 6), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA GeForce RTX 4090", 24564, 8, 9), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA L4", 23034, 8, 9), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA A100-SXM4-80GB", 81920, 8, 0), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA H100 80GB HBM3", 81559, 9, 0), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA GeForce RTX 5090", 32607, 12, 0), "bfloat16", "sdpa", "liger", "paged_adamw_8bit"),
-]
-T4_CARD, AMPERE, BLACKWELL = CHOICES[3][0], CHOICES[5][0], CHOICES[-1][0]
-
-
-@pytest.mark.parametrize(
-    ("card", "dtype", "attention", "fused", "optimizer"), CHOICES, ids=[c[0].name if c[0] else "CPU" for c in CHOICES]
-)
-def test_auto_takes_what_the_card_allows_and_says_why(card, dtype, attention, fused, optimizer):
-    compute = means_of(card)
-    assert [compute.settings()[name].got for name in ("dtype", "attention", "fused", "optimizer")] == [
-        *(dtype, attention, fused, optimizer)
-    ]
-    for choice in compute.settings().values():
-        assert choice.why and "\n" not in choice.why
-
-
-@pytest.mark.parametrize("card", [row[0] for row in CHOICES], ids=[c[0].name if c[0] else "CPU" for c in CHOICES])
-def test_with_nothing_installed_auto_still_finds_a_way(card):
-    compute = means_of(card, packages={})
-    assert (compute.attention.got, compute.fused.got, compute.optimizer.got) == ("sdpa", "off", "adamw")
-
-
-def test_what_auto_misses_for_want_of_a_package_is_named_with_its_install_line():
-    compute = means_of(AMPERE, packages={})
-    assert "pip install flash-attn --no-build-isolation" in compute.attention.why
-    assert "pip install liger-kernel" in compute.fused.why
-
-
-@pytest.mark.parametrize(
-    ("card", "packages", "asked", "named"),
-    [
-        (None, ALL, {"attention": "flash_attention_2"}, "needs a CUDA GPU"),
-        (None, ALL, {"fused": "liger"}, "need a CUDA GPU"),
-        (None, ALL, {"dtype": "bfloat16"}, "model.dtype=float32"),
-        (None, ALL, {"optimizer": "paged_adamw_8bit"}, "no GPU"),
-        (None, {}, {"quantize": "nf4"}, "pip install bitsandbytes"),
-        (AMPERE, {}, {"quantize": "int8"}, "pip install bitsandbytes"),
-        (AMPERE, {}, {"optimizer": "adamw_8bit"}, "pip install bitsandbytes"),
-        (AMPERE, {}, {"attention": "flash_attention_2"}, "pip install flash-attn"),
-        (AMPERE, {}, {"fused": "liger"}, "pip install liger-kernel"),
-        (AMPERE, ALL, {"attention": "flash_attention_2", "dtype": "float32"}, "half precision"),
-        (T4_CARD, ALL, {"attention": "flash_attention_2"}, "needs compute capability 8.0"),
-        (T4_CARD, ALL, {"dtype": "bfloat16"}, "model.dtype=float16"),
-        (BLACKWELL, ALL, {"attention": "flash_attention_2"}, "flash-attn>=2.8.3.post1"),
-        (CHOICES[1][0], ALL, {"quantize": "int8"}, "model.quantize=nf4"),
-        (CHOICES[1][0], ALL, {"fused": "liger"}, "7.0"),
-    ],
-)
-def test_what_is_asked_for_and_cannot_be_had_is_refused_in_one_sentence(card, packages, asked, named):
-    with pytest.raises(ConfigError) as caught:
-        means_of(card, packages, **asked)
-    assert named in str(caught.value) and "\n" not in str(caught.value)
-    if card:
-        assert card.name in str(caught.value) or "pip install" in str(caught.value) or "float32" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("card", "asked"),
-    [
-        (T4_CARD, {"quantize": "nf4", "attention": "eager", "fused": "liger", "optimizer": "adamw"}),
-        (AMPERE, {"quantize": "int8", "dtype": "float16", "attention": "sdpa", "fused": "off"}),
-        (None, {"quantize": "nf4", "optimizer": "adamw_8bit", "attention": "eager"}),
-    ],
-)
-def test_what_is_asked_for_and_can_be_had_is_on(card, asked):
-    choices = means_of(card, **asked).settings()
-    assert {name: choices[name].got for name in asked} == asked
-
-
-def test_a_model_that_liger_does_not_know_keeps_its_own_layers():
-    assert means_of(AMPERE, model_type="falcon").fused.got == "off"
-    with pytest.raises(ConfigError, match="falcon"):
-        means_of(AMPERE, model_type="falcon", fused="liger")
-
-
-def test_the_models_said_to_be_ligers_are():
-    if "liger-kernel" not in installed_packages():
-        pytest.skip("liger-kernel is not installed")
-    from liger_kernel.transformers.monkey_patch import MODEL_TYPE_TO_APPLY_LIGER_FN
-
-    assert set(MODEL_TYPE_TO_APPLY_LIGER_FN) >= LIGER_MODELS
 
 
 # What the driver says

@@ -1,4 +1,4 @@
-"""A rehearsal takes a tier's own data through the whole path on the sandbox model, and says what it saw."""
+"""A dry run takes a tier's own data through the whole path on the sandbox model, and says what it saw."""
 
 import json
 
@@ -41,20 +41,20 @@ def test_every_tier_of_every_recipe_can_be_made_small(name):
         assert config.warmup is None or config.warmup.train.max_steps == STEPS
 
 
-def test_overrides_are_rehearsed_too():
+def test_overrides_are_in_a_dry_run_too():
     config = dry_run_config(read_recipe("reasoning_sft"), "24gb", ("adapter.kind=miss", "train.batch_size=1", "seed=3"))
     assert (config.adapter.kind, config.train.batch_size, config.seed) == ("miss", 1, 3)
     assert config.train.max_tokens == LONGEST_ROW
 
 
-def test_a_rehearsal_says_what_it_saw_and_what_it_cannot_know(problems, tmp_path):
+def test_a_dry_run_says_what_it_saw_and_what_it_cannot_know(problems, tmp_path):
     done = dry_run(
         *("one_shot_rlvr", "--on", "24gb", f"data.file={problems}", "data.index=5", "--out", tmp_path / "run"),
         f"evaluation.data={{kind: problems, file: {problems}}}",
     )
     assert done.exit_code == 0, done.output
     for words in (
-        *("every gold answer judged: problem 5 of problems.jsonl", "8 problems asked before and after"),
+        *("every gold answer graded: problem 5 of problems.jsonl", "8 problems asked before and after"),
         *("correctness: 32 rollouts rewarded and compared by grpo", "2 steps of the grpo trainer, lora adapter"),
         *("the step after step 1, taken again: the same bit for bit", "loaded again with PEFT: its logits are finite"),
         *("cannot know", "whether Qwen/Qwen2.5-Math-1.5B loads"),

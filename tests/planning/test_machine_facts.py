@@ -9,7 +9,16 @@ from click.testing import CliRunner
 
 from tinyreason.cli.main import main
 from tinyreason.models.hardware import Card
-from tinyreason.planning.machine_facts import NEEDS, conflict_of, cuda, extras, library, requirement, runs_on, tier
+from tinyreason.planning.machine_facts import (
+    NEEDS,
+    conflict_of,
+    cuda_facts,
+    kernel_facts,
+    library_fact,
+    requirement,
+    runs_on,
+    tier_fact,
+)
 
 T4 = Card("Tesla T4", 15.0, (7, 5))
 
@@ -45,7 +54,7 @@ def test_json_holds_the_same_facts():
 
 def test_a_missing_library_is_named_with_the_line_that_installs_it(versions):
     versions(trl=None)
-    fact = library("trl")
+    fact = library_fact("trl")
     assert (fact.ok, fact.value) == (False, "not installed")
     assert fact.advice == f"pip install '{requirement('trl')}'"
     done = CliRunner().invoke(main, ["doctor"])
@@ -55,7 +64,7 @@ def test_a_missing_library_is_named_with_the_line_that_installs_it(versions):
 
 def test_a_version_that_is_too_old_is_named_with_what_is_needed(versions):
     versions(trl="0.24.0")
-    fact = library("trl")
+    fact = library_fact("trl")
     assert fact.ok is False and "0.24.0" in fact.value and ">=1.16" in fact.value
 
 
@@ -63,12 +72,12 @@ def test_libraries_that_do_not_go_together_are_named(versions):
     assert all(conflict_of(name) is None for name in NEEDS)
     versions(accelerate="0.1.0")
     assert conflict_of("trl").startswith("accelerate>=")
-    assert library("trl").ok is False
+    assert library_fact("trl").ok is False
 
 
 def test_a_library_that_cannot_be_imported_is_no_crash(monkeypatch):
     monkeypatch.setitem(sys.modules, "pebble", None)
-    assert library("pebble").ok is False and "cannot be imported" in library("pebble").value
+    assert library_fact("pebble").ok is False and "cannot be imported" in library_fact("pebble").value
 
 
 @pytest.mark.parametrize(
@@ -92,7 +101,7 @@ def test_a_card_that_this_torch_cannot_use_is_a_no_with_a_way_out(monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.version, "cuda", None)
-    fact = cuda(T4)[-1]
+    fact = cuda_facts(T4)[-1]
     assert fact.ok is False and "CPU build" in fact.value and "pytorch.org" in fact.advice
 
 
@@ -102,16 +111,16 @@ def test_a_build_without_code_for_the_card_is_a_no(monkeypatch):
     monkeypatch.setattr(torch.version, "cuda", "12.8")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_80", "sm_90"])
-    assert cuda(T4)[-1].ok is False and "7.5" in cuda(T4)[-1].value
+    assert cuda_facts(T4)[-1].ok is False and "7.5" in cuda_facts(T4)[-1].value
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_90"])
-    assert cuda(T4)[-1].ok is True
+    assert cuda_facts(T4)[-1].ok is True
 
 
 def test_without_a_card_the_sandbox_is_the_tier():
-    assert cuda(None)[0].ok is None
-    assert tier(None).ok is True and tier(None).value.startswith("sandbox")
+    assert cuda_facts(None)[0].ok is None
+    assert tier_fact(None).ok is True and tier_fact(None).value.startswith("sandbox")
 
 
 def test_the_kernels_a_run_would_take_are_said_with_why():
-    values = {fact.name: fact.value for fact in extras(T4)}
+    values = {fact.name: fact.value for fact in kernel_facts(T4)}
     assert values["dtype"].startswith("float16") and "Ampere" in values["attention"]

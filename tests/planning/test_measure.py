@@ -1,4 +1,4 @@
-"""The plan is held against two real steps; and samples are drawn out to the longest that the recipe allows."""
+"""The plan is compared with two real steps; and samples are lengthened to the longest that the recipe allows."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.example import Example
-from tinyreason.planning.measure import Peak, drawn_out, forced, longest
+from tinyreason.planning.measure import Peak, lengthened, longest_examples, longest_sample_overrides
 
 
 def measured(*arguments):
@@ -51,23 +51,23 @@ def test_what_the_load_needed_for_a_moment_is_not_in_the_peak_of_the_steps():
 
 def test_rollouts_are_forced_to_the_longest():
     recipe = read_recipe("one_shot_rlvr")
-    config = recipe.resolve("sandbox", forced(recipe.resolve("sandbox")))
+    config = recipe.resolve("sandbox", longest_sample_overrides(recipe.resolve("sandbox")))
     assert config.train.max_steps == 2
     assert config.trl["generation_kwargs"] == {"min_new_tokens": 128}
 
 
 @pytest.mark.parametrize("tokens", [20, 100, 400])
-def test_a_completion_is_drawn_out_to_as_many_tokens_as_fit(sandbox, tokens):
+def test_a_completion_is_lengthened_to_as_many_tokens_as_fit(sandbox, tokens):
     _, tokenizer = sandbox
     example = Example("0", ({"role": "user", "content": "12 + 30?"},), "42", "12 + 30 = 42. The answer is 42.")
-    text = drawn_out(example, tokenizer, tokens)
+    text = lengthened(example, tokenizer, tokens)
     assert 0.8 * tokens <= len(tokenizer(text, add_special_tokens=False)["input_ids"]) <= tokens
 
 
 def test_one_example_fills_two_steps_of_padded_rows(sandbox):
     _, tokenizer = sandbox
     config = read_recipe("one_shot_cft").resolve("sandbox", ("train.batch_size=4",))
-    rows, _ = longest(config, tokenizer, config.data.load())
+    rows, _ = longest_examples(config, tokenizer, config.data.load())
     lengths = {len(tokenizer(row.completion, add_special_tokens=False)["input_ids"]) for row in rows}
     assert len(rows) == 8
     assert len(lengths) > 1 and min(lengths) > 400
@@ -77,7 +77,7 @@ def test_the_longest_prompts_are_taken(sandbox):
     _, tokenizer = sandbox
     config = read_recipe("rlvr").resolve("sandbox", ("data.size=300", "train.rollouts_per_step=16"))
     examples = config.data.load()
-    chosen, tokens = longest(config, tokenizer, examples)
+    chosen, tokens = longest_examples(config, tokenizer, examples)
     assert len(chosen) == 32
     assert len(chosen[0].problem) > sum(len(example.problem) for example in examples) / len(examples)
     assert 30 < tokens < 45

@@ -1,11 +1,11 @@
-"""The count of what training keeps is held against torch's own."""
+"""The count of what training keeps is compared with torch's own."""
 
 import pytest
 import torch
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.models.load import compute_settings_for, load_model
-from tinyreason.planning.memory import Job, generation, kept_by_autograd, phases
+from tinyreason.planning.memory import Job, generation_phase, kept_by_autograd, phases
 from tinyreason.planning.model_shape import read_shape
 
 ROWS, TOKENS = 4, 40
@@ -58,23 +58,23 @@ def kept_by_torch(job, is_padded):
     ],
     ids=" ".join,
 )
-def test_what_autograd_keeps_is_foretold(overrides):
+def test_what_autograd_keeps_is_predicted(overrides):
     job = job_of(*overrides)
     assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=False), rel=0.03)
 
 
-def test_what_autograd_keeps_of_padded_rows_is_foretold():
+def test_what_autograd_keeps_of_padded_rows_is_predicted():
     job = job_of("data={kind: problems, name: sandbox, size: 20}", "adapter.targets=all-linear")
     assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=True), rel=0.03)
 
 
-def test_the_kv_cache_is_as_large_as_foretold(sandbox):
+def test_the_kv_cache_is_as_large_as_predicted(sandbox):
     model, _ = sandbox
     job = job_of()
     with torch.no_grad():
         cache = model(torch.randint(5, 200, (ROWS, TOKENS)), use_cache=True).past_key_values
     held = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
-    assert generation(job, "generate", {}, ROWS, TOKENS).parts["KV cache"] == held
+    assert generation_phase(job, "generate", {}, ROWS, TOKENS).parts["KV cache"] == held
 
 
 def test_every_phase_of_a_run_is_planned_and_only_those():
@@ -103,5 +103,5 @@ def total(name, *overrides):
         ("save", "model.quantize=nf4"),
     ],
 )
-def test_a_knob_that_saves_memory_lowers_its_phase(phase, smaller):
+def test_an_option_that_saves_memory_lowers_its_phase(phase, smaller):
     assert total(phase, smaller) < total(phase)

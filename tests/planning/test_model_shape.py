@@ -79,7 +79,7 @@ def test_layers_and_parameters_are_those_of_the_model_that_transformers_builds(t
         ("", "missing or not a model's"),
         ("[1]", "missing or not a model's"),
         ("{" * 100_000, "missing or not a model's"),
-        ({}, "is of type None, whose memory cannot be foretold"),
+        ({}, "is of type None, whose memory cannot be predicted"),
         ({"model_type": "gpt2"}, "is of type 'gpt2'"),
         ({"model_type": "qwen3_moe"}, "is of type 'qwen3_moe'"),
         ({"model_type": ["llama"]}, "is of type ['llama']"),

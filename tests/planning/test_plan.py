@@ -12,8 +12,8 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError
 from tinyreason.models.hardware import Card
 from tinyreason.planning.gpus import DATASHEETS, datasheet, datasheet_of
-from tinyreason.planning.memory import USUAL_PROMPT_TOKENS
 from tinyreason.planning.plan import GB, Machine, make_plan, nearest_fit
+from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 
 def machine(word, memory_gb=None):
@@ -71,7 +71,7 @@ def test_the_plan_as_json_adds_up():
     assert found["suggestion"] is None
 
 
-def test_a_knob_typed_is_a_knob_planned():
+def test_an_option_typed_is_an_option_planned():
     short, long = (
         json.loads(typed("one_shot_rlvr", "--gpu", "t4", "--json", f"train.max_completion_tokens={n}").output)
         for n in (256, 4096)
@@ -80,7 +80,7 @@ def test_a_knob_typed_is_a_knob_planned():
     assert long["seconds_a_step"] > 10 * short["seconds_a_step"]
 
 
-def test_a_card_below_every_tier_is_held_against_the_smallest():
+def test_a_card_below_every_tier_is_compared_with_the_smallest():
     assert (
         "tier t4 (the smallest for a GPU; GeForce RTX 3060 is below its 14 GB)" in typed("tina", "--gpu", "3060").output
     )

@@ -9,9 +9,17 @@ import click
 @click.command("chat", short_help="Ask a run, an adapter or a model, and watch it answer.")
 @click.argument("target", metavar="RUN|ADAPTER|MODEL")
 @click.option("--compare", is_flag=True, help="Answer with the base and with the adapter, side by side.")
-@click.option("--history", "keeps_history", is_flag=True, help="Keep what was said; else each question stands alone.")
-@click.option("--temperature", type=click.FloatRange(min=0), help="0 = greedy. Default: as in the run's evaluation.")
-@click.option("--max-completion-tokens", type=click.IntRange(min=1), help="Longest reply.")
+@click.option(
+    "--history", "keeps_history", is_flag=True, help="Keep what was said before, instead of asking each question alone."
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    help="Sampling temperature, 0 = greedy; default: as in the run's evaluation.",
+)
+@click.option(
+    "--max-completion-tokens", type=click.IntRange(min=1), help="Length of the longest completion, in tokens."
+)
 @click.option("--trust-remote-code", is_flag=True, help="Run Python code that comes with the model.")
 def chat_command(
     target: str,
@@ -35,19 +43,19 @@ def chat_command(
         raise ConfigError(f"{target} has no adapter to compare its base with; give a run or an adapter folder.")
     quiet_libraries(offline=reference.is_local)
     talker, console = Talker.load(reference, temperature, max_completion_tokens), Console()
-    titles = ("base", "adapter") if compare else ("reply",)
+    titles = ("base", "adapter") if compare else ("model",)
     histories: list[list[dict[str, str]]] = [[] for _ in titles]
     if sys.stdin.isatty():
-        console.say("Ask away; exit or Ctrl-D ends, Ctrl-C stops a reply.")
+        console.say("Ask away; exit or Ctrl-D ends, Ctrl-C stops an answer.")
     for question in questions():
         for history in histories:
             history[:] = [*(history if keeps_history else ()), {"role": "user", "content": question}]
         try:
-            with console.replies(titles) as replies:
+            with console.completions(titles) as stream:
                 for number, history in enumerate(histories):
                     is_base = titles[number] == "base"
                     history.append(
-                        talker.answer(history, lambda text, dim, n=number: replies.write(n, text, dim), is_base)
+                        talker.answer(history, lambda text, dim, n=number: stream.write(n, text, dim), is_base)
                     )
         except KeyboardInterrupt:
             if not sys.stdin.isatty():
@@ -56,7 +64,7 @@ def chat_command(
 
 
 def questions() -> Iterator[str]:
-    """Lines until the end of the input, or `exit`; bytes that are no text are taken for a replacement character."""
+    """Yields lines until the end of the input, or `exit`; bytes that are not text become a replacement character."""
     sys.stdin.reconfigure(errors="replace")
     while True:
         try:

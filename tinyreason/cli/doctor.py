@@ -13,10 +13,10 @@ from tinyreason.cli.options import JSON
 def doctor_command(as_json: bool) -> None:
     """Say what this machine has, and what is missing. The exit code is 0 where the main job can run."""
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.planning.machine_facts import examine
+    from tinyreason.planning.machine_facts import machine_facts
 
     quiet_libraries(offline=True)
-    facts = examine()
+    facts = machine_facts()
     if as_json:
         click.echo(json.dumps([vars(fact) for fact in facts], indent=1))
     else:

@@ -1,6 +1,7 @@
 """The command line: a group of commands, and how each of them ends."""
 
 import sys
+from copy import copy
 
 import click
 
@@ -9,10 +10,10 @@ from tinyreason.cli.chat import chat_command
 from tinyreason.cli.doctor import doctor_command
 from tinyreason.cli.evaluate import audit_command, compare_command, evaluate_command
 from tinyreason.cli.grade import grade_command, select_command
-from tinyreason.cli.plan import dry_run, plan
+from tinyreason.cli.plan import dry_run_command, plan_command
 from tinyreason.cli.recipes import check_command, recipes_command, show_command
 from tinyreason.cli.report import report_command
-from tinyreason.cli.sweep import frontier_command, sweep_command
+from tinyreason.cli.sweep import sweep_command
 from tinyreason.cli.train import recipe_command
 from tinyreason.errors import Stopped, TinyReasonError
 
@@ -42,8 +43,13 @@ def main() -> None:
 
 
 for command in (
-    *(recipe_command, recipes_command, show_command, check_command, plan, dry_run, doctor_command),
-    *(evaluate_command, compare_command, audit_command, sweep_command, frontier_command, report_command, chat_command),
+    *(recipe_command, recipes_command, show_command, check_command, plan_command, dry_run_command, doctor_command),
+    *(evaluate_command, compare_command, audit_command, sweep_command, report_command, chat_command),
     *(critiques, solutions, grade_command, select_command),
 ):
     main.add_command(command)
+
+for earlier_name, command in (("frontier", sweep_command), ("rehearse", dry_run_command)):
+    alias = copy(command)
+    alias.hidden = True
+    main.add_command(alias, earlier_name)

@@ -1,7 +1,6 @@
 """`tinyreason sweep`: rewards, or values of an option, side by side."""
 
 import json
-from copy import copy
 from pathlib import Path
 
 import click
@@ -88,8 +87,3 @@ def compute_spent(runs: list) -> str:
     budgets = sorted({(one.config.train.max_steps, one.config.train.rows_per_step) for one in runs})
     said = " or ".join(f"{steps} steps of {rows}" for steps, rows in budgets)
     return f"{said} rollouts per run" if len(budgets) == 1 else f"NOT equal: {said} rollouts per run"
-
-
-frontier_command = copy(sweep_command)
-"""The command by the name it had before."""
-frontier_command.name, frontier_command.hidden = "frontier", True

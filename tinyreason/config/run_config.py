@@ -12,6 +12,7 @@ from tinyreason.config.describe import explained, sections
 from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
 from tinyreason.data import DATA
+from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
 
 
@@ -30,7 +31,7 @@ class Model(Schema):
     @property
     def is_built_in(self) -> bool:
         """Whether it is the sandbox model, which comes with the package."""
-        return self.name == "sandbox"
+        return self.name == SANDBOX
 
     def check(self, run, path: str) -> None:
         if run.is_offline and not self.is_built_in and not os.path.exists(self.name):
@@ -199,7 +200,7 @@ class RunConfig(Schema):
     @classmethod
     def evaluation_is_as_long_as_training(cls, evaluation: Evaluation, others: ValidationInfo) -> Evaluation:
         """An evaluation without a token limit of its own gets that of the training."""
-        train = others.data.get("train")  # not there where it is itself wrong
+        train = others.data.get("train")  # not there where it is itself invalid
         if train is None or evaluation.max_completion_tokens is not None:
             return evaluation
         return evaluation.model_copy(update={"max_completion_tokens": train.max_completion_tokens})

@@ -52,7 +52,7 @@ class Source(Schema):
         return self
 
     def check(self, run, path: str) -> None:
-        if run.is_offline and self.name and not self.family:
+        if run.is_offline and not self.is_offline:
             raise ValueError(
                 f"the {run.tier} tier never uses the network, and {path}.name={self.name} is a hub id; give a local "
                 f"file with {path}.file=, or choose another tier with --on"

@@ -1,67 +1,63 @@
-"""Replies of a model, each drawn with random numbers of its own, so that a reply does not depend on its neighbours."""
+"""Completions of a model, each sampled with random numbers of its own, so that none depends on its neighbours."""
 
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tinyreason.example import Example
 from tinyreason.models.load import end_tokens, free_memory, is_out_of_memory
-from tinyreason.prompts import chat_messages
+from tinyreason.prompts import USUAL_PROMPT_TOKENS, chat_messages
+from tinyreason.tensors import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-USUAL_PROMPT_TOKENS = 256
-"""A batch of `batch_size` rows has room for prompts of this size; longer ones share it, fewer rows at a time."""
 Ask = tuple[Example, int]
-"""A problem, and which of its samples."""
+"""A problem, and which of its samples is asked for."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How replies are drawn; the same for both sides of a comparison."""
+    """How completions are sampled; the same for both sides of a comparison."""
 
     samples: int
     temperature: float
-    """0 = greedy"""
+    """0 = greedy."""
     max_completion_tokens: int
     batch_size: int
     prompt: str
     seed: int
     top_p: float = 1.0
-    """the smallest set of tokens with so much of the probability is drawn from"""
+    """The smallest set of tokens with this much of the probability is sampled from."""
     template: Literal["chat", "none"] = "chat"
-    """the tokenizer's chat template, or the bare text of the problem"""
+    """The tokenizer's chat template, or the bare text of the problem."""
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The reply to the ask number `row`."""
+class SampledCompletion:
+    """The completion of the ask number `row`."""
 
     row: int
     text: str
     tokens: int
-    """its end token included"""
+    """Count of its tokens, the end token included."""
     truncated: bool
-    """the token limit cut it"""
+    """Whether the token limit ended it."""
 
 
 def sample_completions(model, tokenizer, examples: list[Example], sampling: Sampling, advance: Callable[[int], None]):
-    """(texts, tokens, truncated), each of length problems × samples; `advance(n)` is told of each n replies drawn."""
+    """Returns (texts, tokens, truncated), each of length problems × samples; `advance(n)` is told of each n sampled."""
     asks = [(example, sample) for example in examples for sample in range(sampling.samples)]
-    replies: list[Drawn | None] = [None] * len(asks)
+    completions: list[SampledCompletion | None] = [None] * len(asks)
     for batch in sample_batches(model, tokenizer, asks, sampling):
-        for drawn in batch:
-            replies[drawn.row] = drawn
+        for completion in batch:
+            completions[completion.row] = completion
         advance(len(batch))
-    return [r.text for r in replies], [r.tokens for r in replies], [r.truncated for r in replies]
+    return [c.text for c in completions], [c.tokens for c in completions], [c.truncated for c in completions]
 
 
-def sample_batches(model, tokenizer, asks: list[Ask], sampling: Sampling) -> Iterator[list[Drawn]]:
-    """The replies to all asks, a batch at a time; leaves torch's random state as it was.
+def sample_batches(model, tokenizer, asks: list[Ask], sampling: Sampling) -> Iterator[list[SampledCompletion]]:
+    """Yields the completions of all asks, a batch at a time; leaves torch's random state as it was.
 
-    Prompts of like length are answered together, the longest first, as a batch is padded to its longest.
+    Prompts of like length are completed together, the longest first, as a batch is padded to its longest.
     """
     ends = end_tokens(model, tokenizer)
     ids_of = prompt_ids(tokenizer, [example for example, _ in asks], sampling)
@@ -69,16 +65,16 @@ def sample_batches(model, tokenizer, asks: list[Ask], sampling: Sampling) -> Ite
     model.eval()
     try:
         for rows in batches([len(ids) for ids in ids_of], sampling):
-            replies = completion_ids(
+            completions = completion_ids(
                 model, tokenizer, [ids_of[n] for n in rows], [asks[n] for n in rows], sampling, ends
             )
-            yield [read_completion(tokenizer, n, reply, ends) for n, reply in zip(rows, replies, strict=True)]
+            yield [read_completion(tokenizer, n, ids, ends) for n, ids in zip(rows, completions, strict=True)]
     finally:
         model.train(was_training)
 
 
 def completion_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], sampling: Sampling, ends: set[int]):
-    """The token ids of the replies to one batch; where the memory is too small, of one half after the other."""
+    """Returns the token ids of one batch's completions; where the memory is too small, one half after the other."""
     import torch
 
     inputs = tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(model.device)
@@ -87,7 +83,7 @@ def completion_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], 
         with torch.inference_mode():
             ids = model.generate(
                 **inputs,
-                generation_config=generation(tokenizer, sampling, ends),
+                generation_config=generation_config(tokenizer, sampling, ends),
                 logits_processor=processors(asks, size, sampling),
             )
         return ids[:, size:].tolist()
@@ -97,29 +93,29 @@ def completion_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], 
     free_memory()
     half = len(prompts) // 2
     halves = ((prompts[part], asks[part]) for part in (slice(half), slice(half, None)))
-    return [reply for some in halves for reply in completion_ids(model, tokenizer, *some, sampling, ends)]
+    return [ids for some in halves for ids in completion_ids(model, tokenizer, *some, sampling, ends)]
 
 
 def prompt_ids(tokenizer, examples: list[Example], sampling: Sampling) -> list[list[int]]:
-    """The token ids of each prompt."""
+    """Returns the token ids of each prompt."""
     texts = prompt_texts(tokenizer, examples, sampling)
     return tokenizer(texts, add_special_tokens=sampling.template == "none")["input_ids"]
 
 
 def prompt_texts(tokenizer, examples: list[Example], sampling: Sampling) -> list[str]:
-    """What the model reads: the messages in the chat template, or their texts alone."""
+    """Returns what the model reads: the messages in the chat template, or their texts alone."""
     chats = [chat_messages(example, sampling.prompt) for example in examples]
     if sampling.template == "none":
         return ["\n".join(message["content"] for message in chat) for chat in chats]
     return tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
 
 
-def generation(tokenizer, sampling: Sampling, ends: set[int]):
-    """`GenerationConfig`; what it leaves open would come from the model's own, such as a repetition penalty."""
+def generation_config(tokenizer, sampling: Sampling, ends: set[int]):
+    """Returns a `GenerationConfig`; what it leaves open would come from the model's own, as a repetition penalty."""
     from transformers import GenerationConfig
 
     return GenerationConfig(
-        do_sample=False,  # the draw is a processor's
+        do_sample=False,  # a processor samples
         repetition_penalty=1.0,
         no_repeat_ngram_size=0,
         max_new_tokens=sampling.max_completion_tokens,
@@ -129,7 +125,7 @@ def generation(tokenizer, sampling: Sampling, ends: set[int]):
 
 
 def processors(asks: list[Ask], prompt_tokens: int, sampling: Sampling) -> list:
-    """What stands between the logits and the choice of a token."""
+    """Returns what stands between the logits and the choice of a token."""
     if not sampling.temperature:
         return []
     from transformers import TemperatureLogitsWarper, TopPLogitsWarper
@@ -141,10 +137,10 @@ def processors(asks: list[Ask], prompt_tokens: int, sampling: Sampling) -> list:
 
 
 class KeyedSampling:
-    """Draws each row's tokens by inverting the distribution function at random numbers that are the row's own.
+    """Samples each row's tokens by inverting the distribution function at random numbers that are the row's own.
 
-    They come from the seed, the problem's id and the sample's number, so a reply is the same in any batch and any
-    order (up to the rounding of the logits), and two models compared are given the same luck.
+    They come from the seed, the problem's id and the sample's number, so a completion is the same in any batch and
+    any order (up to the rounding of the logits), and two models compared are given the same luck.
     """
 
     def __init__(self, asks: list[Ask], prompt_tokens: int, sampling: Sampling):
@@ -157,26 +153,30 @@ class KeyedSampling:
         rows = [numpy.random.default_rng(seed).random(sampling.max_completion_tokens) for seed in seeds]
         self.uniforms_B_T = torch.tensor(numpy.stack(rows))
 
-    def __call__(self, input_ids: "Tensor", scores_B_V: "Tensor") -> "Tensor":
-        """(B, V) 0 at the token drawn, -inf elsewhere."""
+    def __call__(self, input_ids: Tensor, scores_B_V: Tensor) -> Tensor:
+        """Returns (B, V), 0 at the sampled token, -inf elsewhere."""
         import torch
 
         step = input_ids.shape[1] - self.prompt_tokens
         cumulative_B_V = scores_B_V.double().softmax(dim=-1).cumsum(dim=-1)
         aims_B_1 = self.uniforms_B_T[:, step, None].to(scores_B_V.device) * cumulative_B_V[:, -1:]
-        drawn_B_1 = torch.searchsorted(cumulative_B_V, aims_B_1, right=True).clamp(max=scores_B_V.shape[1] - 1)
-        return torch.full_like(scores_B_V, -torch.inf).scatter(1, drawn_B_1, 0.0)
+        sampled_B_1 = torch.searchsorted(cumulative_B_V, aims_B_1, right=True).clamp(max=scores_B_V.shape[1] - 1)
+        return torch.full_like(scores_B_V, -torch.inf).scatter(1, sampled_B_1, 0.0)
 
 
-def read_completion(tokenizer, row: int, ids: list[int], ends: set[int]) -> Drawn:
-    """The text before the first end token."""
+def read_completion(tokenizer, row: int, ids: list[int], ends: set[int]) -> SampledCompletion:
+    """Returns the text before the first end token."""
     end = next((place for place, token in enumerate(ids) if token in ends), None)
     kept = ids if end is None else ids[:end]
-    return Drawn(row, tokenizer.decode(kept, skip_special_tokens=False), len(kept) + (end is not None), end is None)
+    text = tokenizer.decode(kept, skip_special_tokens=False)
+    return SampledCompletion(row, text, len(kept) + (end is not None), end is None)
 
 
 def batches(sizes: list[int], sampling: Sampling) -> Iterator[list[int]]:
-    """Row numbers of prompts of these sizes in tokens, the longest first; rows of long sequences in smaller batches."""
+    """Yields row numbers of prompts of these sizes in tokens, the longest first, long sequences in smaller batches.
+
+    A batch of `batch_size` rows has room for prompts of the usual size; longer ones share it, fewer rows at a time.
+    """
     left = sorted(range(len(sizes)), key=lambda row: -sizes[row])
     room = sampling.batch_size * (USUAL_PROMPT_TOKENS + sampling.max_completion_tokens)
     while left:

@@ -1,4 +1,4 @@
-"""A rehearsal: a recipe's whole path on the sandbox model with the tier's own data, before GPU quota is spent."""
+"""A dry run: a recipe's whole path on the sandbox model with the tier's own data, before GPU quota is spent."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,28 +7,29 @@ from typing import Any
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.runs.result import RunResult
+from tinyreason.sandbox import NAME as SANDBOX
 
 STEPS = 2
 PROBLEMS = 8
 TOKENS = 64
 ATTEMPTS = 16
-"""As many requests go to the critiques' own teacher, so that its key and its answers are tried."""
+"""Requests that go to the critiques' own teacher, so that its key and its answers are tried."""
 
 
 def dry_run_config(recipe: Recipe, tier: str, overrides: tuple[str, ...]) -> RunConfig:
-    """The tier's config with the person's overrides, made small: sandbox model, two steps, short replies.
+    """Returns the tier's config with the person's overrides, made small: sandbox model, two steps, short completions.
 
     Data, prompt, rewards, advantage, quantisation and kind of adapter stay as they are.
     """
-    config = recipe.resolve(tier, overrides)
-    return recipe.resolve(tier, (*overrides, *(f"{option}={value}" for option, value in smaller(config).items())))
+    changes = dry_run_overrides(recipe.resolve(tier, overrides))
+    return recipe.resolve(tier, (*overrides, *(f"{option}={value}" for option, value in changes.items())))
 
 
-def smaller(config: RunConfig) -> dict[str, Any]:
-    """Knob → its value in a rehearsal."""
+def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
+    """Returns option → its value in a dry run."""
     train, adapter = config.train, config.adapter
     found = {
-        "model.name": "sandbox",
+        "model.name": SANDBOX,
         "model.dtype": "auto",
         "kernels.attention": "auto",
         "kernels.fused": "auto",
@@ -64,11 +65,11 @@ def smaller(config: RunConfig) -> dict[str, Any]:
     return found
 
 
-def seen(config: RunConfig, result: RunResult, folder: Path) -> Iterator[str]:
-    """What the rehearsal saw work, from what lies in its folder."""
-    graded = ", every gold answer judged" if config.train.needs_rewards else ""
+def seen_to_work(config: RunConfig, result: RunResult, folder: Path) -> Iterator[str]:
+    """Yields what the dry run saw work, from what lies in its folder."""
+    graded = ", every gold answer graded" if config.train.needs_rewards else ""
     yield f"data        read{graded}: {result.training.problems}"
-    yield f"evaluation  {result.before.problems} problems asked before and after, replies judged"
+    yield f"evaluation  {result.before.problems} problems asked before and after, completions graded"
     if config.train.needs_rewards:
         lines = sum(1 for _ in (folder / "rollouts.jsonl").open(encoding="utf-8"))
         names = ", ".join(reward.kind for reward in config.rewards)
@@ -78,7 +79,7 @@ def seen(config: RunConfig, result: RunResult, folder: Path) -> Iterator[str]:
     yield f"written     {', '.join(files)}"
 
 
-def reloaded(folder: Path) -> str:
+def reload_adapter(folder: Path) -> str:
     """Loads the saved adapter with PEFT onto a fresh base, and says what came out. Errors: `ModelError`."""
     import torch
 
@@ -91,11 +92,12 @@ def reloaded(folder: Path) -> str:
     return f"adapter     saved, and loaded again with PEFT: its logits are {'' if is_sound else 'NOT '}finite"
 
 
-def unknown(asked: RunConfig) -> Iterator[str]:
-    """What a rehearsal cannot know."""
+def not_seen(asked: RunConfig) -> Iterator[str]:
+    """Yields what a dry run cannot know of the run that was asked for."""
     if asked.model.is_built_in:
         yield f"whether it learns in its {asked.train.max_steps:,} steps"
         return
     yield f"whether {asked.model.name} loads, fits and learns: tinyreason plan tells what memory it takes"
-    yield f"whether replies of {asked.train.max_completion_tokens:,} tokens are long enough; here {TOKENS} were drawn"
+    tokens = asked.train.max_completion_tokens
+    yield f"whether completions of {tokens:,} tokens are long enough; here {TOKENS} were sampled"
     yield "what its own chat template makes of the prompts: the sandbox has another tokenizer"

@@ -8,17 +8,17 @@ from tinyreason.models.hardware import Card
 
 @dataclass(frozen=True)
 class Datasheet:
-    """A card as its maker describes it. NVIDIA's tables; dense tensor-core figures that add up in float32."""
+    """A card as its maker describes it: NVIDIA's tables, dense tensor-core figures that accumulate in float32."""
 
     name: str
     memory_gb: float
-    """GiB, as the driver reports it"""
+    """GiB, as the driver reports them."""
     capability: tuple[int, int]
     bandwidth_gb_s: float
     tflops_16: float
-    """float16, or bfloat16 where the card has it"""
+    """In float16, or bfloat16 where the card has it."""
     tflops_32: float
-    """float32 outside the tensor cores"""
+    """In float32, outside the tensor cores."""
 
     def card(self) -> Card:
         return Card(self.name, self.memory_gb, self.capability)
@@ -38,7 +38,7 @@ DATASHEETS = {
 
 
 def datasheet(word: str) -> Datasheet | None:
-    """Of the card that --gpu names; None for `cpu`."""
+    """Returns the datasheet of the card that --gpu names; None for `cpu`. Errors: `ConfigError`."""
     if word == "cpu":
         return None
     if word not in DATASHEETS:
@@ -47,14 +47,14 @@ def datasheet(word: str) -> Datasheet | None:
 
 
 def datasheet_of(card: Card) -> Datasheet | None:
-    """Of the card in this machine, by its name; None where it is not in the table."""
+    """Returns the datasheet of a card of this machine, by its name; None where it is not in the table."""
     words = card.name.lower().replace("-", " ").split()
     named = [sheet for word, sheet in DATASHEETS.items() if word.split("-")[0] in words]
     return min(named, key=lambda sheet: abs(sheet.memory_gb - card.memory_gb), default=None)
 
 
 def memory_of_this_machine() -> float:
-    """Bytes of main memory."""
+    """Returns the bytes of main memory."""
     import psutil
 
     return psutil.virtual_memory().total

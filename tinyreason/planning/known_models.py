@@ -1,4 +1,4 @@
-"""Shapes of well-known models, so that a plan needs no network: the numbers of each one's config.json on the hub.
+"""The shapes of well-known models, from each one's config.json on the hub, so that a plan needs no network.
 
 model_type, hidden_size, num_hidden_layers, intermediate_size, num_attention_heads, num_key_value_heads, head_dim,
 vocab_size, tie_word_embeddings.

@@ -1,4 +1,4 @@
-"""What this machine has, whether the main job can run on it, and the line that mends what cannot."""
+"""What this machine has, whether a recipe can run on it, and the line to type where it cannot."""
 
 import importlib
 import os
@@ -17,12 +17,13 @@ from tinyreason.models.kernels import choose_compute_settings, installed_package
 
 NEEDS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "math-verify", "pebble", "click")
 LEAST_DISK_GB = 5.0
+"""GiB that a downloaded model and a run usually take."""
 TORCH_HELP = "https://pytorch.org/get-started/locally"
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing about this machine. `ok` is None where it is only worth knowing; `advice` is what to type."""
+    """One thing about this machine; `ok` is None where it is only worth knowing, `advice` is what to type."""
 
     name: str
     value: str
@@ -30,22 +31,22 @@ class Fact:
     advice: str | None = None
 
 
-def examine() -> list[Fact]:
-    """Every fact, the needed ones first. The main job can run unless one of them is not ok."""
+def machine_facts() -> list[Fact]:
+    """Lists every fact, the needed ones first. The main job can run unless one of them is not ok."""
     card = find_card()
     return [
         Fact("python", platform.python_version(), True),  # an older one could not have installed this
-        *(library(name) for name in NEEDS),
-        *cuda(card),
-        tier(card),
-        *extras(card),
-        disk(),
+        *(library_fact(name) for name in NEEDS),
+        *cuda_facts(card),
+        tier_fact(card),
+        *kernel_facts(card),
+        disk_fact(),
         Fact("HF_TOKEN", "set" if os.environ.get("HF_TOKEN") else "not set: public models and data only"),
     ]
 
 
-def library(name: str) -> Fact:
-    """Whether a needed library is here, in a version we can use, and can be imported."""
+def library_fact(name: str) -> Fact:
+    """Says whether a needed library is installed, in a version we can use, and can be imported."""
     wanted = requirement(name)
     install = f"pip install '{wanted}'"
     try:
@@ -66,13 +67,13 @@ def library(name: str) -> Fact:
 
 
 def requirement(name: str) -> Requirement:
-    """What tinyreason's own metadata asks of a library."""
+    """Returns what tinyreason's own metadata asks of a library."""
     asked = (Requirement(text) for text in metadata.requires("tinyreason") or ())
     return next(found for found in asked if found.name == name)
 
 
 def conflict_of(name: str) -> str | None:
-    """The first requirement of an installed library that another installed library does not meet."""
+    """Returns the first requirement of an installed library that another one does not meet, or None."""
     for wanted in map(Requirement, metadata.requires(name) or ()):
         if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
             continue
@@ -85,8 +86,8 @@ def conflict_of(name: str) -> str | None:
     return None
 
 
-def cuda(card: Card | None) -> list[Fact]:
-    """The card, and whether this build of torch can compute on it."""
+def cuda_facts(card: Card | None) -> list[Fact]:
+    """Says which card there is, and whether this build of torch can compute on it."""
     if card is None:
         return [Fact("GPU", "no CUDA GPU: the sandbox tier runs on the CPU")]
     facts = [Fact("GPU", f"{card.describe()}, {card.memory_gb:.0f} GB")]
@@ -113,7 +114,7 @@ def cuda(card: Card | None) -> list[Fact]:
 
 
 def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
-    """Whether code built for these (`sm_80`, `compute_90`) runs on a card: same major and no newer minor, or PTX."""
+    """Returns whether code built for `sm_80`, `compute_90`, … runs on a card: same major, no newer minor, or PTX."""
     for name in built:
         kind, _, number = name.rstrip("af").partition("_")
         major, minor = int(number[:-1]), int(number[-1])
@@ -124,8 +125,8 @@ def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
     return False
 
 
-def tier(card: Card | None) -> Fact:
-    """The tier on which the main job runs here."""
+def tier_fact(card: Card | None) -> Fact:
+    """Says on which tier the main job runs here."""
     try:
         name, why = choose_tier(read_recipe("one_shot_rlvr").tiers, card)
     except TinyReasonError as error:
@@ -133,15 +134,15 @@ def tier(card: Card | None) -> Fact:
     return Fact("tier", f"{name} ({why})", True)
 
 
-def extras(card: Card | None) -> list[Fact]:
-    """The optional kernels: what a run would take, and why."""
+def kernel_facts(card: Card | None) -> list[Fact]:
+    """Says which optional kernels a run would take, and why."""
     compute = choose_compute_settings(Model(name="any"), Kernels(), card, installed_packages(), "qwen2")
     shown = ("dtype", "attention", "fused", "optimizer")
     return [Fact(name, f"{compute.settings()[name].got} ({compute.settings()[name].why})") for name in shown]
 
 
-def disk() -> Fact:
-    """Room for a model and a run, under the current directory."""
+def disk_fact() -> Fact:
+    """Says what room for a model and a run is left under the current directory."""
     free_gb = shutil.disk_usage(".").free / 2**30
     if free_gb >= LEAST_DISK_GB:
         return Fact("disk", f"{free_gb:.0f} GB free")

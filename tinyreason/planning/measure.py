@@ -1,4 +1,4 @@
-"""`plan --measure`: two longest-sample steps on this machine; predicted peak and seconds against measured."""
+"""`plan --measure`: two longest-sample steps on this machine, to compare with what was predicted."""
 
 import ctypes
 import tempfile
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
@@ -16,6 +17,7 @@ from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import load_model
+from tinyreason.planning.plan import Plan
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
@@ -25,17 +27,33 @@ SECONDS_BETWEEN_LOOKS = 0.002
 M_MMAP_THRESHOLD, BLOCK = -3, 2**17
 
 
-@dataclass
-class Measured:
+@dataclass(frozen=True)
+class StepMeasurement:
     """What two steps took: bytes over the baseline at the worst moment, and seconds of the second step."""
 
     prompt_tokens: int
     peak: float
     seconds_a_step: float
 
+    def beside(self, plan: Plan) -> dict[str, Any]:
+        """Returns what `plan --measure --json` prints: the measured and the predicted figures."""
+        card, phase = plan.job.compute.card, plan.training_peak
+        predicted = phase.in_torch if card else phase.total
+        return {
+            "device": card.describe() if card else "CPU",
+            "phase": phase.name,
+            "prompt_tokens": self.prompt_tokens,
+            "row_tokens": plan.job.row_tokens,
+            "predicted_peak_bytes": predicted,
+            "measured_peak_bytes": self.peak,
+            "predicted_seconds_a_step": plan.seconds_a_step,
+            "measured_seconds_a_step": self.seconds_a_step,
+            "peak_error": predicted / self.peak - 1,
+        }
 
-def resident() -> int:
-    """Bytes of this process that are in memory (RSS)."""
+
+def resident_bytes() -> int:
+    """Returns the bytes of this process that are in memory (RSS)."""
     import psutil
 
     return psutil.Process().memory_info().rss
@@ -43,15 +61,16 @@ def resident() -> int:
 
 @dataclass
 class Peak:
-    """The most memory over the baseline: of this process on a CPU, what torch has allocated on a GPU."""
+    """Most memory in use, in bytes: of this process on a CPU, what torch has allocated on a GPU."""
 
     device: str
-    baseline: int = field(default_factory=resident)
+    baseline: int = field(default_factory=resident_bytes)
     highest: int = 0
     done: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
+        """Keeps `highest` up to date while its block runs."""
         import torch
 
         if self.device == "cuda":
@@ -60,7 +79,7 @@ class Peak:
             yield
             self.highest = torch.cuda.max_memory_allocated()
             return
-        thread = threading.Thread(target=self.look, daemon=True)
+        thread = threading.Thread(target=self._look, daemon=True)
         thread.start()
         try:
             yield
@@ -68,34 +87,34 @@ class Peak:
             self.done.set()
             thread.join()
 
-    def look(self) -> None:
+    def _look(self) -> None:
         while not self.done.wait(SECONDS_BETWEEN_LOOKS):
-            self.highest = max(self.highest, resident())
+            self.highest = max(self.highest, resident_bytes())
 
 
-def hand_back_freed_blocks() -> None:
+def return_freed_blocks() -> None:
     """Asks glibc to return blocks of 128 KB and more when they are freed, so that RSS is what is in use.
 
-    It begins so, but raises that limit as it works and then keeps some, other ones each time: 530 to 710 MB for one
-    and the same sandbox run that needs 420.
+    It begins so, but raises that limit as it works and then keeps some, other ones each time: 530 to 710 MB for the
+    same sandbox run, which needs 420.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, BLOCK)
 
 
-def forced(config: RunConfig) -> tuple[str, ...]:
-    """Overrides with which the recipe takes two steps, every reply as long as allowed; and two of a warm-up."""
+def longest_sample_overrides(config: RunConfig) -> tuple[str, ...]:
+    """Returns the overrides with which each training takes two steps, every completion as long as allowed."""
     sections = ("train", "warmup.train") if config.warmup else ("train",)
     words = tuple(word for section in sections for word in (f"{section}.max_steps=2", f"{section}.schedule=constant"))
     return (*words, *(f"{option}={value}" for option, value in config.train.longest_overrides().items()))
 
 
-def measure(config: RunConfig, compute: ComputeSettings, console: Console) -> Measured:
-    """Takes the two steps of a config made with `forced`, in a folder that is thrown away."""
+def measure_steps(config: RunConfig, compute: ComputeSettings, console: Console) -> StepMeasurement:
+    """Takes the two steps of a config made with `longest_sample_overrides`, in a folder that is thrown away."""
     from tinyreason import trainers
 
-    hand_back_freed_blocks()
+    return_freed_blocks()
     jobs = [config.warmup_config, config] if config.warmup and not config.warmup.adapter else [config]
     times = []
 
@@ -117,16 +136,16 @@ def measure(config: RunConfig, compute: ComputeSettings, console: Console) -> Me
         with peak.watched():  # not the load, which maps the checkpoint's file beside the weights it becomes
             for job in jobs:
                 session = replace(session, config=job)
-                examples, prompt_tokens = longest(job, tokenizer, job.data.load())
+                examples, prompt_tokens = longest_examples(job, tokenizer, job.data.load())
                 trainers.train(session, examples, watch)
-    return Measured(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
+    return StepMeasurement(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 
 
-def longest(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list[Example], int]:
-    """The examples with the longest prompts, as many as two steps take, and how many tokens the longest has.
+def longest_examples(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list[Example], int]:
+    """Returns the examples with the longest prompts, as many as two steps take, and the tokens of the longest prompt.
 
-    For SFT their completions are drawn out to `train.max_tokens`, every other one a token less, so that some rows are
-    padded as in a run; where there are too few they are repeated.
+    Completions to imitate are lengthened to fill a row, every other one a token less, so that some rows are padded as
+    in a run; where there are too few they are repeated.
     """
 
     def prompt_tokens(example: Example) -> int:
@@ -141,11 +160,11 @@ def longest(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list
         return chosen, most
     room = config.train.row_tokens(most) - most - 2
     repeated = enumerate(islice(cycle(chosen), rows))
-    return [replace(it, completion=drawn_out(it, tokenizer, room - n % 2)) for n, it in repeated], most
+    return [replace(it, completion=lengthened(it, tokenizer, room - n % 2)) for n, it in repeated], most
 
 
-def drawn_out(example: Example, tokenizer, tokens: int) -> str:
-    """The example's completion, or its problem, repeated to about so many tokens and not more."""
+def lengthened(example: Example, tokenizer, tokens: int) -> str:
+    """Returns the example's completion, or its problem, repeated to about so many tokens and not more."""
     text = f"{example.completion or example.problem}\n"
     count = len(tokenizer(text, add_special_tokens=False)["input_ids"])
     text *= -(-tokens // count)

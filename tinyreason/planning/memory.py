@@ -1,7 +1,7 @@
 """How much memory a run takes, phase by phase and part by part, computed from shapes alone. No torch.
 
-What autograd keeps of a layer is counted tensor by tensor as transformers, PEFT and TRL compute it (a test holds the
-count against torch's own); on a GPU the layers are recomputed in the backward pass, so one layer's worth is kept.
+What autograd keeps of a layer is counted tensor by tensor as transformers, PEFT and TRL compute it (a test compares
+the count with torch's own); on a GPU the layers are recomputed in the backward pass, so one layer's worth is kept.
 """
 
 from dataclasses import dataclass, replace
@@ -10,22 +10,22 @@ from functools import cached_property
 from tinyreason.config.run_config import RunConfig
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.planning.model_shape import Shape
+from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 FLOAT = 4
+"""Bytes of a number in float32."""
 TILE_TOKENS, TILE_VOCAB = 4096, 32768
 """TRL's log-probabilities go over the LM head in tiles of this size (trl.kernels.chunked_logprob)."""
 TORCH_TILES = {"forward": 3, "backward": 7.25, "entropy": 8.25}
 """Copies of a tile in float32 that TRL's plain torch path holds beside it at its worst; the GPU kernels need none."""
 PAGE = 4096
+"""Bytes of a page of main memory."""
 NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
-"""Of a weight in NF4 with double quantisation: 4 bits, an 8-bit scale per 64, a float per 256 of those."""
+"""Bytes of a weight in NF4 with double quantisation: 4 bits, an 8-bit scale per 64, a float per 256 of those."""
 CPU_LIBRARIES = 36 * 2**20
-"""What Python and torch take on a CPU as they begin to work, measured on the sandbox."""
+"""Bytes that Python and torch take on a CPU as they begin to work, measured on the sandbox."""
 CUDA_ITSELF = 600 * 2**20
-"""CUDA's context and workspaces: a usual figure, not measured here."""
-USUAL_PROMPT_TOKENS = 256
-SANDBOX_PROMPT_TOKENS = {"chain": 39, "long_chain": 53, "compare": 29}
-"""The longest prompt of each family."""
+"""Bytes of CUDA's context and workspaces: a usual figure, not measured here."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Phase:
 
     @property
     def in_torch(self) -> float:
-        """What torch's own count of a GPU's memory sees."""
+        """The bytes that torch's own count of a GPU's memory includes."""
         return self.total - self.parts.get("CUDA itself", 0)
 
 
@@ -65,25 +65,26 @@ class Job:
 
     @cached_property
     def adapted(self) -> dict[str, tuple[int, int]]:
-        """Name → (out, in) of every linear layer that gets an adapter."""
+        """Name → (out, in) of every linear layer that gets an adapter. Errors: `ConfigError` where there is none."""
         return self.config.adapter.choose(self.shape.linear_layers())
 
     @property
     def recomputes(self) -> bool:
-        """Gradient checkpointing: on for a GPU unless trl.gradient_checkpointing says otherwise."""
+        """Whether the backward pass recomputes layers: on a GPU, unless trl.gradient_checkpointing says otherwise."""
         return bool(self.config.trl.get("gradient_checkpointing", not self.on_cpu))
 
     @property
     def micro_rows(self) -> int:
+        """Rows of one backward pass."""
         return self.config.train.micro_rows
 
     @property
     def row_tokens(self) -> int:
-        """The longest row that is trained on."""
+        """Tokens of the longest row that is trained on."""
         return self.config.train.row_tokens(self.prompt_tokens)
 
     @property
-    def trained(self) -> int:
+    def trained_parameters(self) -> int:
         return self.config.adapter.trained_parameters(self.adapted)
 
     @property
@@ -94,37 +95,38 @@ class Job:
 
     @property
     def is_padded(self) -> bool:
-        """Prompts of several lengths stand side by side, so attention takes a mask."""
+        """Whether prompts of several lengths stand side by side, so that attention takes a mask."""
         return self.config.data.kind != "one_shot" or self.config.critiques is not None
 
 
 def phases(job: Job) -> list[Phase]:
-    """Every phase of the run in its order."""
-    held = {"base weights": weights(job)}
-    loading = Phase("load", held | {"transients": load_transients(job)} | machine(job))
-    held |= {"adapter": adapter(job)}
-    training = held | {"gradients and optimizer": job.trained * (FLOAT + optimizer_bytes(job))} | machine(job)
+    """Lists every phase of the run in its order."""
+    held = {"base weights": weight_bytes(job)}
+    loading = Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))
+    held |= {"adapter": adapter_bytes(job)}
+    held |= {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
+    training = held | fixed_parts(job)
     found = [loading]
     if job.warmup:
-        found.append(Phase("warm-up", training | backward(job.warmup)))
-    found.append(generation(job, "evaluate", training, *evaluation_batch(job)))
+        found.append(Phase("warm-up", training | backward_parts(job.warmup)))
+    found.append(generation_phase(job, "evaluate", training, *evaluation_batch(job)))
     if job.config.train.generated_rows:
-        found.append(generation(job, "generate", training, job.config.train.generated_rows, job.row_tokens))
+        found.append(generation_phase(job, "generate", training, job.config.train.generated_rows, job.row_tokens))
     if job.config.train.has_kl_penalty:
-        found.append(Phase("score", training | scoring(job)))
-    found.append(Phase("backward", training | backward(job)))
-    found.append(Phase("optimizer", training | {"transients": 2 * FLOAT * job.trained}))
-    found.append(Phase("save", training | {"transients": FLOAT * job.trained}))
+        found.append(Phase("score", training | scoring_parts(job)))
+    found.append(Phase("backward", training | backward_parts(job)))
+    found.append(Phase("optimizer", training | {"transients": 2 * FLOAT * job.trained_parameters}))
+    found.append(Phase("save", training | {"transients": FLOAT * job.trained_parameters}))
     return found
 
 
-def machine(job: Job) -> dict[str, float]:
-    """What is there before any tensor."""
+def fixed_parts(job: Job) -> dict[str, float]:
+    """Returns what the libraries take before any tensor, in bytes."""
     return {"libraries": CPU_LIBRARIES} if job.on_cpu else {"CUDA itself": CUDA_ITSELF}
 
 
-def weights(job: Job) -> float:
-    """The base: linear layers as `model.quantize` holds them, the rest (embeddings, norms, biases) as they are."""
+def weight_bytes(job: Job) -> float:
+    """Returns the bytes of the base: linear layers as `model.quantize` holds them, the rest as they are."""
     shape, linear = job.shape, job.shape.linear_parameters
     match job.compute.quantize.got:
         case "nf4":
@@ -136,8 +138,8 @@ def weights(job: Job) -> float:
     return stored + (shape.parameters - linear) * job.width
 
 
-def load_transients(job: Job) -> float:
-    """Beside the weights, while they are read and the adapter is attached."""
+def load_transient_bytes(job: Job) -> float:
+    """Returns the bytes beside the weights while they are read and the adapter is attached."""
     shape = job.shape
     largest = max(rows * columns for rows, columns in shape.layer().values())
     quantising = 2 * largest * job.width if job.compute.quantize.got != "none" else 0
@@ -145,18 +147,18 @@ def load_transients(job: Job) -> float:
     return max(quantising, decomposing, 0 if job.on_cpu else shape.vocab * shape.hidden * job.width)
 
 
-def adapter(job: Job) -> float:
-    """Trained weights in float32, frozen factors, and the copy that the leash or the save is held against."""
-    return FLOAT * (job.trained + job.config.adapter.frozen_parameters(job.adapted))
+def adapter_bytes(job: Job) -> float:
+    """Returns the bytes of trained weights in float32, frozen factors, and the copy for the KL penalty or the save."""
+    return FLOAT * (job.trained_parameters + job.config.adapter.frozen_parameters(job.adapted))
 
 
 def optimizer_bytes(job: Job) -> int:
-    """AdamW's two states of a parameter: float32, or 8 bits."""
+    """Returns the bytes of AdamW's two states of a parameter: float32, or 8 bits."""
     return 2 * FLOAT if job.compute.optimizer.got == "adamw" else 2
 
 
-def generation(job: Job, name: str, held: dict[str, float], rows: int, tokens: int) -> Phase:
-    """`rows` replies drawn at once, each `tokens` long with its prompt: the KV cache, and what a step of it takes.
+def generation_phase(job: Job, name: str, held: dict[str, float], rows: int, tokens: int) -> Phase:
+    """Returns the phase in which `rows` completions, each `tokens` long with its prompt, are sampled at once.
 
     The cache of a layer grows by being copied. The first step reads the prompts, one layer at a time.
     """
@@ -164,41 +166,40 @@ def generation(job: Job, name: str, held: dict[str, float], rows: int, tokens: i
     cache = 2 * shape.layers * shape.key * width * rows * tokens
     copied = shape.key * width * rows * tokens
     choosing = 4 * rows * shape.vocab * FLOAT
-    prompt = rows * min(job.prompt_tokens, tokens) * layer_forward(job)
+    prompt = rows * min(job.prompt_tokens, tokens) * layer_forward_bytes(job)
     return Phase(name, held | {"KV cache": cache, "transients": max(copied + choosing, prompt)})
 
 
 def evaluation_batch(job: Job) -> tuple[int, int]:
-    """(rows, tokens) of the largest batch of the evaluation, as `evaluate.batches` cuts it."""
-    settings = job.config.evaluation
-    completion = settings.max_completion_tokens
-    tokens = job.prompt_tokens + completion
-    room = settings.batch_size * (USUAL_PROMPT_TOKENS + completion)
-    replies = settings.problems * settings.samples
-    return max(1, min(settings.batch_size, room // tokens, replies)), tokens
+    """Returns (rows, tokens) of the largest batch of the evaluation, as `inference.sampling` makes it."""
+    evaluation = job.config.evaluation
+    tokens = job.prompt_tokens + evaluation.max_completion_tokens
+    room = evaluation.batch_size * (USUAL_PROMPT_TOKENS + evaluation.max_completion_tokens)
+    completions = evaluation.problems * evaluation.samples
+    return max(1, min(evaluation.batch_size, room // tokens, completions)), tokens
 
 
-def scoring(job: Job) -> dict[str, float]:
-    """The base's log-probabilities of the rollouts, for the KL leash: a forward pass a micro-batch."""
+def scoring_parts(job: Job) -> dict[str, float]:
+    """Returns what scoring the rollouts with the reference takes: a forward pass a micro-batch, for the KL penalty."""
     tokens = job.micro_rows * job.row_tokens
-    head = tiles(job, "forward") + 2 * job.shape.hidden * job.width * tokens
-    return {"log-probabilities": max(head, tokens * layer_forward(job))}
+    head = logit_tiles(job, "forward") + 2 * job.shape.hidden * job.width * tokens
+    return {"log-probabilities": max(head, tokens * layer_forward_bytes(job))}
 
 
-def backward(job: Job) -> dict[str, float]:
-    """The worst moment of a micro-batch: at the LM head, with all that autograd kept; or in the recomputed layer."""
+def backward_parts(job: Job) -> dict[str, float]:
+    """Returns a micro-batch's worst moment: at the LM head with all that autograd kept, or in a recomputed layer."""
     tokens = job.micro_rows * job.row_tokens
     kept, one_layer = kept_by_autograd(job)
     direction = "entropy" if job.config.train.has_entropy_bonus else "backward"
-    head = tiles(job, direction) + FLOAT * job.shape.hidden * tokens
-    layer, before_head = tokens * (one_layer + gradients_in_mlp(job)), kept - tokens * ends(job)
+    head = logit_tiles(job, direction) + FLOAT * job.shape.hidden * tokens
+    layer, before_head = tokens * (one_layer + mlp_gradient_bytes(job)), kept - tokens * head_bytes(job)
     if before_head + layer > kept + head:
         return {"activations": before_head, "one layer at work": layer}
     return {"activations": kept, "log-probabilities": head}
 
 
-def gradients_in_mlp(job: Job) -> int:
-    """Bytes a token of the widest gradients: three of the MLP's width at its product, one of the stream.
+def mlp_gradient_bytes(job: Job) -> int:
+    """Returns bytes a token of the widest gradients: three of the MLP's width at its product, one of the stream.
 
     By then what an adapter of down_proj had kept is free again.
     """
@@ -207,13 +208,13 @@ def gradients_in_mlp(job: Job) -> int:
     return job.width * ((2 if freed else 3) * job.shape.intermediate + job.shape.hidden)
 
 
-def ends(job: Job) -> int:
-    """Bytes a token kept after the last layer: the last norm's input, and what the LM head reads."""
+def head_bytes(job: Job) -> int:
+    """Returns bytes a token kept after the last layer: the last norm's input, and what the LM head reads."""
     return job.shape.hidden * (FLOAT + job.width) + 5 * FLOAT
 
 
-def tiles(job: Job, direction: str) -> float:
-    """The LM head's tile of logits, and on a CPU the float32 copies of it."""
+def logit_tiles(job: Job, direction: str) -> float:
+    """Returns the bytes of the LM head's tile of logits, and on a CPU of its float32 copies."""
     scored = job.config.train.scored_tokens(job.prompt_tokens, job.on_cpu)
     rows, columns = min(TILE_TOKENS, job.micro_rows * scored), min(TILE_VOCAB, job.shape.vocab)
     if not job.on_cpu:
@@ -222,24 +223,24 @@ def tiles(job: Job, direction: str) -> float:
     return rows * (touched + TORCH_TILES[direction] * columns * FLOAT)
 
 
-def layer_forward(job: Job) -> int:
-    """Bytes a token of one layer while it computes, nothing kept: the MLP's four, and the stream in float32."""
+def layer_forward_bytes(job: Job) -> int:
+    """Returns bytes a token of one layer while it computes, nothing kept: the MLP's four, and the stream in float32."""
     return 4 * job.shape.intermediate * job.width + 3 * job.shape.hidden * FLOAT
 
 
 def kept_by_autograd(job: Job) -> tuple[float, float]:
-    """(bytes kept of a micro-batch, bytes a token of the one layer that is recomputed)."""
+    """Returns (bytes kept of a micro-batch, bytes a token of the one layer that is recomputed)."""
     tokens, stream = job.micro_rows * job.row_tokens, job.shape.hidden * job.width
     attention, mlp = layer_keeps(job)
     if job.recomputes:
         its_input = stream if job.width == FLOAT else 0  # which is kept anyhow; in 16 bits the norm has a copy
-        return tokens * (job.shape.layers * stream + ends(job)), attention + mlp - its_input
+        return tokens * (job.shape.layers * stream + head_bytes(job)), attention + mlp - its_input
     kept = job.shape.layers * (attention + mlp) - before_the_first_adapter(job, attention, mlp)
-    return tokens * (kept + ends(job)), 0.0
+    return tokens * (kept + head_bytes(job)), 0.0
 
 
 def before_the_first_adapter(job: Job, attention: float, mlp: float) -> float:
-    """Bytes a token of the first layer that has no gradient yet, so keeps nothing."""
+    """Returns bytes a token of the first layer's part before any adapter: it has no gradient, so keeps nothing."""
     names = {name.rpartition(".")[2] for name in job.adapted}
     if names & {"q_proj", "k_proj", "v_proj", "qkv_proj"}:
         return job.shape.hidden * FLOAT
@@ -251,7 +252,7 @@ def before_the_first_adapter(job: Job, attention: float, mlp: float) -> float:
 
 
 def layer_keeps(job: Job) -> tuple[float, float]:
-    """Bytes a token that the backward pass needs of one layer: (attention, MLP)."""
+    """Returns bytes a token that the backward pass needs of one layer: (attention, MLP)."""
     shape, width = job.shape, job.width
     norm = (shape.hidden + 1) * FLOAT
     heads = (shape.query + shape.key + shape.heads + shape.kv_heads) * FLOAT if shape.norms_heads else 0
@@ -264,7 +265,7 @@ def layer_keeps(job: Job) -> tuple[float, float]:
 
 
 def adapters_keep(job: Job, half: str) -> float:
-    """Bytes a token for the adapters of one layer's attention or MLP: their inputs, if A is trained, and x A."""
+    """Returns bytes a token for the adapters of a layer's attention or MLP: their inputs, if A is trained, and x A."""
     names = {name.rpartition(".")[2] for name in job.adapted}
     of_attention = ("q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj")
     layer = {

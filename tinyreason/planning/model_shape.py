@@ -14,7 +14,9 @@ SHAPED_LIKE_LLAMA = frozenset(
 )
 """The architectures (`model_type`) whose layers this module describes."""
 HAS_QUERY_BIAS = frozenset({"qwen2"})
+"""Those whose queries, keys and values have biases."""
 NORMS_HEADS = frozenset("qwen3 gemma3_text".split())
+"""Those that normalise queries and keys head by head."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Shape:
     head_dim: int
     vocab: int
     tied: bool
-    """the LM head is the embedding"""
+    """Whether the LM head is the embedding."""
 
     @property
     def query(self) -> int:
@@ -44,11 +46,11 @@ class Shape:
 
     @property
     def norms_heads(self) -> bool:
-        """Queries and keys are normalised head by head."""
+        """Whether queries and keys are normalised head by head."""
         return self.model_type in NORMS_HEADS
 
     def layer(self) -> dict[str, tuple[int, int]]:
-        """Name → (out, in) of the linear layers of one block."""
+        """Returns name → (out, in) of the linear layers of one block."""
         h, q, k, m = self.hidden, self.query, self.key, self.intermediate
         if self.model_type == "phi3":
             return {"qkv_proj": (q + 2 * k, h), "o_proj": (h, q), "gate_up_proj": (2 * m, h), "down_proj": (h, m)}
@@ -56,7 +58,7 @@ class Shape:
         return attention | {"gate_proj": (m, h), "up_proj": (m, h), "down_proj": (h, m)}
 
     def linear_layers(self) -> dict[str, tuple[int, int]]:
-        """The same of the whole model, as `adapters` counts them: without the LM head."""
+        """Returns the same for the whole model, as adapters count them: without the LM head."""
         return {f"{n}.{name}": size for n in range(self.layers) for name, size in self.layer().items()}
 
     @property
@@ -66,6 +68,7 @@ class Shape:
 
     @property
     def parameters(self) -> int:
+        """All weights, embeddings, norms and biases included."""
         biases = self.query + 2 * self.key if self.model_type in HAS_QUERY_BIAS else 0
         norms = 2 * self.hidden + (2 * self.head_dim if self.norms_heads else 0)
         embeddings = self.vocab * self.hidden * (1 if self.tied else 2)
@@ -73,20 +76,20 @@ class Shape:
 
 
 def read_shape(config: Model) -> Shape:
-    """Of the sandbox, of a local folder, of a model known here, or by the hub's config.json. Errors: `ModelError`."""
+    """Reads the shape of the sandbox, a local folder, a model known here, or one of the hub. Errors: `ModelError`."""
     if config.name in KNOWN and not Path(source_of(config)).exists():
         return Shape(*KNOWN[config.name])
     return shape_of(read_model_config(config), config.name)
 
 
 def shape_of(values: dict[str, Any], name: str) -> Shape:
-    """The shape that a config.json describes."""
+    """Returns the shape that a config.json describes. Errors: `ModelError`."""
     text = values.get("text_config")
     values = values | text if isinstance(text, dict) else values
     kind = values.get("model_type")
     if not isinstance(kind, str) or kind not in SHAPED_LIKE_LLAMA:
         raise ModelError(
-            f"model.name={name} is of type {kind!r:.80}, whose memory cannot be foretold; types known: "
+            f"model.name={name} is of type {kind!r:.80}, whose memory cannot be predicted; types known: "
             f"{', '.join(sorted(SHAPED_LIKE_LLAMA))}."
         )
     heads = _number(values, "num_attention_heads", name)

@@ -1,4 +1,4 @@
-"""What a run will take before its first step: memory, time, tokens, disk; and the nearest change that fits.
+"""What a run will take, before its first step: memory, time, tokens, disk; and the nearest change that fits.
 
 Pure functions of the config, the model's shape and the card. No torch, no weights, no data.
 """
@@ -13,18 +13,19 @@ from tinyreason.errors import TinyReasonError
 from tinyreason.models.hardware import Card
 from tinyreason.models.kernels import choose_compute_settings, installed_packages
 from tinyreason.planning.gpus import Datasheet
-from tinyreason.planning.memory import SANDBOX_PROMPT_TOKENS, USUAL_PROMPT_TOKENS, Job, Phase, phases
+from tinyreason.planning.memory import Job, Phase, phases
 from tinyreason.planning.model_shape import Shape, read_shape
-from tinyreason.planning.step_time import evaluation_seconds, speed, step_seconds, warmup_seconds
+from tinyreason.planning.step_time import evaluation_seconds, speed_of, step_seconds, warmup_seconds
+from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 GB = 2**30
 SESSION_HOURS = 12
 CPU_ALLOCATOR = 1.7
-"""A CPU's allocator keeps blocks that torch has freed: up to so many times the peak, measured on the sandbox."""
+"""Times the peak that a CPU's allocator may keep, as it holds blocks that torch has freed; measured on the sandbox."""
 GPU_ALLOCATOR = 1.1
-"""Torch's caching allocator leaves holes: a usual figure, not measured here."""
+"""Times the peak that torch's caching allocator may keep, as it leaves holes: a usual figure, not measured here."""
 TEXT_BYTES = 5
-"""Of a token in rollouts.jsonl."""
+"""Bytes of a token in rollouts.jsonl."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,26 @@ class Plan:
 
     @property
     def peak(self) -> Phase:
+        """The phase that takes most memory."""
         return max(self.phases, key=lambda phase: phase.total)
 
     @property
+    def peak_kept(self) -> float:
+        """Bytes at the peak, with what the allocator keeps."""
+        return self.peak.total * (CPU_ALLOCATOR if self.job.on_cpu else GPU_ALLOCATOR)
+
+    @property
     def fits(self) -> bool:
-        return self.peak.total * (CPU_ALLOCATOR if self.job.on_cpu else GPU_ALLOCATOR) <= self.memory
+        return self.peak_kept <= self.memory
 
     @property
     def training_peak(self) -> Phase:
-        """The worst phase of the steps themselves."""
+        """The phase of the steps themselves that takes most memory."""
         return max((p for p in self.phases if p.name not in ("load", "evaluate", "save")), key=lambda p: p.total)
 
     @property
     def session_steps(self) -> int | None:
-        """How many of the steps a 12-hour session holds, both evaluations and a warm-up included."""
+        """Steps that a 12-hour session holds beside the evaluations and a warm-up; None where time is not known."""
         if self.seconds is None:
             return None
         steps = self.job.config.train.max_steps
@@ -66,7 +73,7 @@ class Plan:
 
     @property
     def tokens(self) -> dict[str, int]:
-        """At most: trained on, and generated in training and in both evaluations."""
+        """Most tokens trained on, and generated in training and in both evaluations."""
         train, evaluation = self.job.config.train, self.job.config.evaluation
         sampled = train.max_steps * train.generated_rows * train.max_completion_tokens
         asked = 2 * evaluation.problems * evaluation.samples * evaluation.max_completion_tokens
@@ -78,15 +85,15 @@ class Plan:
 
     @property
     def disk(self) -> dict[str, float]:
-        """The model's download in 16 bits, and what the run writes."""
-        adapter = 4 * (self.job.trained + self.job.config.adapter.frozen_parameters(self.job.adapted))
+        """Bytes of the model's download in 16 bits, and of what the run writes."""
+        adapter = 4 * (self.job.trained_parameters + self.job.config.adapter.frozen_parameters(self.job.adapted))
         return {
             "model": 0 if self.job.config.model.is_built_in else 2 * self.job.shape.parameters,
             "run": TEXT_BYTES * self.tokens["generated"] + adapter,
         }
 
     def as_json(self) -> dict[str, Any]:
-        """For --json."""
+        """Returns what `plan --json` prints, less its suggestion."""
         config, job = self.job.config, self.job
         return {
             "recipe": config.recipe,
@@ -94,7 +101,7 @@ class Plan:
             "model": config.model.name,
             "device": job.compute.card.describe() if job.compute.card else "CPU",
             "parameters": job.shape.parameters,
-            "trained_parameters": job.trained,
+            "trained_parameters": job.trained_parameters,
             "prompt_tokens": job.prompt_tokens,
             "row_tokens": job.row_tokens,
             "phases": [asdict(phase) | {"total": phase.total} for phase in self.phases],
@@ -111,7 +118,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the run would go: a card with its datasheet, if there is one, or a CPU; and its memory in bytes."""
+    """Where the run would be: a card with its datasheet, if there is one, or a CPU; and its memory in bytes."""
 
     card: Card | None
     sheet: Datasheet | None
@@ -125,53 +132,49 @@ def make_plan(
     shape = shape or read_shape(config.model)
     packages = {"bitsandbytes": "assumed"} | installed_packages()
     compute = choose_compute_settings(config.model, config.kernels, machine.card, packages, shape.model_type)
-    job = Job(config, shape, compute, prompt_tokens or usual_prompt_tokens(config))
-    at = speed(job, machine.sheet)
+    tokens = prompt_tokens or config.data.max_prompt_tokens or USUAL_PROMPT_TOKENS  # the data is not read
+    job = Job(config, shape, compute, tokens)
+    at = speed_of(job, machine.sheet)
     step = at and step_seconds(job, at)
     total = at and config.train.max_steps * step + evaluation_seconds(job, at) + warmup_seconds(job, at)
     return Plan(job, phases(job), machine.memory, step, total)
 
 
-def usual_prompt_tokens(config: RunConfig) -> int:
-    """The longest prompt where it is known, in the sandbox; elsewhere 256, as the data is not read."""
-    return SANDBOX_PROMPT_TOKENS.get(config.data.family, USUAL_PROMPT_TOKENS)
-
-
 def nearest_fit(plan: Plan, replan: Callable[[tuple[str, ...]], Plan]) -> tuple[str, ...] | None:
-    """`key=value` words with which the run fits, none of them idle; None where nothing helps.
+    """Returns `key=value` overrides with which the run fits, none of them idle; None where nothing helps.
 
-    The phase at the peak says which knob goes down: first those that change nothing but the time, then the base's
-    precision, then fewer and shorter replies. Each suggestion is planned again before it is made.
+    The phase at the peak says which option goes down: first those that change nothing but the time, then the base's
+    precision, then fewer and shorter completions. Each suggestion is planned again before it is made.
     """
     changes: dict[str, str] = {}
     while not plan.fits:
-        tried = (changes | change for change in smaller(plan))
-        changes = next((more for more in tried if planned(replan, more)), {})
+        tried = (changes | change for change in smaller_overrides(plan))
+        changes = next((more for more in tried if plan_with(replan, more)), {})
         if not changes:
             return None
-        plan = planned(replan, changes)
+        plan = plan_with(replan, changes)
     for option in list(changes):
         without = {key: value for key, value in changes.items() if key != option}
-        if (fewer := planned(replan, without)) and fewer.fits:
+        if (fewer := plan_with(replan, without)) and fewer.fits:
             changes = without
-    return words(changes)
+    return as_typed(changes)
 
 
-def words(changes: dict[str, str]) -> tuple[str, ...]:
-    """{"train.kl": "0"} → ("train.kl=0",)"""
+def as_typed(changes: dict[str, str]) -> tuple[str, ...]:
+    """Writes overrides as a person types them: {"train.kl": "0"} → ("train.kl=0",)."""
     return tuple(f"{option}={value}" for option, value in changes.items())
 
 
-def planned(replan: Callable[[tuple[str, ...]], Plan], changes: dict[str, str]) -> Plan | None:
-    """The plan with these changes; None where the run would not be valid."""
+def plan_with(replan: Callable[[tuple[str, ...]], Plan], changes: dict[str, str]) -> Plan | None:
+    """Returns the plan with these changes; None where the run would not be valid."""
     try:
-        return replan(words(changes))
+        return replan(as_typed(changes))
     except TinyReasonError:
         return None
 
 
-def smaller(plan: Plan) -> Iterator[dict[str, str]]:
-    """What can still be made smaller for the phase at the peak, the gentlest first."""
+def smaller_overrides(plan: Plan) -> Iterator[dict[str, str]]:
+    """Yields what can still be made smaller for the phase at the peak, the gentlest first."""
     phase = plan.peak.name
     job, section = (plan.job.warmup, "warmup.train") if phase == "warm-up" else (plan.job, "train")
     config, train = job.config, job.config.train
@@ -200,7 +203,7 @@ def smaller(plan: Plan) -> Iterator[dict[str, str]]:
 
 
 def fewer_rollouts(train, micro_rows: int) -> dict[str, str]:
-    """Half the groups of a step, rounded up, and a micro-batch that still divides them."""
+    """Halves the groups of a step, rounded up, with a micro-batch that still divides them."""
     rows = (train.rollouts_per_step // train.group_size + 1) // 2 * train.group_size
     fewer = {"train.rollouts_per_step": str(rows)}
     if rows % micro_rows:
@@ -209,5 +212,5 @@ def fewer_rollouts(train, micro_rows: int) -> dict[str, str]:
 
 
 def largest_divisor_below(micro: int, rows: int) -> int:
-    """The largest divisor of `rows` at most half of `micro`; never less than 1."""
+    """Returns the largest divisor of `rows` that is at most half of `micro`, and never less than 1."""
     return next(size for size in range(max(1, micro // 2), 0, -1) if rows % size == 0)

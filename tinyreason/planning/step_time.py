@@ -1,7 +1,7 @@
 """How long a run takes, by a roofline: bytes over bandwidth or operations over arithmetic, whichever is slower.
 
-An estimate, not a measurement: the efficiencies below are usual ones of PyTorch without a serving engine. Every reply
-is taken to be as long as it may be, so a run that learns to stop is faster.
+An estimate, not a measurement: the efficiencies below are usual ones of PyTorch without a serving engine. Every
+completion is taken to be as long as it may be, so a run that learns to stop is faster.
 """
 
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from tinyreason.planning.gpus import Datasheet
-from tinyreason.planning.memory import Job, evaluation_batch, weights
+from tinyreason.planning.memory import Job, evaluation_batch, weight_bytes
 
 OF_BANDWIDTH = 0.6
 """Share of the card's memory bandwidth that decoding reaches."""
@@ -20,20 +20,20 @@ LAYER_S = 1.5e-3
 CPU_BANDWIDTH_GB_S = 10.0
 CPU_TFLOPS_A_CORE = 0.01
 CPU_LAYER_S = 0.7e-3
-"""The same three for the busy cores of a cloud machine, as two steps of the sandbox and of a 0.5 B model took there."""
+"""The same for the busy cores of a cloud machine, as two steps of the sandbox and of a 0.5 B model took there."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Bytes a second, operations a second, and the seconds a layer costs at a decoding step, as reached."""
+    """What a machine reaches: bytes a second, operations a second, and seconds of a layer at one decoding step."""
 
     bytes_s: float
     flops: float
     layer_s: float
 
 
-def speed(job: Job, sheet: Datasheet | None) -> Speed | None:
-    """Of the job's machine; None for a card that is in no table."""
+def speed_of(job: Job, sheet: Datasheet | None) -> Speed | None:
+    """Returns the speed of the job's machine; None for a card that is in no table."""
     if job.on_cpu:
         return Speed(1e9 * CPU_BANDWIDTH_GB_S, 1e12 * CPU_TFLOPS_A_CORE * (os.cpu_count() or 1), CPU_LAYER_S)
     if sheet is None:
@@ -43,7 +43,7 @@ def speed(job: Job, sheet: Datasheet | None) -> Speed | None:
 
 
 def step_seconds(job: Job, at: Speed) -> float:
-    """One optimizer step, its rollouts included."""
+    """Returns the seconds of one optimizer step, its rollouts included."""
     train = job.config.train
     seconds = passes(job, at, train.rows_per_step, job.row_tokens, backward=True)
     if train.generated_rows:
@@ -54,27 +54,26 @@ def step_seconds(job: Job, at: Speed) -> float:
 
 
 def warmup_seconds(job: Job, at: Speed) -> float:
-    """The fine-tuning that goes before, if there is one."""
+    """Returns the seconds of the warm-up, 0 where there is none."""
     first = job.warmup
     return first.config.train.max_steps * step_seconds(first, at) if first else 0.0
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:
-    """Both evaluations, and the validations that choose the checkpoint."""
-    settings, steps = job.config.evaluation, job.config.train.max_steps
+    """Returns the seconds of both evaluations, and of the validations that select the checkpoint."""
+    evaluation, validation = job.config.evaluation, job.config.validation
     batch, tokens = evaluation_batch(job)
     one_batch = decoding(job, at, batch, tokens - job.prompt_tokens)
-    batches = 2 * ceil(settings.problems * settings.samples / batch)
-    if job.config.validation:
-        asked = ceil(steps / job.config.validation.every_steps)
-        batches += asked * ceil(job.config.validation.problems / batch)
+    batches = 2 * ceil(evaluation.problems * evaluation.samples / batch)
+    if validation:
+        batches += ceil(job.config.train.max_steps / validation.every_steps) * ceil(validation.problems / batch)
     return batches * one_batch
 
 
 def decoding(job: Job, at: Speed, rows: int, completion: int) -> float:
-    """`rows` replies of `completion` tokens: each step reads the weights and the cache once."""
+    """Returns the seconds of `rows` completions of so many tokens: each step reads the weights and the cache once."""
     shape = job.shape
-    read = weights(job)
+    read = weight_bytes(job)
     if job.compute.quantize.got != "none":  # a layer is dequantised, written out and read again
         read += 2 * shape.linear_parameters * job.width
     cache = 2 * shape.layers * shape.key * job.width * rows * (job.prompt_tokens + completion / 2)
@@ -84,9 +83,10 @@ def decoding(job: Job, at: Speed, rows: int, completion: int) -> float:
 
 
 def passes(job: Job, at: Speed, rows: int, tokens: int, backward: bool) -> float:
-    """A forward pass over all rows, and the backward one: as much again, and half more where layers are recomputed.
+    """Returns the seconds of a forward pass over all rows, and of the backward one where it is asked for.
 
-    The base is frozen, so the backward pass computes the gradients of activations alone.
+    The base is frozen, so the backward pass computes the gradients of activations alone: as much as the forward pass
+    again, and twice that where layers are recomputed.
     """
     shape = job.shape
     attention = 2 * shape.layers * shape.query * tokens

@@ -1,0 +1,77 @@
+"""What the person reads of a plan: memory by phase, time, tokens and disk; and of its comparison with two steps."""
+
+from typing import Any
+
+from tinyreason.planning.plan import Plan
+
+
+def plan_lines(plan: Plan, tier_reason: str) -> list[str]:
+    """Returns the plan as a person reads it."""
+    job, config, peak = plan.job, plan.job.config, plan.peak
+    compute = job.compute
+    device = compute.card.describe() if compute.card else "CPU"
+    held = compute.dtype.got
+    if compute.quantize.got != "none":
+        held = f"{compute.quantize.got}, computing in {held}"
+    base = f"{config.model.name}, {large_number(job.shape.parameters)} parameters in {held}"
+    lines = [
+        f"{config.recipe} on {device} with {memory_size(plan.memory)}, tier {config.tier} ({tier_reason})",
+        f"model   {base}; {config.adapter.kind} trains {job.trained_parameters:,}",
+        f"rows    {job.row_tokens} tokens at most, {job.prompt_tokens} of them prompt; {job.micro_rows} a backward",
+    ]
+    for phase in plan.phases:
+        parts = {name: size for name, size in phase.parts.items() if size >= peak.total / 100}
+        named = ", ".join(f"{name} {memory_size(size)}" for name, size in parts.items())
+        lines.append(f"{phase.name:<10}{memory_size(phase.total):>8}   {named}")
+    kept = f"up to {memory_size(plan.peak_kept)} with what the allocator keeps"
+    verdict = "fits" if plan.fits else "does NOT fit"
+    lines.append(f"peak    {memory_size(peak.total)} at {peak.name}, {kept}: {verdict}")
+    lines += time_lines(plan)
+    generated, trained_on = (large_number(plan.tokens[name]) for name in ("generated", "trained on"))
+    model, run = (memory_size(plan.disk[name]) for name in ("model", "run"))
+    lines.append(f"tokens  at most {generated} generated, {trained_on} trained on")
+    lines.append(f"disk    {model} for the model, at most {run} for the run")
+    return lines
+
+
+def time_lines(plan: Plan) -> list[str]:
+    """Returns seconds a step, hours, and what of them a session holds."""
+    if plan.seconds is None:
+        return [f"time    unknown: {plan.job.compute.card.name} is not among the cards known here"]
+    steps = plan.job.config.train.max_steps
+    held = "all of it" if plan.session_steps == steps else f"{plan.session_steps:,} of {steps:,} steps"
+    return [
+        f"step    {two_digits(plan.seconds_a_step)} s, at most: an estimate, not measured on this card",
+        f"run     {two_digits(plan.seconds / 3600)} hours with its evaluations; a 12-hour session holds {held}",
+    ]
+
+
+def measurement_lines(found: dict[str, Any], plan: Plan) -> list[str]:
+    """Returns what two steps took beside what the plan had said, as a person reads it."""
+    predicted, measured = (memory_size(found[f"{side}_peak_bytes"]) for side in ("predicted", "measured"))
+    over = "allocated by torch" if plan.job.compute.card else "RSS over the baseline"
+    rows, seconds = f"rows of {found['row_tokens']} tokens", found["predicted_seconds_a_step"]
+    said = "unknown" if seconds is None else f"{two_digits(seconds)} s"
+    return [
+        f"{plan.job.config.recipe} on {found['device']}, two steps, {rows}, peak at {found['phase']}",
+        f"peak    predicted {predicted}, measured {measured} ({over}): {found['peak_error']:+.1%}",
+        f"step    predicted {said}, measured {two_digits(found['measured_seconds_a_step'])} s",
+    ]
+
+
+def memory_size(size: float) -> str:
+    """Writes bytes in the unit that reads best."""
+    return f"{size / 2**30:.1f} GB" if size >= 0.95 * 2**30 else f"{size / 2**20:.0f} MB"
+
+
+def two_digits(number: float) -> str:
+    """Writes 4712.3 as 4,712, and 0.0712 as 0.071."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def large_number(number: float) -> str:
+    """Writes 1543714304 as 1.54 G."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.0f}"
