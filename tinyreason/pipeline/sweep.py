@@ -235,5 +235,5 @@ def problem_means(side: list[StoredProblem]) -> ProblemMeans:
     """Returns each problem's means on one side of an evaluation.json."""
     return ProblemMeans(
         accuracy={problem.id: problem.accuracy for problem in side},
-        tokens={problem.id: mean(completion.tokens for completion in problem.replies) for problem in side},
+        tokens={problem.id: mean(completion.tokens for completion in problem.completions) for problem in side},
     )

@@ -125,7 +125,7 @@ def charts_of(runs: list[StoredRun]) -> list[ChartWithLines]:
 
 
 def _table(run: StoredRun) -> dict[str, dict[int, float]]:
-    """Metric → step → value."""
+    """Returns metric → step → value."""
     table: dict[str, dict[int, float]] = {}
     means = [{"step": step} | means for step, means in run.rollout_means.items()]
     for row in [*means, *run.metrics]:
@@ -144,7 +144,7 @@ def _chart_lines(chart: Chart, tables: list[dict[str, dict[int, float]]]):
 
 
 def _names(chart: Chart, table: dict[str, dict[int, float]]):
-    """(metric, label) of the chart's lines that this run has; a lone reward term is the total and has no second one."""
+    """Yields (metric, label) of the chart's lines that this run has; a lone reward term is the total, with no line."""
     for name, label in chart.names.items():
         if name == "reward/*":
             terms = [n for n in sorted(table) if n.startswith("reward/") and n not in ("reward/mean", "reward/std")]
