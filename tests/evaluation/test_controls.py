@@ -89,11 +89,11 @@ def test_a_run_is_evaluated_against_its_base_and_compared(finished, tmp_path):
     settings = json.loads((benchmark_run / "settings.json").read_text())
     assert settings["sampling"]["max_completion_tokens"] == 48
     assert settings["sides"]["model"]["adapter"] and not settings["sides"]["against"]["adapter"]
-    replies = [json.loads(line) for line in (benchmark_run / "samples.jsonl").open()]
+    samples = [json.loads(line) for line in (benchmark_run / "samples.jsonl").open()]
     run = json.loads((out / "evaluation.json").read_text())
     for side, ours in (("model", "after"), ("against", "before")):
-        texts = {(row["id"], row["sample"]): row["text"] for row in replies if row["side"] == side}
-        kept = {(row["id"], n): reply["text"] for row in run[ours] for n, reply in enumerate(row["replies"])}
+        texts = {(row["id"], row["sample"]): row["text"] for row in samples if row["side"] == side}
+        kept = {(row["id"], n): one["text"] for row in run[ours] for n, one in enumerate(row["replies"])}
         assert texts == kept
     (row,) = json.loads(printed("compare", out, benchmark_run, "--json"))
     assert (row["problems"], row["gain"]["points"], row["verdict"]) == (8, 0, "cannot tell")

@@ -12,6 +12,7 @@ from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError
 from tinyreason.models.load import compute_settings_for
 from tinyreason.pipeline.sweep import log_file, run_sweep, sweep_points, sweep_runs
+from tinyreason.runs.context import RunContext
 
 TINY = (
     *("train.max_steps=2", "train.rollouts_per_step=8", "train.group_size=4", "data.size=2"),
@@ -30,7 +31,7 @@ def compare(plan, out, rewards=None, vary=(), overrides=TINY, seeds=(0,)):
     runs = sweep_runs(plan, "sandbox", sweep_points(plan, "sandbox", rewards, vary), overrides, list(seeds), out)
     console = Console(RichConsole(file=io.StringIO(), width=200))
     compute = compute_settings_for(runs[0].config.model, runs[0].config.kernels, card=None)
-    return run_sweep(runs, out, compute, "", console), console.rich.file.getvalue()
+    return run_sweep(runs, out, RunContext(console, compute)), console.rich.file.getvalue()
 
 
 def names(plan, *arguments):

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-PATH = click.Path(path_type=Path)
-COUNT = click.IntRange(min=1)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+from tinyreason.cli.options import COUNT, JSON, PATH
 
 
 @click.command(name="eval", short_help="Put benchmarks to a run, an adapter or a model.")

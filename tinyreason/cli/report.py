@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from tinyreason.cli.options import PATH
+
 
 @click.command(name="report", short_help="Write the HTML page of a run, or of several together.")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: RUN/report.html.")
 def report_command(runs: tuple[Path, ...], out: Path | None) -> None:
     """Write report.html: verdict, curves, rollouts, config in one file that needs no network.

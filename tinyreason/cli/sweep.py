@@ -5,16 +5,19 @@ from pathlib import Path
 
 import click
 
+from tinyreason.cli.options import JSON, OVERRIDES, PATH, TIER
+from tinyreason.errors import ConfigError, TinyReasonError
+
 
 @click.command(name="sweep", short_help="Compare rewards, or values of an option: accuracy against tokens.")
 @click.argument("name")
-@click.argument("overrides", nargs=-1, metavar="[key=value ...]")
+@OVERRIDES
 @click.option("--rewards", metavar="all|A,B,…", help="The recipe's variants by name, all of them, or rewards by name.")
 @click.option("--vary", multiple=True, metavar="KEY=A,B,…", help="An option and its values; several are combined.")
 @click.option("--seeds", default="0", show_default=True, metavar="A,B,…", help="Seeds; every point is run with each.")
-@click.option("--on", "tier", metavar="TIER", help="sandbox, t4, 24gb or 80gb; the default looks at the machine.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder; default runs/frontier-NAME-TIER.")
-@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@TIER
+@click.option("--out", type=PATH, help="Folder; default runs/frontier-NAME-TIER.")
+@JSON
 def sweep_command(
     name: str,
     overrides: tuple[str, ...],
@@ -31,34 +34,33 @@ def sweep_command(
     """
     from tinyreason.cli.train_output import caveats
     from tinyreason.config.recipe import read_recipe
+    from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.errors import ConfigError, TinyReasonError
     from tinyreason.models.hardware import check_tier, choose_tier, find_card
 
     plan, card = read_recipe(name), find_card()
     tier, why = (tier, "asked for with --on") if tier else choose_tier(plan.tiers, card)
-    numbers = seeds.split(",")
-    if not all(number.isdecimal() for number in numbers) or len({*numbers}) < len(numbers):
-        raise ConfigError(f"--seeds {seeds} is not a list of different numbers; type e.g. --seeds 0,1,2.")
+    numbers = read_seeds(seeds)
     if rewards is None and not vary:
         raise ConfigError("there is nothing to compare; give --rewards all, --rewards A,B or --vary KEY=A,B.")
     out = out or Path("runs") / f"frontier-{plan.name}-{tier}"
-    quiet_libraries(offline=tier == "sandbox")
+    quiet_libraries(offline=tier in TIERS and TIERS[tier].is_offline)
 
     from tinyreason.models.load import compute_settings_for
     from tinyreason.pipeline.sweep import is_done, run_sweep, sweep_points, sweep_runs
+    from tinyreason.runs.context import RunContext
 
     points = sweep_points(plan, tier, rewards, vary)
-    runs = sweep_runs(plan, tier, points, overrides, [int(number) for number in numbers], out)
+    runs = sweep_runs(plan, tier, points, overrides, numbers, out)
     check_tier(tier, card)
     console, first = Console(stderr=as_json), runs[0].config
-    compute = compute_settings_for(first.model, first.kernels, None if tier == "sandbox" else card)
+    compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
     console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(numbers)} seeds")
     console.say(f"compute {compute_spent(runs)}")
     for line in dict.fromkeys(f"{one.point.name}: {caveat}" for one in runs for caveat in caveats(one.config)):
         console.say(f"caveat  {line}")
     try:
-        rows = run_sweep(runs, out, compute, why, console)
+        rows = run_sweep(runs, out, RunContext(console, compute, why))
     except KeyboardInterrupt:
         console.say(f"stopped; what is finished is kept in {out}, the same command resumes there")
         raise
@@ -70,6 +72,14 @@ def sweep_command(
     failed = sum(not is_done(one) for one in runs)
     if failed:
         raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
+
+
+def read_seeds(text: str) -> list[int]:
+    """Returns the seeds of `0,1,2`. Errors: `ConfigError` for anything else."""
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers) or len({*numbers}) < len(numbers):
+        raise ConfigError(f"--seeds {text} is not a list of different numbers; type e.g. --seeds 0,1,2.")
+    return [int(number) for number in numbers]
 
 
 def compute_spent(runs: list) -> str:

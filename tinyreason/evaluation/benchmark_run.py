@@ -205,7 +205,7 @@ def default_evaluation_folder(sides: dict[str, ModelReference], benches: list[st
 
 
 def _known(folder: EvalFolder) -> BenchmarkResult | None:
-    """What an earlier call concluded, if it got so far."""
+    """Returns what an earlier call concluded, if it got so far."""
     if not (folder.path / RESULT).is_file():
         return None
     try:

@@ -71,7 +71,7 @@ def read_run_side(folder: Path, side: str) -> StoredCompletions:
     check_finished(folder)
     try:
         rows = read_json(folder / EVALUATION)[side]
-        completions = {row["problem"]: [Completion(**reply) for reply in row["replies"]] for row in rows}
+        completions = {row["problem"]: [Completion(**values) for values in row["replies"]] for row in rows}
     except (KeyError, TypeError):
         raise FolderError(f"{folder}/{EVALUATION} does not hold problems with their completions.") from None
     evaluation = config.evaluation
@@ -108,7 +108,7 @@ def compare_folders(folders: list[Path]) -> list[ComparisonRow]:
     first, *others = [read_completions(folder) for folder in folders]
     rows = []
     for other in others:
-        found = [row for bench in first.benches if (row := compare_pair(first, other, bench))]
+        found = [row for bench in first.benches if (row := compare_bench(first, other, bench))]
         if not found:
             raise FolderError(
                 f"{first.name} and {other.name} have no problem in common, so they cannot be compared; measure both on "
@@ -118,7 +118,7 @@ def compare_folders(folders: list[Path]) -> list[ComparisonRow]:
     return rows
 
 
-def compare_pair(first: StoredCompletions, other: StoredCompletions, bench: str) -> ComparisonRow | None:
+def compare_bench(first: StoredCompletions, other: StoredCompletions, bench: str) -> ComparisonRow | None:
     """Returns how `other` does against `first` on a bench; None if they share no problem of it."""
     ours, theirs = first.benches[bench], other.by_problem
     common = [problem for problem in ours if problem in theirs]

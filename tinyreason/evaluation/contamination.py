@@ -89,7 +89,7 @@ def audit_summary(findings: list[Finding], train: list[Example], test: list[Exam
 
 
 def _worst(text: str, row, numbers: list[list[str]], where: dict, example: Example) -> tuple[str, int]:
-    """(kind, place in the training data), or ("", 0)"""
+    """Returns (kind, place in the training data), or ("", 0)."""
     alike = [int(place) for place in row.nonzero()[0]]
     alike.sort(key=lambda place: -row[place])
     if alike and row[alike[0]] == 100:
@@ -104,7 +104,7 @@ def _worst(text: str, row, numbers: list[list[str]], where: dict, example: Examp
 
 
 def _telling_runs(train: Iterable[Example], test: Iterable[Example]) -> dict[tuple[str, ...], int]:
-    """13 words in a row of training problems and solutions, but for common phrases → the first row that has them."""
+    """Returns 13 words in a row of training data, but for common phrases → the first row that has them."""
     where: dict[tuple[str, ...], int] = {}
     rows: Counter[tuple[str, ...]] = Counter()
     asked: set[str] = set()

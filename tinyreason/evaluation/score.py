@@ -44,6 +44,7 @@ class Score:
 
     @property
     def mean_tokens(self) -> float:
+        """Mean over all completions."""
         return self._mean(lambda completion: completion.tokens)
 
     @property

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -21,7 +21,6 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
-from tinyreason.models.kernels import ComputeSettings
 from tinyreason.pipeline.run import run
 from tinyreason.reporting.sweep_plot import draw_sweep
 from tinyreason.reporting.sweep_table import (
@@ -99,13 +98,12 @@ def file_stem(name: str) -> str:
     return plain if plain == name else f"{plain}-{sha256(name.encode()).hexdigest()[:6]}"
 
 
-def run_sweep(
-    runs: list[SweepRun], out: Path, compute: ComputeSettings, why_tier: str, console: Console
-) -> list[SweepRow]:
+def run_sweep(runs: list[SweepRun], out: Path, context: RunContext) -> list[SweepRow]:
     """Does what is not done yet, and writes table and picture after every run; returns the table's rows.
 
     A run that fails is named, and the others are done; what it had stays, and the next call resumes it.
     """
+    console = context.console
     (out / "runs").mkdir(parents=True, exist_ok=True)
     left = [one for one in runs if not is_done(one)]
     kept = len(runs) - len(left)
@@ -115,7 +113,7 @@ def run_sweep(
     for number, one in enumerate(left, 1):
         label = f"run {kept + number}/{len(runs)} {one.point.name}, seed {one.config.seed}"
         try:
-            result = take_run(one, out, compute, why_tier, console, label)
+            result = take_run(one, out, context, label)
         except Stopped:
             raise
         except Exception as error:
@@ -149,16 +147,13 @@ def computed_with(values: dict[str, Any]) -> dict[str, Any]:
     return kept | {"warmup": kept["warmup"] and kept["warmup"] | {"adapter": None}}
 
 
-def take_run(
-    one: SweepRun, out: Path, compute: ComputeSettings, why_tier: str, console: Console, label: str
-) -> RunResult:
+def take_run(one: SweepRun, out: Path, context: RunContext, label: str) -> RunResult:
     """Does one run, or what is left of it; a warm-up that an earlier run made of the same values is taken over."""
     shared = shared_warmup(one, out)
     with open(log_file(one), "a", encoding="utf-8") as log:
         try:
-            return run(
-                starting_at(one, shared), one.path, RunContext(InnerConsole(console, label, log), compute, why_tier)
-            )
+            inner = replace(context, console=InnerConsole(context.console, label, log))
+            return run(starting_at(one, shared), one.path, inner)
         except Exception:
             log.write(traceback.format_exc())
             raise
@@ -240,5 +235,5 @@ def problem_means(side: list[StoredProblem]) -> ProblemMeans:
     """Returns each problem's means on one side of an evaluation.json."""
     return ProblemMeans(
         accuracy={problem.id: problem.accuracy for problem in side},
-        tokens={problem.id: mean(completion.tokens for completion in problem.replies) for problem in side},
+        tokens={problem.id: mean(completion.tokens for completion in problem.completions) for problem in side},
     )

@@ -29,7 +29,7 @@ CHARTS = (
         "In training, and on the validation set where there is one: when the first rises and the second does not, the "
         "model memorises its training problems.",
         {"correct": "training", "validation/accuracy": "validation"},
-        "share of the completions",
+        "share",
         is_share=True,
     ),
     Chart(
@@ -47,7 +47,7 @@ CHARTS = (
         "Correct tokens",
         "How often the model's first guess for the next token of the training text is correct.",
         {"token_accuracy": "correct"},
-        "share of the tokens",
+        "share",
         is_share=True,
     ),
     Chart(
@@ -59,7 +59,7 @@ CHARTS = (
         "Truncated completions",
         "These hit the token limit; a truncated completion has no answer and counts as incorrect.",
         {"length/share_truncated": "truncated"},
-        "share of the rollouts",
+        "share",
         is_share=True,
     ),
     Chart(
@@ -78,7 +78,7 @@ CHARTS = (
         "Groups without a gradient",
         "All completions of such a group earned the same reward, so it teaches nothing.",
         {"group/share_zero_variance": "without"},
-        "share of the groups",
+        "share",
         is_share=True,
     ),
     Chart(
@@ -125,7 +125,7 @@ def charts_of(runs: list[StoredRun]) -> list[ChartWithLines]:
 
 
 def _table(run: StoredRun) -> dict[str, dict[int, float]]:
-    """Metric → step → value."""
+    """Returns metric → step → value."""
     table: dict[str, dict[int, float]] = {}
     means = [{"step": step} | means for step, means in run.rollout_means.items()]
     for row in [*means, *run.metrics]:
@@ -144,7 +144,7 @@ def _chart_lines(chart: Chart, tables: list[dict[str, dict[int, float]]]):
 
 
 def _names(chart: Chart, table: dict[str, dict[int, float]]):
-    """(metric, label) of the chart's lines that this run has; a lone reward term is the total and has no second one."""
+    """Yields (metric, label) of the chart's lines that this run has; a lone reward term is the total, with no line."""
     for name, label in chart.names.items():
         if name == "reward/*":
             terms = [n for n in sorted(table) if n.startswith("reward/") and n not in ("reward/mean", "reward/std")]

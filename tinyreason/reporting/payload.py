@@ -21,7 +21,7 @@ TRIAL_GROUPS = 48
 
 
 def pack(value: Any) -> str:
-    """Gzipped JSON in base64, which can close no HTML tag; a browser's own DecompressionStream unpacks it."""
+    """Returns gzipped JSON in base64, which can close no HTML tag; a browser's own DecompressionStream unpacks it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode("utf-8", "backslashreplace"), 6, mtime=0)).decode("ascii")
 
@@ -46,7 +46,7 @@ def run_payload(run: StoredRun, budget: int) -> dict[str, Any]:
 
 
 def _fitting(items: list, budget: int, form=lambda item: item) -> list:
-    """The first so many of `items`, in their packed form, as fit into the budget."""
+    """Returns the first so many of `items`, in their packed form, as fit into the budget."""
     if not items:
         return []
     every = -(-len(items) // TRIAL_GROUPS)
@@ -62,7 +62,7 @@ def _fitting(items: list, budget: int, form=lambda item: item) -> list:
 
 
 def _in_order_of_worth(groups: list[Group]) -> list[Group]:
-    """First one group of every step, then a second of every step; a round that does not fit covers the whole run."""
+    """Orders one group of every step first, then a second of every step; a part of a round covers the whole run."""
     rounds: dict[int, list[Group]] = defaultdict(list)
     seen: dict[int, int] = defaultdict(int)
     for group in groups:
@@ -72,7 +72,7 @@ def _in_order_of_worth(groups: list[Group]) -> list[Group]:
 
 
 def _ever_finer(items: list) -> list:
-    """Both ends first, then ever finer between them, so that any beginning of the list covers all of it."""
+    """Orders both ends first, then ever finer between them, so that any beginning of the list covers all of it."""
     order = dict.fromkeys((0, len(items) - 1))
     step = len(items)
     while step > 1:
@@ -111,7 +111,7 @@ def _rollout(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 
 def _problems(run: StoredRun) -> list[dict[str, Any]]:
-    """The evaluation's problems with their completions on both sides."""
+    """Returns the evaluation's problems with their completions on both sides."""
     if run.evaluation is None:
         return []
     before = {problem.id: problem for problem in run.evaluation.before}
@@ -120,8 +120,8 @@ def _problems(run: StoredRun) -> list[dict[str, Any]]:
             "id": after.id,
             "problem": after.problem,
             "answer": after.answer,
-            "before": [_completion(row) for row in before[after.id].replies],
-            "after": [_completion(row) for row in after.replies],
+            "before": [_completion(row) for row in before[after.id].completions],
+            "after": [_completion(row) for row in after.completions],
         }
         for after in run.evaluation.after
         if after.id in before

@@ -192,21 +192,21 @@ def _is_nan(value: Any) -> bool:
 
 
 def _saves_tokens(result: RunResult) -> bool:
-    """Whether completions take fewer tokens, beyond chance, and are no worse: what rewards that read length are for."""
+    """Returns whether completions take fewer tokens, beyond chance, and are no worse: the aim of length rewards."""
     return result.verdict != "worse" and result.tokens is not None and result.tokens.interval[1] < 0
 
 
 def _noise(accuracy: float, config: dict[str, Any]) -> float:
-    """Twice the standard error of the difference of two such accuracies, each of one completion per problem."""
+    """Returns twice the standard error of the difference of two such accuracies, each of one completion per problem."""
     problems = (config.get("validation") or {}).get("problems") or 64
     return 2 * math.sqrt(2 * max(accuracy * (1 - accuracy), 0.01) / problems)
 
 
 def _incorrect_answers(side: list[StoredProblem]) -> list[str]:
-    """The final answers of the evaluation's incorrect completions; those that give none are left out."""
+    """Returns the final answers of a side's incorrect completions; those that give none are left out."""
     return [
         answer
         for problem in side
-        for completion in problem.replies
+        for completion in problem.completions
         if completion.correct is False and len(answer := gold_text(completion.text)) <= 40
     ]

@@ -141,7 +141,7 @@ def _config(file: Path, troubles: list[str]) -> dict[str, Any]:
 
 
 def _object(file: Path, troubles: list[str]) -> dict[str, Any] | None:
-    """The JSON object in a file; None where there is no file, or none that can be read."""
+    """Returns the JSON object in a file; None where there is no file, or none that can be read."""
     if not file.is_file():
         return None
     try:
@@ -155,7 +155,7 @@ def _object(file: Path, troubles: list[str]) -> dict[str, Any] | None:
 
 
 def _whole(file: Path, kind: type[Kind], troubles: list[str]) -> Kind | None:
-    """The schema read from a file; None where the file is missing, or lacks what the schema needs."""
+    """Returns the schema read from a file; None where the file is missing, or lacks what the schema needs."""
     value = _object(file, troubles)
     try:
         return None if value is None else kind.model_validate(value)
@@ -169,7 +169,7 @@ def _rows(file: Path, troubles: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _placed_rows(file: Path, troubles: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(first byte, object) of each line; the others are counted, but for a torn last one: it is just being written."""
+    """Yields (first byte, object) of each line; counts those that are not one, but a torn last one is being written."""
     start, broken = 0, 0
     with open(file, "rb") if file.is_file() else nullcontext(()) as lines:
         for line in lines:
@@ -192,7 +192,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
 
 
 def _groups(file: Path, troubles: list[str]) -> tuple[list[Group], dict[int, dict[str, float]]]:
-    """The groups of rollouts.jsonl in its order, and each step's means; no text is kept, files can be gigabytes."""
+    """Returns the groups of rollouts.jsonl in its order, and each step's means; keeps no text, files can be gigabytes."""
     groups: list[Group] = []
     sums: dict[int, dict[str, list[float]]] = {}
     for start, row in _placed_rows(file, troubles):

@@ -23,7 +23,7 @@ class Stored(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """Returns what the file holds: the keys that were set, in the order of the fields."""
-        return self.model_dump(exclude_unset=True)
+        return self.model_dump(exclude_unset=True, by_alias=True)
 
 
 class Gain(Stored):
@@ -116,7 +116,7 @@ class StoredProblem(Stored):
     answer: str = ""
     accuracy: Number | None = None
     """share of correct completions, 0–1"""
-    replies: list[StoredCompletion]
+    completions: list[StoredCompletion] = Field(alias="replies")
 
 
 class StoredEvaluation(Stored):
