@@ -9,11 +9,16 @@ from typing import IO
 def write_text(path: Path, text: str) -> None:
     """Writes the text beside the file, syncs it, and puts it in the file's place. Errors: `OSError`."""
     beside = path.with_name(f".{path.name}.part")
-    with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 

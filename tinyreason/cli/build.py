@@ -143,13 +143,14 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the build config as plain values."""
+    from tinyreason.data import is_sandbox_name
     from tinyreason.errors import ConfigError
 
     data, place, size = options["data"], {key: options[key] for key in ("index", "id")}, options["problems"]
     place = {key: value for key, value in place.items() if value is not None}
     if len(place) + (size is not None) > 1:
         raise ConfigError("--index, --id and --problems are given; give one of them.")
-    source = {"name": data} if data.partition(":")[0] == "sandbox" else {"file": data}
+    source = {"name": data} if is_sandbox_name(data) else {"file": data}
     chosen = {"kind": "one_shot", **place} if place else {"kind": "problems", "size": size}
     teacher = {TEACHER_OPTIONS[name]: options[name] for name in TEACHER_OPTIONS if options[name] is not None}
     if options["teacher"] == "local":

@@ -100,7 +100,7 @@ def needs_no_network(references, bench: str | None, data: tuple[Path, ...]) -> b
 
     names = bench.split(",") if bench and not data else []
     is_near = all(reference.is_local for reference in references)
-    return is_near and all(BENCHES[name].is_sandbox for name in names if name in BENCHES)
+    return is_near and all(BENCHES[name].is_offline for name in names if name in BENCHES)
 
 
 def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None):

@@ -14,7 +14,7 @@ from tinyreason.data.columns import add_completions, to_examples
 from tinyreason.data.files import Row, read_hub, read_rows
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example
-from tinyreason.sandbox import oracle, tasks
+from tinyreason.sandbox import NAME, oracle, tasks
 from tinyreason.schema import Schema
 
 SANDBOX_SIZE = 100_000
@@ -61,8 +61,7 @@ class Source(Schema):
     @property
     def family(self) -> str | None:
         """Returns the sandbox family; None for a file or a hub data set."""
-        world, _, family = (self.name or "").partition(":")
-        return (family or "chain") if world == "sandbox" else None
+        return ((self.name or "").partition(":")[2] or "chain") if is_sandbox_name(self.name) else None
 
     @property
     def is_endless(self) -> bool:
@@ -156,6 +155,11 @@ class Source(Schema):
             left_none = f"training on {self.origin} leaves no problem for the {purpose}"
             raise DataError(f"{left_none}; train on fewer or set evaluation.data.")
         return left
+
+
+def is_sandbox_name(word: str | None) -> bool:
+    """Returns whether `data.name` with this value is the sandbox, or a family of it."""
+    return (word or "").partition(":")[0] == NAME
 
 
 def _sandbox(family: str, split: str) -> Iterator[Example]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tinyreason.data import is_sandbox_name
 from tinyreason.data.columns import to_examples
 from tinyreason.data.files import READERS, Row
 from tinyreason.data.problems import Problems
@@ -15,8 +16,8 @@ from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example
 
 GROUPS = ("level", "subject")
-SANDBOX_PROBLEMS = 256
-"""of a sandbox family, which never ends"""
+ENDLESS_PROBLEMS = 256
+"""Problems of a bench that never ends, as those of the sandbox, where nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,19 @@ class Bench:
     """gold answer that cannot be graded as correct against itself → the reason; such a problem is left out and named"""
 
     @property
-    def is_sandbox(self) -> bool:
-        """Whether it is a family of the sandbox."""
-        return self.name.startswith("sandbox")
+    def is_offline(self) -> bool:
+        """Whether its problems are read without a network."""
+        return self.source().is_offline
+
+    def source(self, file: Path | None = None) -> Problems:
+        """Returns where its problems are read from: a local copy, the hub or the sandbox."""
+        return Problems(file=file) if file else Problems(name=self.name, subset=self.subset, split=self.split)
 
     def load(self, file: Path | None = None, limit: int | None = None) -> list[Example]:
         """Reads its problems, of the hub or of a local copy, the first `limit`; `meta` has their level and subject."""
-        source = Problems(file=file) if file else Problems(name=self.name, subset=self.subset, split=self.split)
-        if source.family:
-            made = list(islice(source.examples(), limit or SANDBOX_PROBLEMS))
+        source = self.source(file)
+        if source.is_endless:
+            made = list(islice(source.examples(), limit or ENDLESS_PROBLEMS))
             return [replace(example, meta={"level": f"{example.meta['steps']} steps"}) for example in made]
         rows = source.rows()
         columns = [self._column(rows, role, names, source.origin) for role, names in self._wanted()]
@@ -149,7 +154,7 @@ def read_training(word: str, split: str, subset: str | None) -> list[Example]:
     path = Path(word)
     if path.exists() or path.suffix in READERS:
         return Problems(file=path).load()
-    if word.partition(":")[0] != "sandbox" and word.count("/") != 1:
+    if not is_sandbox_name(word) and word.count("/") != 1:
         raise DataError(f"there is no file {word}; give a file, sandbox, sandbox:FAMILY or a data set on the hub.")
     try:
         return Problems(name=word, split=split, subset=subset).load()

@@ -60,7 +60,7 @@ def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example],
 def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
     """Returns the evaluation's problems: a test set of its own, less what is trained on, or held out from the data."""
     own, count = config.evaluation.data, config.evaluation.problems
-    if own is None or own.family:
+    if own is None or own.is_endless:
         return (own or config.data).held_out(count, "test", without={example.id for example in examples})
     trained_on = {example.problem for example in examples}
     return [example for example in own.load() if example.problem not in trained_on][:count]

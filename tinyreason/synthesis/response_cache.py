@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Self
 
+from tinyreason.atomic import lock, sync, write_text
 from tinyreason.errors import DataError, FolderError
 from tinyreason.teachers.request import Answer
 
@@ -34,7 +35,7 @@ class ResponseCache(AbstractContextManager):
     def __enter__(self) -> Self:
         try:
             self._file = open(self.path, "a+b")
-            _lock(self._file)
+            lock(self._file)
         except BlockingIOError:
             self._file.close()
             raise FolderError(
@@ -44,7 +45,7 @@ class ResponseCache(AbstractContextManager):
             raise self._unwritable(error) from None
         try:
             self._read()
-            _sync_folder(self.path.parent)
+            sync(self.path.parent)
         except BaseException:
             self._file.close()
             raise
@@ -113,17 +114,10 @@ class ResponseCache(AbstractContextManager):
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """Writes a whole JSONL file or none: beside it, synced, then renamed."""
-    beside = path.with_name(f".{path.name}.part")
+    """Writes a JSONL file, whole or not at all. Errors: `FolderError`."""
     try:
-        with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
+        write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise FolderError(f"cannot write {path}: {error.strerror or error}; choose another --out.") from None
 
 
@@ -135,21 +129,3 @@ def _answer(line: bytes) -> Answer | bool | None:
         return False
     is_answer = isinstance(row, dict) and all(isinstance(row.get(name), str) for name in ("request_sha256", "text"))
     return Answer(**{name: row[name] for name in KEPT if name in row}) if is_answer else None
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Locks until the file is closed or the process is gone; Windows goes without."""
-    with suppress(ImportError):
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a new file's name outlast a power failure too; not every system allows it."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
