@@ -1,1 +1,125 @@
-"""One command from a recipe's name to a trained adapter whose gain is proven."""
+"""One command from a recipe's name to a trained adapter whose gain is proven.
+
+The same from Python, in four functions:
+
+    import tinyreason
+
+    config = tinyreason.load_recipe("one_shot_rlvr", overrides=["train.max_steps=20"])
+    result = tinyreason.run(config, "runs/mine")
+    print(result.verdict, result.gain.points, result.gain.interval)
+
+    found = tinyreason.evaluate("runs/mine", "gsm8k", samples=4)
+    print(found.benches["gsm8k"].model.accuracy)
+
+    [verdict] = tinyreason.grade(["so it is \\boxed{4}"], ["4"])
+    print(verdict.correct)
+
+Each of them says on the screen what it does, as the command line does, and raises a `tinyreason.errors.TinyReasonError`
+of one sentence where the input cannot be used. What is heavy is imported when a function is called.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinyreason.config.run_config import RunConfig
+    from tinyreason.evaluation.benchmark_run import BenchmarkResult
+    from tinyreason.grading.grader import Verdict
+    from tinyreason.runs.result import RunResult
+
+__all__ = ["evaluate", "grade", "load_recipe", "run"]
+
+
+def load_recipe(
+    name: str | Path, tier: str | None = None, overrides: Sequence[str] = (), seed: int | None = None
+) -> "RunConfig":
+    """Returns a recipe resolved to one config, validated as a whole.
+
+    `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, t4, 24gb or
+    80gb; None = the one for this machine. `overrides`: words such as `"train.max_steps=20"`.
+    Errors: `ConfigError` for an unknown recipe, tier or option, and for a value that is not allowed.
+    """
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.models.hardware import choose_tier, find_card
+
+    recipe = read_recipe(str(name))
+    return recipe.resolve(tier or choose_tier(recipe.tiers, find_card())[0], tuple(overrides), seed)
+
+
+def run(config: "RunConfig", out: str | Path | None = None, fresh: bool = False) -> "RunResult":
+    """Trains by a config and measures the gain; returns what result.json holds.
+
+    Accuracies are fractions 0 to 1, gains and their 95 % intervals percentage points, times seconds. `out`: folder of
+    the run, new or to be resumed; None = a new one under runs/. `fresh`: start over in `out`.
+    Errors: `ConfigError`, `DataError`, `ModelError` before anything long begins; `FolderError` and `ResumeError` where
+    the folder cannot be used; `Stopped` after Ctrl-C, with all steps saved: the same call resumes.
+    """
+    from tinyreason.cli.train_output import announce, conclude
+    from tinyreason.config.tiers import TIERS
+    from tinyreason.console import Console, quiet_libraries
+    from tinyreason.models.hardware import check_tier, find_card
+    from tinyreason.models.load import compute_settings_for
+    from tinyreason.runs.context import RunContext
+    from tinyreason.runs.deadline import Deadline
+    from tinyreason.runs.folder import default_folder
+
+    card, console = find_card(), Console()
+    check_tier(config.tier, card)
+    quiet_libraries(offline=config.is_offline)
+    compute = compute_settings_for(config.model, config.kernels, card if TIERS[config.tier].needs_gpu else None)
+
+    from tinyreason.pipeline.run import run as run_recipe
+
+    folder = Path(out) if out else default_folder(config)
+    with Deadline(say=console.say) as deadline:
+        context = RunContext(console, compute, "asked for", deadline)
+        announce(context, config, folder)
+        result = run_recipe(config, folder, context, fresh)
+    conclude(console, result, folder)
+    return result
+
+
+def evaluate(
+    model: str | Path,
+    bench: str | None = None,
+    data: str | Path | None = None,
+    *,
+    against: str | Path | None = None,
+    problems: int | None = None,
+    samples: int = 8,
+    seed: int = 0,
+    out: str | Path | None = None,
+    **sampling: Any,
+) -> "BenchmarkResult":
+    """Asks a model the problems of benchmarks and counts; returns what eval.json holds.
+
+    Accuracies are fractions 0 to 1 with 95 % intervals clustered by problem; `.benches[name].model` has those of the
+    model, `.gain` the paired gain over `against` in percentage points. `model`, `against`: the folder of a run or an
+    adapter, a model folder, a hub id or `sandbox`; `against="base"` is the one trained on. `bench`: names, with commas
+    between; `data`: a local copy of it, or any file of problems with answers. `problems`: only so many of each bench.
+    `sampling`: temperature, top_p, max_completion_tokens, batch_size, prompt, template; else as the run evaluated.
+    The same call resumes in the same folder. Errors: `ConfigError`, `DataError`, `ModelError`, `FolderError`.
+    """
+    from tinyreason.console import Console, quiet_libraries
+    from tinyreason.evaluation.benchmark_request import evaluate_sides, load_benches, needs_no_network, read_sides
+    from tinyreason.evaluation.benchmark_run import settle
+
+    sides = read_sides(str(model), against and str(against))
+    files = (Path(data),) if data else ()
+    quiet_libraries(offline=needs_no_network(sides.values(), bench, files))
+    settled = settle(sides["model"], {"samples": samples, "seed": seed} | sampling)
+    benches = load_benches(bench, files, problems)
+    return evaluate_sides(sides, benches, settled, out and Path(out), Console())[0]
+
+
+def grade(completions: Sequence[str], answers: Sequence[str]) -> list["Verdict"]:
+    """Grades N completions against their N gold answers; returns N verdicts, in order.
+
+    `.correct` is None where the gold answer cannot be parsed, so that nobody can tell. Comparing runs in processes
+    that are killed after 2 s of work. Errors: `ValueError` where the two differ in length.
+    """
+    from tinyreason.grading.grader import Grader
+
+    with Grader() as grader:
+        return grader.grade(list(completions), list(answers))

@@ -50,74 +50,19 @@ def evaluate_command(
     """Put benchmarks to a run, an adapter or a model, keep every completion, and say how sure the figures are."""
     from tinyreason.cli.evaluation_output import announce_evaluation, conclude_evaluation
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.evaluation.benchmark_folder import EvalFolder
-    from tinyreason.evaluation.benchmark_run import (
-        BenchmarkRun,
-        default_evaluation_folder,
-        gradable_problems,
-        run_benchmarks,
-        settle,
-    )
-    from tinyreason.evaluation.benchmarks import BENCHES
-    from tinyreason.grading.grader import Grader
+    from tinyreason.evaluation.benchmark_request import evaluate_sides, load_benches, needs_no_network, read_sides
+    from tinyreason.evaluation.benchmark_run import settle
 
     sides = read_sides(reference, against)
     quiet_libraries(offline=needs_no_network(sides.values(), bench, data))
-    loaded = load_benches(bench, data, problems)
+    benches = load_benches(bench, data, problems)
     asked["max_completion_tokens"] = asked.pop("max_tokens")
-    sampling = settle(sides["model"], asked)
-    console = Console(stderr=as_json)
-    with Grader() as grader:
-        reasons = {name: BENCHES[name].ungradable if name in BENCHES else {} for name in loaded}
-        fine = {name: gradable_problems(name, rows, grader, console, reasons[name]) for name, rows in loaded.items()}
-        benchmark_run = BenchmarkRun(sides, fine, sampling, template_check)
-        out = out or default_evaluation_folder(sides, list(fine), sampling.seed)
-        folder = EvalFolder(out, benchmark_run.settings(), fine)
-        announce_evaluation(console, benchmark_run, folder.path)
-        result = run_benchmarks(benchmark_run, folder, grader, console)
+    sampling, console = settle(sides["model"], asked), Console(stderr=as_json)
+    result, folder = evaluate_sides(sides, benches, sampling, out, console, template_check, announce_evaluation)
     if as_json:
         click.echo(json.dumps(result.as_json(), indent=1))
     else:
-        conclude_evaluation(console, result, folder.path)
-
-
-def read_sides(reference: str, against: str | None):
-    """Returns the model asked and, as `against`, the one it is compared with."""
-    from tinyreason.errors import ConfigError
-    from tinyreason.inference.model_reference import read_model_reference
-
-    sides = {"model": read_model_reference(reference)}
-    if against == "base" and sides["model"].adapter is None:
-        raise ConfigError(f"{reference} is not a run or an adapter, so it has no base; give --against a model.")
-    if against:
-        sides["against"] = sides["model"].base() if against == "base" else read_model_reference(against)
-    return sides
-
-
-def needs_no_network(references, bench: str | None, data: tuple[Path, ...]) -> bool:
-    """Returns whether the models and the problems are all on this machine."""
-    from tinyreason.evaluation.benchmarks import BENCHES
-
-    names = bench.split(",") if bench and not data else []
-    is_near = all(reference.is_local for reference in references)
-    return is_near and all(BENCHES[name].is_offline for name in names if name in BENCHES)
-
-
-def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None):
-    """Returns name → problems of the benches asked for, the first `limit` of each."""
-    from tinyreason.errors import ConfigError
-    from tinyreason.evaluation.benchmarks import BENCHES, find_bench, read_file
-
-    if not bench:
-        if not data:
-            raise ConfigError(f"nothing to ask: give --bench with some of {', '.join(BENCHES)}, or --data FILE.")
-        return {file.stem: read_file(file, limit) for file in data}
-    names = [name.strip() for name in bench.split(",")]
-    found = [find_bench(name) for name in names]
-    if data and len(data) != len(names):
-        raise ConfigError(f"{len(names)} benches and {len(data)} --data files; give one for each, in their order.")
-    files = data or [None] * len(names)
-    return {name: one.load(file, limit) for name, one, file in zip(names, found, files, strict=True)}
+        conclude_evaluation(console, result, folder)
 
 
 @click.command(name="compare", short_help="Compare runs and evaluations with the first.")

@@ -1,0 +1,80 @@
+"""What an evaluation is asked for, in words, made into a benchmark run: which models, which problems, which folder."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tinyreason.console import Console
+from tinyreason.errors import ConfigError
+from tinyreason.evaluation.benchmark_folder import EvalFolder
+from tinyreason.evaluation.benchmark_run import (
+    BenchmarkResult,
+    BenchmarkRun,
+    default_evaluation_folder,
+    gradable_problems,
+    run_benchmarks,
+)
+from tinyreason.evaluation.benchmarks import BENCHES, find_bench, read_file
+from tinyreason.example import Example
+from tinyreason.grading.grader import Grader
+from tinyreason.inference.model_reference import ModelReference, read_model_reference
+from tinyreason.inference.sampling import Sampling
+
+Announce = Callable[[Console, BenchmarkRun, Path], None]
+
+
+def evaluate_sides(
+    sides: dict[str, ModelReference],
+    benches: dict[str, list[Example]],
+    sampling: Sampling,
+    out: Path | None,
+    console: Console,
+    check_template: bool = True,
+    announce: Announce = lambda console, benchmark_run, folder: None,
+) -> tuple[BenchmarkResult, Path]:
+    """Evaluates the models, or resumes that in the same folder; returns what eval.json holds, and the folder.
+
+    Problems whose gold answers cannot be graded are named and left out. Errors: `DataError` where none is left,
+    `FolderError` where the folder holds another evaluation.
+    """
+    with Grader() as grader:
+        reasons = {name: BENCHES[name].ungradable if name in BENCHES else {} for name in benches}
+        fine = {name: gradable_problems(name, rows, grader, console, reasons[name]) for name, rows in benches.items()}
+        benchmark_run = BenchmarkRun(sides, fine, sampling, check_template)
+        out = out or default_evaluation_folder(sides, list(fine), sampling.seed)
+        folder = EvalFolder(out, benchmark_run.settings(), fine)
+        announce(console, benchmark_run, folder.path)
+        return run_benchmarks(benchmark_run, folder, grader, console), folder.path
+
+
+def read_sides(reference: str, against: str | None = None) -> dict[str, ModelReference]:
+    """Returns the model asked and, as `against`, the one it is compared with."""
+
+    sides = {"model": read_model_reference(reference)}
+    if against == "base" and sides["model"].adapter is None:
+        raise ConfigError(f"{reference} is not a run or an adapter, so it has no base; give --against a model.")
+    if against:
+        sides["against"] = sides["model"].base() if against == "base" else read_model_reference(against)
+    return sides
+
+
+def needs_no_network(references: Iterable[ModelReference], bench: str | None, data: tuple[Path, ...]) -> bool:
+    """Returns whether the models and the problems are all on this machine."""
+
+    names = bench.split(",") if bench and not data else []
+    is_near = all(reference.is_local for reference in references)
+    return is_near and all(BENCHES[name].is_offline for name in names if name in BENCHES)
+
+
+def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None) -> dict[str, list[Example]]:
+    """Returns name → problems of the benches asked for, the first `limit` of each."""
+
+    if not bench:
+        if not data:
+            raise ConfigError(f"nothing to ask: give --bench with some of {', '.join(BENCHES)}, or --data FILE.")
+        return {file.stem: read_file(file, limit) for file in data}
+    names = [name.strip() for name in bench.split(",")]
+    found = [find_bench(name) for name in names]
+    if data and len(data) != len(names):
+        raise ConfigError(f"{len(names)} benches and {len(data)} --data files; give one for each, in their order.")
+    files = data or [None] * len(names)
+    return {name: one.load(file, limit) for name, one, file in zip(names, found, files, strict=True)}
