@@ -192,7 +192,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
 
 
 def _groups(file: Path, troubles: list[str]) -> tuple[list[Group], dict[int, dict[str, float]]]:
-    """Returns the groups of rollouts.jsonl in its order, and each step's means; keeps no text, files can be gigabytes."""
+    """Returns the groups of rollouts.jsonl in its order, and each step's means; keeps no text of them."""
     groups: list[Group] = []
     sums: dict[int, dict[str, list[float]]] = {}
     for start, row in _placed_rows(file, troubles):
