@@ -50,7 +50,7 @@ def earlier_names() -> str:
 
 def section(path: str, command: click.Command) -> str:
     """One command: how it is called, what it does, its arguments and options."""
-    context = click.Context(command, info_name=path, terminal_width=120, max_content_width=120)
+    context = click.Context(command, info_name=path, help_option_names=["-h", "--help"], max_content_width=120)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     text = "\n\n".join(paragraphs(command.help or ""))
     options = "\n".join(("| option | what it does |", "|---|---|", *rows(command, context)))

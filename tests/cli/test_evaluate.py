@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -111,7 +112,8 @@ def test_a_finished_evaluation_asks_nothing_again(finished):
     before = (out / "samples.jsonl").read_bytes()
     again = printed("eval", "sandbox", "--against", "sandbox", *SMALL, "--out", out)
     assert (out / "samples.jsonl").read_bytes() == before
-    assert again == said
+    progress = re.compile(r".* s left\n")  # said only where the machine is so busy that it takes long
+    assert progress.sub("", again) == progress.sub("", said)
 
 
 def test_more_samples_are_added_to_those_that_are_there(tmp_path):

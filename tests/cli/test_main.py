@@ -213,9 +213,9 @@ def replies(tmp_path):
     return path
 
 
-def test_grade_prints_the_accuracy_among_what_can_be_judged(replies):
+def test_grade_prints_the_accuracy_among_what_can_be_graded(replies):
     assert printed("grade", replies) == (
-        "accuracy 66.67%: 2 of 3 right\nrows not judged, their gold answers cannot be parsed: 1\n"
+        "accuracy 66.67%: 2 of 3 correct\nrows not graded, their gold answers cannot be parsed: 1\n"
     )
 
 
@@ -249,7 +249,7 @@ def test_grade_into_a_folder_that_is_not_there_is_a_mistake_too(replies, tmp_pat
 def test_grade_reads_the_columns_it_is_told(tmp_path):
     path = tmp_path / "replies.jsonl"
     path.write_text('{"reply": "\\\\boxed{7}", "gold": "7", "answer": "8"}\n')
-    assert "1 of 1 right" in printed("grade", path, "--completion-field", "reply", "--answer-field", "gold")
+    assert "1 of 1 correct" in printed("grade", path, "--completion-field", "reply", "--answer-field", "gold")
 
 
 def test_progress_does_not_stand_in_the_way_of_the_json(replies, monkeypatch):
@@ -305,7 +305,7 @@ NO_EVALUATION = ("evaluation.problems=2", "evaluation.samples=1", "validation=nu
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_prints_the_line_that_goes_on(tmp_path, number):
+def test_a_signal_saves_and_prints_the_line_that_resumes(tmp_path, number):
     out = tmp_path / "a run"
     line = [sys.executable, "-m", "tinyreason", "recipe", *RUN_FOR_LONG, *NO_EVALUATION, "--out", str(out)]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -316,7 +316,7 @@ def test_a_signal_saves_and_prints_the_line_that_goes_on(tmp_path, number):
     assert process.returncode == 3, complaint
     assert "Ctrl-C again ends at once" in said
     assert "Traceback" not in complaint
-    again = next(text for text in complaint.splitlines() if "to go on, type:" in text).partition("type: ")[2]
+    again = next(text for text in complaint.splitlines() if "to resume, type:" in text).partition("type: ")[2]
     assert shlex.split(again)[-1] == str(out) and "train.max_steps=500" in again
     last = max((out / "checkpoints").glob("step-*"))
     rows = [json.loads(text) for text in (out / "metrics.jsonl").open()]
