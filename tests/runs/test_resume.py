@@ -4,6 +4,7 @@ import json
 
 import pytest
 from sessions import context_of, said
+from synthetic_run import outcome
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import FolderError, ResumeError, Stopped
@@ -44,7 +45,7 @@ KINDS = {
 
 
 def go(out, recipe: str, *overrides: str, deadline: Deadline | None = None, fresh: bool = False) -> tuple[dict, str]:
-    """(result, what was on the screen) of a run, begun or continued."""
+    """(result, what was on the screen) of a run, begun or resumed."""
     config = read_recipe(recipe).resolve("sandbox", overrides)
     context = context_of(config, deadline)
     try:
@@ -80,14 +81,14 @@ def test_a_run_cut_short_twice_ends_bit_for_bit_as_one_that_was_not(tmp_path, ki
         stopped, _ = go(cut, *KINDS[kind], deadline=Deadline(last_step=step))
         assert f"after step {step}" in stopped["stopped"]
         assert not (cut / "result.json").exists()
-    continued, console = go(cut, *KINDS[kind])
-    assert "resuming after step 3" in console and "the start was measured before" in console
+    resumed, console = go(cut, *KINDS[kind])
+    assert "resuming after step 3" in console and "the baseline was measured before" in console
     assert adapter(whole) == adapter(cut)
     for name in ("metrics.jsonl", "rollouts.jsonl"):
         assert rows(whole, name) == rows(cut, name)
     assert (whole / "evaluation.json").read_bytes() == (cut / "evaluation.json").read_bytes()
     same = ("before", "after", "gain", "training")
-    assert [untimed(result[name]) for name in same] == [untimed(continued[name]) for name in same]
+    assert [untimed(result.as_json()[name]) for name in same] == [untimed(resumed.as_json()[name]) for name in same]
     assert "taken again: the same bit for bit" in verified(cut, *KINDS[kind])
 
 
@@ -154,9 +155,9 @@ def test_another_base_and_other_data_are_refused(load, tmp_path, what):
 
 def test_a_finished_run_shows_its_result_and_takes_no_step(tmp_path):
     begun(tmp_path / "run")
-    (tmp_path / "run" / "result.json").write_text('{"verdict": "improved"}')
+    (tmp_path / "run" / "result.json").write_text(json.dumps(outcome()))
     result, console = go(tmp_path / "run", "one_shot_rlvr", *GRPO)
-    assert result == {"verdict": "improved"}
+    assert result.as_json() == outcome()
     assert "finished" in console and "--fresh" in console
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
@@ -191,5 +192,5 @@ def test_a_run_killed_in_its_first_moment_begins_again(tmp_path, left):
     if "config.yaml" not in left:
         (tmp_path / "run" / "config.yaml").unlink()
     folder = open_or_resume(tmp_path / "run", config, context)
-    assert not folder.is_continued
+    assert not folder.is_resumed
     assert {path.name for path in folder.path.iterdir()} == {"config.yaml", "environment.json"}

@@ -71,9 +71,9 @@ class Peak:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Keeps `highest` up to date while its block runs."""
-        import torch
-
         if self.device == "cuda":
+            import torch
+
             self.baseline = 0
             torch.cuda.reset_peak_memory_stats()
             yield
@@ -114,6 +114,7 @@ def measure_steps(config: RunConfig, compute: ComputeSettings, console: Console)
     """Takes the two steps of a config made with `longest_sample_overrides`, in a folder that is thrown away."""
     from tinyreason import trainers
 
+    trainers.import_trainer(config.trainer)
     return_freed_blocks()
     jobs = [config.warmup_config, config] if config.warmup and not config.warmup.adapter else [config]
     times = []

@@ -28,14 +28,14 @@ def default_folder(config: RunConfig) -> Path:
 class RunFolder:
     """An open run folder, locked while it is a context; one that ends before anything was earned is removed again."""
 
-    def __init__(self, path: Path, is_continued: bool = False):
+    def __init__(self, path: Path, is_resumed: bool = False):
         """Opens `path`: a continued run's folder may hold something, which is never removed; a new one's may not."""
-        self.path, self.is_continued = path, is_continued
+        self.path, self.is_resumed = path, is_resumed
         self.adapter, self.checkpoints = path / "adapter", path / "checkpoints"
         self._log: logging.FileHandler | None = None
         try:
             self.is_new = not path.exists()
-            if not is_continued and path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if not is_resumed and path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise FolderError(f"{path} is not empty; choose another folder with --out, or remove it.")
             path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=path).close()
@@ -76,7 +76,7 @@ class RunFolder:
         """Returns whether it holds what took time or money: a baseline, an adapter, a warm-up, answers."""
         earned = (self.adapter, self.checkpoints, self.path / "warmup" / "adapter")
         paid_for = self.path.glob("*.answers.jsonl")
-        return self.is_continued or any(p.exists() for p in earned) or any(p.stat().st_size for p in paid_for)
+        return self.is_resumed or any(p.exists() for p in earned) or any(p.stat().st_size for p in paid_for)
 
     @property
     def result(self) -> RunResult | None:
@@ -162,9 +162,9 @@ def _is_of_the_disk(error: Exception) -> bool:
     return type(error).__name__ == "SafetensorError" or any(text in str(error) for text in texts)
 
 
-def open_run(out: Path, config: RunConfig, context: RunContext, is_continued: bool = False) -> RunFolder:
+def open_run(out: Path, config: RunConfig, context: RunContext, is_resumed: bool = False) -> RunFolder:
     """Opens the folder of a new run and writes its resolved config and its environment into it."""
-    folder = RunFolder(out, is_continued)
+    folder = RunFolder(out, is_resumed)
     folder.write_text("config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     folder.write_json("environment.json", environment(config, context))
     return folder

@@ -32,17 +32,17 @@ def open_or_resume(out: Path, config: RunConfig, context: RunContext, fresh: boo
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
     if (fresh and earlier) or (names and names <= HALF_BEGUN):
         clear(out)
-        return open_run(out, config, context, is_continued=any(out.iterdir()))
+        return open_run(out, config, context, is_resumed=any(out.iterdir()))
     if earlier:
         check_same(out, earlier, config, context.compute)
-        return RunFolder(out, is_continued=True)
+        return RunFolder(out, is_resumed=True)
     return open_run(out, config, context)
 
 
 def clear(out: Path) -> None:
     """Removes what an earlier run left in a folder; what others put there stays, and what was paid for."""
     if (out / "log.txt").exists():
-        with RunFolder(out, is_continued=True):
+        with RunFolder(out, is_resumed=True):
             pass  # nobody is running in it
     for name in (*FILES, *HALF_BEGUN, ".adapter.part", ".adapter.old"):
         path = out / name
