@@ -1,9 +1,11 @@
 """The walls of the house: who may import whom, one home per library, names that agree, files that fit on a screen."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -269,3 +271,41 @@ def test_what_is_special_about_the_sandbox_is_known_to_its_data_source_and_its_m
         or (isinstance(side, ast.Name) and side.id in ("NAME", "SANDBOX"))
     }
     assert knows <= {"data/_source.py", "models/load.py", "config/run_config.py"}, knows
+
+
+def functions(tree):
+    """(function, names of its decorators) of every function of a module that says what it does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+            yield node, " ".join(ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+@pytest.mark.parametrize("file", TREES)
+def test_a_docstring_is_a_sentence_with_its_verb_first(file):
+    """`Returns the …`, `Writes a …`; a property may name what it is, and a command speaks to the person."""
+    wrong = []
+    for node, decorators in functions(TREES[file]):
+        text = ast.get_docstring(node)
+        if "command" in decorators or "group" in decorators or node.name.startswith("__"):
+            continue
+        is_verb_first = re.match(r"[A-Z][a-z]+s\b", text) or "property" in decorators
+        if not is_verb_first or not text.endswith((".", "…", "?", "`", ")", "]", "}")):
+            wrong.append(f"{node.name}: {text.splitlines()[0]}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("file", TREES)
+def test_what_stands_under_a_name_is_a_sentence(file):
+    """The strings under fields and constants, which `show` prints: a capital or a symbol first, a full stop last."""
+    wrong = [
+        f"line {text.lineno}: {text.value.value[:60]}"
+        for node in ast.walk(TREES[file])
+        if isinstance(body := getattr(node, "body", None), list)
+        for field, text in pairwise(body)
+        if isinstance(field, ast.Assign | ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+        and (not text.value.value.rstrip().endswith((".", "…")) or re.match(r"[a-z]{2}", text.value.value))
+    ]
+    assert not wrong, "\n".join(wrong)

@@ -17,7 +17,7 @@ class Batch:
     ids: list[list[int]]
     """(N) Their token ids."""
     group: Tensor
-    """(N,) Which problem of the batch, 0, 1, …"""
+    """(N,) Which problem of the batch, 0, 1, …."""
     length: Tensor
     """(N,) Completion lengths in tokens."""
     truncated: Tensor

@@ -222,6 +222,14 @@ def test_supervised_fine_tuning_runs_through_and_shows_its_loss(tmp_path):
     assert [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").open()] == [1, 2]
 
 
+def test_an_evaluation_of_nothing_but_training_problems_is_refused(tmp_path, jsonl):
+    file = jsonl(*({"problem": f"{n}+1?", "answer": str(n + 1)} for n in range(4)))
+    overrides = (f"data.file={file}", "data.size=null", f"evaluation.data={{kind: problems, file: {file}}}")
+    config = read_recipe("rlvr").resolve("sandbox", overrides)
+    with pytest.raises(DataError, match="is trained on too; give other problems"):
+        run(config, tmp_path / "run", context_of(config))
+
+
 def test_rows_without_completions_are_refused_before_anything_is_measured(tmp_path):
     config = read_recipe("one_shot_cft").resolve("sandbox", ("critiques=null",))
     with pytest.raises(DataError, match=r"problem chain/train/0 has no completion .*critiques:"):

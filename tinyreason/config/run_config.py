@@ -191,7 +191,7 @@ class RunConfig(Schema):
     @model_validator(mode="before")
     @classmethod
     def sections_share(cls, values: Any) -> Any:
-        """The trainer picks the class of the `train` section."""
+        """Has the trainer pick the class of the `train` section."""
         if isinstance(values, dict) and isinstance(values.get("train"), dict):
             values = values | {"train": {"kind": values.get("trainer")} | values["train"]}
         return values
@@ -199,7 +199,7 @@ class RunConfig(Schema):
     @field_validator("evaluation")
     @classmethod
     def evaluation_is_as_long_as_training(cls, evaluation: Evaluation, others: ValidationInfo) -> Evaluation:
-        """An evaluation without a token limit of its own gets that of the training."""
+        """Gives an evaluation without a token limit of its own that of the training."""
         train = others.data.get("train")  # not there where it is itself invalid
         if train is None or evaluation.max_completion_tokens is not None:
             return evaluation
@@ -207,7 +207,7 @@ class RunConfig(Schema):
 
     @model_validator(mode="after")
     def sections_agree(self) -> Self:
-        """The run's own rules, then those of every section, each of which knows what it needs of the others."""
+        """Checks the run's own rules, then those of every section, each of which knows what it needs of the others."""
         trainer, train = self.trainer, self.train
         if train.kind != trainer:
             raise ValueError(f"train.kind={train.kind} is not the trainer; it is left out, or {trainer}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -25,6 +25,8 @@ SANDBOX_POOL = 2_000
 
 class Source(Schema):
     """Reads problems with gold answers from one place."""
+
+    is_one_prompt: ClassVar[bool] = False  # whether all rows of a step have one and the same prompt
 
     file: Path | None = None
     """A .jsonl, .json, .parquet or .csv file, relative to the current folder. Give this or `name`."""

@@ -1,6 +1,6 @@
 """Reads one problem, to be trained on again and again."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,8 @@ class OneShot(Source):
 
     Example: `data: {kind: one_shot, file: dsr_sub.parquet, index: 124}` is the paper's pi_1, the wind on a sail.
     """
+
+    is_one_prompt: ClassVar[bool] = True
 
     kind: Literal["one_shot"] = "one_shot"
     index: Annotated[int, Field(ge=0)] | None = None

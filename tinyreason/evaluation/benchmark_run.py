@@ -26,7 +26,7 @@ from tinyreason.runs.result import Gain, Stored
 from tinyreason.sandbox import NAME
 
 USUAL = {"temperature": 0.6, "max_completion_tokens": 3072, "batch_size": 32, "prompt": "boxed"}
-"""where nobody says otherwise: 1-shot RLVR's evaluation (arXiv 2504.20571)"""
+"""Where nobody says otherwise: 1-shot RLVR's evaluation (arXiv 2504.20571)."""
 USUAL_SANDBOX = {
     "temperature": 1.0,
     "max_completion_tokens": max_completion_tokens_of(NAME),
@@ -55,7 +55,7 @@ class BenchmarkResult(Stored):
     """What eval.json holds."""
 
     sides: dict[str, str]
-    """`model`, and `against` if there is one → its name"""
+    """`model`, and `against` if there is one → its name."""
     sampling: dict[str, Any]
     benches: dict[str, BenchScores]
     templates: dict[str, PromptTemplate]
@@ -67,7 +67,7 @@ class BenchmarkRun:
     """Who is asked what, and how; both sides alike."""
 
     sides: dict[str, ModelReference]
-    """`model`, and `against` if there is one"""
+    """`model`, and `against` if there is one."""
     benches: dict[str, list[Example]]
     sampling: Sampling
     check_template: bool = True

@@ -26,17 +26,17 @@ class Bench:
 
     about: str
     name: str
-    """the hub data set"""
+    """The hub data set."""
     subset: str | None = None
     split: str = "test"
     problem: tuple[str, ...] = ("problem", "question")
-    """columns that may hold the problem, the first that is there"""
+    """Columns that may hold the problem, the first that is there."""
     answer: tuple[str, ...] = ("answer",)
-    """columns that may hold the gold answer"""
+    """Columns that may hold the gold answer."""
     groups: dict[str, str] = field(default_factory=dict)
-    """`level` or `subject` → the column that has it, where the set has one"""
+    """`level` or `subject` → the column that has it, where the set has one."""
     ungradable: dict[str, str] = field(default_factory=dict)
-    """gold answer that cannot be graded as correct against itself → the reason; such a problem is left out and named"""
+    """Gold answer that does not equal itself to the grader → the reason; such a problem is left out and named."""
 
     @property
     def is_offline(self) -> bool:

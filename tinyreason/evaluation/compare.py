@@ -22,7 +22,7 @@ class StoredCompletions:
 
     name: str
     benches: dict[str, dict[str, list[Completion]]]
-    """bench → text of the problem → completions; a run has one bench, its held-out problems"""
+    """Bench → text of the problem → completions; a run has one bench, its held-out problems."""
     sampling: dict[str, Any]
 
     @property
@@ -41,17 +41,17 @@ class ComparisonRow(Stored):
     other: str
     bench: str
     problems: int
-    """that both were asked"""
+    """That both were asked."""
     left_out: list[int]
-    """problems that only one of them was asked"""
+    """Problems that only one of them was asked."""
     accuracy: list[Number]
-    """0–1"""
+    """0–1."""
     interval: list[Interval]
     mean_tokens: list[Number]
     gain: Gain
     verdict: str
     asked_otherwise: list[str]
-    """settings that were not the same"""
+    """Settings that were not the same."""
 
 
 def read_completions(folder: Path) -> StoredCompletions:

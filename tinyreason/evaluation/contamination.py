@@ -9,10 +9,10 @@ from tinyreason.data.filters import LEAK_WORDS, word_runs
 from tinyreason.example import Example
 
 SIMILARITY = 90.0
-"""two texts are near-duplicates from this rapidfuzz ratio on, 100 = equal"""
+"""Two texts are near-duplicates from this rapidfuzz ratio on, 100 = equal."""
 COMMON_ROWS, COMMON_TESTS = 3, 2
-"""words in a row of so many training problems, or of so many test problems, are a way of speaking: `where m and n are
-relatively prime positive integers. Find m` stands in every other problem of AIME"""
+"""Words in a row of so many training problems, or of so many test problems, are a way of speaking: `where m and n are
+relatively prime positive integers. Find m` stands in every other problem of AIME."""
 CHUNK = 64
 KINDS = {
     "identical": "the same text, but for case and space",
@@ -31,11 +31,11 @@ class Finding:
     test_id: str
     train_id: str
     similarity: float
-    """rapidfuzz ratio, 0–100"""
+    """Rapidfuzz ratio, 0–100."""
     test_problem: str
     train_problem: str
     shared: str = ""
-    """of a `shared_run`, the words"""
+    """Of a `shared_run`, the words."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class AuditSummary:
     train: int
     test: int
     contaminated: int
-    """of the first two kinds"""
+    """Of the first two kinds."""
     counts: dict[str, int]
-    """kind → test problems"""
+    """Kind → test problems."""
     findings: list[Finding]
 
 

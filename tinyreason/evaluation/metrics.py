@@ -27,14 +27,14 @@ class BenchmarkMetrics(Side):
     """The figures of one side on one benchmark; shares are 0–1, intervals 95 % and clustered by problem."""
 
     pass_at_k: list[ShareAtK]
-    """for k = 1, 2, 4, … up to the number of samples"""
+    """For k = 1, 2, 4, … up to the number of samples."""
     cons_at_k: ShareAtK
     tokens_right: float | None
-    """mean tokens of correct completions; None without any"""
+    """Mean tokens of correct completions; None without any."""
     tokens_wrong: float | None
-    """mean tokens of the others"""
+    """Mean tokens of the others."""
     by: dict[str, dict[str, GroupAccuracy]]
-    """`level` or `subject` → its name → accuracy; empty where the set has no such column"""
+    """`level` or `subject` → its name → accuracy; empty where the set has no such column."""
 
 
 def benchmark_metrics(score: Score) -> BenchmarkMetrics:

@@ -22,7 +22,7 @@ class Completion:
     truncated: bool
     correct: bool | None
     extracted: str | None = None
-    """the answer that was graded"""
+    """The answer that was graded."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from tinyreason.intervals import paired_gain
 from tinyreason.runs.result import Gain, Number, Stored
 
 PROBLEMS = 64
-"""so many of the first bench are asked again, once each"""
+"""So many of the first bench are asked again, once each."""
 MUCH_POINTS = 10.0
 WAYS = (("chat", "plain"), ("chat", "boxed"), ("none", "plain"), ("none", "boxed"))
-"""(template, prompt)"""
+"""(template, prompt)."""
 
 
 class OtherWay(Stored):

@@ -21,7 +21,7 @@ WALL_PER_CPU_SECOND = 30 if hasattr(signal, "setitimer") else 1
 BAD_GOLD = "gold answer cannot be parsed"
 
 Comparison = tuple[bool | None, str | None, float, str]
-"""(correct, or None where the gold answer cannot be parsed; the answer found; processor seconds; a note)"""
+"""(correct, or None where the gold answer cannot be parsed; the answer found; processor seconds; a note)."""
 
 _PARENT = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 _STARTING = threading.Lock()

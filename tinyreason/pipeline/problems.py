@@ -63,7 +63,10 @@ def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
     if own is None or own.is_endless:
         return (own or config.data).held_out(count, "test", without={example.id for example in examples})
     trained_on = {example.problem for example in examples}
-    return [example for example in own.load() if example.problem not in trained_on][:count]
+    left = [example for example in own.load() if example.problem not in trained_on][:count]
+    if not left:
+        raise DataError(f"every problem of evaluation.data, {own.origin}, is trained on too; give other problems.")
+    return left
 
 
 def built_critiques(config: RunConfig, folder: RunFolder, console: Console) -> list[Example]:

@@ -18,6 +18,7 @@ from tinyreason.atomic import write_text
 from tinyreason.config.overrides import listed
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
+from tinyreason.config.train_config import TRAINERS
 from tinyreason.console import Console
 from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
@@ -66,7 +67,8 @@ def sweep_points(plan: Recipe, tier: str, rewards: str | None, vary: tuple[str, 
     for name, *chosen in product(variants or [""], *options):
         overrides = tuple(f"{key}={value}" for key, value in chosen)
         found.append(Point(" ".join((name, *overrides)).strip(), variants.get(name, {}), overrides))
-    if plan.values.get("trainer") == "grpo" and all(point.name != PLAIN for point in found):
+    trainer = TRAINERS.get(plan.values.get("trainer"))
+    if trainer and trainer.needs_rewards and all(point.name != PLAIN for point in found):
         found.insert(0, Point(PLAIN, variant(PLAIN, known), ()))
     if len({point.name for point in found}) < len(found) or len({*names}) < len(names):
         raise ConfigError("a reward or value is named twice; name each once.")

@@ -96,7 +96,7 @@ class Job:
     @property
     def is_padded(self) -> bool:
         """Whether prompts of several lengths stand side by side, so that attention takes a mask."""
-        return self.config.data.kind != "one_shot" or self.config.critiques is not None
+        return not self.config.data.is_one_prompt or self.config.critiques is not None
 
 
 def phases(job: Job) -> list[Phase]:

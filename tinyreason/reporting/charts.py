@@ -6,7 +6,7 @@ from typing import Any
 from tinyreason.runs.reader import StoredRun, is_number
 
 DIGITS = 5
-"""significant digits kept of a curve's values"""
+"""Significant digits kept of a curve's values."""
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class Chart:
     title: str
     meaning: str
     names: dict[str, str]
-    """metric → label of its line; `reward/*` stands for every reward term"""
+    """Metric → label of its line; `reward/*` stands for every reward term."""
     measured_in: str = ""
-    """what its vertical axis counts"""
+    """What its vertical axis counts."""
     is_share: bool = False
-    """shown from 0 to 100 %"""
+    """Shown from 0 to 100 %."""
 
 
 CHARTS = (
@@ -107,7 +107,7 @@ class ChartWithLines:
     measured_in: str
     is_share: bool
     lines: list[dict[str, Any]] = field(default_factory=list)
-    """`{"run": number, "label", "x": steps, "y": values}`"""
+    """`{"run": number, "label", "x": steps, "y": values}`."""
 
 
 def charts_of(runs: list[StoredRun]) -> list[ChartWithLines]:

@@ -24,7 +24,7 @@ from tinyreason.runs.result import ControlsResult, Gain, RunResult
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
 AS_TEXT = {"ensure_ascii": False, "default": str, "skipkeys": True}
-"""whatever YAML makes of a damaged config, such as a date, can be shown"""
+"""Whatever YAML makes of a damaged config, such as a date, can be shown."""
 
 
 def write_report(folders: list[Path], out: Path | None = None) -> Path:
@@ -82,15 +82,15 @@ class Story:
     name: str
     about: str
     verdict: str
-    """improved · worse · cannot tell · going · stopped: the colour"""
+    """Its colour: `improved`, `worse`, `cannot tell`, `going` or `stopped`."""
     headline: str
     sentence: str
     gain: str
-    """in points with its interval; empty without a result"""
+    """In points with its interval; empty without a result."""
     sides: list[dict[str, Any]]
-    """before, after, and the controls: `{"label", "accuracy", "low", "high", "tone"}`, shares 0–1"""
+    """Before, after, and the controls: `{"label", "accuracy", "low", "high", "tone"}`, shares 0–1."""
     tiles: list[tuple[str, str, str]]
-    """(what, figure, small print)"""
+    """(what, figure, small print)."""
     notes: list[str]
     run_warnings: list[RunWarning]
     config: list[tuple[str, str]]

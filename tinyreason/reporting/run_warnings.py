@@ -21,7 +21,7 @@ class RunWarning:
 
     title: str
     text: str
-    """what it means and what to try"""
+    """What it means and what to try."""
 
 
 def run_warnings(run: StoredRun) -> list[RunWarning]:

@@ -12,7 +12,7 @@ FRONT, OTHER, MARKED = "tab:blue", "dimgray", "black"
 MARKERS = {BASELINE: "s", PLAIN: "D"}
 NAMES = SAID | {PLAIN: "plain GRPO"}
 BETWEEN_NAMES = 0.024
-"""of the picture's width, at least"""
+"""Of the picture's width, at least."""
 
 
 def draw_sweep(rows: list[SweepRow], stem: Path) -> None:

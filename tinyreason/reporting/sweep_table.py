@@ -57,18 +57,18 @@ class SweepRow:
     accuracy: Estimate
     tokens: Estimate
     to_start: Change | None
-    """against the baseline, on the seeds and problems both have"""
+    """Against the baseline, on the seeds and problems both have."""
     to_plain: Change | None
-    """against plain GRPO"""
+    """Against plain GRPO."""
     front: bool = False
-    """no other point is both as correct and as short"""
+    """No other point is both as correct and as short."""
     dominates: list[str] = field(default_factory=list)
     moved: bool | None = None
-    """accuracy or tokens differ from plain GRPO's, the interval excluding 0; None for plain GRPO and the baseline"""
+    """Accuracy or tokens differ from plain GRPO's, the interval excluding 0; None for plain GRPO and the baseline."""
     pays: bool = False
-    """accuracy is below the baseline's, the interval of the difference excluding 0"""
+    """Accuracy is below the baseline's, the interval of the difference excluding 0."""
     own_start: dict[str, float] | None = None
-    """where it began, if that is not the common baseline (another prompt, model or warm-up)"""
+    """Where it began, if that is not the common baseline (another prompt, model or warm-up)."""
 
     def as_json(self) -> dict[str, Any]:
         """Returns what frontier.json holds of it: a comparison that is not there has no key."""

@@ -185,6 +185,6 @@ def _synced_size(file: Path) -> int:
 
 
 def _fingerprint(file: Path) -> list:
-    """[size, SHA-256]"""
+    """Returns [size, SHA-256]."""
     with open(file, "rb") as opened:
         return [file.stat().st_size, hashlib.file_digest(opened, "sha256").hexdigest()]

@@ -14,5 +14,5 @@ class RunContext:
     console: Console
     compute: ComputeSettings
     tier_reason: str = ""
-    """why this tier, in a few words, for environment.json"""
+    """Why this tier, in a few words, for environment.json."""
     deadline: Deadline = field(default_factory=Deadline)

@@ -30,7 +30,7 @@ class Group:
     step: int
     number: int
     start: int
-    """byte of its first line"""
+    """Byte of its first line."""
     lines: int = 0
     rewards: set[str] = field(default_factory=set)
     correct: int = 0
@@ -54,16 +54,16 @@ class StoredRun:
     config: dict[str, Any]
     environment: dict[str, Any]
     result: RunResult | None
-    """None until the run is done"""
+    """None until the run is done."""
     evaluation: StoredEvaluation | None
     controls: ControlsResult | None
-    """what `--controls` leaves, where the run has controls"""
+    """What `--controls` leaves, where the run has controls."""
     metrics: list[dict[str, Any]]
     groups: list[Group]
     rollout_means: dict[int, dict[str, float]]
-    """step → mean of each reward and of `correct` over its rollouts"""
+    """Step → mean of each reward and of `correct` over its rollouts."""
     last_written: float
-    """seconds since the epoch"""
+    """Seconds since the epoch."""
     troubles: list[str]
 
     @property

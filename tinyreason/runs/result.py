@@ -43,7 +43,7 @@ class Side(Stored):
     truncated: Number | None = None
     problems: int
     samples: int
-    """completions to each problem"""
+    """Completions to each problem."""
 
 
 class TokenChange(Stored):
@@ -67,7 +67,7 @@ class TrainingSummary(Stored):
     steps: int | None = None
     kept_step: int | None = None
     validation_accuracy: float | None = None
-    """of the kept step; None without a validation set"""
+    """Of the kept step; None without a validation set."""
     last_reward: float | None = None
     last_loss: float | None = None
     scoring_share_of_step_time: float | None = None
@@ -85,17 +85,17 @@ class RunResult(Stored):
     after: Side
     gain: Gain
     verdict: str
-    """improved, worse or cannot tell"""
+    """Improved, worse or cannot tell."""
     tokens: TokenChange | None = None
     expected: dict[str, Number] | None = None
     training: TrainingSummary = TrainingSummary()
     seconds: dict[str, Number] = {}
-    """`total`, and of each part of the run"""
+    """`total`, and of each part of the run."""
     peak_memory_gb: Number | None = None
     command: str | None = None
     seed: int | None = None
     meets_expectation: bool | None = None
-    """None where the tier expects nothing"""
+    """None where the tier expects nothing."""
 
 
 class StoredCompletion(Stored):
@@ -105,7 +105,7 @@ class StoredCompletion(Stored):
     tokens: int | None = None
     truncated: bool = False
     correct: bool | None = None
-    """None where it could not be graded"""
+    """None where it could not be graded."""
 
 
 class StoredProblem(Stored):
@@ -115,7 +115,7 @@ class StoredProblem(Stored):
     problem: str = ""
     answer: str = ""
     accuracy: Number | None = None
-    """share of correct completions, 0–1"""
+    """Share of correct completions, 0–1."""
     completions: list[StoredCompletion] = Field(alias="replies")
 
 

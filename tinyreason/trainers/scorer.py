@@ -93,5 +93,5 @@ class Scorer:
 
 
 def _jsonable(values: torch.Tensor) -> list[float | None]:
-    """nan becomes None."""
+    """Returns the values with None in place of nan."""
     return [None if value != value else value for value in values.tolist()]

@@ -4,7 +4,7 @@ from tinyreason.errors import ConfigError
 
 
 def check_trackers(asked: str | list[str] | None) -> None:
-    """Every tracker that `trl.report_to` asks for is known and installed. Errors: `ConfigError`, how to install it."""
+    """Refuses a tracker in `trl.report_to` that is unknown or not installed. Errors: `ConfigError`."""
     names = [asked] if isinstance(asked, str) else asked
     if not names or names in (["none"], ["all"]):
         return

@@ -108,7 +108,7 @@ class RolloutSeam:
     """Laid before TRL's GRPO: what happens before and after a batch of rollouts, and how many rows go at once."""
 
     def before_rollouts(self) -> None:
-        """Called before a generation batch is sampled."""
+        """Runs before a generation batch is sampled."""
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         """Returns the scored generation batch, perhaps with other advantages."""
@@ -166,7 +166,7 @@ class EpochSampler(RepeatSampler):
     """TRL's sampler with an order that follows from seed and epoch alone."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by accelerate at the start of each epoch."""
+        """Sets the order of an epoch; accelerate calls it at the start of each."""
         if self.shuffle:
             self.generator.manual_seed(self.seed + epoch)
 
