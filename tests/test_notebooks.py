@@ -19,7 +19,7 @@ def test_there_is_a_notebook_for_each_way():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_holds_no_output_sets_no_training_value_and_goes_on_with_its_run(path):
+def test_a_notebook_holds_no_output_sets_no_training_value_and_resumes_its_run(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert not any(cell.get("outputs") for cell in notebook["cells"])

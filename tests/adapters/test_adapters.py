@@ -193,7 +193,7 @@ def test_the_same_seed_starts_the_same_adapter(attached, name):
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in ("pissa", "olora", "dora")])
-def test_it_goes_on_from_an_earlier_one_and_holds_that_as_the_reference(attached, tiny, load, tmp_path, name):
+def test_it_starts_from_an_earlier_one_and_holds_that_as_the_reference(attached, tiny, load, tmp_path, name):
     adapter, model = attached(name)
     train_a_little(model)
     adapter.save(model, tmp_path)

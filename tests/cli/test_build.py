@@ -115,7 +115,7 @@ def test_another_model_or_temperature_is_another_request_and_another_address_is_
         assert built(*words("--concurrency", 2, url=server.url.replace("127.0.0.1", "localhost")))["from_cache"] == 40
 
 
-def test_a_verdict_that_the_judge_does_not_share_is_dropped():
+def test_a_verdict_that_the_grader_does_not_share_is_dropped():
     write_attempts(44)
     with Endpoint(say=lambda body: "Fine. **Conclusion: right** [END]") as server:
         summary = built(*words(url=server.url))
@@ -123,7 +123,7 @@ def test_a_verdict_that_the_judge_does_not_share_is_dropped():
     assert rows()[0]["critique"] == "Fine. Conclusion: right"
 
 
-def test_a_right_attempt_is_kept_with_the_verdict_right():
+def test_a_correct_attempt_is_kept_with_the_verdict_right():
     lines("attempts.jsonl", [{"problem": "What is 12+30?", "completion": f"\\boxed{{{n}}}"} for n in (41, 42)])
     with Endpoint() as server:
         built(*words(url=server.url))
@@ -148,7 +148,7 @@ def test_a_set_of_n_is_the_same_for_the_same_seed():
     assert sets[0] == sets[1] != sets[2]
 
 
-def test_solutions_are_kept_when_the_judge_finds_them_right():
+def test_solutions_are_kept_when_the_grader_finds_them_correct():
     problems = [{"id": f"p{n}", "problem": f"What is {n}+{n}?", "answer": str(2 * n)} for n in range(10, 20)]
     lines("problems.jsonl", problems)
 
@@ -329,7 +329,7 @@ def test_a_second_builder_of_the_same_set_is_sent_away():
 # Money
 
 
-def test_max_cost_stops_with_exit_code_3_and_the_line_that_goes_on(monkeypatch):
+def test_max_cost_stops_with_exit_code_3_and_the_line_that_resumes(monkeypatch):
     with Endpoint() as server:
         priced = words("--price-in", 0, "--price-out", 1000, "--max-tokens", 100, url=server.url)  # 0.02 an answer
         monkeypatch.setattr(sys, "argv", ["tinyreason", *priced, "--max-cost", "0.5"])
@@ -355,7 +355,7 @@ def test_max_cost_needs_prices():
     )
 
 
-def test_a_broken_reply_may_have_cost_something_and_is_counted():
+def test_a_broken_answer_may_have_cost_something_and_is_counted():
     write_attempts(2)
     with Endpoint(fault=lambda number: "malformed" if number == 0 else None) as server:
         asked = words("--price-in", 0, "--price-out", 1000, "--max-tokens", 100, url=server.url)

@@ -201,39 +201,39 @@ def test_check_takes_a_file(tmp_path):
 
 
 @pytest.fixture
-def replies(tmp_path):
+def completions(tmp_path):
     rows = [
         {"completion": "so \\boxed{4}", "answer": "4"},
         {"completion": "so \\boxed{5}", "answer": "#### 4"},
         {"completion": "so \\boxed{1,000}", "answer": 1000},
         {"completion": "so \\boxed{7}", "answer": ""},
     ]
-    path = tmp_path / "replies.jsonl"
+    path = tmp_path / "completions.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
-def test_grade_prints_the_accuracy_among_what_can_be_graded(replies):
-    assert printed("grade", replies) == (
+def test_grade_prints_the_accuracy_among_what_can_be_graded(completions):
+    assert printed("grade", completions) == (
         "accuracy 66.67%: 2 of 3 correct\nrows not graded, their gold answers cannot be parsed: 1\n"
     )
 
 
-def test_grade_as_json_has_the_counts(replies):
-    summary = json.loads(printed("grade", replies, "--json"))
+def test_grade_as_json_has_the_counts(completions):
+    summary = json.loads(printed("grade", completions, "--json"))
     assert summary == {"rows": 4, "judged": 3, "right": 2, "accuracy": pytest.approx(2 / 3)}
 
 
 def test_grade_without_one_gold_answer_does_not_divide_by_zero(tmp_path):
-    path = tmp_path / "replies.jsonl"
+    path = tmp_path / "completions.jsonl"
     path.write_text('{"completion": "\\\\boxed{7}", "answer": ""}\n')
     assert "accuracy unknown" in printed("grade", path)
     assert json.loads(printed("grade", path, "--json"))["accuracy"] is None
 
 
-def test_grade_writes_one_verdict_a_row_in_order(replies, tmp_path):
+def test_grade_writes_one_verdict_a_row_in_order(completions, tmp_path):
     out = tmp_path / "verdicts.jsonl"
-    printed("grade", replies, "--out", out)
+    printed("grade", completions, "--out", out)
     verdicts = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [verdict["correct"] for verdict in verdicts] == [True, False, True, None]
     assert [verdict["extracted"] for verdict in verdicts] == ["4", "5", "1,000", "7"]
@@ -242,19 +242,19 @@ def test_grade_writes_one_verdict_a_row_in_order(replies, tmp_path):
     assert [bool(verdict["note"]) for verdict in verdicts] == [False, False, False, True]
 
 
-def test_grade_into_a_folder_that_is_not_there_is_a_mistake_too(replies, tmp_path):
-    assert "verdicts.jsonl" in complaint("grade", replies, "--out", tmp_path / "nowhere" / "verdicts.jsonl")
+def test_grade_into_a_folder_that_is_not_there_is_a_mistake_too(completions, tmp_path):
+    assert "verdicts.jsonl" in complaint("grade", completions, "--out", tmp_path / "nowhere" / "verdicts.jsonl")
 
 
 def test_grade_reads_the_columns_it_is_told(tmp_path):
-    path = tmp_path / "replies.jsonl"
-    path.write_text('{"reply": "\\\\boxed{7}", "gold": "7", "answer": "8"}\n')
-    assert "1 of 1 correct" in printed("grade", path, "--completion-field", "reply", "--answer-field", "gold")
+    path = tmp_path / "completions.jsonl"
+    path.write_text('{"said": "\\\\boxed{7}", "gold": "7", "answer": "8"}\n')
+    assert "1 of 1 correct" in printed("grade", path, "--completion-field", "said", "--answer-field", "gold")
 
 
-def test_progress_does_not_stand_in_the_way_of_the_json(replies, monkeypatch):
+def test_progress_does_not_stand_in_the_way_of_the_json(completions, monkeypatch):
     monkeypatch.setattr(console.PlainLive, "SECONDS_BETWEEN_LINES", 0)
-    done = tinyreason("grade", replies, "--json")
+    done = tinyreason("grade", completions, "--json")
     assert json.loads(done.stdout)["rows"] == 4
 
 

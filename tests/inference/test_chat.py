@@ -19,7 +19,7 @@ PROBLEM = "Ann has 11 pens. Ann gets 2 more, then finds 27 more. How many pens d
 
 
 def told(pieces, starts_inside=False):
-    """(reasoning, answer) of a reply that comes in these pieces."""
+    """(reasoning, answer) of a completion that comes in these pieces."""
     parts = {True: "", False: ""}
 
     def tell(text, is_reasoning):
@@ -63,7 +63,7 @@ def test_reasoning_is_dimmed_and_the_answer_plain():
     assert console.rich.file.getvalue() == "\x1b[2mhm \x1b[0m2\n"
 
 
-def test_two_replies_stand_side_by_side_on_a_terminal():
+def test_two_completions_stand_side_by_side_on_a_terminal():
     console = Console(RichConsole(file=io.StringIO(), force_terminal=True, width=60))
     with console.completions(("base", "adapter")) as stream:
         stream.write(0, "left", False)

@@ -1,4 +1,4 @@
-"""Replies drawn from a model: the same in any batch, as likely as the model says, as long as the limit."""
+"""Completions sampled from a model: the same in any batch, as likely as the model says, as long as the limit."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def example(number: int, problem: str = "1+1?", answer: str = "2") -> Example:
 SAMPLING = Sampling(samples=3, temperature=1.0, max_completion_tokens=20, batch_size=4, prompt="plain", seed=0)
 
 
-def test_replies_are_the_same_for_the_same_seed_and_leave_the_random_state_alone(sandbox):
+def test_completions_are_the_same_for_the_same_seed_and_leave_the_random_state_alone(sandbox):
     import torch
 
     model, tokenizer = sandbox
@@ -34,7 +34,7 @@ def test_replies_are_the_same_for_the_same_seed_and_leave_the_random_state_alone
     assert len(set(texts)) > 1
 
 
-def test_a_reply_cut_by_the_limit_is_truncated_and_as_long_as_the_limit(sandbox):
+def test_a_completion_that_the_limit_ends_is_truncated_and_as_long_as_the_limit(sandbox):
     model, tokenizer = sandbox
     short = replace(SAMPLING, max_completion_tokens=2)
     _, tokens, truncated = sample_completions(model, tokenizer, [example(0)], short, lambda _: None)
@@ -42,7 +42,7 @@ def test_a_reply_cut_by_the_limit_is_truncated_and_as_long_as_the_limit(sandbox)
     assert truncated == [True, True, True]
 
 
-def test_the_padding_of_a_batch_changes_no_greedy_reply(sandbox):
+def test_the_padding_of_a_batch_changes_no_greedy_completion(sandbox):
     model, tokenizer = sandbox
     examples = [example(0, "Ann has 5 pens."), example(1, "Ann has 5 pens. Ann buys 2 more, then loses 3. " * 3)]
     greedy = replace(SAMPLING, samples=1, temperature=0.0)
@@ -60,7 +60,7 @@ def test_long_prompts_are_answered_fewer_at_a_time_and_every_one_once():
     assert all(len(rows) <= 8 for rows in found)
 
 
-def test_a_reply_is_the_same_in_any_batch_and_any_order(sandbox):
+def test_a_completion_is_the_same_in_any_batch_and_any_order(sandbox):
     model, tokenizer = sandbox
     texts = ("Ann has 5 pens. How many pens does Ann have now?", "Ann has 5 pens. Ann buys 2 more. How many pens now?")
     asks = [(example(n, texts[n % 2]), sample) for n in range(4) for sample in range(3)]
@@ -72,7 +72,7 @@ def test_a_reply_is_the_same_in_any_batch_and_any_order(sandbox):
     assert draw(asks, 12) == draw(asks[::-1], 5) | draw(asks[:1], 1)
 
 
-def test_another_seed_or_another_problem_draws_other_replies(sandbox):
+def test_another_seed_or_another_problem_gives_other_completions(sandbox):
     model, tokenizer = sandbox
     same = [example(n, "Ann has 5 pens. Ann buys 20 more. How many pens does Ann have now?") for n in range(4)]
     first, other = (
@@ -82,7 +82,7 @@ def test_another_seed_or_another_problem_draws_other_replies(sandbox):
     assert len(set(first)) > 3
 
 
-def test_tokens_are_drawn_as_often_as_their_probabilities_say():
+def test_tokens_are_sampled_as_often_as_their_probabilities_say():
     import torch
 
     wanted = torch.tensor([0.5, 0.0, 0.3, 0.2])
@@ -115,7 +115,7 @@ def test_without_the_template_the_model_reads_the_problem_alone(sandbox):
     assert prompt_texts(tokenizer, [example(0)], SAMPLING) == ["<|user|>1+1?<|end|><|assistant|>"]
 
 
-def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_reply_changes(sandbox):
+def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_completion_changes(sandbox):
     import torch
 
     from tinyreason.data.problems import Problems

@@ -254,7 +254,7 @@ def run_length_grpo(out, *overrides):
     return result, said(context)
 
 
-def test_a_warm_up_comes_before_the_start_is_measured_and_the_leash_holds_to_it(tmp_path):
+def test_a_warm_up_comes_before_the_baseline_and_the_kl_penalty_holds_to_it(tmp_path):
     result, console = run_length_grpo(tmp_path / "run", "train.learning_rate=1e-9")
     first, again = (
         json.loads((tmp_path / "run" / "evaluation.json").read_text())[side] for side in ("before", "after")

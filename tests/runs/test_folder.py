@@ -195,7 +195,7 @@ def test_answers_that_were_paid_for_and_a_warm_up_are_kept(folder, earned):
     assert (folder.path / earned).exists() and (folder.path / "config.yaml").exists()
 
 
-def test_a_journal_in_which_no_answer_is_yet_is_not_kept(folder):
+def test_a_response_cache_in_which_no_answer_is_yet_is_not_kept(folder):
     (folder.path / "critiques.jsonl.answers.jsonl").touch()
     stop_with(Stopped("stopped by Ctrl-C"), folder)
     assert not folder.path.exists()

@@ -1,4 +1,4 @@
-"""A run that was cut short ends as it would have ended, and only the same run goes on."""
+"""A run that was interrupted ends as it would have ended, and only the same run is resumed."""
 
 import json
 
@@ -74,7 +74,7 @@ def untimed(values: dict) -> dict:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_cut_short_twice_ends_bit_for_bit_as_one_that_was_not(tmp_path, kind):
+def test_a_run_interrupted_twice_ends_bit_for_bit_as_one_that_was_not(tmp_path, kind):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     result, _ = go(whole, *KINDS[kind])
     for step in (1, 3):

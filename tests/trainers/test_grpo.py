@@ -32,7 +32,7 @@ def trained(tmp_path_factory):
     return train(tmp_path_factory.mktemp("grpo") / "run")
 
 
-def test_every_knob_of_ours_is_a_knob_of_trl():
+def test_every_option_of_ours_is_an_option_of_trl():
     from dataclasses import fields
 
     from trl import GRPOConfig, SFTConfig
@@ -143,7 +143,7 @@ def test_micro_batches_give_the_same_rollouts_and_nearly_the_same_adapter(traine
             assert (ours[name] - theirs[name]).abs().max() < 0.3 * ours[name].abs().max()
 
 
-def test_a_knob_trl_does_not_know_is_one_sentence(tmp_path):
+def test_an_option_trl_does_not_know_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="betta"):
         train(tmp_path / "run", "trl.betta=0.1")
 
@@ -155,7 +155,9 @@ ADAPTERS_AND_BASES = [
 
 
 @pytest.mark.parametrize(("adapter", "base"), ADAPTERS_AND_BASES)
-def test_every_adapter_trains_on_every_base_in_full_precision_and_its_leash_starts_slack(tmp_path, adapter, base):
+def test_every_adapter_trains_on_every_base_in_float32_from_a_kl_of_zero(
+    tmp_path, adapter, base
+):
     kind, *switches = adapter.split()
     section = {"kind": kind} | dict(switch.split("=") for switch in switches)
     text = ", ".join(f"{key}: {value}" for key, value in section.items())
@@ -169,7 +171,7 @@ def test_every_adapter_trains_on_every_base_in_full_precision_and_its_leash_star
     assert metrics[1]["kl/mean"] > 1e-6
 
 
-def test_a_trained_start_is_what_the_leash_holds_to(tmp_path):
+def test_a_trained_start_is_what_the_kl_penalty_holds_to(tmp_path):
     from tinyreason.config.recipe import read_recipe
 
     adapter = read_recipe("one_shot_rlvr").resolve("sandbox").adapter

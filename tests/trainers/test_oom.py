@@ -1,7 +1,7 @@
 """A card that overflows is asked for less at once, and the gradient is the same.
 
 The sandbox model is given hooks of torch that raise `torch.OutOfMemoryError` as a full card would: when more than so
-many rows go through its first layer while replies are drawn, scored, or on the way back.
+many rows go through its first layer while completions are sampled, scored, or on the way back.
 """
 
 import json
@@ -114,7 +114,7 @@ def test_what_a_failed_backward_pass_has_already_added_is_taken_back(load, tmp_p
     assert_close(parts, whole)
 
 
-def test_rollouts_are_drawn_fewer_at_a_time_in_whole_groups(load, tmp_path):
+def test_rollouts_are_sampled_fewer_at_a_time_in_whole_groups(load, tmp_path):
     _, rollouts, heard, overflows = train(load, tmp_path / "run", "one_shot_rlvr", *QUICK, fill=("generation", 4))
     assert overflows == [16, 8]
     rows = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").open()]
