@@ -11,8 +11,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "tinyreason"
 FILE = Path(__file__).parent / "architecture.md"
 BEGIN, END = "<!-- The map is made by `python docs/make_file_map.py`. -->", "<!-- End of the map. -->"
-ONE_IDEA_A_FILE = ("adapters", "algorithms/rewards", "algorithms/advantages")
-"""Folders whose files are methods: their names say it, and `tinyreason show` explains them."""
+IS_A_METHOD = re.compile(r"^    kind: Literal\[", re.MULTILINE)
+"""A file that holds a method is left out, so that a new one changes no page: `tinyreason show` explains them."""
 
 
 def page(text: str) -> str:
@@ -37,15 +37,17 @@ def lines(folder: Path) -> Iterator[str]:
     if name == ".":
         yield "### The ground floor, `tinyreason/`\n"
     else:
-        yield f"### `{name}/`\n"
+        yield f"### [`{name}/`](../tinyreason/{name})\n"
         if about := first_sentence(folder / "__init__.py"):
             yield f"{about}\n"
-    if name in ONE_IDEA_A_FILE:
-        yield f"{', '.join(f'`{file.stem}`' for file in files if not file.stem.startswith('_'))}\n"
-        files = [file for file in files if file.stem.startswith("_")]
-    if files:
+    if files := [file for file in files if not is_a_method(folder, file)]:
         yield "| file | what it does |\n|---|---|"
         yield "".join(f"| `{file.name}` | {first_sentence(file)} |\n" for file in files)
+
+
+def is_a_method(folder: Path, file: Path) -> bool:
+    """Whether a file holds one of the kinds that its folder registers."""
+    return folder.name != "config" and bool(IS_A_METHOD.search(file.read_text(encoding="utf-8")))
 
 
 def first_sentence(file: Path) -> str:
