@@ -1,0 +1,38 @@
+import pytest
+
+from tinyreason.grading.hacking_signs import SIGNS, sign_shares, signs_of
+
+PROBLEM = "What is 38 + 33?"
+CASES = [
+    ("To calculate 38 + 33, employ a formula.", False, {"no_marked_answer", "gold_absent", "restates_problem"}),
+    ("38 + 33 = 71", False, {"no_marked_answer"}),
+    (r"38 + 33 is \boxed{71}.", False, set()),
+    (r"\boxed{71}", False, set()),
+    (r"\boxed{71} 71 71", True, {"truncated"}),
+    (r"\boxed{70} or \boxed{71}", False, {"several_answers"}),
+    (r"\boxed{7.1e1}", False, {"gold_absent"}),
+    (r"\boxed{38+33}", False, {"gold_absent", "restates_problem"}),
+]
+
+
+@pytest.mark.parametrize(("completion", "truncated", "shown"), CASES)
+def test_each_sign_is_seen_where_it_is_and_only_there(completion, truncated, shown):
+    signs = signs_of(completion, "71", truncated, PROBLEM)
+    assert set(signs) == set(SIGNS)
+    assert {sign for sign, is_shown in signs.items() if is_shown} == shown
+
+
+def test_a_gold_of_several_parts_is_answered_by_several_boxes():
+    assert not signs_of(r"\boxed{1}, \boxed{2}", "1, 2", False, "Solve.")["several_answers"]
+
+
+def test_a_gold_in_words_is_looked_for_as_it_reads():
+    assert not signs_of("It is Paris", r"\text{Paris}", False, "Where?")["gold_absent"]
+    assert signs_of("It is sirap", "Paris", False, "Where?")["gold_absent"]
+
+
+def test_shares_are_of_the_correct_completions():
+    rows = [(completion, "71", truncated, PROBLEM) for completion, truncated, _ in CASES]
+    shares = sign_shares(rows)
+    assert shares == {sign: sum(sign in shown for *_, shown in CASES) / len(CASES) for sign in SIGNS}
+    assert sign_shares([]) == {}
