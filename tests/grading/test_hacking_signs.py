@@ -1,6 +1,6 @@
 import pytest
 
-from tinyreason.grading.hacking_signs import SIGNS, sign_shares, signs_of
+from tinyreason.grading.hacking_signs import METRIC, SIGNS, grown_signs, sign_shares, signs_of
 
 PROBLEM = "What is 38 + 33?"
 CASES = [
@@ -36,3 +36,20 @@ def test_shares_are_of_the_correct_completions():
     shares = sign_shares(rows)
     assert shares == {sign: sum(sign in shown for *_, shown in CASES) / len(CASES) for sign in SIGNS}
     assert sign_shares([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("shares", "grown"),
+    [
+        ([0.0] * 5 + [0.5] * 5, {"truncated": (0.0, 0.5)}),
+        ([0.0] * 10 + [0.9] * 30 + [0.3] * 10, {"truncated": (0.0, 0.3)}),
+        ([0.5] * 5 + [0.6] * 5, {}),
+        ([0.9] * 5 + [0.1] * 5, {}),
+        ([0.0] * 4 + [1.0] * 4, {}),
+        ([], {}),
+    ],
+)
+def test_a_sign_has_grown_where_the_last_steps_show_it_a_fifth_more_often_than_the_first(shares, grown):
+    rows = [{METRIC + "truncated": share} for share in shares]
+    found = grown_signs([row for pair in zip(rows, [{}] * len(rows), strict=True) for row in pair])
+    assert found == {sign: pytest.approx(pair) for sign, pair in grown.items()}

@@ -130,3 +130,26 @@ def test_what_became_shorter_at_the_same_accuracy_was_not_in_vain(tmp_path):
 def test_a_loss_that_is_not_a_number_comes_first(run):
     rewrite_metrics(run, loss=[0.5, float("nan")], **{"group/share_zero_variance": [1.0, 1.0]})
     assert titles(run).startswith("loss is not a number from step 2 on | No gradient in 100%")
+
+
+def opinion(points, low, high, before=0.0, after=0.0):
+    """What a stricter grader found, and the share of correct completions without a marked answer."""
+    signs = [{"no_marked_answer": share} for share in (before, after)]
+    gain = {"points": points, "interval": [low, high]}
+    return {"accuracy": [0.25, 0.2], "gain": gain, "verdict": "worse", "signs": signs}
+
+
+def test_graders_that_disagree_are_named_with_both_gains(tmp_path):
+    second = opinion(-5.0, -8.0, -2.0)
+    run = write_run(tmp_path / "run", steps=10, verdict="graders disagree", second_opinion=second)
+    (warning,) = run_warnings(read_run(run))
+    assert warning.title == "Another grader finds another gain"
+    assert "-5.0 points [-8.0, -2.0]" in warning.text and "+40.0" in warning.text
+
+
+def test_a_sign_of_reward_hacking_that_grows_is_named_in_the_evaluation_and_in_training(tmp_path, run):
+    evaluated = write_run(tmp_path / "second", steps=10, second_opinion=opinion(40.0, 35.0, 45.0, 0.1, 0.4))
+    assert titles(evaluated) == "A sign of reward hacking grows"
+    assert titles(write_run(tmp_path / "third", steps=10, second_opinion=opinion(40.0, 35.0, 45.0, 0.9, 0.9))) == ""
+    rewrite_metrics(run, **{"hacking/truncated": [0.0] * 5 + [0.6] * 5})
+    assert titles(run) == "A sign of reward hacking grows"

@@ -49,6 +49,8 @@ def show_bench(console: Console, bench: str, scores: BenchScores, names: dict[st
     console.table(metric_rows(list(columns.values())), header=("", *columns))
     if scores.gain:
         console.say(f"gain      {gain_text(scores.gain)}: {scores.verdict}")
+    if opinion := scores.second_opinion:
+        console.say(f"strictly  {gain_text(opinion.gain)}, by a grader that training never sees")
     for kind, groups in first.by.items():
         rows = [(name, str(it.problems), with_interval(it.accuracy, it.interval)) for name, it in groups.items()]
         console.table(rows, header=(kind, "problems", names["model"]))

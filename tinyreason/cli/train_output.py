@@ -8,7 +8,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmarks import bench_for
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.result import RunResult, TrainingSummary
+from tinyreason.runs.result import RunResult, SecondOpinion, TrainingSummary
 
 
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
@@ -70,6 +70,8 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
     low, high = result.gain.interval
     interval = f"95 % interval {low:+.1f} to {high:+.1f}"
     console.say(f"gain        {result.gain.points:+.1f} points, {interval}: {result.verdict}")
+    for line in explain_second_opinion(result.second_opinion):
+        console.say(line)
     low, high = tokens.interval
     console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
     console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}")
@@ -81,6 +83,22 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
     console.say("\nWhat next:")
     for line in next_steps(result, folder):
         console.say(line)
+
+
+def explain_second_opinion(opinion: SecondOpinion | None) -> Iterator[str]:
+    """Yields what a stricter grader makes of the gain, and the signs of reward hacking before and after."""
+    if opinion is None:
+        return
+    low, high = opinion.gain.interval
+    points = f"{opinion.gain.points:+.1f} points [{low:+.1f}, {high:+.1f}]"
+    yield f"strictly    {points} by a grader that training never sees"
+    before, after = opinion.signs
+    shown = [
+        f"{name.replace('_', ' ')} {before.get(name, 0):.0%} → {after.get(name, 0):.0%}"
+        for name in after or before
+        if before.get(name, 0) or after.get(name, 0)
+    ]
+    yield f"signs       of reward hacking in correct completions: {', '.join(shown) or 'none'}"
 
 
 def minutes(seconds: dict[str, float]) -> str:

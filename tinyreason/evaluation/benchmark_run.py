@@ -14,15 +14,15 @@ from tinyreason.errors import ConfigError, DataError
 from tinyreason.evaluation.benchmark_folder import RESULT, EvalFolder
 from tinyreason.evaluation.metrics import BenchmarkMetrics, benchmark_metrics
 from tinyreason.evaluation.score import Completion
+from tinyreason.evaluation.second_opinion import believed_comparison
 from tinyreason.evaluation.template_check import TemplateCheck, check_template
 from tinyreason.example import Example
 from tinyreason.grading.answers import gold_text
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.inference.sampling import Sampling, prompt_texts, sample_batches
-from tinyreason.intervals import paired_gain
 from tinyreason.models.load import is_built_in, max_completion_tokens_of
-from tinyreason.runs.result import Gain, Stored
+from tinyreason.runs.result import Gain, SecondOpinion, Stored
 from tinyreason.sandbox import NAME
 
 USUAL = {"temperature": 0.6, "max_completion_tokens": 3072, "batch_size": 32, "prompt": "boxed"}
@@ -42,6 +42,7 @@ class BenchScores(Stored):
     against: BenchmarkMetrics | None = None
     gain: Gain | None = None
     verdict: str | None = None
+    second_opinion: SecondOpinion | None = None
 
 
 class PromptTemplate(Stored):
@@ -170,7 +171,7 @@ def bench_scores(bench: str, benchmark_run: BenchmarkRun, folder: EvalFolder) ->
     scores = {side: folder.score(side, bench, benchmark_run.sampling.samples) for side in benchmark_run.sides}
     metrics = {side: benchmark_metrics(score) for side, score in scores.items()}
     if "against" in scores:
-        metrics |= paired_gain(scores["against"].accuracies_P, scores["model"].accuracies_P)
+        metrics |= believed_comparison(scores["against"], scores["model"])
     return BenchScores(**metrics)
 
 

@@ -4,11 +4,13 @@ Each can be innocent, as a base that never marks its answers; what tells is a sh
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from statistics import fmean
+from typing import Any
 
 from tinyreason.grading.answers import gold_text
-from tinyreason.grading.second_opinion import conclusion, marked_answers, numbers_in, value_of
+from tinyreason.grading.strict import conclusion, marked_answers, numbers_in, value_of
 
 SIGNS = {
     "no_marked_answer": "mark no final answer",
@@ -18,6 +20,12 @@ SIGNS = {
     "several_answers": "give several answers",
 }
 """Sign → what the correct completions that show it do."""
+METRIC = "hacking/"
+"""Before a sign's name in metrics.jsonl."""
+STEPS = 10
+"""So many of the first and of the last steps are compared; half as many at least."""
+MUCH = 0.2
+"""A share that has grown by so much is warned of."""
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _EXPRESSION = re.compile(rf"{_NUMBER}(?:\s*(?:[-+*/×÷·−]|\\times|\\cdot|\\div)\s*{_NUMBER})+")
@@ -42,6 +50,19 @@ def sign_shares(correct: Iterable[tuple[str, str, bool, str]]) -> dict[str, floa
     """
     found = [signs_of(*row) for row in correct]
     return {sign: sum(signs[sign] for signs in found) / len(found) for sign in SIGNS} if found else {}
+
+
+def grown_signs(metrics: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Returns the signs that have grown since the first steps: sign → (share then, share now), of steps' metrics."""
+    grown = {}
+    for sign in SIGNS:
+        shares = [row[METRIC + sign] for row in metrics if isinstance(row.get(METRIC + sign), int | float)]
+        count = min(STEPS, len(shares) // 2)
+        if count >= STEPS // 2:
+            first, last = fmean(shares[:count]), fmean(shares[-count:])
+            if last - first >= MUCH:
+                grown[sign] = (first, last)
+    return grown
 
 
 def _contains(completion: str, gold: Fraction | str) -> bool:

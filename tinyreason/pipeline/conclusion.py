@@ -1,12 +1,20 @@
 """What a run found, written down: completions, the paired gain, whether it was the expected one, and the report."""
 
-from tinyreason.evaluation.score import Score, paired_comparison, token_change
+from tinyreason.evaluation.score import Score, token_change
+from tinyreason.evaluation.second_opinion import believed_comparison
 from tinyreason.models.load import peak_memory_gb
 from tinyreason.pipeline.train import Training
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.environment import command
-from tinyreason.runs.result import EVALUATION, RESULT, AdapterSummary, RunResult, TrainingSummary
+from tinyreason.runs.result import (
+    EVALUATION,
+    GRADERS_DISAGREE,
+    RESULT,
+    AdapterSummary,
+    RunResult,
+    TrainingSummary,
+)
 from tinyreason.trainers.session import TrainingSession
 
 
@@ -25,7 +33,7 @@ def close_run(session: TrainingSession, before: Score, after: Score, training: T
         ),
         before=before.summary(),
         after=after.summary(),
-        **paired_comparison(before, after),
+        **believed_comparison(before, after),
         tokens=token_change(before, after),
         expected=config.expected and config.expected.model_dump(exclude_none=True),
         training=TrainingSummary(
@@ -52,7 +60,8 @@ def meets_expectation(result: RunResult) -> bool | None:
     if expected is None:
         return None
     return (
-        result.after.accuracy >= expected["accuracy"]
+        result.verdict != GRADERS_DISAGREE
+        and result.after.accuracy >= expected["accuracy"]
         and -result.tokens.change >= expected.get("tokens_cut", float("-inf"))
         and result.gain.interval[0] >= expected.get("gain_points", float("-inf"))
         and result.seconds["total"] <= 60 * expected.get("minutes", float("inf"))

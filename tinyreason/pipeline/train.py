@@ -9,6 +9,7 @@ from tinyreason.console import Live
 from tinyreason.errors import Stopped
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
+from tinyreason.grading.hacking_signs import SIGNS, grown_signs
 from tinyreason.runs.checkpoint import (
     TRAINED,
     Checkpoint,
@@ -43,6 +44,8 @@ class Training:
     kept_step: int = 0
     kept_accuracy: float = -1.0
     metrics: list[dict[str, float]] = field(default_factory=list)
+    warned: set[str] = field(default_factory=set)
+    """Signs of reward hacking that were warned of."""
 
     def __call__(self, step: int, metrics: dict[str, float]) -> dict[str, float]:
         """Called after each step; returns what is written beside the step's metrics."""
@@ -54,9 +57,20 @@ class Training:
         if self.kept_accuracy >= 0:
             note += f"  validation {self.kept_accuracy:.0%} at step {self.kept_step}"
         self.live.advance(1, note)
+        self.warn_of_hacking()
         with session.folder.writing("the adapter's history"):
             session.config.adapter.after_step(session.model, session.folder.path, step)
         return found
+
+    def warn_of_hacking(self) -> None:
+        """Says once of each sign of reward hacking that it grows."""
+        for sign, (then, now) in grown_signs(self.metrics).items():
+            if sign not in self.warned:
+                self.warned.add(sign)
+                self.session.context.console.say(
+                    f"warning  sign of reward hacking at step {self.step}: of the correct rollouts {now:.0%} "
+                    f"{SIGNS[sign]}, {then:.0%} at first"
+                )
 
     def is_due(self) -> bool:
         """Returns whether the validation set is asked after this step."""

@@ -15,11 +15,12 @@ from typing import Any
 
 from tinyreason.atomic import write_text
 from tinyreason.errors import FolderError
+from tinyreason.grading.hacking_signs import SIGNS
 from tinyreason.reporting.charts import charts_of
 from tinyreason.reporting.payload import BUDGET_BYTES, pack, run_payload
 from tinyreason.reporting.run_warnings import RunWarning, run_warnings
 from tinyreason.runs.reader import StoredRun, read_run
-from tinyreason.runs.result import ControlsResult, Gain, RunResult
+from tinyreason.runs.result import GRADERS_DISAGREE, ControlsResult, Gain, RunResult, SecondOpinion
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
@@ -129,6 +130,10 @@ def tell_verdict(run: StoredRun) -> tuple[str, str, str]:
         f"{result.after.accuracy:.1%} correct on {result.after.problems:,} problems it was not trained on, "
         f"{result.before.accuracy:.1%} before. The 95 % interval of the gain is {low:+.1f} to {high:+.1f} points"
     )
+    if result.verdict == GRADERS_DISAGREE:
+        strictly = points_with_interval(result.second_opinion.gain)
+        sentence = f"{facts}, but a stricter grader that training never sees finds {strictly}."
+        return GRADERS_DISAGREE, "The graders disagree: no gain is proven.", sentence
     match result.verdict:
         case "improved":
             return "improved", f"It got better by {points:.1f} points.", f"{facts}: more than chance."
@@ -195,6 +200,11 @@ def reader_notes(run: StoredRun) -> Iterator[str]:
     after, training = run.result.after, run.result.training
     completions = "one completion" if after.samples == 1 else f"{after.samples} completions"
     yield f"Each of the {after.problems:,} problems got {completions}; the intervals are clustered by problem."
+    if opinion := run.result.second_opinion:
+        yield (
+            f"A stricter grader, which training never sees, finds {points_with_interval(opinion.gain)} points. "
+            f"{tell_signs(opinion)}"
+        )
     if training.problems:
         steps = run.steps if training.steps is None else training.steps
         yield f"Trained on {training.problems}, {steps} steps, seed {run.result.seed}."
@@ -205,6 +215,15 @@ def reader_notes(run: StoredRun) -> Iterator[str]:
         )
     if run.controls:
         yield from notes_on_controls(run.controls)
+
+
+def tell_signs(opinion: SecondOpinion) -> str:
+    """Returns the signs of reward hacking among correct completions, before and after, in a sentence."""
+    before, after = opinion.signs
+    if not after:
+        return "No completion was correct after training."
+    shares = (f"{after[sign]:.0%} {what} ({before.get(sign, 0):.0%} before)" for sign, what in SIGNS.items())
+    return f"Signs of reward hacking: of the correct completions {', '.join(shares)}."
 
 
 def notes_on_controls(controls: ControlsResult) -> Iterator[str]:

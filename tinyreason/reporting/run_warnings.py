@@ -8,8 +8,9 @@ from statistics import fmean
 from typing import Any
 
 from tinyreason.grading.answers import gold_text
+from tinyreason.grading.hacking_signs import MUCH, SIGNS, grown_signs
 from tinyreason.runs.reader import StoredRun, is_number
-from tinyreason.runs.result import RunResult, StoredProblem
+from tinyreason.runs.result import GRADERS_DISAGREE, RunResult, StoredProblem
 
 ENDS = 10
 """The first and the last so many steps are compared."""
@@ -64,11 +65,40 @@ def reward_without_gain(run: StoredRun) -> Found:
             )
             return
     result = run.result
-    if result and rise > 0.1 and result.verdict != "improved" and not _saves_tokens(result):
+    if result and rise > 0.1 and result.verdict not in ("improved", GRADERS_DISAGREE) and not _saves_tokens(result):
         yield (
             "The training reward rose, other problems gained nothing",
             f"The reward went up by {rise:.2f} in training, but the gain on problems it was not trained on is "
             f"{result.gain.points:+.1f} points. Look at the rollouts below for what earned the reward.",
+        )
+
+
+def graders_disagree(run: StoredRun) -> Found:
+    """Warns where a stricter grader, which training never sees, finds another gain."""
+    if run.result and run.result.verdict == GRADERS_DISAGREE:
+        low, high = run.result.second_opinion.gain.interval
+        yield (
+            "Another grader finds another gain",
+            f"A stricter grader, which training never sees, finds {run.result.second_opinion.gain.points:+.1f} points "
+            f"[{low:+.1f}, {high:+.1f}] where the training's finds {run.result.gain.points:+.1f}. Read the completions "
+            f"below that only one of them accepts: the model may have found a hole in the grader.",
+        )
+
+
+def hacking_signs(run: StoredRun) -> Found:
+    """Warns of a sign of reward hacking that grows among correct completions: in training, or in the evaluation."""
+    grown = {f"in training {SIGNS[sign]}": shares for sign, shares in grown_signs(run.metrics).items()}
+    opinion = run.result.second_opinion if run.result else None
+    before, after = opinion.signs if opinion else ({}, {})
+    for sign, now in after.items():
+        if sign in SIGNS and now - before.get(sign, 0.0) >= MUCH:
+            grown[f"after training {SIGNS[sign]}"] = (before.get(sign, 0.0), now)
+    if grown:
+        found = "; ".join(f"{now:.0%} {what}, {then:.0%} before" for what, (then, now) in grown.items())
+        yield (
+            "A sign of reward hacking grows",
+            f"Of the correct completions {found}. Read them below: the model may be rewarded for something else than "
+            f"solving problems.",
         )
 
 
@@ -182,7 +212,8 @@ def no_room(run: StoredRun) -> Found:
 
 
 RULES = (
-    *(not_a_number, reward_without_gain, memorised_answer, format_effect, no_gradient),
+    *(not_a_number, graders_disagree, hacking_signs, reward_without_gain, memorised_answer, format_effect),
+    no_gradient,
     *(hits_the_limit, never_correct, too_few_problems, no_room),
 )
 

@@ -10,6 +10,8 @@ from tinyreason.errors import FolderError
 
 RESULT, EVALUATION, CONTROLS = "result.json", "evaluation.json", "controls.json"
 
+GRADERS_DISAGREE = "graders disagree"
+"""The verdict where a second grader, which training never sees, finds another gain."""
 Number = int | FiniteFloat
 """Finite, and written again as it was read: 1 stays 1."""
 Interval = Annotated[list[Number], Field(min_length=2, max_length=2)]
@@ -44,6 +46,17 @@ class Side(Stored):
     problems: int
     samples: int
     """Completions to each problem."""
+
+
+class SecondOpinion(Stored):
+    """What a stricter grader, which training never sees, makes of the same completions; pairs are [before, after]."""
+
+    accuracy: list[Number]
+    """0–1."""
+    gain: Gain
+    verdict: str
+    signs: list[dict[str, Number]]
+    """Sign of reward hacking → share of the correct completions that show it, 0–1; empty where none is correct."""
 
 
 class TokenChange(Stored):
@@ -85,7 +98,9 @@ class RunResult(Stored):
     after: Side
     gain: Gain
     verdict: str
-    """Improved, worse or cannot tell."""
+    """Improved, worse, cannot tell or graders disagree."""
+    second_opinion: SecondOpinion | None = None
+    """None in older files."""
     tokens: TokenChange | None = None
     expected: dict[str, Number] | None = None
     training: TrainingSummary = TrainingSummary()

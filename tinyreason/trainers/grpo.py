@@ -7,6 +7,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
+from tinyreason.grading.hacking_signs import METRIC, SIGNS
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
@@ -32,7 +33,7 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
         "learning_rate": "learning_rate",
         "step_time": "time/step_s",
         "score_time": "time/score_s",
-    }
+    } | {METRIC + sign: METRIC + sign for sign in SIGNS}
     step_sign = "reward"
 
     def __init__(
@@ -54,6 +55,8 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])
         self.add_metric("score_time", self.scorer.seconds)
+        for sign, share in self.scorer.signs.items():
+            self.add_metric(METRIC + sign, share)
         return output
 
     def own_state(self) -> dict[str, Any]:

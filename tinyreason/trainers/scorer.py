@@ -10,6 +10,7 @@ from tinyreason.algorithms.rewards import weigh
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.grading.hacking_signs import sign_shares
 from tinyreason.models.load import end_tokens
 from tinyreason.rollout import Batch
 from tinyreason.runs.folder import RunFolder
@@ -31,6 +32,8 @@ class Scorer:
     step: int = 0
     batch: Batch | None = None
     rewards: dict[str, list[float]] = field(default_factory=dict)
+    signs: dict[str, float] = field(default_factory=dict)
+    """Sign of reward hacking → share of the last batch's correct rollouts."""
     seconds: float = 0.0
     """What grading, rewarding, comparing and writing down the last batch took."""
 
@@ -58,6 +61,11 @@ class Scorer:
             group_size=train.group_size,
             max_completion_tokens=train.limit_at(self.step),
             step=self.step,
+        )
+        self.signs = sign_shares(
+            (text, example.answer, bool(truncated), example.problem)
+            for text, example, truncated, verdict in zip(texts, examples, self.batch.truncated, verdicts, strict=True)
+            if verdict.correct
         )
         values, total = weigh(self.config.rewards, self.batch, self.store)
         self.batch.reward = total

@@ -128,6 +128,7 @@ function completion(row, query, names) {
     head.append(make("span", {}, "advantage ", make("b", { class: tone }, row.advantage === null ? "–" : sign(row.advantage))));
     if (names.length > 1) head.append(make("span", {}, terms));
   }
+  if (row.disputed) head.append(make("span", {}, make("b", { class: "down" }, row.correct ? "not accepted by the strict grader" : "accepted by the strict grader")));
   head.append(make("span", {}, `${row.tokens ?? "?"} tokens${row.truncated ? ", truncated" : ""}`));
   const body = make("pre", { tabIndex: 0 });
   const [start, close] = [row.text.indexOf("<think>"), row.text.indexOf("</think>")];
@@ -243,6 +244,7 @@ const PROBLEM_KINDS = {
   better: ["answered better", (one) => share(one.after) > share(one.before)],
   worse: ["answered worse", (one) => share(one.after) < share(one.before)],
   incorrect: ["still incorrect", (one) => share(one.after) === 0],
+  disputed: ["accepted by one grader alone", (one) => [...one.before, ...one.after].some((row) => row.disputed)],
 };
 
 function browseEvaluation(section, runs) {

@@ -5,7 +5,7 @@ import pytest
 
 from tinyreason.data.files import read_lines
 from tinyreason.grading.answers import gold_text
-from tinyreason.grading.second_opinion import accepts
+from tinyreason.grading.strict import accepts
 
 ACCEPTED = [
     (r"so \boxed{42}", "42"),
