@@ -123,7 +123,7 @@ def test_any_other_command_exists_with_its_options_and_its_recipe_resolves(page,
         name, *rest = rest
         assert name in command.commands, f"there is no command {name}"
         command = command.commands[name]
-    parsed = command.make_context(name, list(rest)).params
+    parsed = command.make_context(name, list(rest), **main.context_settings).params  # a command keeps its help option
     if name in RECIPES:
         done = run(["show", parsed["name"], *parsed["overrides"], "--on", parsed.get("tier") or "sandbox"])
         assert done.exit_code == 0, done.output

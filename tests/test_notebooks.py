@@ -45,6 +45,6 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     page = next(output["data"]["text/html"] for output in shown if "text/html" in output.get("data", {}))
     assert page.startswith('<div><iframe srcdoc="') and "&lt;!doctype html&gt;" in page
     said = "".join(output.get("text", "") for output in shown)
-    assert "The main job can run here" in said
+    assert "Recipes can run here" in said
     assert "base:" in said and "adapter:" in said
     assert "\x1b[2K" not in said  # progress in lines, not redrawn ones

@@ -11,7 +11,7 @@ The same from Python, in four functions:
     found = tinyreason.evaluate("runs/mine", "gsm8k", samples=4)
     print(found.benches["gsm8k"].model.accuracy)
 
-    [verdict] = tinyreason.grade(["so it is \\boxed{4}"], ["4"])
+    [verdict] = tinyreason.grade([r"so it is \\boxed{4}"], ["4"])
     print(verdict.correct)
 
 Each of them says on the screen what it does, as the command line does, and raises a `tinyreason.errors.TinyReasonError`
@@ -37,7 +37,7 @@ def load_recipe(
     """Returns a recipe resolved to one config, validated as a whole.
 
     `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, t4, 24gb or
-    80gb; None = the one for this machine. `overrides`: words such as `"train.max_steps=20"`.
+    80gb; None = the one for this machine. `overrides`: a list of words such as `"train.max_steps=20"`.
     Errors: `ConfigError` for an unknown recipe, tier or option, and for a value that is not allowed.
     """
     from tinyreason.config.recipe import read_recipe
@@ -92,7 +92,7 @@ def evaluate(
     out: str | Path | None = None,
     **sampling: Any,
 ) -> "BenchmarkResult":
-    """Asks a model the problems of benchmarks and counts; returns what eval.json holds.
+    """Evaluates a model on benchmarks; returns what eval.json holds.
 
     Accuracies are fractions 0 to 1 with 95 % intervals clustered by problem; `.benches[name].model` has those of the
     model, `.gain` the paired gain over `against` in percentage points. `model`, `against`: the folder of a run or an
@@ -116,8 +116,8 @@ def evaluate(
 def grade(completions: Sequence[str], answers: Sequence[str]) -> list["Verdict"]:
     """Grades N completions against their N gold answers; returns N verdicts, in order.
 
-    `.correct` is None where the gold answer cannot be parsed, so that nobody can tell. Comparing runs in processes
-    that are killed after 2 s of work. Errors: `ValueError` where the two differ in length.
+    Both are lists. `.correct` is None where the gold answer cannot be parsed. A comparison that takes over 2 s ends,
+    and its completion counts as incorrect. Errors: `ValueError` where the two differ in length.
     """
     from tinyreason.grading.grader import Grader
 

@@ -55,8 +55,12 @@ def test_the_verdict_comes_first_and_in_plain_words(tmp_path):
     text = Reader(page_of(write_run(tmp_path / "run"))).text
     assert "It got better by 40.0 points." in text
     assert "65.0 % correct on 256 problems it was not trained on, 25.0 % before." in text
-    assert text.index("It got better") < text.index("What stands out") < text.index("How it went")
-    assert text.index("How it went") < text.index("What it wrote in training") < text.index("What it was made of")
+    assert text.index("It got better") < text.index("Warnings") < text.index("Training curves")
+    assert (
+        text.index("Training curves")
+        < text.index("Rollouts of the training")
+        < text.index("Command, config and environment")
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,8 @@ def test_the_verdict_comes_first_and_in_plain_words(tmp_path):
     [
         ((-12.0, (-15.0, -9.0), "worse"), "It got worse by 12.0 points."),
         ((0.8, (-1.0, 2.6), "cannot tell"), "No gain can be told: +0.8 points."),
+        ((0.8, (-1.0, 2.6), "cannot tell"), "is -1.0 to +2.6 points: it includes 0, no change at all."),
+        ((0.5, (0.1, 1.0), "cannot tell"), "is +0.1 to +1.0 points, but by the exact test it may be chance"),
     ],
 )
 def test_no_gain_is_called_no_gain(tmp_path, gain, words):
@@ -74,10 +80,10 @@ def test_no_gain_is_called_no_gain(tmp_path, gain, words):
 
 def test_the_controls_stand_beside_the_result_with_what_the_run_gains_beyond_them(tmp_path):
     folder = write_run(tmp_path / "run")
-    assert "reward" not in Reader(page_of(folder)).text[: Reader(page_of(folder)).text.index("What stands out")]
+    assert "reward" not in Reader(page_of(folder)).text[: Reader(page_of(folder)).text.index("Warnings")]
     (folder / "controls.json").write_text(json.dumps(controls(3.0)))
     text = Reader(page_of(folder)).text
-    first = text[: text.index("What stands out")]
+    first = text[: text.index("Warnings")]
     assert "format reward 28.0 % 20.0 – 70.0" in first and "random reward 25.4 % 20.0 – 70.0" in first
     assert "Beyond the same budget with a format reward: +37.0 points, 95 % interval +34.0 to +40.0" in first
     assert "step 3 was selected on the validation set: 90.0 % correct there, 88.0 % at its last step" in first

@@ -1,4 +1,4 @@
-"""What stands out in a run: each warning where it is due, and none where all is well."""
+"""The warnings of a run: each warning where it is due, and none where all is well."""
 
 import json
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from synthetic_run import controls, evaluation, outcome
 
 from tinyreason.errors import FolderError
-from tinyreason.runs.result import ControlsResult, RunResult, StoredEvaluation, read_result
+from tinyreason.runs.result import ControlsResult, RunResult, StoredEvaluation, expected_in_words, read_result
 
 SIDE = {"accuracy": 0.1875, "interval": [0.07, 0.36], "mean_tokens": 9.625, "truncated": 0.0, "problems": 16}
 WHOLE = {
@@ -86,3 +86,10 @@ def test_a_loss_that_became_nan_is_still_a_result():
 )
 def test_every_file_of_a_run_keeps_its_keys_and_numbers(schema, values):
     assert schema.model_validate(values).as_json() == values
+
+
+def test_what_a_tier_expects_is_said_with_its_bounds():
+    expected = {"accuracy": 0.85, "tokens_cut": 0.3, "gain_points": 45.0, "minutes": 5.0}
+    assert expected_in_words(expected) == (
+        "accuracy at least 0.85, at least 30% fewer tokens, the gain's interval above 45 points, at most 5 minutes"
+    )

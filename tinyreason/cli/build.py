@@ -16,20 +16,28 @@ SHARED = (
     click.option("--index", type=click.IntRange(min=0), help="Take only the problem in this place; the first is 0."),
     click.option("--id", help="Take only the problem with this id."),
     click.option("--problems", type=COUNT, help="Take only this many problems, from the first on."),
-    click.option("--teacher", metavar="KIND", help="Who answers: openai (any such endpoint), local, oracle or file."),
+    click.option("--teacher", metavar="KIND",
+                 help="Who writes them: openai (any endpoint with its API), local (a model on this machine), oracle "
+                 "(the sandbox's own, no model) or file (answers already written)."),
     click.option("--base-url", help="openai: the part of the address before /chat/completions."),
     click.option("--model", help="openai: the model's name at the endpoint. local: a folder or hub id."),
     click.option("--key-variable", help="openai: environment variable with the key; default OPENAI_API_KEY."),
     click.option("--concurrency", type=COUNT, help="openai: number of requests sent at once; default 16."),
     click.option("--max-tokens", type=COUNT, help="openai, local: length of the longest answer, in tokens."),
     click.option("--temperature", type=NOT_NEGATIVE, help="openai, local: sampling temperature; 0 = greedy."),
-    click.option("--timeout-s", type=click.FloatRange(min=0, min_open=True), help="openai: seconds to wait for one."),
-    click.option("--retries", type=click.IntRange(min=0), help="openai: tries after a fault; 429 does not count."),
-    click.option("--price-in", type=NOT_NEGATIVE, help="openai: price of a million tokens sent."),
-    click.option("--price-out", type=NOT_NEGATIVE, help="openai: price of a million tokens received."),
-    click.option("--max-cost", type=NOT_NEGATIVE, help="openai: most that the set may cost, over all runs."),
-    click.option("--teacher-file", type=PATH, help="file: the file with the answers."),
-    click.option("--samples", type=COUNT, default=1, show_default=True, help="Number of answers to each request."),
+    click.option("--timeout-s", type=click.FloatRange(min=0, min_open=True),
+                 help="openai: seconds to wait for an answer."),
+    click.option("--retries", type=click.IntRange(min=0),
+                 help="openai: tries after a failed request; waiting for a rate limit (429) does not count."),
+    click.option("--price-in", type=NOT_NEGATIVE,
+                 help="openai: price of a million tokens sent, in the currency of --max-cost."),
+    click.option("--price-out", type=NOT_NEGATIVE,
+                 help="openai: price of a million tokens received, in the same currency."),
+    click.option("--max-cost", type=NOT_NEGATIVE,
+                 help="openai: most that the set may cost, resumed or not; it needs both prices."),
+    click.option("--teacher-file", type=PATH, help="file: the file with the answers, .jsonl, .json, .parquet or .csv."),
+    click.option("--samples", type=COUNT, default=1, show_default=True,
+                 help="Answers asked of the teacher for each request."),
     click.option("--n", type=COUNT, help="Number of rows wanted; default: all that pass the filters."),
     click.option("--trim", type=click.FloatRange(0, 0.5, max_open=True), default=0.05, show_default=True,
                  help="With --n: share of the longest, and of the shortest, that is left out first."),
@@ -37,8 +45,9 @@ SHARED = (
                  help="Share of common text from which on two rows count as one; 1 keeps all."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
                  help="Seed of the attempts and of the sampling."),
-    click.option("--out", type=PATH, help="The .jsonl to write; the answers are kept beside it."),
-    click.option("--print-prompt", is_flag=True, help="Print the prompts and do nothing."),
+    click.option("--out", type=PATH,
+                 help="The .jsonl to write; every answer is kept beside it, so that the same command resumes."),
+    click.option("--print-prompt", is_flag=True, help="Print the prompts for the teacher, and do nothing else."),
     JSON,
 )  # fmt: skip
 TEACHER_OPTIONS = {
@@ -85,7 +94,7 @@ def solutions() -> None:
 def critiques_build_command(
     attempts: int, attempts_file: Path | None, attempts_by: tuple[str, ...], **options: Any
 ) -> None:
-    """Have attempts criticised; keep the critiques whose verdict agrees with the grader.
+    """Have attempts criticised; keep what the grader agrees with.
 
     \b
     Without a key:  tinyreason critiques build --data sandbox --index 0 --teacher oracle --out critiques.jsonl
@@ -99,7 +108,7 @@ def critiques_build_command(
 @solutions.command("build")
 @shared
 def solutions_build_command(**options: Any) -> None:
-    """Have problems solved; keep the solutions that the grader finds correct.
+    """Have problems solved; keep what the grader finds correct.
 
     \b
     Without a key:  tinyreason solutions build --data sandbox --teacher oracle --problems 500 --out solutions.jsonl

@@ -11,7 +11,7 @@ from tinyreason.cli.options import JSON
 @click.command("doctor", short_help="Say what this machine has, and what is missing.")
 @JSON
 def doctor_command(as_json: bool) -> None:
-    """Say what this machine has, and what is missing. The exit code is 0 where the main job can run."""
+    """Say what this machine has, and what is missing. The exit code is 0 where recipes can run."""
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.planning.machine_facts import machine_facts
 
@@ -26,7 +26,7 @@ def doctor_command(as_json: bool) -> None:
             if fact.advice and fact.ok is not True:
                 click.echo(f"{fact.name}: {fact.advice}")
     if any(fact.ok is False for fact in facts):
-        click.echo("tinyreason: the main job cannot run here yet.", err=True)
+        click.echo("tinyreason: recipes cannot run here yet.", err=True)
         sys.exit(1)
     if not as_json:
-        click.echo("The main job can run here; type: tinyreason recipe one_shot_rlvr")
+        click.echo("Recipes can run here; type: tinyreason recipe one_shot_rlvr")

@@ -9,32 +9,57 @@ import click
 from tinyreason.cli.options import COUNT, JSON, PATH
 
 
-@click.command(name="eval", short_help="Put benchmarks to a run, an adapter or a model.")
+@click.command(name="eval", short_help="Evaluate a run, an adapter or a model on benchmarks.")
 @click.argument("reference", metavar="RUN|ADAPTER|MODEL")
 @click.option(
     "--bench",
     metavar="NAME,NAME",
-    help="gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; of the sandbox chain, long_chain, compare.",
+    help="Benchmarks: gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; of the sandbox chain, "
+    "long_chain, compare.",
 )
 @click.option(
     "--data",
     type=PATH,
     multiple=True,
-    help="A local copy of the bench (one for each, in their order), or "
+    help="A local copy of the benchmark (one for each, in their order), or "
     "without --bench a file of problems with answers.",
 )
-@click.option("--against", metavar="BASE", help="A second run, adapter or model; `base` is the one trained on.")
-@click.option("--samples", type=COUNT, default=8, show_default=True, help="Completions to each problem.")
-@click.option("--problems", type=COUNT, help="Only the first so many of each bench.")
-@click.option("--temperature", type=click.FloatRange(min=0), help="Default: the run's, else 0.6; 0 = greedy.")
-@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Default 1.")
-@click.option("--max-tokens", type=COUNT, help="Longest completion; default: the run's, else 3072.")
-@click.option("--prompt", type=click.Choice(["plain", "boxed"]), help="Default: the run's, else boxed.")
-@click.option("--template", type=click.Choice(["chat", "none"]), help="The chat template, or the bare problem.")
-@click.option("--batch-size", type=COUNT, help="Completions sampled at once; changes none of them.")
-@click.option("--template-check/--no-template-check", default=True, help="Ask the base in other ways too.")
+@click.option(
+    "--against", metavar="BASE", help="A second run, adapter or model; `base` is the model that was trained on."
+)
+@click.option("--samples", type=COUNT, default=8, show_default=True, help="Completions sampled for each problem.")
+@click.option("--problems", type=COUNT, help="Evaluate only this many problems of each benchmark, from the first on.")
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    help="Sampling temperature, 0 = greedy; default: the run's, else 0.6.",
+)
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Nucleus sampling; default: 1, off.")
+@click.option(
+    "--max-tokens", type=COUNT, help="Length of the longest completion, in tokens; default: the run's, else 3072."
+)
+@click.option(
+    "--prompt",
+    type=click.Choice(["plain", "boxed"]),
+    help="The problem as it is, or with the request for a boxed answer; default: the run's, else boxed.",
+)
+@click.option(
+    "--template",
+    type=click.Choice(["chat", "none"]),
+    help="Write the prompt with the tokenizer's chat template, or without one; default: chat.",
+)
+@click.option(
+    "--batch-size", type=COUNT, help="Completions sampled at once; it changes speed and memory, not the completions."
+)
+@click.option(
+    "--template-check/--no-template-check",
+    default=True,
+    help="Evaluate the base without the chat template and with the other prompt too, and warn if it does better.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the completions.")
-@click.option("--out", type=PATH, help="Folder; default evals/…, where the same command resumes.")
+@click.option(
+    "--out", type=PATH, help="Folder of the evaluation; default: under evals/. The same command resumes there."
+)
 @JSON
 def evaluate_command(
     reference: str,
@@ -47,7 +72,7 @@ def evaluate_command(
     as_json: bool,
     **asked,
 ) -> None:
-    """Put benchmarks to a run, an adapter or a model, keep every completion, and say how sure the figures are."""
+    """Evaluate a run, an adapter or a model on benchmarks; keep every completion, give every figure its interval."""
     from tinyreason.cli.evaluation_output import announce_evaluation, conclude_evaluation
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.evaluation.benchmark_request import evaluate_sides, load_benches, needs_no_network, read_sides
@@ -84,15 +109,17 @@ def compare_command(folders: tuple[Path, ...], as_json: bool) -> None:
         show_comparison(Console(), rows)
 
 
-@click.command(name="audit", short_help="Find test problems that stand in the training data.")
+@click.command(name="audit", short_help="Find test problems that are in the training data.")
 @click.argument("train", metavar="DATA")
-@click.option("--against", required=True, metavar="BENCH|FILE", help="The test set: a bench, or a file of problems.")
-@click.option("--data", type=PATH, help="A local copy of the bench.")
+@click.option(
+    "--against", required=True, metavar="BENCH|FILE", help="The test set: a benchmark, or a file of problems."
+)
+@click.option("--data", type=PATH, help="A local copy of the benchmark.")
 @click.option("--split", default="train", show_default=True, help="Split of a hub data set or a sandbox family.")
 @click.option("--subset", help="Subset of a hub data set.")
 @JSON
 def audit_command(train: str, against: str, data: Path | None, split: str, subset: str | None, as_json: bool) -> None:
-    """Find test problems that stand in the training data: whole, nearly, or in 13 words in a row.
+    """Find test problems that are in the training data: whole, nearly, or in 13 words in a row.
 
     DATA is a file, sandbox, sandbox:FAMILY or a data set on the hub.
     """

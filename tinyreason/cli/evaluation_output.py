@@ -138,4 +138,5 @@ def show_audit(console: Console, result: AuditSummary, kinds: dict[str, str], sh
 def gain_text(gain: Gain) -> str:
     """Returns a gain with its interval and the exact test's p."""
     low, high = gain.interval
-    return f"{gain.points:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}, p {gain.p_value:.2g}"
+    p_value = "" if gain.p_value is None else f", p {gain.p_value:.2g}"
+    return f"{gain.points:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}{p_value}"

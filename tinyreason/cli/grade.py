@@ -13,7 +13,11 @@ from tinyreason.cli.options import COUNT, JSON, PATH
 @click.argument("file", type=PATH)
 @click.option("--completion-field", default="completion", show_default=True, help="Column of the completions.")
 @click.option("--answer-field", default="answer", show_default=True, help="Column of the gold answers.")
-@click.option("--out", type=click.File("w", "utf-8", atomic=True), help="Write one verdict a row to this JSONL file.")
+@click.option(
+    "--out",
+    type=click.File("w", "utf-8", atomic=True),
+    help="JSONL file to write, a line with the verdict for each row.",
+)
 @JSON
 def grade_command(file: Path, completion_field: str, answer_field: str, out: IO[str] | None, as_json: bool) -> None:
     """Grade the completions in FILE against its gold answers."""

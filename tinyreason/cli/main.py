@@ -39,7 +39,10 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tinyreason")
 def main() -> None:
-    """One command from a recipe's name to a trained adapter whose gain is proven."""
+    """One command from a recipe's name to a trained adapter whose gain is proven.
+
+    Begin with: tinyreason recipe one_shot_rlvr
+    """
 
 
 for command in (

@@ -24,7 +24,12 @@ CARDS = "t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
 @TIER
 @click.option("--gpu", metavar="CARD", help=f"Card to plan for: {CARDS} or cpu; default: this machine's.")
 @click.option("--prompt-tokens", type=COUNT, help="Tokens of the longest prompt; default: 256.")
-@click.option("--measure", "is_measured", is_flag=True, help="Take two longest-sample steps here and compare.")
+@click.option(
+    "--measure",
+    "is_measured",
+    is_flag=True,
+    help="Take two steps with the longest samples on this machine, and compare them with the plan.",
+)
 @JSON
 def plan_command(
     name: str,
@@ -37,7 +42,8 @@ def plan_command(
 ) -> None:
     """Say a run's peak memory by phase, seconds a step, hours, tokens and disk; and what to change if it does not fit.
 
-    Only the model's config is read. Completions and rows are taken to be as long as they may be.
+    NAME is a recipe or a .yaml file; key=value sets an option of it. Only the model's config is read. Figures hold
+    for completions as long as allowed, so a run takes less where its completions end earlier.
     """
     from tinyreason.cli.plan_output import plan_lines
     from tinyreason.config.recipe import read_recipe
@@ -143,7 +149,8 @@ def compare_with_plan(
 def dry_run_command(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | None) -> None:
     """Try a recipe's whole path on the sandbox model with the tier's own data: two steps, short completions, no GPU.
 
-    Give the tier of the run to come with --on, so that its data, rewards and adapter are tried.
+    NAME is a recipe or a .yaml file; key=value sets an option of it. Give the tier of the run to come with --on, so
+    that its data, rewards and adapter are tried.
     """
     import tempfile
 

@@ -14,10 +14,11 @@ def plan_lines(plan: Plan, tier_reason: str) -> list[str]:
     if compute.quantize.got != "none":
         held = f"{compute.quantize.got}, computing in {held}"
     base = f"{config.model.name}, {large_number(job.shape.parameters)} parameters in {held}"
+    prompt = f"{job.prompt_tokens} of them prompt"
     lines = [
         f"{config.recipe} on {device} with {memory_size(plan.memory)}, tier {config.tier} ({tier_reason})",
         f"model   {base}; {config.adapter.kind} trains {job.trained_parameters:,}",
-        f"rows    {job.row_tokens} tokens at most, {job.prompt_tokens} of them prompt; {job.micro_rows} a backward",
+        f"rows    {job.row_tokens} tokens at most, {prompt}; {job.micro_rows} per backward pass",
     ]
     for phase in plan.phases:
         parts = {name: size for name, size in phase.parts.items() if size >= peak.total / 100}

@@ -29,7 +29,10 @@ def recipes_command(as_json: bool) -> None:
 @TIER
 @JSON
 def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_json: bool) -> None:
-    """Show a recipe's resolved config, every option explained."""
+    """Show a recipe's resolved config, every option explained.
+
+    NAME is a recipe or a .yaml file. key=value sets an option, so that you see what it changes.
+    """
     from tinyreason.config.recipe import read_recipe
     from tinyreason.models.hardware import choose_tier, find_card
 
@@ -42,7 +45,10 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
 @click.argument("name")
 @OVERRIDES
 def check_command(name: str, overrides: tuple[str, ...]) -> None:
-    """Validate a recipe on each of its tiers, and nothing else."""
+    """Validate a recipe, with the options that key=value sets, on each of its tiers; nothing is run.
+
+    NAME is a recipe or a .yaml file.
+    """
     from tinyreason.config.recipe import read_recipe
 
     recipe = read_recipe(name)

@@ -12,11 +12,22 @@ from tinyreason.errors import ConfigError, TinyReasonError
 @click.command(name="sweep", short_help="Compare rewards, or values of an option: accuracy against tokens.")
 @click.argument("name")
 @OVERRIDES
-@click.option("--rewards", metavar="all|A,B,…", help="The recipe's variants by name, all of them, or rewards by name.")
-@click.option("--vary", multiple=True, metavar="KEY=A,B,…", help="An option and its values; several are combined.")
-@click.option("--seeds", default="0", show_default=True, metavar="A,B,…", help="Seeds; every point is run with each.")
+@click.option(
+    "--rewards",
+    metavar="all|A,B,…",
+    help="Rewards to compare: names of the recipe's variants or of rewards; all = every variant of the recipe.",
+)
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="KEY=A,B,…",
+    help="An option and its values; every combination is run where several are given.",
+)
+@click.option(
+    "--seeds", default="0", show_default=True, metavar="A,B,…", help="Seeds, with each of which everything is run."
+)
 @TIER
-@click.option("--out", type=PATH, help="Folder; default runs/frontier-NAME-TIER.")
+@click.option("--out", type=PATH, help="Folder of the sweep; default: runs/frontier-NAME-TIER.")
 @JSON
 def sweep_command(
     name: str,

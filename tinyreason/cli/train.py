@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 @click.argument("name")
 @OVERRIDES
 @TIER
-@click.option("--out", type=PATH, help="Folder of the run; default: runs/RECIPE-TIER-...")
+@click.option("--out", type=PATH, help="Folder of the run; default: a new one, runs/RECIPE-TIER-seedN-DATE-TIME.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the adapter, the rollouts and the data's order.")
-@click.option("--controls", is_flag=True, help="Train with a format-only and a random reward too, and compare.")
+@click.option("--controls", is_flag=True, help="Train again with a format-only and with a random reward, and compare.")
 @click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
-@click.option("--verify-resume", is_flag=True, help="Take the last two steps of the run in --out again, and compare.")
+@click.option(
+    "--verify-resume",
+    is_flag=True,
+    help="Take the last two steps of the run in --out again, from the checkpoint before them; are they the same?",
+)
 @click.option("--deadline", metavar="TIME", help="Save and end before this time: 11h30m, 18:30, 2026-11-22T09:00.")
 def recipe_command(
     name: str,
@@ -38,7 +42,11 @@ def recipe_command(
     verify_resume: bool,
     deadline: str | None,
 ) -> None:
-    """Train by a recipe and measure the gain. NAME is a recipe or a .yaml file."""
+    """Train by a recipe and measure the gain: evaluate, train, evaluate again.
+
+    NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
+    command with the same --out resumes a run that was stopped.
+    """
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries

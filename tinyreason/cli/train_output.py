@@ -4,11 +4,12 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from tinyreason.cli.evaluation_output import gain_text
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmarks import bench_for
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.result import RunResult, SecondOpinion, TrainingSummary
+from tinyreason.runs.result import RunResult, SecondOpinion, TrainingSummary, expected_in_words
 
 
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
@@ -39,7 +40,7 @@ def regularisation(config: RunConfig) -> Iterator[str]:
     if config.train.has_kl_penalty:
         yield f"a KL penalty of {config.train.kl:g} to the {'warm-up' if config.warmup else 'base'}"
     if config.validation:
-        yield f"checkpoint selection on a validation set of {config.validation.problems} problems"
+        yield f"checkpoint selection on a validation set of up to {config.validation.problems} problems"
 
 
 def caveats(config: RunConfig) -> Iterator[str]:
@@ -65,11 +66,9 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
             ("tokens per completion", f"{before.mean_tokens:.0f}", f"{after.mean_tokens:.0f}"),
             ("truncated completions", f"{before.truncated:.1%}", f"{after.truncated:.1%}"),
         ],
-        header=(f"{after.problems} unseen problems × {after.samples}", "before", "after"),
+        header=(f"{after.problems} unseen problems, {after.samples} completions each", "before", "after"),
     )
-    low, high = result.gain.interval
-    interval = f"95 % interval {low:+.1f} to {high:+.1f}"
-    console.say(f"gain        {result.gain.points:+.1f} points, {interval}: {result.verdict}")
+    console.say(f"gain        {gain_text(result.gain)}: {result.verdict}")
     for line in explain_second_opinion(result.second_opinion):
         console.say(line)
     low, high = tokens.interval
@@ -78,8 +77,8 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
     for line in explain_training(result.training):
         console.say(line)
     if result.expected is not None:
-        wanted = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.expected.items())
-        console.say(f"expected    {wanted}: {'met' if result.meets_expectation else 'NOT met'}")
+        met = "met" if result.meets_expectation else "NOT met"
+        console.say(f"expected    {expected_in_words(result.expected)}: {met}")
     console.say("\nWhat next:")
     for line in next_steps(result, folder):
         console.say(line)
@@ -89,9 +88,7 @@ def explain_second_opinion(opinion: SecondOpinion | None) -> Iterator[str]:
     """Yields what a stricter grader makes of the gain, and the signs of reward hacking before and after."""
     if opinion is None:
         return
-    low, high = opinion.gain.interval
-    points = f"{opinion.gain.points:+.1f} points [{low:+.1f}, {high:+.1f}]"
-    yield f"strictly    {points} by a grader that training never sees"
+    yield f"strictly    {gain_text(opinion.gain)}, by a grader that training never sees"
     before, after = opinion.signs
     shown = [
         f"{name.replace('_', ' ')} {before.get(name, 0):.0%} → {after.get(name, 0):.0%}"
@@ -118,7 +115,7 @@ def explain_training(training: TrainingSummary) -> Iterator[str]:
         )
     share = training.share_zero_variance_groups or 0
     if share > 0:
-        yield f"groups      in {share:.0%} all completions earned the same reward, so they had no gradient"
+        yield f"groups      in {share:.0%} of them all completions earned the same reward, so they had no gradient"
 
 
 def next_steps(result: RunResult, folder: Path) -> Iterator[str]:

@@ -31,6 +31,14 @@ def sentence(error: ValidationError, values: dict[str, Any]) -> str:
         case "union_tag_invalid":
             kinds = [kind.strip(" '") for kind in first["ctx"]["expected_tags"].split(",")]
             text = f"{name}.kind '{first['ctx']['tag']}' is unknown{nearest(first['ctx']['tag'], kinds)}."
+        case "int_parsing" | "int_from_float" | "int_type":
+            text = f"{name}={first['input']!r:.80} is not a whole number."
+        case "float_parsing" | "float_type":
+            text = f"{name}={first['input']!r:.80} is not a number."
+        case "bool_parsing" | "bool_type":
+            text = f"{name}={first['input']!r:.80} is neither true nor false."
+        case "tuple_type" | "list_type":
+            text = f"{name}={first['input']!r:.80} is not a list; a list is typed in brackets, [a, b]."
         case "value_error":
             text = f"{name + ': ' if name else ''}{first['ctx']['error']}."
         case _:

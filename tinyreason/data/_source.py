@@ -135,7 +135,8 @@ class Source(Schema):
             raise DataError(f"{self.origin} has no problem with an answer.")
         if size and len(answered) < size:
             raise DataError(
-                f"{self.origin} has {len(answered):,} problems with an answer, not {size:,}; lower data.size."
+                f"{self.origin} has {len(answered):,} problems with an answer, not {size:,}; "
+                f"lower data.size (null = all)."
             )
         return answered
 

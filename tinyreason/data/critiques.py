@@ -40,7 +40,7 @@ class Critiques(Source):
             )
         rows = self.rows()[: self.size]
         if self.size and len(rows) < self.size:
-            raise DataError(f"{self.origin} has {len(rows):,} rows, not {self.size:,}; lower data.size.")
+            raise DataError(f"{self.origin} has {len(rows):,} rows, not {self.size:,}; lower data.size (null = all).")
         return [self.example(number, row) for number, row in enumerate(rows)]
 
     def example(self, number: int, row: dict) -> Example:

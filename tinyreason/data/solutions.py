@@ -37,7 +37,9 @@ class Solutions(Source):
             return self.solved(self.size or self.usual_size, self.rambling_share)
         examples = self.with_completions(self.completion_column, self.weight_column, self.spans_column)[: self.size]
         if self.size and len(examples) < self.size:
-            raise DataError(f"{self.origin} has {len(examples):,} rows, not {self.size:,}; lower data.size.")
+            raise DataError(
+                f"{self.origin} has {len(examples):,} rows, not {self.size:,}; lower data.size (null = all)."
+            )
         return examples
 
     def describe(self) -> str:

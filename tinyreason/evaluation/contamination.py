@@ -1,4 +1,4 @@
-"""`tinyreason audit`: which test problems stand in the training data, whole, nearly, or in a long run of words."""
+"""`tinyreason audit`: which test problems are in the training data, whole, nearly, or in a long run of words."""
 
 import re
 from collections import Counter
@@ -40,7 +40,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class AuditSummary:
-    """How many test problems stand in the training data."""
+    """How many test problems are in the training data."""
 
     train: int
     test: int

@@ -20,7 +20,7 @@ from tinyreason.reporting.charts import charts_of
 from tinyreason.reporting.payload import BUDGET_BYTES, pack, run_payload
 from tinyreason.reporting.run_warnings import RunWarning, run_warnings
 from tinyreason.runs.reader import StoredRun, read_run
-from tinyreason.runs.result import GRADERS_DISAGREE, ControlsResult, Gain, RunResult, SecondOpinion
+from tinyreason.runs.result import GRADERS_DISAGREE, ControlsResult, Gain, RunResult, SecondOpinion, expected_in_words
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
@@ -139,7 +139,8 @@ def tell_verdict(run: StoredRun) -> tuple[str, str, str]:
             return "improved", f"It got better by {points:.1f} points.", f"{facts}: more than chance."
         case "worse":
             return "worse", f"It got worse by {-points:.1f} points.", f"{facts}: more than chance."
-    return "cannot tell", f"No gain can be told: {points:+.1f} points.", f"{facts}: it includes 0, no change at all."
+    chance = ": it includes 0, no change at all" if low <= 0 <= high else ", but by the exact test it may be chance"
+    return "cannot tell", f"No gain can be told: {points:+.1f} points.", f"{facts}{chance}."
 
 
 def tell_progress(run: StoredRun) -> tuple[str, str, str]:
@@ -189,8 +190,7 @@ def figure_tiles(result: RunResult) -> Iterator[tuple[str, str, str]]:
     if result.peak_memory_gb:
         yield "peak memory", f"{result.peak_memory_gb:.1f} GB", f"model {result.model}"
     if expected:
-        wanted = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in expected.items())
-        yield "expected of this tier", "met" if result.meets_expectation else "not met", wanted
+        yield "expected of this tier", "met" if result.meets_expectation else "not met", expected_in_words(expected)
 
 
 def reader_notes(run: StoredRun) -> Iterator[str]:
@@ -230,7 +230,7 @@ def notes_on_controls(controls: ControlsResult) -> Iterator[str]:
     """Yields what the same budget brought without being rewarded for correct answers."""
     for row in controls.beyond:
         low, high = row.gain.interval
-        chance = "includes 0" if row.verdict == "cannot tell" else "more than chance"
+        chance = "cannot be told from chance" if row.verdict == "cannot tell" else "more than chance"
         yield (
             f"Beyond the same budget with a {row.control} reward: {row.gain.points:+.1f} points, 95 % "
             f"interval {low:+.1f} to {high:+.1f}, {chance}."

@@ -18,7 +18,7 @@ ENDS = 10
 
 @dataclass(frozen=True)
 class RunWarning:
-    """One thing that stands out."""
+    """One warning."""
 
     title: str
     text: str
@@ -26,7 +26,7 @@ class RunWarning:
 
 
 def run_warnings(run: StoredRun) -> list[RunWarning]:
-    """Returns all that stands out, what spoils a result before what only wastes time."""
+    """Returns all warnings, what spoils a result before what only wastes time."""
     return [RunWarning(*found) for rule in RULES for found in rule(run)]
 
 

@@ -183,3 +183,14 @@ def read_result(folder: Path) -> RunResult:
         return RunResult.model_validate(read_json(folder / RESULT))
     except ValidationError:
         raise FolderError(f"{folder / RESULT} is not whole; run it again with --fresh.") from None
+
+
+def expected_in_words(expected: dict[str, float]) -> str:
+    """Writes what a tier promises as a person reads it."""
+    words = {
+        "accuracy": "accuracy at least {:g}",
+        "tokens_cut": "at least {:.0%} fewer tokens",
+        "gain_points": "the gain's interval above {:g} points",
+        "minutes": "at most {:g} minutes",
+    }
+    return ", ".join(words.get(name, f"{name} {{}}").format(value) for name, value in expected.items())
