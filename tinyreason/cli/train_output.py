@@ -36,8 +36,9 @@ def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
 
 def regularisation(config: RunConfig) -> Iterator[str]:
     """Yields what keeps the model from memorising the training answers."""
+    reference = "warm-up" if config.warmup else "start" if config.adapter.start else "base"
     if config.train.has_kl_penalty:
-        yield f"a KL penalty of {config.train.kl:g} to the {'warm-up' if config.warmup else 'base'}"
+        yield f"a KL penalty of {config.train.kl:g} to the {reference}"
     if config.validation:
         yield f"checkpoint selection on a validation set of {config.validation.problems} problems"
 
@@ -57,19 +58,20 @@ def caveats(config: RunConfig) -> Iterator[str]:
 
 def conclude(console: Console, result: RunResult, folder: Path) -> None:
     """Prints the table at the end, and what to do next."""
-    before, after, tokens = result.before, result.after, result.tokens
+    after, tokens, sides = result.after, result.tokens, result.sides.values()
     console.table(
         [
-            ("accuracy", f"{before.accuracy:.1%}", f"{after.accuracy:.1%}"),
-            ("95 % interval", *(f"{side.interval[0]:.1%} to {side.interval[1]:.1%}" for side in (before, after))),
-            ("tokens per completion", f"{before.mean_tokens:.0f}", f"{after.mean_tokens:.0f}"),
-            ("truncated completions", f"{before.truncated:.1%}", f"{after.truncated:.1%}"),
+            ("accuracy", *(f"{side.accuracy:.1%}" for side in sides)),
+            ("95 % interval", *(f"{side.interval[0]:.1%} to {side.interval[1]:.1%}" for side in sides)),
+            ("tokens per completion", *(f"{side.mean_tokens:.0f}" for side in sides)),
+            ("truncated completions", *(f"{side.truncated:.1%}" for side in sides)),
         ],
-        header=(f"{after.problems} unseen problems × {after.samples}", "before", "after"),
+        header=(f"{after.problems} unseen problems × {after.samples}", *result.sides),
     )
     low, high = result.gain.interval
     interval = f"95 % interval {low:+.1f} to {high:+.1f}"
-    console.say(f"gain        {result.gain.points:+.1f} points, {interval}: {result.verdict}")
+    over = " over the start" if result.base else ""
+    console.say(f"gain        {result.gain.points:+.1f} points{over}, {interval}: {result.verdict}")
     low, high = tokens.interval
     console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
     console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}")

@@ -10,10 +10,21 @@ from tinyreason.runs.result import EVALUATION, RESULT, AdapterSummary, RunResult
 from tinyreason.trainers.session import TrainingSession
 
 
-def close_run(session: TrainingSession, before: Score, after: Score, training: Training, clock: Clock) -> RunResult:
-    """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not."""
+def close_run(
+    session: TrainingSession,
+    before: Score,
+    after: Score,
+    training: Training,
+    clock: Clock,
+    base: Score | None = None,
+) -> RunResult:
+    """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not.
+
+    `base` is the score of the bare base where the run started from an adapter; the verdict is against that start.
+    """
     config, folder = session.config, session.folder
-    folder.write_json(EVALUATION, {"before": before.as_json(), "after": after.as_json()})
+    sides = {"before": before, "after": after} | ({"base": base} if base else {})
+    folder.write_json(EVALUATION, {name: score.as_json() for name, score in sides.items()})
     seconds = clock.seconds()
     result = RunResult(
         recipe=config.recipe,
@@ -23,8 +34,7 @@ def close_run(session: TrainingSession, before: Score, after: Score, training: T
             kind=config.adapter.kind,
             trainable_parameters=sum(p.numel() for p in session.model.parameters() if p.requires_grad),
         ),
-        before=before.summary(),
-        after=after.summary(),
+        **{name: score.summary() for name, score in sides.items()},
         **paired_comparison(before, after),
         tokens=token_change(before, after),
         expected=config.expected and config.expected.model_dump(exclude_none=True),

@@ -81,6 +81,8 @@ class RunResult(Stored):
     tier: str | None = None
     model: str | None = None
     adapter: AdapterSummary = AdapterSummary()
+    base: Side | None = None
+    """The bare base, where the run started from an adapter, which `before` is of."""
     before: Side
     after: Side
     gain: Gain
@@ -96,6 +98,13 @@ class RunResult(Stored):
     seed: int | None = None
     meets_expectation: bool | None = None
     """None where the tier expects nothing."""
+
+    @property
+    def sides(self) -> dict[str, Side]:
+        """What was measured, by the words a reader is told them in; the gain is of the last over the one before."""
+        if self.base is None:
+            return {"before": self.before, "after": self.after}
+        return {"base": self.base, "start": self.before, "end": self.after}
 
 
 class StoredCompletion(Stored):
