@@ -72,6 +72,8 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
     interval = f"95 % interval {low:+.1f} to {high:+.1f}"
     over = " over the start" if result.base else ""
     console.say(f"gain        {result.gain.points:+.1f} points{over}, {interval}: {result.verdict}")
+    if result.verdict_reason:
+        console.say(f"why         {result.verdict_reason}")
     low, high = tokens.interval
     console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
     console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}")
@@ -100,6 +102,8 @@ def explain_training(training: TrainingSummary) -> Iterator[str]:
             f"validation  {training.validation_accuracy:.0%} correct at step {training.kept_step} of {training.steps}; "
             f"it selected that step, and its problems are not in the table"
         )
+    if training.skipped_steps:
+        yield f"skipped     {training.skipped_steps} of {training.steps} steps, whose gradient float16 could not hold"
     share = training.share_zero_variance_groups or 0
     if share > 0:
         yield f"groups      in {share:.0%} all completions earned the same reward, so they had no gradient"

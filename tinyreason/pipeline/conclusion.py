@@ -1,5 +1,7 @@
 """What a run found, written down: completions, the paired gain, whether it was the expected one, and the report."""
 
+from typing import Any
+
 from tinyreason.evaluation.score import Score, paired_comparison, token_change
 from tinyreason.models.load import peak_memory_gb
 from tinyreason.pipeline.train import Training
@@ -35,7 +37,7 @@ def close_run(
             trainable_parameters=sum(p.numel() for p in session.model.parameters() if p.requires_grad),
         ),
         **{name: score.summary() for name, score in sides.items()},
-        **paired_comparison(before, after),
+        **conclusion(before, after, training.taught_nothing()),
         tokens=token_change(before, after),
         expected=config.expected and config.expected.model_dump(exclude_none=True),
         training=TrainingSummary(
@@ -56,13 +58,23 @@ def close_run(
     return result
 
 
+def conclusion(before: Score, after: Score, reason: str | None) -> dict[str, Any]:
+    """Returns the paired gain and its verdict; with a reason why training cannot have caused it nothing can be told."""
+    found = paired_comparison(before, after)
+    return found | ({"verdict": "cannot tell", "verdict_reason": reason} if reason else {})
+
+
 def meets_expectation(result: RunResult) -> bool | None:
-    """Returns whether the run reached what its tier promises; None where the tier promises nothing."""
+    """Returns whether the run reached what its tier promises; None where the tier promises nothing.
+
+    A run that taught nothing reaches nothing.
+    """
     expected = result.expected
     if expected is None:
         return None
     return (
-        result.after.accuracy >= expected["accuracy"]
+        result.verdict_reason is None
+        and result.after.accuracy >= expected["accuracy"]
         and -result.tokens.change >= expected.get("tokens_cut", float("-inf"))
         and result.gain.interval[0] >= expected.get("gain_points", float("-inf"))
         and result.seconds["total"] <= 60 * expected.get("minutes", float("inf"))

@@ -11,7 +11,7 @@ from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.models.load import base_sha256, load_model, skeleton
+from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
 from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import train_adapter
@@ -39,7 +39,8 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
     """Runs a recipe into the folder `out`, or resumes it there; returns what its result.json holds.
 
     Errors: `ConfigError`, `DataError`, `ModelError` before anything long begins; `FolderError`, `ResumeError` where
-    the folder cannot be used; `Stopped` where the run had to end early, with everything saved.
+    the folder cannot be used; `NotFinite` where training broke down; `Stopped` where the run had to end early, with
+    everything saved.
     """
     check_processes()
     clock, console = Clock(), context.console
@@ -51,6 +52,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
         check_adapter(config)
         problems = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, context.compute)
+        check_finite(model, config.model)
         evaluator = Evaluator(config, context, tokenizer, grader)
         used = {"base_sha256": base_sha256(model), "data_sha256": problems.sha256()}
         baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
@@ -69,7 +71,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
             before = baseline.measure(model, START)
         with clock.part("train"):
             training = train_adapter(session, problems.training, problems.validation, evaluator, clock)
-        with clock.part("evaluate"):
+        with clock.part("evaluate"), training.saving_the_last_good():
             after = evaluator.evaluate(model, problems.evaluation, "evaluating the adapter")
         return close_run(session, before, after, training, clock, base)
 

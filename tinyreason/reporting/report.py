@@ -129,6 +129,9 @@ def tell_verdict(run: StoredRun) -> tuple[str, str, str]:
         f"{result.after.accuracy:.1%} correct on {result.after.problems:,} problems it was not trained on, "
         f"{where_it_stood(result)}. The 95 % interval of the gain is {low:+.1f} to {high:+.1f} points"
     )
+    if result.verdict_reason:
+        headline = f"No gain can be told: {result.verdict_reason}."
+        return "cannot tell", headline, f"{facts}, and whatever differs does not come from training."
     match result.verdict:
         case "improved":
             return "improved", f"It got better by {points:.1f} points.", f"{facts}: more than chance."
@@ -210,6 +213,8 @@ def reader_notes(run: StoredRun) -> Iterator[str]:
     if training.problems:
         steps = run.steps if training.steps is None else training.steps
         yield f"Trained on {training.problems}, {steps} steps, seed {run.result.seed}."
+    if training.skipped_steps:
+        yield f"{training.skipped_steps} of these steps were skipped, as float16 could not hold their gradient."
     if training.validation_accuracy is not None:
         yield (
             f"The adapter kept is that of step {training.kept_step}: it did best on the validation set "

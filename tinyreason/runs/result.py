@@ -72,6 +72,10 @@ class TrainingSummary(Stored):
     last_loss: float | None = None
     scoring_share_of_step_time: float | None = None
     share_zero_variance_groups: float | None = None
+    skipped_steps: int | None = None
+    """Whose gradient float16 could not hold; None in other number formats."""
+    largest_weight_change: float | None = None
+    """Of a trained number, from before the first step to the kept one."""
 
 
 class RunResult(Stored):
@@ -88,6 +92,8 @@ class RunResult(Stored):
     gain: Gain
     verdict: str
     """Improved, worse or cannot tell."""
+    verdict_reason: str | None = None
+    """Why nothing can be told, where it is not the interval that includes 0."""
     tokens: TokenChange | None = None
     expected: dict[str, Number] | None = None
     training: TrainingSummary = TrainingSummary()
