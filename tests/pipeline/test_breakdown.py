@@ -28,11 +28,16 @@ from tinyreason.trainers.loop import FiniteSteps
 EVALUATION = ("evaluation.problems=4", "evaluation.samples=1", "validation=null")
 KINDS = {
     "grpo": (
-        *("rlvr", *EVALUATION, "train.rollouts_per_step=8", "train.group_size=4", "train.max_completion_tokens=16"),
+        *("rlvr", *EVALUATION, "train.rollouts_per_step=8", "train.group_size=4", "train.max_completion_tokens=64"),
         "data.size=4",
     ),
     "sft": ("reasoning_sft", *EVALUATION, "train.batch_size=4", "data.size=16"),
 }
+RUINOUS = (
+    *("train.learning_rate=4e9", "train.schedule=constant", "adapter.kind=lora_xs", "adapter.alpha=4e9"),
+    *("adapter.targets=mlp", "adapter.rank=4"),
+)
+"""The products of such weights are infinite."""
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -142,23 +147,23 @@ def test_a_base_with_one_nan_is_refused_before_anything_is_measured(tmp_path, br
 def test_a_learning_rate_that_destroys_the_adapter_ends_at_that_step_with_the_last_good_one(tmp_path, kind):
     out = tmp_path / "run"
     with pytest.raises(NotFinite) as caught:
-        go(out, kind, "train.max_steps=4", "train.learning_rate=4e9", "train.schedule=constant")
+        go(out, kind, "train.max_steps=4", *RUINOUS)
     message = str(caught.value)
     assert "loss of step 2 is not finite" in message and "lower train.learning_rate" in message
     assert "adapter/ holds the adapter that it began with" in message and "\n" not in message
-    assert all(tensor.isfinite().all() and tensor.abs().max() < 100 for tensor in adapter_of(out).values())
+    assert all(tensor.isfinite().all() and tensor.abs().max() < 1e6 for tensor in adapter_of(out).values())
     assert not (out / "result.json").exists()
     assert [json.loads(line)["step"] for line in (out / "metrics.jsonl").open()] == [1]
     kept = {name: tensor.clone() for name, tensor in adapter_of(out).items()}
     with pytest.raises(NotFinite, match=r"step 2 is not finite.* adapter/ holds the adapter that it began with"):
-        go(out, kind, "train.max_steps=4", "train.learning_rate=4e9", "train.schedule=constant")
+        go(out, kind, "train.max_steps=4", *RUINOUS)
     assert all(torch.equal(tensor, kept[name]) for name, tensor in adapter_of(out).items())
 
 
 def test_a_last_step_that_destroys_the_adapter_is_found_by_the_evaluation(tmp_path):
     with pytest.raises(NotFinite, match=r"logits are not finite.*; adapter/ holds the adapter that it began with"):
-        go(tmp_path / "run", "sft", "train.max_steps=1", "train.learning_rate=4e9", "train.schedule=constant")
-    assert all(tensor.abs().max() < 100 for tensor in adapter_of(tmp_path / "run").values())
+        go(tmp_path / "run", "sft", "train.max_steps=1", *RUINOUS)
+    assert all(tensor.abs().max() < 1e6 for tensor in adapter_of(tmp_path / "run").values())
     assert not (tmp_path / "run" / "result.json").exists()
 
 

@@ -40,7 +40,7 @@ def regularisation(config: RunConfig) -> Iterator[str]:
     if config.train.has_kl_penalty:
         yield f"a KL penalty of {config.train.kl:g} to the {reference}"
     if config.validation:
-        yield f"checkpoint selection on a validation set of {config.validation.problems} problems"
+        yield "checkpoint selection on a validation set"
 
 
 def caveats(config: RunConfig) -> Iterator[str]:
@@ -59,6 +59,7 @@ def caveats(config: RunConfig) -> Iterator[str]:
 def conclude(console: Console, result: RunResult, folder: Path) -> None:
     """Prints the table at the end, and what to do next."""
     after, tokens, sides = result.after, result.tokens, result.sides.values()
+    short = f", not {result.asked_problems}," if result.is_short_of_problems else ""
     console.table(
         [
             ("accuracy", *(f"{side.accuracy:.1%}" for side in sides)),
@@ -66,7 +67,7 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
             ("tokens per completion", *(f"{side.mean_tokens:.0f}" for side in sides)),
             ("truncated completions", *(f"{side.truncated:.1%}" for side in sides)),
         ],
-        header=(f"{after.problems} unseen problems × {after.samples}", *result.sides),
+        header=(f"{after.problems} unseen problems{short} × {after.samples}", *result.sides),
     )
     low, high = result.gain.interval
     interval = f"95 % interval {low:+.1f} to {high:+.1f}"
@@ -98,9 +99,10 @@ def explain_training(training: TrainingSummary) -> Iterator[str]:
     what = f"loss {loss:.3f}" if reward is None else f"reward {reward:.2f}"
     yield f"training    {what} over the last steps, on {training.problems}"
     if training.validation_accuracy is not None:
+        on = f" of {training.validation_problems} problems" if training.validation_problems else ""
         yield (
-            f"validation  {training.validation_accuracy:.0%} correct at step {training.kept_step} of {training.steps}; "
-            f"it selected that step, and its problems are not in the table"
+            f"validation  {training.validation_accuracy:.0%}{on} correct at step {training.kept_step} of "
+            f"{training.steps}; it selected that step, and its problems are not in the table"
         )
     if training.skipped_steps:
         yield f"skipped     {training.skipped_steps} of {training.steps} steps, whose gradient float16 could not hold"

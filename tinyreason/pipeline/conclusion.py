@@ -4,6 +4,7 @@ from typing import Any
 
 from tinyreason.evaluation.score import Score, paired_comparison, token_change
 from tinyreason.models.load import peak_memory_gb
+from tinyreason.pipeline.problems import RunProblems
 from tinyreason.pipeline.train import Training
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.clock import Clock
@@ -18,6 +19,7 @@ def close_run(
     after: Score,
     training: Training,
     clock: Clock,
+    problems: RunProblems,
     base: Score | None = None,
 ) -> RunResult:
     """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not.
@@ -38,6 +40,8 @@ def close_run(
         ),
         **{name: score.summary() for name, score in sides.items()},
         **conclusion(before, after, training.taught_nothing()),
+        asked_problems=config.evaluation.problems,
+        available_problems=problems.available,
         tokens=token_change(before, after),
         expected=config.expected and config.expected.model_dump(exclude_none=True),
         training=TrainingSummary(
@@ -45,6 +49,7 @@ def close_run(
             steps=training.step,
             kept_step=training.kept_step,
             validation_accuracy=training.kept_accuracy if config.validation else None,
+            **({"validation_problems": len(problems.validation)} if config.validation else {}),
             **training.summary(),
         ),
         seconds=seconds,

@@ -73,7 +73,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
             training = train_adapter(session, problems.training, problems.validation, evaluator, clock)
         with clock.part("evaluate"), training.saving_the_last_good():
             after = evaluator.evaluate(model, problems.evaluation, "evaluating the adapter")
-        return close_run(session, before, after, training, clock, base)
+        return close_run(session, before, after, training, clock, problems, base)
 
 
 def check_processes() -> None:

@@ -210,6 +210,8 @@ def reader_notes(run: StoredRun) -> Iterator[str]:
     after, training = run.result.after, run.result.training
     completions = "one completion" if after.samples == 1 else f"{after.samples} completions"
     yield f"Each of the {after.problems:,} problems got {completions}; the intervals are clustered by problem."
+    if run.result.is_short_of_problems:
+        yield f"Asked for were {run.result.asked_problems:,} problems, and the data holds no more for the evaluation."
     if training.problems:
         steps = run.steps if training.steps is None else training.steps
         yield f"Trained on {training.problems}, {steps} steps, seed {run.result.seed}."

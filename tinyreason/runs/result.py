@@ -68,6 +68,7 @@ class TrainingSummary(Stored):
     kept_step: int | None = None
     validation_accuracy: float | None = None
     """Of the kept step; None without a validation set."""
+    validation_problems: int | None = None
     last_reward: float | None = None
     last_loss: float | None = None
     scoring_share_of_step_time: float | None = None
@@ -94,6 +95,10 @@ class RunResult(Stored):
     """Improved, worse or cannot tell."""
     verdict_reason: str | None = None
     """Why nothing can be told, where it is not the interval that includes 0."""
+    asked_problems: int | None = None
+    """How many problems the evaluation was to have; `before` and `after` say how many it had."""
+    available_problems: int | None = None
+    """How many its source holds for it, counted up to four times what was asked for."""
     tokens: TokenChange | None = None
     expected: dict[str, Number] | None = None
     training: TrainingSummary = TrainingSummary()
@@ -104,6 +109,11 @@ class RunResult(Stored):
     seed: int | None = None
     meets_expectation: bool | None = None
     """None where the tier expects nothing."""
+
+    @property
+    def is_short_of_problems(self) -> bool:
+        """Whether the evaluation had fewer problems than it was to have."""
+        return self.after.problems < (self.asked_problems or 0)
 
     @property
     def sides(self) -> dict[str, Side]:
