@@ -8,6 +8,7 @@ TinyReasonError
 │   └── DiskError (that is full, read-only or gone by now)
 ├── ResumeError   (a run that cannot be continued as it is asked for)
 ├── MemoryLimit   (a card that cannot hold even one row)
+├── NotFinite     (a loss, gradient or logits that are nan or infinite)
 ├── TeacherError  (a key, an endpoint, an answer that cannot be used)
 └── CostLimit     (--max-cost is reached; exit code 3)
 
@@ -51,6 +52,13 @@ class ResumeError(TinyReasonError, ValueError):
 
 class MemoryLimit(TinyReasonError, RuntimeError):
     """Out of memory, and nothing left to make smaller."""
+
+
+class NotFinite(TinyReasonError, ArithmeticError):
+    """A loss, a gradient or logits that are nan or infinite."""
+
+    has_finite_loss = False
+    """Whether the weights that the step began with gave a finite loss."""
 
 
 class TeacherError(TinyReasonError, RuntimeError):

@@ -25,3 +25,10 @@ class Example:
     def problem(self) -> str:
         """Returns the text of the last message."""
         return self.messages[-1]["content"]
+
+    @property
+    def identity(self) -> str:
+        """Returns what tells problems apart: the problem itself, or of a conversation every turn with its role."""
+        if len(self.messages) == 1:
+            return self.problem
+        return "\n".join(f"<{message['role']}> {message['content']}" for message in self.messages)

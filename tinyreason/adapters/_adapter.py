@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tinyreason.adapters._fit import check_folder, check_scale, check_tensors, refuse
 from tinyreason.errors import ConfigError, ModelError
 from tinyreason.schema import Schema
 
@@ -66,9 +67,14 @@ class Adapter(Schema):
 
     def check_model(self, skeleton) -> None:
         """Refuses, before any weight is read, an adapter that cannot be attached to the model of this skeleton."""
-        self.layers(skeleton)
-        if self.start and not Path(self.start, "adapter_config.json").is_file():
-            raise ModelError(f"adapter.start={self.start} is not an adapter folder: it has no adapter_config.json.")
+        layers = self.layers(skeleton)
+        if self.start:
+            self.check_start(f"adapter.start={self.start}", Path(self.start), layers)
+
+    def check_start(self, where: str, folder: Path, layers: dict[str, tuple[int, int]]) -> None:
+        """Refuses, from its small files alone, a folder that this adapter cannot start from on these layers."""
+        names = sorted({name.rpartition(".")[2] for name in layers})
+        check_folder(where, folder, self.peft_config(names), layers)
 
     @property
     def trains_inputs(self) -> bool:
@@ -114,10 +120,13 @@ class Adapter(Schema):
         model.save_pretrained(folder, selected_adapters=["default"])
 
     def restore(self, model, folder: Path) -> None:
-        """Puts a saved adapter's weights back into an attached one."""
-        from peft import load_peft_weights, set_peft_model_state_dict
+        """Puts a saved adapter's weights back into an attached one. Errors: `ModelError` unless all of them fit."""
+        from peft import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 
-        set_peft_model_state_dict(model, load_peft_weights(str(folder), device=str(model.device)))
+        tensors = load_peft_weights(str(folder), device=str(model.device))
+        wanted = get_peft_model_state_dict(model, adapter_name="default", save_embedding_layers=False)
+        check_tensors(f"the adapter in {folder}", shapes(tensors), shapes(wanted))
+        set_peft_model_state_dict(model, tensors)
 
     def merge(self, model):
         """Returns the base with the adapter added into its float weights; `model` is used up."""
@@ -132,18 +141,30 @@ class Adapter(Schema):
         """Does what is to be done after each optimizer step, in the run's folder."""
 
     def start_from(self, adapted, folder: Path) -> None:
-        """Restores the adapter in `folder`, and holds it as "ref" too: the KL penalty is to it, not to the base."""
+        """Restores the adapter in `folder`, and holds it as "ref" too: the KL penalty is to it, not to the base.
+
+        Errors: `ModelError` unless every tensor of it has its place in both, and all of theirs are filled.
+        """
         from safetensors import SafetensorError
 
         try:
             self.restore(adapted, folder)
-            adapted.load_adapter(str(folder), adapter_name="ref", is_trainable=False)
+            found = adapted.load_adapter(str(folder), adapter_name="ref", is_trainable=False)
         except (RuntimeError, KeyError, OSError, SafetensorError) as error:
             if isinstance(error, ModelError):
                 raise
             reason = str(error).strip().splitlines()[0].rstrip(".:")
-            raise ModelError(f"adapter.start={folder} does not fit this model and adapter: {reason}.") from None
+            raise ModelError(f"the adapter in {folder} does not fit this model and adapter: {reason}.") from None
+        where = f"the adapter in {folder}"
+        homeless, empty = list(found.unexpected_keys), list(found.missing_keys)
+        refuse(where, homeless, empty, len(homeless), sorted({name.rpartition(".")[0] for name in homeless}))
+        check_scale(where, adapted)
         adapted.set_adapter("default")
+
+
+def shapes(tensors: dict) -> dict[str, tuple[int, ...]]:
+    """Returns tensor name → its shape."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def with_adapter(model, folder: Path):

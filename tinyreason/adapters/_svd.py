@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from tinyreason.adapters._adapter import Adapter, lora_factors, write_lora
+from tinyreason.adapters._fit import check_tensors
 from tinyreason.errors import ModelError
 
 SMALL = 1024
@@ -94,6 +95,8 @@ class SingularAdapter(Adapter):
         if not (folder / STATE_FILE).is_file():
             raise ModelError(f"{folder} was not written by adapter {self.kind}: it has no {STATE_FILE}.")
         with safe_open(folder / STATE_FILE, "pt") as file:
+            given = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            check_tensors(f"the adapter in {folder}", given, {name: tuple(p.shape) for name, p in trained(model)})
             base = file.metadata().get("base_sha256", "")
             if base != model.base_sha256:
                 raise ModelError(

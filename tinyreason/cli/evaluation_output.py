@@ -7,7 +7,7 @@ from tinyreason.evaluation.benchmark_run import BenchmarkResult, BenchmarkRun, B
 from tinyreason.evaluation.compare import ComparisonRow
 from tinyreason.evaluation.contamination import AuditSummary
 from tinyreason.evaluation.metrics import BenchmarkMetrics
-from tinyreason.evaluation.template_check import TemplateCheck
+from tinyreason.evaluation.template_check import MUCH_POINTS, TemplateCheck, can_exclude_much
 from tinyreason.runs.result import ControlsResult, Gain
 
 
@@ -35,8 +35,13 @@ def conclude_evaluation(console: Console, result: BenchmarkResult, folder: Path)
     check = result.template_check
     if check and check.warning:
         console.say(f"warning: {check.warning}")
-    elif check:
+    elif check and can_exclude_much(check):
         console.say(f"template  the base does no better in other ways ({check.problems} problems, {ways(check)})")
+    elif check:
+        console.say(
+            f"template  {check.problems} problems are too few to tell whether the base does {MUCH_POINTS:.0f} points "
+            f"better in other ways ({ways(check)})"
+        )
     console.say(f"folder    {folder}")
 
 

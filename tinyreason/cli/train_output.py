@@ -37,10 +37,11 @@ def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
 
 def regularisation(config: RunConfig) -> Iterator[str]:
     """Yields what keeps the model from memorising the training answers."""
+    reference = "warm-up" if config.warmup else "start" if config.adapter.start else "base"
     if config.train.has_kl_penalty:
-        yield f"a KL penalty of {config.train.kl:g} to the {'warm-up' if config.warmup else 'base'}"
+        yield f"a KL penalty of {config.train.kl:g} to the {reference}"
     if config.validation:
-        yield f"checkpoint selection on a validation set of up to {config.validation.problems} problems"
+        yield "checkpoint selection on a validation set"
 
 
 def caveats(config: RunConfig) -> Iterator[str]:
@@ -58,17 +59,21 @@ def caveats(config: RunConfig) -> Iterator[str]:
 
 def conclude(console: Console, result: RunResult, folder: Path) -> None:
     """Prints the table at the end, and what to do next."""
-    before, after, tokens = result.before, result.after, result.tokens
+    after, tokens, sides = result.after, result.tokens, result.sides.values()
+    short = f", not {result.asked_problems}," if result.is_short_of_problems else ","
     console.table(
         [
-            ("accuracy", f"{before.accuracy:.1%}", f"{after.accuracy:.1%}"),
-            ("95 % interval", *(f"{side.interval[0]:.1%} to {side.interval[1]:.1%}" for side in (before, after))),
-            ("tokens per completion", f"{before.mean_tokens:.0f}", f"{after.mean_tokens:.0f}"),
-            ("truncated completions", f"{before.truncated:.1%}", f"{after.truncated:.1%}"),
+            ("accuracy", *(f"{side.accuracy:.1%}" for side in sides)),
+            ("95 % interval", *(f"{side.interval[0]:.1%} to {side.interval[1]:.1%}" for side in sides)),
+            ("tokens per completion", *(f"{side.mean_tokens:.0f}" for side in sides)),
+            ("truncated completions", *(f"{side.truncated:.1%}" for side in sides)),
         ],
-        header=(f"{after.problems} unseen problems, {after.samples} completions each", "before", "after"),
+        header=(f"{after.problems} unseen problems{short} {after.samples} completions each", *result.sides),
     )
-    console.say(f"gain        {gain_text(result.gain)}: {result.verdict}")
+    over = "over the start, " if result.base else ""
+    console.say(f"gain        {over}{gain_text(result.gain)}: {result.verdict}")
+    if result.verdict_reason:
+        console.say(f"why         {result.verdict_reason}")
     for line in explain_second_opinion(result.second_opinion):
         console.say(line)
     low, high = tokens.interval
@@ -109,10 +114,13 @@ def explain_training(training: TrainingSummary) -> Iterator[str]:
     what = f"loss {loss:.3f}" if reward is None else f"reward {reward:.2f}"
     yield f"training    {what} over the last steps, on {training.problems}"
     if training.validation_accuracy is not None:
+        on = f" of {training.validation_problems} problems" if training.validation_problems else ""
         yield (
-            f"validation  {training.validation_accuracy:.0%} correct at step {training.kept_step} of {training.steps}; "
-            f"it selected that step, and its problems are not in the table"
+            f"validation  {training.validation_accuracy:.0%}{on} correct at step {training.kept_step} of "
+            f"{training.steps}; it selected that step, and its problems are not in the table"
         )
+    if training.skipped_steps:
+        yield f"skipped     {training.skipped_steps} of {training.steps} steps, whose gradient float16 could not hold"
     share = training.share_zero_variance_groups or 0
     if share > 0:
         yield f"groups      in {share:.0%} of them all completions earned the same reward, so they had no gradient"

@@ -178,6 +178,11 @@ class RunConfig(Schema):
         return self.train.learning_rate or self.adapter.default_learning_rate
 
     @property
+    def evaluations(self) -> int:
+        """How often its evaluation is asked: before and after, and of the bare base where it starts from an adapter."""
+        return 3 if self.adapter.start else 2
+
+    @property
     def warmup_config(self) -> "RunConfig":
         """The warm-up as a run of its own."""
         none = {"rewards": (), "advantage": None, "validation": None, "warmup": None, "trl": {}}

@@ -149,11 +149,11 @@ class Source(Schema):
         if self.family:
             return list(islice((e for e in self.examples(purpose) if e.id not in without), count))
         examples = list(self.examples())
-        trained = {example.problem for example in examples if example.id in without}
-        different = list({example.problem: example for example in examples if example.answer}.values())
+        trained = {example.identity for example in examples if example.id in without}
+        different = list({example.identity: example for example in examples if example.answer}.values())
         random.Random(0).shuffle(different)
         share = different[("test", "validation").index(purpose) :: 2]
-        left = [example for example in share if example.problem not in trained][:count]
+        left = [example for example in share if example.identity not in trained][:count]
         if not left:
             left_none = f"training on {self.origin} leaves no problem for the {purpose}"
             raise DataError(f"{left_none}; train on fewer or set evaluation.data.")

@@ -105,7 +105,7 @@ def settle(reference: ModelReference, asked: dict[str, Any]) -> Sampling:
 
 def fingerprint(examples: list[Example]) -> str:
     """Returns the SHA-256 of the problems and their answers."""
-    rows = [[example.id, example.problem, example.answer] for example in examples]
+    rows = [[example.id, example.identity, example.answer] for example in examples]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 

@@ -71,7 +71,7 @@ def read_run_side(folder: Path, side: str) -> StoredCompletions:
     check_finished(folder)
     try:
         rows = read_json(folder / EVALUATION)[side]
-        completions = {row["problem"]: [Completion(**values) for values in row["replies"]] for row in rows}
+        completions = {identity_of(row): [Completion(**values) for values in row["replies"]] for row in rows}
     except (KeyError, TypeError):
         raise FolderError(f"{folder}/{EVALUATION} does not hold problems with their completions.") from None
     evaluation = config.evaluation
@@ -90,7 +90,7 @@ def _evaluation(folder: Path) -> StoredCompletions:
         raise FolderError(f"the evaluation {folder} has no {RESULT}: it is still going, or was stopped; resume it.")
     try:
         sampling = read_json(folder / SETTINGS)["sampling"]
-        asked = {(row["bench"], row["id"]): row["problem"] for row in read_lines(folder / PROBLEMS)}
+        asked = {(row["bench"], row["id"]): identity_of(row) for row in read_lines(folder / PROBLEMS)}
     except (KeyError, TypeError):
         raise FolderError(f"{folder}/{SETTINGS} or {PROBLEMS} is broken.") from None
     benches: dict[str, dict[str, list[Completion]]] = {}
@@ -98,6 +98,11 @@ def _evaluation(folder: Path) -> StoredCompletions:
         if side == "model" and (bench, id) in asked:
             benches.setdefault(bench, {}).setdefault(asked[bench, id], []).append(completion)
     return StoredCompletions(folder.resolve().name, benches, sampling)
+
+
+def identity_of(row: dict[str, Any]) -> str:
+    """Returns what tells a stored problem from others: its whole conversation where it is the last turn of one."""
+    return row.get("conversation", row["problem"])
 
 
 def compare_folders(folders: list[Path]) -> list[ComparisonRow]:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyreason.data.filters import LEAK_WORDS, word_runs
 from tinyreason.example import Example
@@ -59,13 +59,13 @@ def find_contamination(train: list[Example], test: list[Example], advance: Calla
     import numpy
     from rapidfuzz import fuzz, process
 
-    texts = [_normal(example.problem) for example in train]
+    texts = [_normal(_asked(example)) for example in train]
     numbers = [_numbers(text) for text in texts]
     where = _telling_runs(train, test)
     findings = []
     for at in range(0, len(test), CHUNK):
         part = test[at : at + CHUNK]
-        asked = [_normal(example.problem) for example in part]
+        asked = [_normal(_asked(example)) for example in part]
         ratios = process.cdist(
             asked, texts, scorer=fuzz.ratio, score_cutoff=SIMILARITY, workers=-1, dtype=numpy.float32
         )
@@ -74,7 +74,7 @@ def find_contamination(train: list[Example], test: list[Example], advance: Calla
             if kind:
                 similarity = float(row[best]) or float(fuzz.ratio(text, texts[best]))
                 twin = train[best]
-                runs = sorted(run for run in word_runs(example.problem) if where.get(run) == best)
+                runs = sorted(run for run in word_runs(_asked(example)) if where.get(run) == best)
                 shared = " ".join(runs[0]) if kind == "shared_run" else ""
                 findings.append(Finding(kind, example.id, twin.id, similarity, example.problem, twin.problem, shared))
         advance(len(part))
@@ -97,7 +97,7 @@ def _worst(text: str, row, numbers: list[list[str]], where: dict, example: Examp
     same = next((place for place in alike if numbers[place] == _numbers(text)), None)
     if same is not None:
         return "near_duplicate", same
-    shared = [where[run] for run in sorted(word_runs(example.problem)) if run in where]
+    shared = [where[run] for run in sorted(word_runs(_asked(example))) if run in where]
     if shared:
         return "shared_run", max(set(shared), key=shared.count)
     return ("other_numbers", alike[0]) if alike else ("", 0)
@@ -109,14 +109,20 @@ def _telling_runs(train: Iterable[Example], test: Iterable[Example]) -> dict[tup
     rows: Counter[tuple[str, ...]] = Counter()
     asked: set[str] = set()
     for place, example in enumerate(train):
-        texts = (example.problem, example.completion or "", example.answer)
+        texts = (_asked(example), example.completion or "", example.answer)
         runs = {run for text in texts for run in word_runs(text)}
-        rows.update(runs if example.problem not in asked else ())  # many completions to one problem are one
-        asked.add(example.problem)
+        rows.update(runs if _asked(example) not in asked else ())  # many completions to one problem are one
+        asked.add(_asked(example))
         for run in runs:
             where.setdefault(run, place)
-    tests = Counter(run for example in test for run in word_runs(example.problem))
+    tests = Counter(run for example in test for run in word_runs(_asked(example)))
     return {run: place for run, place in where.items() if rows[run] < COMMON_ROWS and 0 < tests[run] < COMMON_TESTS}
+
+
+def _asked(example: Example) -> str:
+    """Returns the whole conversation, less what the system is told: the same problem stands under many of those."""
+    turns = tuple(message for message in example.messages if message["role"] != "system")
+    return replace(example, messages=turns or example.messages).identity
 
 
 def _normal(text: str) -> str:

@@ -56,6 +56,7 @@ class Score:
         """Returns every problem with its completions, as a side of evaluation.json holds them."""
         return [
             {"id": example.id, "problem": example.problem, "answer": example.answer, "accuracy": accuracy}
+            | conversation(example)
             | {"replies": [vars(completion) for completion in row]}
             for example, accuracy, row in zip(self.examples, self.accuracies_P, self.completions_P_S, strict=True)
         ]
@@ -129,6 +130,14 @@ def evaluate(
     ]
     step = sampling.samples
     return Score(examples, [completions[at : at + step] for at in range(0, len(completions), step)])
+
+
+def conversation(example: Example) -> dict[str, Any]:
+    """Returns the key that a file holds beside `problem` where the problem is the last turn of a longer conversation.
+
+    `conversation` is the whole of it, by which problems are told apart.
+    """
+    return {"conversation": example.identity} if len(example.messages) > 1 else {}
 
 
 def paired_comparison(before: Score, after: Score) -> dict[str, Any]:

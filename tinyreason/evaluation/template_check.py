@@ -56,6 +56,11 @@ def check_template(
     return check.model_copy(update={"warning": template_warning(check)})
 
 
+def can_exclude_much(check: TemplateCheck) -> bool:
+    """Returns whether the sample is large enough to say that no other way is better by 10 points."""
+    return all(way.gain.interval[1] < MUCH_POINTS for way in check.others)
+
+
 def template_warning(check: TemplateCheck) -> str | None:
     """Returns one sentence where another way is better by 10 points and more than chance."""
     best = max(check.others, key=lambda way: way.accuracy)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from tinyreason.errors import NotFinite
 from tinyreason.example import Example
 from tinyreason.models.load import end_tokens, free_memory, is_out_of_memory
 from tinyreason.prompts import USUAL_PROMPT_TOKENS, chat_messages
@@ -78,14 +79,15 @@ def completion_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], 
     import torch
 
     inputs = tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(model.device)
-    size = inputs["input_ids"].shape[1]
+    size, check = inputs["input_ids"].shape[1], FiniteLogits()
     try:
         with torch.inference_mode():
             ids = model.generate(
                 **inputs,
                 generation_config=generation_config(tokenizer, sampling, ends),
-                logits_processor=processors(asks, size, sampling),
+                logits_processor=[check, *processors(asks, size, sampling)],
             )
+        check.close()
         return ids[:, size:].tolist()
     except RuntimeError as error:
         if len(prompts) == 1 or not is_out_of_memory(error):
@@ -134,6 +136,27 @@ def processors(asks: list[Ask], prompt_tokens: int, sampling: Sampling) -> list:
     if sampling.top_p < 1:
         warpers.append(TopPLogitsWarper(sampling.top_p))
     return [*warpers, KeyedSampling(asks, prompt_tokens, sampling)]
+
+
+class FiniteLogits:
+    """Notes whether all logits were finite, without waiting for the device at each token; changes nothing."""
+
+    def __init__(self):
+        self.largest: list[Tensor] = []
+
+    def __call__(self, input_ids: Tensor, scores_B_V: Tensor) -> Tensor:
+        self.largest.append(scores_B_V.amax(dim=-1))
+        return scores_B_V
+
+    def close(self) -> None:
+        """Raises `NotFinite` if a row's logits held nan or infinity: what is sampled from them means nothing."""
+        import torch
+
+        if not bool(torch.isfinite(torch.stack(self.largest)).all()):
+            raise NotFinite(
+                "the model's logits are not finite (nan or infinity), so its completions mean nothing; likely its "
+                "weights grew too large for the number format: lower train.learning_rate, or type model.dtype=float32."
+            )
 
 
 class KeyedSampling:

@@ -156,6 +156,22 @@ def base_sha256(model) -> str:
     return digest.hexdigest()
 
 
+def check_finite(model, config: Model) -> None:
+    """Refuses a base with a weight that is nan or infinite. Errors: `ModelError`."""
+    import torch
+
+    for name, weight in model.named_parameters():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+            count = int((~torch.isfinite(weight)).sum())
+            way = "choose another base, or load it anew: the file is damaged, or was saved by a run that broke down"
+            if weight.dtype == torch.float16:
+                way = "float16 may not hold its weights; type model.dtype=float32"
+            raise ModelError(
+                f"model.name={config.name} holds {count:,} numbers that are not finite (nan or infinity) in {name}, "
+                f"so nothing can be trained on it; {way}."
+            )
+
+
 def skeleton(config: Model):
     """Returns the model without its weights, on torch's meta device: what layers it has and of what shapes."""
     import torch

@@ -1,8 +1,11 @@
 """What a run found, written down: completions, the paired gain, whether it was the expected one, and the report."""
 
+from typing import Any
+
 from tinyreason.evaluation.score import Score, token_change
 from tinyreason.evaluation.second_opinion import believed_comparison
 from tinyreason.models.load import peak_memory_gb
+from tinyreason.pipeline.problems import RunProblems
 from tinyreason.pipeline.train import Training
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.clock import Clock
@@ -18,10 +21,22 @@ from tinyreason.runs.result import (
 from tinyreason.trainers.session import TrainingSession
 
 
-def close_run(session: TrainingSession, before: Score, after: Score, training: Training, clock: Clock) -> RunResult:
-    """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not."""
+def close_run(
+    session: TrainingSession,
+    before: Score,
+    after: Score,
+    training: Training,
+    clock: Clock,
+    problems: RunProblems,
+    base: Score | None = None,
+) -> RunResult:
+    """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not.
+
+    `base` is the score of the bare base where the run started from an adapter; the verdict is against that start.
+    """
     config, folder = session.config, session.folder
-    folder.write_json(EVALUATION, {"before": before.as_json(), "after": after.as_json()})
+    sides = {"before": before, "after": after} | ({"base": base} if base else {})
+    folder.write_json(EVALUATION, {name: score.as_json() for name, score in sides.items()})
     seconds = clock.seconds()
     result = RunResult(
         recipe=config.recipe,
@@ -31,9 +46,10 @@ def close_run(session: TrainingSession, before: Score, after: Score, training: T
             kind=config.adapter.kind,
             trainable_parameters=sum(p.numel() for p in session.model.parameters() if p.requires_grad),
         ),
-        before=before.summary(),
-        after=after.summary(),
-        **believed_comparison(before, after),
+        **{name: score.summary() for name, score in sides.items()},
+        **conclusion(before, after, training.taught_nothing()),
+        asked_problems=config.evaluation.problems,
+        available_problems=problems.available,
         tokens=token_change(before, after),
         expected=config.expected and config.expected.model_dump(exclude_none=True),
         training=TrainingSummary(
@@ -41,6 +57,7 @@ def close_run(session: TrainingSession, before: Score, after: Score, training: T
             steps=training.step,
             kept_step=training.kept_step,
             validation_accuracy=training.kept_accuracy if config.validation else None,
+            **({"validation_problems": len(problems.validation)} if config.validation else {}),
             **training.summary(),
         ),
         seconds=seconds,
@@ -54,13 +71,23 @@ def close_run(session: TrainingSession, before: Score, after: Score, training: T
     return result
 
 
+def conclusion(before: Score, after: Score, reason: str | None) -> dict[str, Any]:
+    """Returns the paired gain and its verdict; with a reason why training cannot have caused it nothing can be told."""
+    found = believed_comparison(before, after)
+    return found | ({"verdict": "cannot tell", "verdict_reason": reason} if reason else {})
+
+
 def meets_expectation(result: RunResult) -> bool | None:
-    """Returns whether the run reached what its tier promises; None where the tier promises nothing."""
+    """Returns whether the run reached what its tier promises; None where the tier promises nothing.
+
+    A run that taught nothing reaches nothing.
+    """
     expected = result.expected
     if expected is None:
         return None
     return (
         result.verdict != GRADERS_DISAGREE
+        and result.verdict_reason is None
         and result.after.accuracy >= expected["accuracy"]
         and -result.tokens.change >= expected.get("tokens_cut", float("-inf"))
         and result.gain.interval[0] >= expected.get("gain_points", float("-inf"))

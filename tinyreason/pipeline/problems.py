@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinyreason.algorithms.rewards import ask_for_tokens
@@ -14,6 +15,9 @@ from tinyreason.grading.grader import Grader
 from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
 
+MORE = 4
+"""So many times the problems halve the interval of a gain."""
+
 
 @dataclass(frozen=True)
 class RunProblems:
@@ -24,10 +28,13 @@ class RunProblems:
     """Asked before and after training."""
     validation: list[Example]
     """Asked on the way, to select the checkpoint; empty where the last step is kept."""
+    available: int
+    """How many could be in the evaluation, counted up to `MORE` times as many as are asked for."""
 
     def sha256(self) -> str:
         """Returns the SHA-256 of every problem, in order."""
-        rows = [[vars(example) for example in part] for part in vars(self).values()]
+        parts = (self.training, self.evaluation, self.validation)
+        rows = [[vars(example) for example in part] for part in parts]
         return hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
 
 
@@ -36,7 +43,11 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     examples = config.data.load()
     if config.train.needs_rewards:
         check_gold_answers(examples, grader)
-    evaluation, validation = (gradable(found, grader, console) for found in held_out(config, examples))
+    candidates, validation = held_out(config, examples)
+    evaluation = candidates[: config.evaluation.problems]
+    evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
+    for line in counts(config, len(evaluation), len(validation)):
+        console.say(line)
     check_history(config, examples)
     examples, evaluation, validation = (
         ask_for_tokens(config.rewards, found) for found in (examples, evaluation, validation)
@@ -45,11 +56,11 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
         examples = built_critiques(config, folder, console)
     if config.train.needs_completions:
         check_completions(examples)
-    return RunProblems(examples, evaluation, validation)
+    return RunProblems(examples, evaluation, validation, len(candidates))
 
 
 def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example], list[Example]]:
-    """Returns problems that are not trained on: those of the evaluation, and those that select the checkpoint."""
+    """Returns problems that are not trained on: candidates for the evaluation, and those that select the checkpoint."""
     trained_on = {example.id for example in examples}
     evaluation = test_problems(config, examples)
     if config.validation is None:
@@ -58,15 +69,30 @@ def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example],
 
 
 def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
-    """Returns the evaluation's problems: a test set of its own, less what is trained on, or held out from the data."""
-    own, count = config.evaluation.data, config.evaluation.problems
+    """Returns what the evaluation takes its problems from, first to last, up to `MORE` times as many as it asks for.
+
+    It is a test set of its own, less what is trained on, or is held out from the data.
+    """
+    own, count = config.evaluation.data, MORE * config.evaluation.problems
     if own is None or own.is_endless:
         return (own or config.data).held_out(count, "test", without={example.id for example in examples})
-    trained_on = {example.problem for example in examples}
-    left = [example for example in own.load() if example.problem not in trained_on][:count]
+    trained_on = {example.identity for example in examples}
+    left = [example for example in own.load() if example.identity not in trained_on][:count]
     if not left:
         raise DataError(f"every problem of evaluation.data, {own.origin}, is trained on too; give other problems.")
     return left
+
+
+def counts(config: RunConfig, evaluation: int, validation: int) -> Iterator[str]:
+    """Yields how many problems are asked, and that they are fewer than was asked for where they are."""
+    asked = {"evaluation": (evaluation, config.evaluation.problems)}
+    if config.validation:
+        asked["validation"] = (validation, config.validation.problems)
+    found = ", ".join(f"{count:,} in the {name}" for name, (count, _) in asked.items())
+    yield f"problems {found}; none of them is trained on"
+    for name, (count, wanted) in asked.items():
+        if count < wanted:
+            yield f"caveat  {name}.problems={wanted:,} are asked for, and the data holds only {count:,} for it"
 
 
 def built_critiques(config: RunConfig, folder: RunFolder, console: Console) -> list[Example]:

@@ -1,7 +1,9 @@
 """The whole story of a run: measure the baseline, train an adapter, measure again, say whether it got better."""
 
+import hashlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
@@ -9,7 +11,7 @@ from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.models.load import base_sha256, load_model, skeleton
+from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
 from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import train_adapter
@@ -22,12 +24,23 @@ from tinyreason.runs.resume import open_or_resume
 from tinyreason.trainers.session import TrainingSession
 from tinyreason.trainers.trackers import check_trackers
 
+BASE, START = "base", "start"
+MEASURED = {BASE: "bare base", START: "baseline"}
+"""File in checkpoints/ → what it holds the evaluation of; `base` only beside an adapter to start from."""
+USED = {
+    "base_sha256": "another base model",
+    "data_sha256": "other data",
+    "start_sha256": "another adapter to start from",
+}
+"""What must be the same on resuming → in words where it is not."""
+
 
 def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) -> RunResult:
     """Runs a recipe into the folder `out`, or resumes it there; returns what its result.json holds.
 
     Errors: `ConfigError`, `DataError`, `ModelError` before anything long begins; `FolderError`, `ResumeError` where
-    the folder cannot be used; `Stopped` where the run had to end early, with everything saved.
+    the folder cannot be used; `NotFinite` where training broke down; `Stopped` where the run had to end early, with
+    everything saved.
     """
     check_processes()
     clock, console = Clock(), context.console
@@ -36,24 +49,31 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
         check_trackers(config.trl.get("report_to"))
-        config.adapter.check_model(skeleton(config.model))
+        check_adapter(config)
         problems = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, context.compute)
+        check_finite(model, config.model)
         evaluator = Evaluator(config, context, tokenizer, grader)
         used = {"base_sha256": base_sha256(model), "data_sha256": problems.sha256()}
-        if not config.warmup:
-            before = measure_baseline(evaluator, model, problems.evaluation, used, folder, clock)
+        baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
+        if not config.warmup and not config.adapter.start:
+            before = baseline.measure(model, START)
         model = config.adapter.attach(model, config.seed)
         session = TrainingSession(config, context, model, tokenizer, folder, grader)
+        if config.adapter.start:
+            baseline.used["start_sha256"] = folder_sha256(Path(config.adapter.start))
+            with model.disable_adapter():
+                base = baseline.measure(model, BASE)
+            before = baseline.measure(model, START)
         if config.warmup:
             with clock.part("warmup"):
                 warm_up(session)
-            before = measure_baseline(evaluator, model, problems.evaluation, used, folder, clock)
+            before = baseline.measure(model, START)
         with clock.part("train"):
             training = train_adapter(session, problems.training, problems.validation, evaluator, clock)
-        with clock.part("evaluate"):
+        with clock.part("evaluate"), training.saving_the_last_good():
             after = evaluator.evaluate(model, problems.evaluation, "evaluating the adapter")
-        return close_run(session, before, after, training, clock)
+        return close_run(session, before, after, training, clock, problems, base)
 
 
 def check_processes() -> None:
@@ -63,23 +83,52 @@ def check_processes() -> None:
         raise ConfigError(f"a run is one process here, not one of {count}; start it without torchrun or accelerate.")
 
 
-def measure_baseline(
-    evaluator: Evaluator, model, examples: list[Example], used: dict[str, str], folder: RunFolder, clock: Clock
-) -> Score:
-    """Returns the score before the first step, measured once a run. Errors: `ResumeError` on another base or data."""
-    file = folder.checkpoints / "start.json"
-    if file.exists():
-        known = json.loads(file.read_text(encoding="utf-8"))
-        for name, what in (("base_sha256", "another base model"), ("data_sha256", "other data")):
-            if known[name] != used[name]:
-                raise ResumeError(
-                    f"the run in {folder.path} was begun with {what} ({known[name][:12]}… there, {used[name][:12]}… "
-                    f"here); give it the same, choose another --out, or start over with --fresh."
-                )
-        clock.restore(known["seconds"])
-        evaluator.context.console.say("the baseline was measured before")
-        return Score.read(examples, known["before"])
-    with clock.part("evaluate"):
-        before = evaluator.evaluate(model, examples, "measuring the baseline")
-    folder.write_json("checkpoints/start.json", used | {"seconds": clock.seconds(), "before": before.as_json()})
-    return before
+def check_adapter(config: RunConfig) -> None:
+    """Refuses, before any weight is read, an adapter that does not fit the model, or a start that does not fit it."""
+    bones, adapter = skeleton(config.model), config.adapter
+    adapter.check_model(bones)
+    if config.warmup and config.warmup.adapter:
+        folder = Path(config.warmup.adapter)
+        adapter.check_start(f"warmup.adapter={folder}", folder, adapter.layers(bones))
+
+
+@dataclass
+class Baseline:
+    """Measures what the end is compared with, once a run: a resumed one reads what was measured."""
+
+    evaluator: Evaluator
+    examples: list[Example]
+    used: dict[str, str]
+    """SHA-256 of the base, the data and the adapter that is started from, which must be the same on resuming."""
+    folder: RunFolder
+    clock: Clock
+
+    def measure(self, model, name: str) -> Score:
+        """Returns the score before the first step. Errors: `ResumeError` on another base, data or start."""
+        file = self.folder.checkpoints / f"{name}.json"
+        if file.exists():
+            known = json.loads(file.read_text(encoding="utf-8"))
+            for what, words in USED.items():
+                if known.get(what) != self.used.get(what):
+                    there, here = (str(side.get(what))[:12] for side in (known, self.used))
+                    raise ResumeError(
+                        f"the run in {self.folder.path} was begun with {words} ({there}… there, {here}… here); give it "
+                        f"the same, choose another --out, or start over with --fresh."
+                    )
+            self.clock.restore(known["seconds"])
+            self.evaluator.context.console.say(f"the {MEASURED[name]} was measured before")
+            return Score.read(self.examples, known["before"])
+        with self.clock.part("evaluate"):
+            score = self.evaluator.evaluate(model, self.examples, f"measuring the {MEASURED[name]}")
+        seconds = self.clock.seconds()
+        self.folder.write_json(f"checkpoints/{name}.json", self.used | {"seconds": seconds, "before": score.as_json()})
+        return score
+
+
+def folder_sha256(folder: Path) -> str:
+    """Returns the SHA-256 of an adapter folder's configuration and tensors."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.suffix in (".json", ".safetensors", ".bin"):
+            digest.update(f"{file.name} {file.stat().st_size} ".encode() + file.read_bytes())
+    return digest.hexdigest()

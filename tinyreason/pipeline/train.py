@@ -1,12 +1,14 @@
 """The training of a run: monitored step by step, saved on the way, resumed where it was interrupted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
 
 from tinyreason import trainers
 from tinyreason.console import Live
-from tinyreason.errors import Stopped
+from tinyreason.errors import NotFinite, Stopped
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import SIGNS, grown_signs
@@ -22,6 +24,9 @@ from tinyreason.runs.checkpoint import (
 )
 from tinyreason.runs.clock import Clock
 from tinyreason.trainers.session import TrainingSession
+
+Tensors = dict[str, Any]
+"""Name → tensor."""
 
 SHOWN = {
     "loss": ("loss", ".3f"),
@@ -46,11 +51,20 @@ class Training:
     metrics: list[dict[str, float]] = field(default_factory=list)
     warned: set[str] = field(default_factory=set)
     """Signs of reward hacking that were warned of."""
+    began: Tensors = field(default_factory=dict)
+    """What is trained as it was before the first step, of a resumed run too."""
+    latest: Tensors = field(default_factory=dict)
+    """The same after the last step."""
+    good: tuple[int, Tensors] | None = None
+    """The last step whose weights are known to give a finite loss, as a later step computed it, and those weights."""
+    resumed_step: int = 0
 
     def __call__(self, step: int, metrics: dict[str, float]) -> dict[str, float]:
         """Called after each step; returns what is written beside the step's metrics."""
         session = self.session
-        self.step = step
+        if self.latest:
+            self.good = (self.step, self.latest)
+        self.step, self.latest = step, trained_tensors(session.model)
         self.metrics.append(metrics)
         note = "  ".join(f"{word} {metrics[name]:{form}}" for name, (word, form) in SHOWN.items() if name in metrics)
         found = self.validate() if self.is_due() else {}
@@ -100,6 +114,47 @@ class Training:
         self.step, self.metrics = start.step, self.session.folder.read_rows("metrics.jsonl")
         self.kept_step, self.kept_accuracy = (start.state["training"][name] for name in ("kept_step", "kept_accuracy"))
 
+    @contextmanager
+    def saving_the_last_good(self) -> Iterator[None]:
+        """Has a breakdown inside leave in adapter/ the last adapter that computed finite numbers, and say which."""
+        try:
+            yield
+        except NotFinite as error:
+            kept = self.keep_last_good(error.has_finite_loss)
+            raise NotFinite(f"{str(error).rstrip('.')}; adapter/ holds {kept}.") from None
+
+    def keep_last_good(self, has_finite_loss: bool) -> str:
+        """Writes the last good adapter into adapter/, and returns in words which one it is."""
+        if self.kept_step and self.kept_step != self.step:
+            load_trained(self.session.model, kept_file(self.session.folder, self.kept_step))
+            self.write()
+            return f"the adapter of step {self.kept_step}, which the validation set selected"
+        step, tensors = (self.step, self.latest) if has_finite_loss else self.good or (0, self.began)
+        earlier = [found for found in complete_checkpoints(self.session.folder) if found.step < self.resumed_step]
+        if not has_finite_loss and self.good is None and earlier:
+            step, place = earlier[-1].step, earlier[-1].path / TRAINED
+            load_trained(self.session.model, place)
+        else:
+            for name, parameter in self.session.model.named_parameters():
+                if name in tensors:
+                    parameter.data.copy_(tensors[name])
+        self.write()
+        return f"the adapter after step {step}, the last known to be good" if step else "the adapter that it began with"
+
+    def largest_change(self) -> float:
+        """Returns the largest change of a trained number since before the first step."""
+        now = trained_tensors(self.session.model)
+        return max(float((now[name] - tensor).abs().max()) for name, tensor in self.began.items())
+
+    def taught_nothing(self) -> str | None:
+        """Returns why no change of accuracy can come from training: no weight or no gradient but zeros; else None."""
+        norms = [row["gradient/norm"] for row in self.metrics[: self.kept_step] if "gradient/norm" in row]
+        if self.largest_change() == 0:
+            return "training changed no weight, so the adapter is the one that it began with"
+        if norms and not any(norms):
+            return "the gradient was 0 in every step, so training taught nothing"
+        return None
+
     def close(self) -> None:
         """Makes the kept adapter the model's, and the folder's."""
         if self.kept_step == 0:
@@ -117,11 +172,19 @@ class Training:
         if "group/share_zero_variance" in self.metrics[0]:
             found["scoring_share_of_step_time"] = self.share_of_step("time/score_s")
             found["share_zero_variance_groups"] = mean(m["group/share_zero_variance"] for m in self.metrics)
-        return found
+        skipped = [m["gradient/skipped"] for m in self.metrics if "gradient/skipped" in m]
+        if skipped:
+            found["skipped_steps"] = int(sum(skipped))
+        return found | {"largest_weight_change": self.largest_change()}
 
     def share_of_step(self, name: str) -> float:
         """Returns the share of the steps' time that went into this part of them."""
         return sum(m[name] for m in self.metrics) / sum(m["time/step_s"] for m in self.metrics)
+
+
+def trained_tensors(model) -> Tensors:
+    """Returns copies, off the card, of what is trained of a model."""
+    return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters() if p.requires_grad}
 
 
 def train_adapter(
@@ -132,12 +195,14 @@ def train_adapter(
     settings, last = session.config.checkpoints, session.config.train.max_steps
     start = roll_back(session.folder)
     with console.live("step", total=last, done=start.step if start else 0) as live:
-        training = Training(session, validation, evaluator, live)
+        training = Training(session, validation, evaluator, live, began=trained_tensors(session.model))
         if start:
             console.say(f"resuming after step {start.step} of {last}")
             training.restore(start)
             clock.restore(start.state["seconds"])
             load_trained(session.model, start.path / TRAINED)
+            training.resumed_step = start.step
+        training.latest = trained_tensors(session.model)
         checkpoints = CheckpointManager(
             session.folder,
             last,
@@ -149,7 +214,7 @@ def train_adapter(
         )
         try:
             if training.step < last:
-                with deadline.finishing_steps():
+                with deadline.finishing_steps(), training.saving_the_last_good():
                     trainers.train(session, examples, training, checkpoints)
         except KeyboardInterrupt:
             saved = complete_checkpoints(session.folder)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyreason import trainers
-from tinyreason.errors import ModelError
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
 
@@ -13,12 +12,10 @@ from tinyreason.trainers.session import TrainingSession
 def warm_up(session: TrainingSession) -> None:
     """Trains the session's adapter, or restores the one that is there already, and resumes from it.
 
-    Errors: `ModelError` where `warmup.adapter` is not an adapter, `DataError` where the rows cannot be trained on.
+    Errors: `ModelError` where `warmup.adapter` does not fit, `DataError` where the rows cannot be trained on.
     """
     config, model = session.config, session.model
     kept = Path(config.warmup.adapter) if config.warmup.adapter else session.folder.path / "warmup" / "adapter"
-    if config.warmup.adapter and not (kept / "adapter_config.json").is_file():
-        raise ModelError(f"warmup.adapter={kept} is not an adapter folder: it has no adapter_config.json.")
     if not (kept / "adapter_config.json").is_file():
         shutil.rmtree(kept.parent, ignore_errors=True)
         fine_tune(replace(session, config=config.warmup_config, folder=RunFolder(kept.parent)))

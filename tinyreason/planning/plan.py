@@ -75,10 +75,11 @@ class Plan:
 
     @property
     def tokens(self) -> dict[str, int]:
-        """Most tokens trained on, and generated in training and in both evaluations."""
+        """Most tokens trained on, and generated in training and in the evaluations."""
         train, evaluation = self.job.config.train, self.job.config.evaluation
         sampled = train.max_steps * train.generated_rows * train.max_completion_tokens
-        asked = 2 * evaluation.problems * evaluation.samples * evaluation.max_completion_tokens
+        asked = evaluation.problems * evaluation.samples * evaluation.max_completion_tokens
+        asked *= self.job.config.evaluations
         trained = (job.config.train.max_steps * job.config.train.rows_per_step * job.row_tokens for job in self.jobs)
         return {
             "trained on": sum(trained),

@@ -60,11 +60,11 @@ def warmup_seconds(job: Job, at: Speed) -> float:
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:
-    """Returns the seconds of both evaluations, and of the validations that select the checkpoint."""
+    """Returns the seconds of the evaluations, and of the validations that select the checkpoint."""
     evaluation, validation = job.config.evaluation, job.config.validation
     batch, tokens = evaluation_batch(job)
     one_batch = decoding(job, at, batch, tokens - job.prompt_tokens)
-    batches = 2 * ceil(evaluation.problems * evaluation.samples / batch)
+    batches = job.config.evaluations * ceil(evaluation.problems * evaluation.samples / batch)
     if validation:
         batches += ceil(job.config.train.max_steps / validation.every_steps) * ceil(validation.problems / batch)
     return batches * one_batch

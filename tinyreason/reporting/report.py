@@ -89,7 +89,7 @@ class Story:
     gain: str
     """In points with its interval; empty without a result."""
     sides: list[dict[str, Any]]
-    """Before, after, and the controls: `{"label", "accuracy", "low", "high", "tone"}`, shares 0–1."""
+    """Base, before, after, and the controls: `{"label", "accuracy", "low", "high", "tone"}`, shares 0–1."""
     tiles: list[tuple[str, str, str]]
     """(what, figure, small print)."""
     notes: list[str]
@@ -128,8 +128,11 @@ def tell_verdict(run: StoredRun) -> tuple[str, str, str]:
     points, (low, high) = result.gain.points, result.gain.interval
     facts = (
         f"{result.after.accuracy:.1%} correct on {result.after.problems:,} problems it was not trained on, "
-        f"{result.before.accuracy:.1%} before. The 95 % interval of the gain is {low:+.1f} to {high:+.1f} points"
+        f"{where_it_stood(result)}. The 95 % interval of the gain is {low:+.1f} to {high:+.1f} points"
     )
+    if result.verdict_reason:
+        headline = f"No gain can be told: {result.verdict_reason}."
+        return "cannot tell", headline, f"{facts}, and whatever differs does not come from training."
     if result.verdict == GRADERS_DISAGREE:
         strictly = points_with_interval(result.second_opinion.gain)
         sentence = f"{facts}, but a stricter grader that training never sees finds {strictly}."
@@ -141,6 +144,14 @@ def tell_verdict(run: StoredRun) -> tuple[str, str, str]:
             return "worse", f"It got worse by {-points:.1f} points.", f"{facts}: more than chance."
     chance = ": it includes 0, no change at all" if low <= 0 <= high else ", but by the exact test it may be chance"
     return "cannot tell", f"No gain can be told: {points:+.1f} points.", f"{facts}{chance}."
+
+
+def where_it_stood(result: RunResult) -> str:
+    """Returns `25.0% before`, or the figures of the adapter that was started from and of the bare base."""
+    before = f"{result.before.accuracy:.1%}"
+    if result.base is None:
+        return f"{before} before"
+    return f"{before} at the start, which is an adapter, and {result.base.accuracy:.1%} of the bare base"
 
 
 def tell_progress(run: StoredRun) -> tuple[str, str, str]:
@@ -166,10 +177,14 @@ def points_with_interval(gain: Gain) -> str:
 
 
 def interval_bars(run: StoredRun) -> list[dict[str, Any]]:
-    """Returns what is shown with its interval: before, after, and the controls' after where the run has controls."""
+    """Returns what is shown with its interval: before, after, and the controls' after where the run has controls.
+
+    Where the run started from an adapter the bare base comes first.
+    """
     if run.result is None:
         return []
-    found = [("before", run.result.before, "before"), ("after", run.result.after, "after")]
+    tones = ("base", "before", "after")[-len(run.result.sides) :]
+    found = [(label, side, tone) for (label, side), tone in zip(run.result.sides.items(), tones, strict=True)]
     for control in run.controls.runs[1:] if run.controls else ():
         found.append((f"{control.reward} reward", control, "control"))
     return [
@@ -205,9 +220,13 @@ def reader_notes(run: StoredRun) -> Iterator[str]:
             f"A stricter grader, which training never sees, finds {points_with_interval(opinion.gain)} points. "
             f"{tell_signs(opinion)}"
         )
+    if run.result.is_short_of_problems:
+        yield f"Asked for were {run.result.asked_problems:,} problems, and the data holds no more for the evaluation."
     if training.problems:
         steps = run.steps if training.steps is None else training.steps
         yield f"Trained on {training.problems}, {steps} steps, seed {run.result.seed}."
+    if training.skipped_steps:
+        yield f"{training.skipped_steps} of these steps were skipped, as float16 could not hold their gradient."
     if training.validation_accuracy is not None:
         yield (
             f"The adapter kept is that of step {training.kept_step}: it did best on the validation set "

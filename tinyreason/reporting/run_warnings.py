@@ -192,13 +192,13 @@ def never_correct(run: StoredRun) -> Found:
 def too_few_problems(run: StoredRun) -> Found:
     """Warns of an interval so wide that hardly any gain could have been told from none."""
     result = run.result
-    if result and result.verdict == "cannot tell":
+    if result and result.verdict == "cannot tell" and not result.verdict_reason:
         low, high = result.gain.interval
         if high - low > 10:
             yield (
                 "Too few problems to tell",
                 f"The interval of the gain is {high - low:.0f} points wide with {result.after.problems} "
-                f"problems; four times as many (evaluation.problems) halve it.",
+                f"problems; {_more_problems(result)}",
             )
 
 
@@ -216,6 +216,17 @@ RULES = (
     no_gradient,
     *(hits_the_limit, never_correct, too_few_problems, no_room),
 )
+
+
+def _more_problems(result: RunResult) -> str:
+    """Returns what can narrow the interval: more problems where the source holds them, else another source."""
+    count, available = result.after.problems, result.available_problems
+    if available is None or available >= 4 * count:
+        held = "" if available else ", where the data holds them,"
+        return f"four times as many (evaluation.problems){held} halve it."
+    if available > count:
+        return f"the data holds only {available} for it (evaluation.problems); for more give evaluation.data."
+    return "the data holds no more for it; give more in evaluation.data."
 
 
 def _is_nan(value: Any) -> bool:

@@ -81,10 +81,15 @@ class TrainingSummary(Stored):
     kept_step: int | None = None
     validation_accuracy: float | None = None
     """Of the kept step; None without a validation set."""
+    validation_problems: int | None = None
     last_reward: float | None = None
     last_loss: float | None = None
     scoring_share_of_step_time: float | None = None
     share_zero_variance_groups: float | None = None
+    skipped_steps: int | None = None
+    """Whose gradient float16 could not hold; None in other number formats."""
+    largest_weight_change: float | None = None
+    """Of a trained number, from before the first step to the kept one."""
 
 
 class RunResult(Stored):
@@ -94,13 +99,21 @@ class RunResult(Stored):
     tier: str | None = None
     model: str | None = None
     adapter: AdapterSummary = AdapterSummary()
+    base: Side | None = None
+    """The bare base, where the run started from an adapter, which `before` is of."""
     before: Side
     after: Side
     gain: Gain
     verdict: str
     """Improved, worse, cannot tell or graders disagree."""
+    verdict_reason: str | None = None
+    """Why nothing can be told, where it is not the interval that includes 0."""
     second_opinion: SecondOpinion | None = None
     """None in older files."""
+    asked_problems: int | None = None
+    """How many problems the evaluation was to have; `before` and `after` say how many it had."""
+    available_problems: int | None = None
+    """How many its source holds for it, counted up to four times what was asked for."""
     tokens: TokenChange | None = None
     expected: dict[str, Number] | None = None
     training: TrainingSummary = TrainingSummary()
@@ -111,6 +124,18 @@ class RunResult(Stored):
     seed: int | None = None
     meets_expectation: bool | None = None
     """None where the tier expects nothing."""
+
+    @property
+    def is_short_of_problems(self) -> bool:
+        """Whether the evaluation had fewer problems than it was to have."""
+        return self.after.problems < (self.asked_problems or 0)
+
+    @property
+    def sides(self) -> dict[str, Side]:
+        """What was measured, by the words a reader is told them in; the gain is of the last over the one before."""
+        if self.base is None:
+            return {"before": self.before, "after": self.after}
+        return {"base": self.base, "start": self.before, "end": self.after}
 
 
 class StoredCompletion(Stored):

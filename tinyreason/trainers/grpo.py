@@ -50,6 +50,7 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
 
     def before_rollouts(self) -> None:
         self.scorer.step = self.state.global_step + 1
+        self.generation_config.remove_invalid_values = True  # nan logits end in a nan loss, not in a dead card
         self.generation_config.max_new_tokens = self.session.config.train.limit_at(self.scorer.step)
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:

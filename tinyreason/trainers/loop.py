@@ -1,12 +1,14 @@
 """What every trainer asks of TRL and of transformers' Trainer alike."""
 
+import math
 from contextlib import suppress
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
-from tinyreason.errors import ConfigError
+from tinyreason.errors import ConfigError, NotFinite
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.oom import RowLimits
@@ -31,7 +33,8 @@ class SessionTrainer(Resumable):
 
     def __init__(self, session: TrainingSession, watch: Watch, checkpoints: CheckpointManager | None, **trl: Any):
         self.session, self.checkpoints = session, checkpoints
-        callbacks = [StepLog(session.folder, watch, self.metric_names, self.step_sign)]
+        self.finite = FiniteSteps(session.config.learning_rate, session.context.compute.dtype.got)
+        callbacks = [self.finite, StepLog(session.folder, watch, self.metric_names, self.step_sign, self.finite)]
         super().__init__(
             model=session.model,
             args=trl_arguments(self.arguments_class, session, self.arguments),
@@ -46,7 +49,13 @@ class SessionTrainer(Resumable):
         for parameter in session.model.parameters():
             if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
                 parameter.data = parameter.data.float()
+        self.finite.scaler = self.accelerator.scaler
         self.limits = RowLimits.of(session.config, session.context.compute, session.context.console.say)
+
+    def training_step(self, *inputs: Any, **more: Any) -> torch.Tensor:
+        loss = super().training_step(*inputs, **more)
+        self.finite.losses.append(loss.detach())
+        return loss
 
     def run(self) -> None:
         """Trains to the last step, from the checkpoint on that the run was resumed from, if there is one."""
@@ -71,6 +80,7 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
         "output_dir": str(session.folder.checkpoints),
         "seed": config.seed,
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # else a loss that is nan is shown as the mean of those before
         "save_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
@@ -89,16 +99,64 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
         raise ConfigError(f"TRL refuses this configuration: {reason}.") from None
 
 
+class FiniteSteps(TrainerCallback):
+    """Stops training before a step whose loss or gradient is nan or infinite changes the weights.
+
+    In float16 a gradient that overflows is not a breakdown: the scaler skips the step and lowers its scale; such steps
+    are counted, until the scale is so low that the gradient itself must be infinite.
+    """
+
+    def __init__(self, learning_rate: float, dtype: str):
+        self.learning_rate, self.dtype = learning_rate, dtype
+        self.scaler = None
+        """Of the gradients, in float16."""
+        self.losses: list[torch.Tensor] = []
+        """Of the step's micro-batches; looked at once a step, so that the device is waited for once."""
+        self.is_skipped = False
+        self.is_first = True
+
+    def on_pre_optimizer_step(self, args, state, control, model=None, **_: Any) -> None:
+        losses, self.losses = self.losses, []
+        gradients = [p.grad for p in model.parameters() if p.requires_grad and p.grad is not None]
+        has_finite_loss = all_finite(losses)
+        self.is_skipped = has_finite_loss and not all_finite(gradients)
+        if not has_finite_loss:
+            raise self.breakdown(state.global_step + 1, "loss")
+        if self.is_skipped and (self.scaler is None or self.scaler.get_scale() < 1):
+            raise self.breakdown(state.global_step + 1, "gradient", has_finite_loss=True)
+        self.is_first = False
+
+    def breakdown(self, step: int, what: str, has_finite_loss: bool = False) -> NotFinite:
+        """Returns the error that says at which step what was not finite, and the likely cause."""
+        rate = f"the learning rate of {self.learning_rate:g} is too high: lower train.learning_rate"
+        cause = "the model computes nothing finite on this data: look at the rows" if self.is_first else rate
+        other = "" if self.dtype == "float32" else ", or type model.dtype=float32"
+        error = NotFinite(f"the {what} of step {step} is not finite (nan or infinity); likely {cause}{other}")
+        error.has_finite_loss = has_finite_loss
+        return error
+
+
+def all_finite(tensors: list[torch.Tensor]) -> bool:
+    """Returns whether every number of these tensors is finite."""
+    return not tensors or bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())
+
+
 class StepLog(TrainerCallback):
     """Tells the watcher of each step, and writes its metrics down with what the watcher found."""
 
-    def __init__(self, folder: RunFolder, watch: Watch, names: dict[str, str], sign: str):
-        self.folder, self.watch, self.names, self.sign = folder, watch, names, sign
+    def __init__(self, folder: RunFolder, watch: Watch, names: dict[str, str], sign: str, finite: FiniteSteps):
+        self.folder, self.watch, self.names, self.sign, self.finite = folder, watch, names, sign, finite
 
     def on_log(self, args, state, control, logs: dict[str, Any], **_: Any) -> None:
         if self.sign not in logs:
             return
         metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
         metrics |= {key.removesuffix("/mean"): logs[key] for key in logs if key.startswith("reward/")}
+        if self.finite.scaler is not None:
+            metrics["gradient/skipped"] = float(self.finite.is_skipped)
+        if self.finite.is_skipped:
+            metrics.pop("gradient/norm", None)
+        elif not math.isfinite(metrics.get("gradient/norm", 0.0)):
+            raise self.finite.breakdown(state.global_step, "gradient's norm", has_finite_loss=True)
         found = self.watch(state.global_step, metrics)
         self.folder.append("metrics.jsonl", [{"step": state.global_step} | metrics | found])

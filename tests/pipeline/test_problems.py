@@ -1,0 +1,140 @@
+"""Problems are told apart by all that is said in them, and too few of them are never passed over in silence."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sessions import context_of, said
+from synthetic_run import outcome, write_run
+
+from tinyreason.cli.train_output import announce, conclude
+from tinyreason.config.recipe import read_recipe
+from tinyreason.data.problems import Problems
+from tinyreason.evaluation.compare import compare_folders
+from tinyreason.evaluation.contamination import audit_summary, find_contamination
+from tinyreason.evaluation.template_check import TemplateCheck, can_exclude_much
+from tinyreason.example import Example
+from tinyreason.grading.grader import Grader
+from tinyreason.pipeline.problems import read_problems
+from tinyreason.pipeline.run import run
+from tinyreason.reporting.report import write_report
+from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.result import RunResult
+
+LAST_TURNS = ("And now?", "How many are left?", "What is the sum?", "Give the total.")
+
+
+def dialogue(number):
+    """One of many conversations that end in four last turns."""
+    turns = [
+        {"role": "user", "content": f"Tom has {number} apples and buys {number + 3}."},
+        {"role": "assistant", "content": "I see."},
+        {"role": "user", "content": LAST_TURNS[number % 4]},
+    ]
+    return {"problem": turns, "answer": str(2 * number + 3)}
+
+
+def config_of(*overrides):
+    quick = ("train.max_steps=1", "train.rollouts_per_step=4", "train.group_size=4", "train.max_completion_tokens=8")
+    return read_recipe("rlvr").resolve("sandbox", (*quick, "data.size=null", "evaluation.samples=1", *overrides))
+
+
+def problems_of(tmp_path, *overrides):
+    """(problems of the run, what was on the screen)"""
+    config = config_of(*overrides)
+    context = context_of(config)
+    announce(context, config, tmp_path / "run")
+    with RunFolder(tmp_path / "run") as folder, Grader() as grader:
+        return read_problems(config, folder, grader, context.console), said(context)
+
+
+def test_eighty_dialogues_that_share_four_last_turns_are_eighty_problems(jsonl, tmp_path):
+    test = jsonl(*(dialogue(number) for number in range(80)), name="test.jsonl")
+    train = jsonl({"problem": LAST_TURNS[0], "answer": "1"}, dialogue(7), name="train.jsonl")
+    overrides = (f"data.file={train}", "validation=null", f"evaluation.data={{kind: problems, file: {test}}}")
+    problems, _ = problems_of(tmp_path, *overrides)
+    assert len(problems.evaluation) == 79  # one of the eighty is trained on
+    assert len({example.identity for example in problems.evaluation}) == 79
+    held = Problems(file=test)
+    parts = [held.held_out(80, purpose, without=set()) for purpose in ("test", "validation")]
+    assert [len(part) for part in parts] == [40, 40]
+    assert not {example.identity for example in parts[0]} & {example.identity for example in parts[1]}
+
+
+def test_the_audit_calls_dialogues_identical_only_where_every_turn_is(jsonl):
+    everything = Problems(file=jsonl(*(dialogue(number) for number in range(8)))).load()
+    findings = find_contamination(everything[:1], everything[4:5], lambda _: None)  # the same last turn
+    assert audit_summary(findings, everything[:1], everything[4:5]).counts["identical"] == 0
+    copy = find_contamination(everything[:1], everything[:1], lambda _: None)
+    assert audit_summary(copy, everything[:1], everything[:1]).counts["identical"] == 1
+    told = Example("x", ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+2?"}), "4")
+    bare = Example("y", ({"role": "user", "content": "2+2?"},), "4")
+    assert [finding.kind for finding in find_contamination([told], [bare], lambda _: None)] == ["identical"]
+
+
+def test_runs_on_dialogues_are_compared_on_each_of_them(jsonl, tmp_path):
+    file = jsonl(*(dialogue(number) for number in range(16)))
+    overrides = (f"data.file={file}", "validation=null", f"evaluation.data={{kind: problems, file: {file}}}")
+    train = jsonl({"problem": "1+1?", "answer": "2"}, name="train.jsonl")
+    config = config_of(*overrides, f"data.file={train}")
+    result = run(config, tmp_path / "run", context_of(config))
+    rows = json.loads((tmp_path / "run" / "evaluation.json").read_text())["after"]
+    assert len(rows) == result.after.problems == 16
+    assert {row["problem"] for row in rows} == set(LAST_TURNS)
+    assert len({row["conversation"] for row in rows}) == 16
+    assert compare_folders([tmp_path / "run", tmp_path / "run"])[0].problems == 16
+
+
+def test_fewer_problems_than_asked_for_are_said_first_in_the_table_and_on_the_page(jsonl, tmp_path):
+    file = jsonl(*({"problem": f"{number}+1?", "answer": str(number + 1)} for number in range(20)))
+    overrides = (f"data.file={file}", "data.size=4", "validation.problems=64", "validation.every_steps=1")
+    config = config_of(*overrides, "evaluation.problems=100")
+    context = context_of(config)
+    announce(context, config, tmp_path / "run")
+    result = run(config, tmp_path / "run", context)
+    conclude(context.console, result, tmp_path / "run")
+    screen = said(context)
+    count, others = result.after.problems, result.training.validation_problems
+    assert 0 < count < 20 and 0 < others < 20
+    assert f"problems {count} in the evaluation, {others} in the validation; none" in screen
+    assert f"evaluation.problems=100 are asked for, and the data holds only {count}" in screen
+    assert f"validation.problems=64 are asked for, and the data holds only {others}" in screen
+    assert screen.index("are asked for") < screen.index("unseen problems")
+    assert f"{count} unseen problems, not 100, × 1" in screen and "64 problems" not in screen
+    assert (result.asked_problems, result.available_problems) == (100, count)
+    assert "Asked for were 100 problems" in Path(tmp_path / "run" / "report.html").read_text()
+
+
+def test_as_many_as_asked_for_are_said_without_a_caveat(tmp_path):
+    problems, screen = problems_of(tmp_path, "data.size=4", "evaluation.problems=12", "validation=null")
+    assert "problems 12 in the evaluation; none of them is trained on" in screen and "caveat" not in screen
+    assert (len(problems.evaluation), problems.available) == (12, 48)
+
+
+@pytest.mark.parametrize(
+    ("available", "words"),
+    [
+        (1024, "four times as many (evaluation.problems) halve it."),
+        (256, "the data holds no more for it; give more in evaluation.data."),
+        (300, "the data holds only 300 for it (evaluation.problems); for more give evaluation.data."),
+    ],
+)
+def test_more_problems_are_advised_only_where_the_source_holds_them(tmp_path, available, words):
+    values = outcome(points=1.0, interval=(-9.0, 11.0), verdict="cannot tell")
+    folder = write_run(tmp_path / "run", **values | {"available_problems": available})
+    page = write_report([folder]).read_text()
+    assert "Too few problems to tell" in page and words in page
+    assert ("four times as many" in page) == (available == 1024)
+
+
+def test_that_the_base_does_no_better_is_said_only_where_ten_points_are_excluded():
+    def check(high):
+        gain = {"points": 0.0, "interval": [-high, high]}
+        way = {"template": "none", "prompt": "plain", "accuracy": 0.5, "gain": gain, "verdict": "cannot tell"}
+        return TemplateCheck.model_validate({"problems": 64, "asked": 0.5, "others": [way]})
+
+    assert can_exclude_much(check(9.9)) and not can_exclude_much(check(10.1))
+
+
+def test_an_older_result_without_these_counts_is_read():
+    assert RunResult.model_validate(outcome()).is_short_of_problems is False
