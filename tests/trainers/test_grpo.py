@@ -155,9 +155,7 @@ ADAPTERS_AND_BASES = [
 
 
 @pytest.mark.parametrize(("adapter", "base"), ADAPTERS_AND_BASES)
-def test_every_adapter_trains_on_every_base_in_float32_from_a_kl_of_zero(
-    tmp_path, adapter, base
-):
+def test_every_adapter_trains_on_every_base_in_float32_from_a_kl_of_zero(tmp_path, adapter, base):
     kind, *switches = adapter.split()
     section = {"kind": kind} | dict(switch.split("=") for switch in switches)
     text = ", ".join(f"{key}: {value}" for key, value in section.items())

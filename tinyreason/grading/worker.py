@@ -6,6 +6,7 @@ A comparison's time limit counts processor time, so that a busy machine changes 
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,7 +15,9 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-from tinyreason.grading.answers import Pair
+from tinyreason.grading.answers import NO_ANSWER, Pair
+from tinyreason.grading.notation import ascii_notation
+from tinyreason.grading.values import final_side, read_value
 
 MEMORY_BYTES = 2 << 30  # it needs 0.1 GB
 WALL_PER_CPU_SECOND = 30 if hasattr(signal, "setitimer") else 1
@@ -23,6 +26,7 @@ BAD_GOLD = "gold answer cannot be parsed"
 Comparison = tuple[bool | None, str | None, float, str]
 """(correct, or None where the gold answer cannot be parsed; the answer found; processor seconds; a note)."""
 
+_NAMED_INDEX = re.compile(r"_\{\s*\\(max|min)\s*\}")
 _PARENT = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 _STARTING = threading.Lock()
 _SIGPROF = getattr(signal, "SIGPROF", -1)
@@ -104,11 +108,40 @@ def _end_me_after(seconds: float) -> None:
 def _ask_math_verify(pair: Pair) -> tuple[bool | None, str | None, str]:
     from math_verify import parse, verify
 
-    gold = parse(f"\\boxed{{{pair.gold}}}", parsing_timeout=None)
+    gold = parse(_box(pair.gold), parsing_timeout=None)
     if all(isinstance(part, str) for part in gold):  # the text alone: it is not an expression
         return None, pair.answer or None, BAD_GOLD
-    said = parse(f"\\boxed{{{pair.answer}}}" if pair.answer else pair.prose, parsing_timeout=None)
+    if pair.why_not:
+        return False, pair.answer or None, pair.why_not
+    is_number = read_value(pair.gold).kind == "number"
+    said = parse(_box(final_side(pair.answer) if is_number else pair.answer), parsing_timeout=None)
     if not said:
-        return False, None, pair.why_not
-    extracted = pair.answer or next((part for part in said if isinstance(part, str)), None)
-    return verify(gold, said, timeout_seconds=None), extracted, ""
+        return False, pair.answer, NO_ANSWER
+    return verify(gold, said, timeout_seconds=None) and _same_size(gold[0], said[0]), pair.answer, ""
+
+
+def _box(text: str) -> str:
+    return "\\boxed{" + _NAMED_INDEX.sub(r"_{\1}", ascii_notation(text)) + "}"
+
+
+def _same_size(gold: Any, said: Any) -> bool:
+    """Returns whether two expressions that Math-Verify calls equal are so for their size: it compares to 6 decimals.
+
+    Letters get values, each another. What has none, as a set or an interval, is believed.
+    """
+    from sympy import Eq, Expr, Float, Rational
+
+    sides = [one.rhs if isinstance(one, Eq) else one for one in (gold, said)]
+    if not all(isinstance(side, Expr) for side in sides):
+        return True
+    letters = sorted(sides[0].free_symbols | sides[1].free_symbols, key=str)
+    values = {letter: Rational(7 + 4 * n, 5 + n) for n, letter in enumerate(letters)}
+    tolerance = 1e-5 if any(side.has(Float) for side in sides) else 1e-12
+    try:
+        first, second = (side.subs(values).doit().evalf(30) for side in sides)
+        size = max(abs(first), abs(second))
+        if size < 1e-20 and min(getattr(first, "_prec", 99), getattr(second, "_prec", 99)) < 10:
+            return True  # noise around an exact zero
+        return bool(abs(first - second) <= tolerance * size)
+    except (TypeError, ValueError, ArithmeticError, AttributeError):
+        return True
