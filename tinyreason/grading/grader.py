@@ -42,12 +42,17 @@ class Verdict:
 
 
 def grade_rows(rows: Iterable[dict], completion_field: str, answer_field: str, grader: "Grader") -> Iterator[Verdict]:
-    """Yields a verdict for each row, in order, as they come. Errors: `DataError` where a row lacks a field."""
+    """Yields a verdict for each row, in order, as they come. Errors: `DataError` where a row lacks a field.
+
+    A row's `truncated` and `problem`, where it has them, are heeded.
+    """
     numbered = enumerate(rows, start=1)
     while chunk := list(islice(numbered, ROWS_AT_ONCE)):
         completions = [_text(row, completion_field, number) for number, row in chunk]
         answers = [_text(row, answer_field, number) for number, row in chunk]
-        yield from grader.grade(completions, answers)
+        truncated = [row.get("truncated") is True for _, row in chunk]
+        problems = [row["problem"] if isinstance(row.get("problem"), str) else "" for _, row in chunk]
+        yield from grader.grade(completions, answers, truncated, problems)
 
 
 def tally(verdicts: list[Verdict]) -> dict[str, int | float | None]:

@@ -46,9 +46,10 @@ _ALIASES = {word: name for name, words in _WORDS.items() for word in words.split
 _PIECE = re.compile(r"(square|cubic|sq\.?|cu\.?)?\s*([^\d^*/\s]+?)\s*(?:\^?\s*\{?\s*(-?\d)\s*\}?)?")
 _PREFIX = re.compile(r"(US\$|[$€£¥])\s*(?=[-+.\d\\(])|(?<=^-)([$€£¥])|(?<=^\+)([$€£¥])")
 _SUFFIX = re.compile(
-    r"(?<=[\d.)}!])(\s*)(?![eE][-+]?\d)((?:°\s*[CF]?(?![A-Za-z])|[%$€£¥¢]|[A-Za-zµμΩ]\S*)"
-    r"(?:[ /*·^{}\-\d]*[A-Za-zµμΩ².]+|\^?\{?-?\d\}?)*)\s*$"
+    r"(?<=[\d.)}!])(\s*)(?![eE][-+]?\d)((?:°\s?[CF]?(?![A-Za-z])|[%$€£¥¢]|[A-Za-zµμΩ][A-Za-zµμΩ²°%.]*)(?:\^?\{?-?\d\}?)?"
+    r"(?:\s?(?:[/*·]\s?|(?<=\s))[A-Za-zµμΩ²°%.]+(?:\^?\{?-?\d\}?)?)*)$"
 )
+LONGEST_UNIT = 60
 _COUNTED = re.compile(r"[A-Za-z]{3,}(?: [A-Za-z]+)*")
 _NO_UNIT = re.compile(r"(?:sin|cos|tan|log|ln|exp|mod|choose|and|or|plus|minus|times|pi)\b.*")
 
@@ -65,7 +66,7 @@ def split_unit(text: str, is_wanted: bool = False) -> tuple[str, str]:
         number = (text[: before.start()] + text[before.end() :]).strip()
         again, behind = split_unit(number, is_wanted)
         return (again, behind or sign)
-    behind = _SUFFIX.search(text)
+    behind = _SUFFIX.search(text, max(0, len(text) - LONGEST_UNIT))
     if not behind or _NO_UNIT.fullmatch(behind[2]):
         return text, ""
     space, unit = behind[1], behind[2].strip()
