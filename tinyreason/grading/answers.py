@@ -32,12 +32,15 @@ _CORRECTED = re.compile(
 _JOINED = re.compile(r"[\s$\\(){},;.]*(?:\b(?:and|\\text\{\s*and\s*\})\b)?[\s$\\(){},;.]*")
 _SAID = re.compile(
     r"(?:\b(?:final|correct|right)?\s*(?:answer|option|choice)\b(?:\s+to\s+[^.:\n]{1,80}?)?[*_ ]*"
-    r"(?:\s+(?:is|are|must be|should be|would be)\b(?:\s+(?:therefore|thus|then))?[*_ ]*:?|\s*[:=])"
+    r"(?:\s+(?:is|are|must be|should be|would be)\b(?:\s+(?:therefore|thus|then|[a-z]+ly))?[*_ ]*:?|\s*[:=])"
     r"|\bfinal answer[*_ ]*(?=\n)|答案\s*(?:是|为|為|应为|:)|ответ\s*[:—-]|答え\s*(?:は|:)|정답은"
     r"|\b(?:respuesta|réponse|antwort|risposta|resposta)\b[^.:\n]{0,20}?(?:es|est|ist|è|é|:)(?=[\s*:]))[*_ :]*",
     re.IGNORECASE,
 )
-_CHOSEN = re.compile(r"\b(?:option|choice)\s*\(?([A-J])\)?\s+is\s+(?:the\s+)?(?:correct|answer|best)", re.IGNORECASE)
+_CHOSEN = re.compile(
+    r"\b(?:[Oo]ption|[Cc]hoice)\s*\(?([A-J])\)?\s+is\s+(?:the\s+)?(?:correct|answer|best)"
+    r"|\b(?:choose|pick|select)\s+(?:(?:option|choice)\s*)?\(?([A-J])\)?(?![\w'])"
+)
 
 
 class Pair(NamedTuple):
@@ -159,7 +162,7 @@ def _worded_pairs(said: str, gold: str, is_truncated: bool) -> list[Pair]:
         answer = strip_sentence(line)
         is_finished = bool(more) or len(line.strip()) > len(answer.strip()) + 1 or not is_truncated
         return [_said_pair(answer, gold)] if answer and is_finished and _counts(answer, gold) else []
-    chosen = _CHOSEN.findall(text)
+    chosen = [found[1] or found[2] for found in _CHOSEN.finditer(text)]
     return [Pair(gold, chosen[-1])] if chosen else []
 
 

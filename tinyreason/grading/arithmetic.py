@@ -107,7 +107,11 @@ class _Reader:
 
     def signed(self) -> Number:
         sign = self.take("+", "-")
-        number = self.factor()
+        if sign and self.take("+", "-"):
+            self.at -= 1
+            number = self.signed()._replace(form="unevaluated")
+        else:
+            number = self.factor()
         if sign == "-" and number.value is not None:
             return number._replace(value=-number.value)
         return number

@@ -23,7 +23,7 @@ from tinyreason.grading.values import final_side, read_value
 MEMORY_BYTES = 2 << 30  # it needs 0.1 GB
 WALL_PER_CPU_SECOND = 30 if hasattr(signal, "setitimer") else 1
 FAR, NEAR, DECIMALS = 1e-3, 1e-12, 1e-5
-"""Relative differences: beyond the first two expressions differ; the second is for equal ones, the third for decimals."""
+"""Relative differences: what is beyond the first differs, what is within the second is equal, decimals the third."""
 NOISE, NOISY = 1e-15, 20
 BAD_GOLD = "gold answer cannot be parsed"
 
