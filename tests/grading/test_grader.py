@@ -131,7 +131,7 @@ def test_without_a_mark_the_last_number_is_the_answer(grader, completion):
 
 def test_the_verdict_shows_what_was_compared(grader):
     assert verdict(grader, boxed(r"\frac{8}{6}"), r"\frac43").extracted == r"\frac{8}{6}"
-    assert verdict(grader, "so $x = 18$", "18").extracted == "x = 18"
+    assert verdict(grader, "so $x = 18$", "18").extracted == "18"
 
 
 @pytest.mark.parametrize("answer", [r"\{1, 2\}", r"1\\{2}", r"(1, 2\}", "{1, 2}", "a_{b^{c}}"])
@@ -169,7 +169,7 @@ def test_equal_answers_are_correct_and_others_incorrect(grader, gold, equal, oth
     assert verdict(grader, boxed(other), gold).correct is False
 
 
-@pytest.mark.parametrize("gold", ["", "  ", "?", r"\boxed{}", "####", "where b is arbitrary", r"\frac{", "1" * 2_001])
+@pytest.mark.parametrize("gold", ["", "  ", "?", r"\boxed{}", "####", r"\frac{", "1" * 2_001])
 @pytest.mark.parametrize("completion", [boxed(5), "?", boxed("?"), "", "<think>", boxed(TOWER)])
 def test_an_unparsable_gold_is_none(grader, gold, completion):
     said = verdict(grader, completion, gold)
@@ -393,13 +393,10 @@ def test_as_many_answers_as_completions_are_needed(grader):
 
 UNPARSABLE = {
     "olympiadbench": {
-        r"$m_{\max }=n^{2}-n-1$": r"Math-Verify cannot read the index \max",
         "$t(0,4]$": "a slip in the data",
     },
     "minerva_math": {
         "np.arcsin(10/13)": "Python, not mathematics",
-        "-1./3": "Math-Verify cannot read `1.`",
-        "-3./2": "Math-Verify cannot read `3.`",
         "E_{1},E_{2}": "Math-Verify takes E for Euler's number, which has no index",
         r"\frac{dM}{dt}=\frac{10^{5} L_{\odot}}{0.007 c^{2} M_{\odot}^{6}} M^{6}": r"Math-Verify cannot read \odot",
     },

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from tinyreason.cli.options import COUNT, JSON, PATH
+
+if TYPE_CHECKING:
+    from tinyreason.grading.audit import AuditedKind, ErrorRate
 
 
 @click.command("grade", short_help="Grade the completions of a file against its gold answers.")
@@ -18,11 +21,18 @@ from tinyreason.cli.options import COUNT, JSON, PATH
     type=click.File("w", "utf-8", atomic=True),
     help="JSONL file to write, a line with the verdict for each row.",
 )
+@click.option("--audit", metavar="COLUMN", help="Column of labels, true or false: measure the grader's own errors.")
 @JSON
-def grade_command(file: Path, completion_field: str, answer_field: str, out: IO[str] | None, as_json: bool) -> None:
-    """Grade the completions in FILE against its gold answers."""
+def grade_command(
+    file: Path, completion_field: str, answer_field: str, out: IO[str] | None, audit: str | None, as_json: bool
+) -> None:
+    """Grade the completions in FILE against its gold answers.
+
+    With --audit, measure the grader itself: false positives and false negatives by kind of answer.
+    """
     from tinyreason.console import Console
     from tinyreason.data import read_rows
+    from tinyreason.grading.audit import audit_verdicts
     from tinyreason.grading.grader import Grader, grade_rows, tally
 
     rows, verdicts = read_rows(file), []
@@ -33,6 +43,9 @@ def grade_command(file: Path, completion_field: str, answer_field: str, out: IO[
             if out:
                 out.write(json.dumps(vars(verdict)) + "\n")
     counts = tally(verdicts)
+    if audit:
+        _print_audit(audit_verdicts(rows, verdicts, audit, answer_field), as_json)
+        return
     if as_json:
         click.echo(json.dumps(counts))
         return
@@ -40,6 +53,24 @@ def grade_command(file: Path, completion_field: str, answer_field: str, out: IO[
     click.echo(f"accuracy {accuracy}: {counts['right']} of {counts['judged']} correct")
     if counts["judged"] < counts["rows"]:
         click.echo(f"rows not graded, their gold answers cannot be parsed: {counts['rows'] - counts['judged']}")
+
+
+def _print_audit(kinds: list["AuditedKind"], as_json: bool) -> None:
+    from tinyreason.console import Console
+
+    if as_json:
+        errors = ("false_positives", "false_negatives")
+        click.echo(json.dumps({kind.kind: {name: getattr(kind, name).as_json() for name in errors} for kind in kinds}))
+        return
+    rows = [(kind.kind, _shown(kind.false_positives), _shown(kind.false_negatives)) for kind in kinds]
+    Console().table(rows, header=("kind of answer", "false positives", "false negatives"))
+
+
+def _shown(rate: "ErrorRate") -> str:
+    if not rate.rows:
+        return "none labelled so"
+    low, high = rate.interval
+    return f"{rate.errors} of {rate.rows}: {rate.share:.1%} [{low:.1%}, {high:.1%}]"
 
 
 @click.command("select", short_help="Rank problems by how much they teach.")

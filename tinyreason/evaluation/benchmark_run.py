@@ -21,7 +21,7 @@ from tinyreason.grading.answers import gold_text
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.inference.sampling import Sampling, prompt_texts, sample_batches
-from tinyreason.models.load import is_built_in, max_completion_tokens_of
+from tinyreason.models.load import is_built_in, max_completion_tokens_of, opens_thought
 from tinyreason.runs.result import Gain, SecondOpinion, Stored
 from tinyreason.sandbox import NAME
 
@@ -152,11 +152,18 @@ def ask(
 ) -> None:
     """Samples, grades and writes down the missing completions of one side."""
     asks = [(example, sample) for _, example, sample in missing]
+    is_thought_open = benchmark_run.sampling.template == "chat" and opens_thought(tokenizer)
     correct = done = 0
     with console.live(f"asking {benchmark_run.sides[side].name}", total=len(missing)) as live:
         for batch in sample_batches(model, tokenizer, asks, benchmark_run.sampling) if missing else ():
             rows = [missing[sampled.row] for sampled in batch]
-            verdicts = grader.grade([sampled.text for sampled in batch], [example.answer for _, example, _ in rows])
+            verdicts = grader.grade(
+                [sampled.text for sampled in batch],
+                [example.answer for _, example, _ in rows],
+                [sampled.truncated for sampled in batch],
+                [example.problem for _, example, _ in rows],
+                is_thought_open,
+            )
             graded = [
                 ((side, bench, example.id, sample), Completion(s.text, s.tokens, s.truncated, v.correct, v.extracted))
                 for (bench, example, sample), s, v in zip(rows, batch, verdicts, strict=True)

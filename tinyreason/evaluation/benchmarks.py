@@ -95,8 +95,6 @@ BENCHES = {
         groups={"subject": "type"},
         ungradable={
             "np.arcsin(10/13)": "Python, not mathematics",
-            "-1./3": "Math-Verify cannot read `1.`",
-            "-3./2": "Math-Verify cannot read `3.`",
             "E_{1},E_{2}": "Math-Verify takes E for Euler's number, which has no index",
             r"\frac{dM}{dt}=\frac{10^{5} L_{\odot}}{0.007 c^{2} M_{\odot}^{6}} M^{6}": r"Math-Verify cannot read \odot",
         },
@@ -110,7 +108,6 @@ BENCHES = {
         answer=("final_answer",),
         groups={"subject": "subfield"},
         ungradable={
-            r"$m_{\max }=n^{2}-n-1$": r"Math-Verify cannot read the index \max",
             "$t(0,4]$": "a slip in the data: an interval after its variable",
         },
     ),

@@ -9,6 +9,7 @@ from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling, sample_completions
 from tinyreason.intervals import difference_interval, paired_gain, share_interval
+from tinyreason.models.load import opens_thought
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import Side, TokenChange
 
@@ -123,7 +124,9 @@ def evaluate(
     """Samples `sampling.samples` completions to every problem and grades them; calls `advance(n)` for every n."""
     texts, tokens, truncated = sample_completions(model, tokenizer, examples, sampling, advance)
     answers = [example.answer for example in examples for _ in range(sampling.samples)]
-    verdicts = grader.grade(texts, answers)
+    problems = [example.problem for example in examples for _ in range(sampling.samples)]
+    is_thought_open = sampling.template == "chat" and opens_thought(tokenizer)
+    verdicts = grader.grade(texts, answers, truncated, problems, is_thought_open)
     completions = [
         Completion(text, count, is_truncated, verdict.correct, verdict.extracted)
         for text, count, is_truncated, verdict in zip(texts, tokens, truncated, verdicts, strict=True)

@@ -1,9 +1,10 @@
 """Decides alone whether a completion is correct: rewards, evaluation and `tinyreason grade` all ask here.
 
-Math-Verify compares, in worker processes, because an answer such as `9^{9^{9^9}}` hangs or eats the memory of whoever
-reads it and only the kernel can stop that: a worker's memory is capped and a timer kills it at the item's time limit.
-Each comparison is a task of its own, so a killed one costs only itself, and sending it (0.1 ms) costs little beside
-reading LaTeX (2 to 10 ms); plain integers are compared at once and repeated pairs only once.
+Numbers, dates, words and the like are compared here, exactly. Formulas are Math-Verify's, in worker processes, because
+an answer such as `9^{9^{9^9}}` hangs or eats the memory of whoever reads it and only the kernel can stop that: their
+memory is capped and a timer kills them at the item's time limit. Each comparison is a task of its own, so a killed one
+costs only itself, and sending it (0.1 ms) costs little beside reading LaTeX (2 to 10 ms). Repeated pairs are compared
+once.
 """
 
 import os
@@ -11,7 +12,7 @@ import re
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from itertools import islice
 from typing import Any
 
 from tinyreason.errors import DataError, nearest
-from tinyreason.grading.answers import MAX_ANSWER_CHARS, Pair, gold_text, read_pair
+from tinyreason.grading.answers import MAX_ANSWER_CHARS, Pair, gold_text, read_pairs
+from tinyreason.grading.values import compare_values, is_gradable
 from tinyreason.grading.worker import BAD_GOLD, ran_out_of_time, schedule, start_pool, stop_pool
 
 REMEMBERED_PAIRS = 4_096
@@ -40,12 +42,17 @@ class Verdict:
 
 
 def grade_rows(rows: Iterable[dict], completion_field: str, answer_field: str, grader: "Grader") -> Iterator[Verdict]:
-    """Yields a verdict for each row, in order, as they come. Errors: `DataError` where a row lacks a field."""
+    """Yields a verdict for each row, in order, as they come. Errors: `DataError` where a row lacks a field.
+
+    A row's `truncated` and `problem`, where it has them, are heeded.
+    """
     numbered = enumerate(rows, start=1)
     while chunk := list(islice(numbered, ROWS_AT_ONCE)):
         completions = [_text(row, completion_field, number) for number, row in chunk]
         answers = [_text(row, answer_field, number) for number, row in chunk]
-        yield from grader.grade(completions, answers)
+        truncated = [row.get("truncated") is True for _, row in chunk]
+        problems = [row["problem"] if isinstance(row.get("problem"), str) else "" for _, row in chunk]
+        yield from grader.grade(completions, answers, truncated, problems)
 
 
 def tally(verdicts: list[Verdict]) -> dict[str, int | float | None]:
@@ -62,6 +69,11 @@ def _text(row: dict, name: str, number: int) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise DataError(f"row {number} holds {value!r:.40} in '{name}'; give text or a number, or name another field")
     return str(value)
+
+
+def _all_correct(verdicts: list[Verdict]) -> Verdict:
+    """Returns the verdict of a completion that offers several answers: the first that is not correct, else the last."""
+    return next((verdict for verdict in verdicts if not verdict.correct), verdicts[-1])
 
 
 class Grader(AbstractContextManager):
@@ -89,14 +101,30 @@ class Grader(AbstractContextManager):
             self._end_workers()
             self._pool = None
 
-    def grade(self, completions: list[str], answers: list[str]) -> list[Verdict]:
-        """Returns a verdict for each completion, in order."""
-        pairs = [read_pair(completion, answer) for completion, answer in zip(completions, answers, strict=True)]
-        verdicts = self._verdicts(pairs)
+    def grade(
+        self,
+        completions: list[str],
+        answers: list[str],
+        truncated: Sequence[bool] | None = None,
+        problems: Sequence[str] | None = None,
+        is_thought_open: bool = False,
+    ) -> list[Verdict]:
+        """Returns a verdict for each completion, in order.
+
+        `truncated`: whether the token limit ended it. `problems`: their texts, so that what only repeats one is
+        not an answer. `is_thought_open`: whether the prompt ended in `<think>`, so that completions begin in a thought.
+        """
+        count = len(completions)
+        rows = zip(completions, answers, truncated or [False] * count, problems or [""] * count, strict=True)
+        pairs_N = [
+            read_pairs(completion, gold_text(answer), is_truncated, problem, is_thought_open)
+            for completion, answer, is_truncated, problem in rows
+        ]
+        verdicts = self._verdicts([pair for pairs in pairs_N for pair in pairs])
         hung = [pair for pair in verdicts if verdicts[pair].note in (self.took_longer, DIED)]
         fine = self._check(pair.gold for pair in hung)
         verdicts |= {pair: replace(verdicts[pair], correct=None, note=BAD_GOLD) for pair in hung if not fine[pair.gold]}
-        return [verdicts[pair] for pair in pairs]
+        return [_all_correct([verdicts[pair] for pair in pairs]) for pairs in pairs_N]
 
     def check_gold(self, answers: list[str]) -> list[bool]:
         """Returns for each gold answer whether it can be parsed and, put in a box, is graded correct."""
@@ -122,15 +150,16 @@ class Grader(AbstractContextManager):
         return known
 
     def _at_a_glance(self, pair: Pair) -> Verdict | None:
+        """Returns the verdict where no formula has to be read."""
         if not 0 < len(pair.gold) <= MAX_ANSWER_CHARS:
             return Verdict(None, pair.answer or None, 0.0, BAD_GOLD)
-        if self.fast and _INTEGER.fullmatch(pair.gold):
-            if not pair.answer and not pair.prose:
-                return Verdict(False, None, 0.0, pair.why_not)
-            if _INTEGER.fullmatch(pair.answer):
-                same = int(pair.gold.replace(",", "")) == int(pair.answer.replace(",", ""))
-                return Verdict(same, pair.answer, 0.0)
-        return None
+        if pair.why_not:
+            return Verdict(False, pair.answer or None, 0.0, pair.why_not) if is_gradable(pair.gold) else None
+        if _INTEGER.fullmatch(pair.gold) and _INTEGER.fullmatch(pair.answer):
+            same = int(pair.gold.replace(",", "")) == int(pair.answer.replace(",", ""))
+            return Verdict(same, pair.answer, 0.0) if self.fast else None
+        correct, note = compare_values(pair.gold, pair.answer)
+        return None if correct is None else Verdict(correct, pair.answer, 0.0, note)
 
     def _ask(self, pairs: list[Pair]) -> list[Verdict]:
         try:

@@ -218,6 +218,15 @@ def end_tokens(model, tokenizer) -> set[int]:
     return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
 
 
+def opens_thought(tokenizer) -> bool:
+    """Returns whether the chat template ends its prompt in `<think>`, so that every completion begins in a thought."""
+    if not getattr(tokenizer, "chat_template", None):
+        return False
+    chat = [{"role": "user", "content": "?"}]
+    prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+    return str(prompt).rstrip().endswith("<think>")
+
+
 def check_model_folder(folder: Path, name: str) -> None:
     """Refuses a folder without a config, weights and a tokenizer. Errors: `ModelError`."""
     wanted = {

@@ -85,8 +85,9 @@ def graded_attempts(made: Iterable[Made], grader: Grader, dropped: Counter[str])
         else:
             different[example.id, text] = example, text, by
     texts, answers = [text for _, text in different], [example.answer for example, _, _ in different.values()]
-    attempts = []
-    for (example, text, by), verdict in zip(different.values(), grader.grade(texts, answers), strict=True):
+    problems = [example.problem for example, _, _ in different.values()]
+    attempts, verdicts = [], grader.grade(texts, answers, problems=problems)
+    for (example, text, by), verdict in zip(different.values(), verdicts, strict=True):
         if verdict.correct is None:
             dropped["attempt that cannot be graded"] += 1
         else:

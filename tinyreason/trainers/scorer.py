@@ -11,7 +11,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.grading.hacking_signs import sign_shares
-from tinyreason.models.load import end_tokens
+from tinyreason.models.load import end_tokens, opens_thought
 from tinyreason.rollout import Batch
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
@@ -29,6 +29,8 @@ class Scorer:
     ends: set[int]
     """Tokens that end a completion."""
     store: Store = field(default_factory=Store)
+    is_thought_open: bool = False
+    """Whether the prompt ends in `<think>`."""
     step: int = 0
     batch: Batch | None = None
     rewards: dict[str, list[float]] = field(default_factory=dict)
@@ -41,14 +43,17 @@ class Scorer:
     def of(session: TrainingSession, examples: list[Example]) -> "Scorer":
         """Returns the scorer of a session for the problems that it trains on."""
         ends = end_tokens(session.model, session.tokenizer)
-        return Scorer(session.config, examples, session.grader, session.folder, ends)
+        is_open = opens_thought(session.tokenizer)
+        return Scorer(session.config, examples, session.grader, session.folder, ends, is_thought_open=is_open)
 
     def score(self, completion_ids: list[list[int]], completions: list, row: list[int], **_: Any) -> list[float | None]:
         """Returns, as TRL's reward function, (N) weighted sums of our rewards, None where no reward could tell."""
         start = time.perf_counter()
         texts = [completion[0]["content"] for completion in completions]
         examples = [self.examples[number] for number in row]
-        verdicts = self.grader.grade(texts, [example.answer for example in examples])
+        truncated = [ids[-1] not in self.ends for ids in completion_ids]
+        answers, problems = [example.answer for example in examples], [example.problem for example in examples]
+        verdicts = self.grader.grade(texts, answers, truncated, problems, self.is_thought_open)
         train = self.config.train
         self.batch = Batch(
             examples=examples,
@@ -56,7 +61,7 @@ class Scorer:
             ids=completion_ids,
             group=torch.arange(len(texts)) // train.group_size,
             length=torch.tensor([len(ids) for ids in completion_ids]),
-            truncated=torch.tensor([ids[-1] not in self.ends for ids in completion_ids]),
+            truncated=torch.tensor(truncated),
             correct=torch.tensor([torch.nan if v.correct is None else float(v.correct) for v in verdicts]),
             group_size=train.group_size,
             max_completion_tokens=train.limit_at(self.step),
