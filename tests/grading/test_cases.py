@@ -75,3 +75,35 @@ def test_an_audit_counts_both_errors_by_kind_with_intervals():
 def test_a_row_without_a_label_is_named(row, message):
     with pytest.raises(DataError, match=message):
         audit_verdicts([{"answer": "5"} | row], [Verdict(True, "5", 0.0)], "label", "answer")
+
+
+def test_the_command_prints_the_errors_by_kind_and_ends_well(tmp_path):
+    from click.testing import CliRunner
+
+    from tinyreason.cli.grade import grade_command
+
+    file = tmp_path / "labelled.jsonl"
+    rows = [
+        {"completion": r"\boxed{5}", "answer": "5", "want": True},
+        {"completion": "7", "answer": "7", "want": False},
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    printed = CliRunner().invoke(grade_command, [str(file), "--audit", "want"])
+    assert printed.exit_code == 0
+    assert "1 of 1: 100.0% [2.5%, 100.0%]" in printed.output
+    told = json.loads(CliRunner().invoke(grade_command, [str(file), "--audit", "want", "--json"]).stdout)
+    assert told["number"]["false_positives"]["errors"] == 1
+    assert told["all"]["false_negatives"] == {"errors": 0, "rows": 1, "interval": [0.0, 0.975], "share": 0.0}
+
+
+@pytest.mark.parametrize(("ending", "opens"), [("<think>\n", True), ("<think>\n\n</think>\n\n", False), ("", False)])
+def test_a_template_that_opens_a_thought_is_recognised(ending, opens):
+    class Tokenizer:
+        chat_template = "any"
+
+        def apply_chat_template(self, chat, **_):
+            return chat[0]["content"] + ending
+
+    from tinyreason.models.load import opens_thought
+
+    assert opens_thought(Tokenizer()) is opens

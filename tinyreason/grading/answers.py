@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tinyreason.grading.notation import ascii_notation, bare, compact
 from tinyreason.grading.prose import find_in_prose, strip_sentence
-from tinyreason.grading.values import count_elements, read_value
+from tinyreason.grading.values import UNEVALUATED, count_elements, read_value
 
 MAX_ANSWER_CHARS = 2_000
 SEARCHED_CHARS = 4_000  # at the end of a completion that marks no answer
@@ -39,6 +39,7 @@ _SAID = re.compile(
 )
 _CHOSEN = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice)\s*\(?([A-J])\)?\s+is\s+(?:the\s+)?(?:correct|answer|best)"
+    r"|(?<![\w'])\(?([A-J])\)?\s+is\s+(?:the\s+)?(?:correct|best)\b"
     r"|\b(?:choose|pick|select)\s+(?:(?:option|choice)\s*)?\(?([A-J])\)?(?![\w'])"
 )
 
@@ -114,8 +115,10 @@ def _checked(pair: Pair, problem: str, is_prose: bool = False) -> Pair:
 
 def _marked_pairs(said: str, gold: str, is_truncated: bool) -> list[Pair]:
     if "<" in said and (tags := list(_TAG.finditer(said))):
-        inside = tags[-1][2]
-        return _boxed_pairs(inside, gold) or [_said_pair(inside, gold)]
+        offered = _offered(said, [tag.span(2) for tag in tags])
+        if len(offered) > MOST_BOXES:
+            return [Pair(gold, offered[-1], MANY_BOXES)]
+        return [pair for inside in offered for pair in _boxed_pairs(inside, gold) or [_said_pair(inside, gold)]]
     if "\\boxed" in said:
         if pairs := _boxed_pairs(said, gold):
             return pairs
@@ -143,13 +146,18 @@ def _boxed_pairs(said: str, gold: str) -> list[Pair]:
             return [pair]
         together = [answers[n] for n in range(len(answers)) if answers[n] not in answers[:n]]
         return [Pair(gold, ", ".join(together))]
-    first = len(boxes) - 1
-    while first and not _CORRECTED.search(said[boxes[first - 1][1] : boxes[first][0]]):
-        first -= 1
-    offered = list(dict.fromkeys(answers[first:]))
+    offered = _offered(said, boxes)
     if len(offered) > MOST_BOXES:
         return [Pair(gold, answers[-1], MANY_BOXES)]
     return [Pair(gold, answer, "" if answer else NO_ANSWER) for answer in offered]
+
+
+def _offered(said: str, spans: list[tuple[int, int]]) -> list[str]:
+    """Returns the marked texts that differ, without those that a later one corrects."""
+    first = len(spans) - 1
+    while first and not _CORRECTED.search(said[spans[first - 1][1] : spans[first][0]]):
+        first -= 1
+    return list(dict.fromkeys(_bare(said[start:end]) for start, end in spans[first:]))
 
 
 def _worded_pairs(said: str, gold: str, is_truncated: bool) -> list[Pair]:
@@ -161,9 +169,18 @@ def _worded_pairs(said: str, gold: str, is_truncated: bool) -> list[Pair]:
         line, more, _ = rest.partition("\n")
         answer = strip_sentence(line)
         is_finished = bool(more) or len(line.strip()) > len(answer.strip()) + 1 or not is_truncated
-        return [_said_pair(answer, gold)] if answer and is_finished and _counts(answer, gold) else []
-    chosen = [found[1] or found[2] for found in _CHOSEN.finditer(text)]
+        if answer.startswith("not ") and read_value(gold).kind != "words":
+            return [Pair(gold, answer, NO_ANSWER)]
+        return [_unless_left(_said_pair(answer, gold))] if answer and is_finished and _counts(answer, gold) else []
+    chosen = [found[1] or found[2] or found[3] for found in _CHOSEN.finditer(text)]
     return [Pair(gold, chosen[-1])] if chosen else []
+
+
+def _unless_left(pair: Pair) -> Pair:
+    """Refuses a fraction that is left to be divided: in words it counts in its lowest terms only."""
+    number = read_value(pair.answer).number
+    is_left = number is not None and number.form == "fraction" and read_value(pair.gold).kind == "number"
+    return pair._replace(why_not=UNEVALUATED) if is_left and not pair.why_not else pair
 
 
 def _counts(answer: str, gold: str) -> bool:

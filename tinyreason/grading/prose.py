@@ -13,7 +13,7 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|\*|$)(?<!\b[A-Z]\.)|\n")
 _REASON = re.compile(r",?\s+(?:because|since|as|which|so|and therefore|and thus|I hope)\s+[A-Za-z].*", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
-_STATED = re.compile(r"^.*(?:\b(?:is|are|was|were|be|being|equals|gives|makes)\b|[:=])\s*(.*)$", re.DOTALL)
+_STATED = re.compile(r"^.*(?:\b(?:is|are|was|were|be|being|equals|gives|makes)\b|:(?=\s)|=)\s*(.*)$", re.DOTALL)
 _DIGIT_RUN = re.compile(
     r"(?:\\[dt]?frac\s*\{[^{}]*\}\s*\{[^{}]*\}|\\sqrt\s*(?:\[\d+\])?\s*\{[^{}]*\}|\\(?:times|cdot|div)\s*"
     r"|\\[dt]?binom\s*\{[^{}]*\}\s*\{[^{}]*\}|\^\{[^{}]*\}"
@@ -74,7 +74,7 @@ def _value_in(run: str, before: str) -> str:
     """Returns the value that a run of digits and signs ends in; nothing where it is an expression."""
     starts_line = not before.strip() or before.rstrip(" \t").endswith("\n")
     run = re.sub(r"^\s*[-*+]\s+", "", run) if starts_line else run
-    run = re.sub(r"\s*[x×]\s*", "*", run).rstrip(" -+*/(^\t")
+    run = re.sub(r"\s*[x×]\s*", "*", run).rstrip(" -+*/(^!\t")
     run = run.strip()
     for candidate in (run, run.strip("()"), run.lstrip(")-+*/ ").strip("() ")):
         number = read_number(plain_notation(candidate))
@@ -110,7 +110,7 @@ def _of_kind(candidate: str, wanted: Value) -> str:
     value = read_value(candidate)
     if wanted.kind == "truth":
         return value.text if value.kind == "truth" else ""
-    is_sentence = bool(_STATED.match(candidate)) and len(candidate.split()) > len(wanted.text.split()) + 1
+    is_sentence = bool(_STATED.match(candidate)) and len(candidate.split()) > len(wanted.text.split())
     if value.kind != "words" or is_sentence:
         return ""
     same_article = _ARTICLE.match(wanted.text)
@@ -124,6 +124,9 @@ def _final_expression(text: str, wanted: Value, problem: str) -> str:
     formulas = [next(filter(None, found.groups())) for found in _MATH.finditer(text)]
     if wanted.kind == "list" and stated and read_value(stated[1].replace("$", "")).kind == "list":
         return stated[1].replace("$", "")
+    ending = [next(filter(None, found.groups())) for found in _MATH.finditer(sentences[-1])] if sentences else []
+    if wanted.kind == "list" and len(ending) > 1:
+        return ", ".join(ending)
     if formulas:
         answer = formulas[-1].strip()
     else:

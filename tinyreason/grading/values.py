@@ -170,7 +170,7 @@ def _compare_numbers(wanted: Value, given: Value) -> tuple[bool | None, str]:
         return False, ""
     if given.kind != "number":
         return (None if given.kind == "symbolic" else False), ""
-    if given.number.form == "unevaluated" != wanted.number.form:
+    if given.number.form == "unevaluated" != wanted.number.form and wanted.number.value is not None:
         return False, UNEVALUATED
     one, other = wanted.number, given.number
     if wanted.unit and given.unit and wanted.unit != given.unit:
