@@ -102,8 +102,8 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
 class FiniteSteps(TrainerCallback):
     """Stops training before a step whose loss or gradient is nan or infinite changes the weights.
 
-    In float16 a gradient that overflows is not a breakdown: the scaler skips the step and lowers its scale; such steps are
-    counted, until the scale is so low that the gradient itself must be infinite.
+    In float16 a gradient that overflows is not a breakdown: the scaler skips the step and lowers its scale; such steps
+    are counted, until the scale is so low that the gradient itself must be infinite.
     """
 
     def __init__(self, learning_rate: float, dtype: str):
