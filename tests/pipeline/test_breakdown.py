@@ -85,7 +85,7 @@ def test_a_gradient_of_zero_in_every_step_teaches_nothing_even_where_weights_dec
 def scores(*accuracies):
     def score(correct):
         examples = [Example(str(n), ({"role": "user", "content": str(n)},), "1") for n in range(200)]
-        return Score(examples, [[Completion("", 1, False, correct)] for _ in examples])
+        return Score(examples, [[Completion("1" if correct else "2", 1, False, correct)] for _ in examples])
 
     return [score(correct) for correct in accuracies]
 

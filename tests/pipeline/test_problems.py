@@ -100,7 +100,7 @@ def test_fewer_problems_than_asked_for_are_said_first_in_the_table_and_on_the_pa
     assert f"evaluation.problems=100 are asked for, and the data holds only {count}" in screen
     assert f"validation.problems=64 are asked for, and the data holds only {others}" in screen
     assert screen.index("are asked for") < screen.index("unseen problems")
-    assert f"{count} unseen problems, not 100, × 1" in screen and "64 problems" not in screen
+    assert f"{count} unseen problems, not 100, 1 completion each" in screen and "64 problems" not in screen
     assert (result.asked_problems, result.available_problems) == (100, count)
     assert "Asked for were 100 problems" in Path(tmp_path / "run" / "report.html").read_text()
 

@@ -60,6 +60,7 @@ def caveats(config: RunConfig) -> Iterator[str]:
 def conclude(console: Console, result: RunResult, folder: Path) -> None:
     """Prints the table at the end, and what to do next."""
     after, tokens, sides = result.after, result.tokens, result.sides.values()
+    each = "1 completion each" if after.samples == 1 else f"{after.samples} completions each"
     short = f", not {result.asked_problems}," if result.is_short_of_problems else ","
     console.table(
         [
@@ -68,7 +69,7 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
             ("tokens per completion", *(f"{side.mean_tokens:.0f}" for side in sides)),
             ("truncated completions", *(f"{side.truncated:.1%}" for side in sides)),
         ],
-        header=(f"{after.problems} unseen problems{short} {after.samples} completions each", *result.sides),
+        header=(f"{after.problems} unseen problems{short} {each}", *result.sides),
     )
     over = "over the start, " if result.base else ""
     console.say(f"gain        {over}{gain_text(result.gain)}: {result.verdict}")
