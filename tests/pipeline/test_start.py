@@ -61,7 +61,7 @@ def test_the_baseline_is_the_start_and_the_bare_base_is_said_beside_it(taught, t
     assert stored["base"].keys() == stored["before"].keys()
     header = next(line for line in screen.splitlines() if "unseen problems" in line)
     assert header.split()[-3:] == ["base", "start", "end"]
-    assert "points over the start" in screen and "a KL penalty of 0.01 to the start" in screen
+    assert "gain        over the start, +0.0 points" in screen and "a KL penalty of 0.01 to the start" in screen
     assert "base" not in json.loads((tmp_path / "bare" / "result.json").read_text())
 
 
