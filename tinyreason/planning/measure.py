@@ -88,7 +88,9 @@ class Peak:
             thread.join()
 
     def _look(self) -> None:
-        while not self.done.wait(SECONDS_BETWEEN_LOOKS):
+        is_last = False
+        while not is_last:
+            is_last = self.done.wait(SECONDS_BETWEEN_LOOKS)
             self.highest = max(self.highest, resident_bytes())
 
 
