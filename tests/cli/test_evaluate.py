@@ -1,8 +1,6 @@
 """`tinyreason eval`, `compare` and `audit` as a person types them, on the sandbox model."""
 
 import json
-import logging
-import os
 import re
 
 import pytest
@@ -11,16 +9,6 @@ from click.testing import CliRunner
 from tinyreason.cli.main import main
 
 SMALL = ("--bench", "chain", "--problems", "6", "--samples", "4", "--max-tokens", "24")
-
-
-@pytest.fixture(autouse=True)
-def same_process_as_before():
-    """The commands set variables for the libraries that they load; other tests follow."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-    logging.captureWarnings(False)
 
 
 def tinyreason(*words):

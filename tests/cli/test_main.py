@@ -1,8 +1,6 @@
 """What a person types and reads: exit codes, one sentence for a mistake, JSON that can be parsed."""
 
 import json
-import logging
-import os
 import shlex
 import signal
 import subprocess
@@ -18,16 +16,6 @@ from tinyreason import console
 from tinyreason.cli.main import Commands, main
 from tinyreason.config.recipe import recipe_names
 from tinyreason.config.run_config import RunConfig
-
-
-@pytest.fixture(autouse=True)
-def same_process_as_before():
-    """`recipe` sets variables for the libraries that it loads; here other tests follow it."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-    logging.captureWarnings(False)
 
 
 def tinyreason(*words):

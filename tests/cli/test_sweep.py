@@ -1,21 +1,11 @@
 """What a person types at `sweep` and reads: mistakes are one sentence before anything is run."""
 
-import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tinyreason.cli.main import main
-
-
-@pytest.fixture(autouse=True)
-def environment_as_before():
-    """The command sets variables for the libraries that it loads; other tests follow."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def sweep(*words, command="sweep"):
