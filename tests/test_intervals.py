@@ -12,6 +12,8 @@ from tinyreason.intervals import (
     consensus,
     difference_interval,
     effective_size,
+    gain_over_seeds,
+    over_seeds,
     paired_gain,
     pass_at_k,
     share_interval,
@@ -166,3 +168,71 @@ def test_three_problems_that_all_got_better_are_too_few_to_say_so():
 )
 def test_improved_and_worse_are_said_only_where_interval_and_test_agree(interval, p_value, said):
     assert verdict(interval, p_value) == said
+
+
+def world(rng, seeds, problems, of_seed, of_problem, of_both):
+    """One experiment whose true gain is 0: a value for each seed and problem, with three sources of chance."""
+    parts = rng.normal(0, of_seed, (seeds, 1)) + rng.normal(0, of_problem, problems)
+    values = parts + rng.normal(0, of_both, (seeds, problems))
+    return [dict(zip(map(str, range(problems)), row, strict=True)) for row in values]
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize("of_seed", [0, 0.02, 0.1], ids=["alike seeds", "seeds as problems", "seeds apart"])
+def test_an_interval_over_seeds_covers_the_known_truth_however_far_seeds_are_apart(seeds, of_seed):
+    rng, count = numpy.random.default_rng(seeds), 500
+    covered = 0
+    for _ in range(count):
+        _, (low, high) = over_seeds(world(rng, seeds, 60, of_seed, 0.15, 0.3), difference_interval)
+        covered += low <= 0 <= high
+    assert covered / count > 0.95 - 3 * (0.95 * 0.05 / count) ** 0.5
+
+
+def test_a_bootstrap_of_few_seeds_that_are_apart_does_not_cover_the_truth():
+    """Why it is not taken: the same worlds as above."""
+    rng, count, resamples = numpy.random.default_rng(0), 300, 400
+    covered = 0
+    for _ in range(count):
+        values = numpy.array([list(row.values()) for row in world(rng, 3, 60, 0.1, 0.15, 0.3)])
+        rows, columns = rng.integers(0, 3, (resamples, 3, 1)), rng.integers(0, 60, (resamples, 1, 60))
+        low, high = numpy.quantile(values[rows, columns].mean((1, 2)), [0.025, 0.975])
+        covered += low <= 0 <= high
+    assert covered / count < 0.9
+
+
+def test_one_seed_is_the_interval_by_problem():
+    before, after = {"a": 0.0, "b": 0.5, "c": 0.25}, {"a": 0.5, "b": 0.75, "c": 1.0}
+    alone = paired_gain(list(before.values()), list(after.values()))
+    assert gain_over_seeds([before], [after]) == alone
+
+
+def drifts(rng, points):
+    """What a random reward does to a run: a shift of a few points that every problem shares."""
+    before = {str(n): 0.5 for n in range(256)}
+    return before, {problem: rng.choice([0.0, 1.0], p=[0.5 - points, 0.5 + points]) for problem in before}
+
+
+def test_what_single_runs_call_a_gain_each_time_is_none_over_seeds_whose_drift_has_no_direction():
+    rng = numpy.random.default_rng(1)
+    pairs = [drifts(rng, points) for points in (0.12, -0.1, 0.15)]
+    assert [gain_over_seeds([b], [a])["verdict"] for b, a in pairs] == ["improved", "worse", "improved"]
+    assert gain_over_seeds(*zip(*pairs, strict=True))["verdict"] == "cannot tell"
+
+
+def test_a_gain_that_all_seeds_have_is_one():
+    rng = numpy.random.default_rng(1)
+    found = gain_over_seeds(*zip(*(drifts(rng, 0.3) for _ in range(3)), strict=True))
+    assert found["verdict"] == "improved" and 20 < found["gain"]["points"] < 40
+    assert found["gain"]["p_value"] < 0.05
+
+
+def test_seeds_that_were_asked_different_problems_are_paired_within_each():
+    before, after = [{"a": 0.0, "b": 0.0}, {"b": 1.0, "c": 0.0}], [{"a": 1.0, "b": 0.0}, {"b": 1.0, "c": 1.0}]
+    assert gain_over_seeds(before, after)["gain"]["points"] == pytest.approx(100 * 2 / 3)
+
+
+def test_the_p_value_over_seeds_is_that_of_the_interval():
+    rng = numpy.random.default_rng(4)
+    for points in (0.02, 0.1, 0.2):
+        gain = gain_over_seeds(*zip(*(drifts(rng, points) for _ in range(4)), strict=True))["gain"]
+        assert (gain["p_value"] <= 0.05) == (gain["interval"][0] > 0)

