@@ -71,7 +71,7 @@ def run(config: "RunConfig", out: str | Path | None = None, fresh: bool = False)
 
     from tinyreason.pipeline.run import run as run_recipe
 
-    folder = Path(out) if out else default_folder(config)
+    folder = Path(out) if out else default_folder([config])
     with Deadline(say=console.say) as deadline:
         context = RunContext(console, compute, "asked for", deadline)
         announce(context, config, folder)

@@ -128,7 +128,8 @@ def verdict(interval: list[float], p_value: float) -> str:
 def paired_gain(before: list[float], after: list[float]) -> dict:
     """Returns the gain of paired shares 0–1 in points: `{"gain": {"points", "interval", "p_value"}, "verdict"}`."""
     differences = [100 * (b - a) for a, b in zip(before, after, strict=True)]
-    interval = difference_interval(differences) if any(differences) else unchanged_interval(len(differences))
+    low, high = difference_interval(differences) if any(differences) else unchanged_interval(len(differences))
+    interval = [max(low, -100.0), min(high, 100.0)]
     p_value = sign_flip_p(differences)
     gain = {"points": mean(differences), "interval": interval, "p_value": p_value}
     return {"gain": gain, "verdict": verdict(interval, p_value)}
@@ -144,11 +145,18 @@ def averaged(seeds: Sequence[Values]) -> Values:
     return {problem: mean(values[problem] for values in seeds if problem in values) for problem in problems}
 
 
-def over_seeds(seeds: Sequence[Values], by_problem: Callable[[list[float]], list[float]]) -> tuple[float, list[float]]:
-    """Returns the mean over problems and seeds with its 95 % interval; `by_problem` gives that of a mean of problems."""
+def over_seeds(
+    seeds: Sequence[Values], by_problem: Callable[[list[float]], list[float]], within: tuple[float, float] | None = None
+) -> tuple[float, list[float]]:
+    """Returns the mean over problems and seeds with its 95 % interval; `by_problem` gives that of problems alone.
+
+    `within`: the least and the largest value that there can be.
+    """
     problems = list(averaged(seeds).values())
     middle = mean(problems)
-    return middle, widened(middle, by_problem(problems), [mean(values.values()) for values in seeds])
+    low, high = widened(middle, by_problem(problems), [mean(values.values()) for values in seeds])
+    least, largest = within or (low, high)
+    return middle, [max(low, least), min(high, largest)]
 
 
 def widened(middle: float, interval: list[float], seeds: list[float]) -> list[float]:
@@ -180,7 +188,8 @@ def widened_gain(found: dict, seeds: list[float]) -> dict:
     gain = found["gain"]
     if len(seeds) < 2:
         return found
-    interval = widened(gain["points"], gain["interval"], seeds)
+    low, high = widened(gain["points"], gain["interval"], seeds)
+    interval = [max(low, -100.0), min(high, 100.0)]
     p_value = max(gain["p_value"], _p_over_seeds(gain, seeds))
     return {"gain": gain | {"interval": interval, "p_value": p_value}, "verdict": verdict(interval, p_value)}
 

@@ -11,7 +11,8 @@ from tinyreason.evaluation.compare import compare_folders
 
 
 def completion(correct, tokens=10):
-    return {"text": "", "tokens": tokens, "truncated": False, "correct": correct, "extracted": None}
+    text = f"\\boxed{{{int(correct)}}}"
+    return {"text": text, "tokens": tokens, "truncated": False, "correct": correct, "extracted": None}
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def run_of(tmp_path):
 
     def write(name, shares, samples=4, **changes):
         folder = tmp_path / name
-        folder.mkdir()
+        folder.mkdir(parents=True)
         config = read_recipe("one_shot_rlvr").resolve("sandbox").model_dump(mode="json")
         config["evaluation"] |= changes
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -28,6 +29,7 @@ def run_of(tmp_path):
             {
                 "id": id,
                 "problem": id,
+                "answer": "1",
                 "accuracy": share,
                 "replies": [completion(n < share * samples) for n in range(samples)],
             }

@@ -1,6 +1,6 @@
 import pytest
 
-from tinyreason.evaluation.score import Completion, Score, evaluate, paired_comparison, token_change
+from tinyreason.evaluation.score import Completion, Score, evaluate, paired_comparison, side_summary, token_change
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling
@@ -28,16 +28,16 @@ def test_a_completion_that_cannot_be_graded_is_not_correct():
 
 def test_more_samples_of_the_same_problems_do_not_narrow_the_interval():
     few, many = score_of([0.0, 1.0] * 20, samples=1), score_of([0.0, 1.0] * 20, samples=16)
-    assert few.summary().interval == many.summary().interval
+    assert side_summary([few]).interval == side_summary([many]).interval
 
 
 def test_a_paired_gain_is_found_where_two_separate_intervals_would_hide_it():
     before = score_of([0.0, 0.25, 0.5, 0.75] * 2)
     after = score_of([0.25, 0.5, 0.75, 1.0] * 2)
-    found = paired_comparison(before, after)
+    found = paired_comparison([before], [after])
     assert found["gain"] == {"points": pytest.approx(25.0), "interval": [25.0, 25.0], "p_value": 2 / 2**8}
     assert found["verdict"] == "improved"
-    assert before.summary().interval[1] > after.summary().interval[0]
+    assert side_summary([before]).interval[1] > side_summary([after]).interval[0]
 
 
 @pytest.mark.parametrize(
@@ -51,23 +51,23 @@ def test_a_paired_gain_is_found_where_two_separate_intervals_would_hide_it():
     ],
 )
 def test_it_says_improved_or_worse_only_when_the_interval_excludes_0(before, after, verdict):
-    assert paired_comparison(score_of(before), score_of(after))["verdict"] == verdict
+    assert paired_comparison([score_of(before)], [score_of(after)])["verdict"] == verdict
 
 
 def test_the_change_of_tokens_is_of_the_sums_with_a_paired_interval():
     def score(tokens):
         return Score([example(n) for n in range(len(tokens))], [[Completion("", t, False, True)] * 2 for t in tokens])
 
-    assert token_change(score([100, 50]), score([50, 25])) == TokenChange(change=-0.5, interval=[-0.5, -0.5])
-    found = token_change(score([100] * 10), score([50, 70] * 5))
+    assert token_change([score([100, 50])], [score([50, 25])]) == TokenChange(change=-0.5, interval=[-0.5, -0.5])
+    found = token_change([score([100] * 10)], [score([50, 70] * 5)])
     assert found.change == pytest.approx(-0.4)
     assert -0.5 <= found.interval[0] < -0.4 < found.interval[1] <= -0.3
-    assert token_change(score([100]), score([150])) == TokenChange(change=0.5, interval=[0.5, 0.5])
+    assert token_change([score([100])], [score([150])]) == TokenChange(change=0.5, interval=[0.5, 0.5])
 
 
 def test_different_problems_cannot_be_compared():
     with pytest.raises(ValueError, match="same problems"):
-        paired_comparison(score_of([1.0]), score_of([1.0], first=7))
+        paired_comparison([score_of([1.0])], [score_of([1.0], first=7)])
 
 
 SAMPLING = Sampling(samples=3, temperature=1.0, max_completion_tokens=20, batch_size=4, prompt="plain", seed=0)
@@ -80,4 +80,4 @@ def test_evaluate_tells_of_every_completion_and_groups_them_by_problem(sandbox):
         score = evaluate(model, tokenizer, [example(0), example(1)], SAMPLING, grader, told.append)
     assert sum(told) == 6
     assert [len(row) for row in score.completions_P_S] == [3, 3]
-    assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= score.summary().as_json().keys()
+    assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= side_summary([score]).as_json().keys()

@@ -23,7 +23,7 @@ def score(kinds: list[str], correct: list[bool], truncated: bool = False) -> Sco
 
 
 def test_a_gain_that_both_graders_find_is_believed():
-    found = believed_comparison(score([SOLVED, WRONG], [True, False]), score([SOLVED], [True]))
+    found = believed_comparison([score([SOLVED, WRONG], [True, False])], [score([SOLVED], [True])])
     assert found["verdict"] == "improved"
     assert found["second_opinion"].gain.points == pytest.approx(50) == found["gain"]["points"]
 
@@ -31,7 +31,7 @@ def test_a_gain_that_both_graders_find_is_believed():
 def test_a_policy_that_learnt_to_restate_the_problem_is_not_certified():
     before = score([SOLVED, WRONG, WRONG, WRONG], [True, False, False, False])
     after = score([RESTATED, WRONG], [True, False])
-    found = believed_comparison(before, after)
+    found = believed_comparison([before], [after])
     assert found["gain"]["points"] == pytest.approx(25)
     assert found["second_opinion"].gain.points == pytest.approx(-25)
     assert found["verdict"] == GRADERS_DISAGREE
@@ -41,13 +41,13 @@ def test_a_strict_grader_that_refuses_a_few_more_on_both_sides_changes_no_verdic
     loose = "It comes to {n} + 33."
     before = score([SOLVED, loose, WRONG, WRONG], [True, True, False, False])
     after = score([SOLVED, loose, SOLVED, SOLVED], [True])
-    assert strict_accuracies(before) != before.accuracies_P
-    assert believed_comparison(before, after)["verdict"] == "improved"
+    assert list(strict_accuracies(before).values()) != before.accuracies_P
+    assert believed_comparison([before], [after])["verdict"] == "improved"
 
 
 def test_signs_are_counted_among_the_correct_completions_alone():
     after = score([RESTATED, SOLVED, WRONG, WRONG], [True, True, False, False], truncated=True)
-    shares = signs_of_hacking(after)
+    shares = signs_of_hacking([after])
     assert shares["restates_problem"] == shares["no_marked_answer"] == 0.5
     assert shares["truncated"] == 1.0
-    assert signs_of_hacking(score([WRONG], [False])) == {}
+    assert signs_of_hacking([score([WRONG], [False])]) == {}

@@ -94,7 +94,8 @@ def with_interval(share: float, interval: list[float]) -> str:
 def show_comparison(console: Console, rows: list[ComparisonRow]) -> None:
     """Prints each folder against the first."""
     for row in rows:
-        console.say(f"{row.other} against {row.first}, {row.bench}: {row.problems:,} common problems")
+        seeds = f", {row.seeds} seeds" if row.seeds > 1 else ""
+        console.say(f"{row.other} against {row.first}, {row.bench}: {row.problems:,} common problems{seeds}")
         if any(row.left_out):
             console.say(f"          not compared: {row.left_out[0]} and {row.left_out[1]} problems of one alone")
         figures = [with_interval(*pair) for pair in zip(row.accuracy, row.interval, strict=True)]
@@ -107,12 +108,10 @@ def show_comparison(console: Console, rows: list[ComparisonRow]) -> None:
 
 def show_controls(console: Console, result: ControlsResult) -> None:
     """Prints the run beside its controls, and what is left of the gain beyond them."""
-    console.say("\ncontrols: the same budget, another reward; gains over the base, 95 % intervals by problem")
+    console.say("\ncontrols: the same budget, another reward; gains over the base, 95 % intervals")
     rows = []
     for row in result.runs:
-        low, high = row.gain.interval
-        gain = f"{row.gain.points:+.1f} [{low:+.1f}, {high:+.1f}]"
-        rows.append((row.reward, with_interval(row.accuracy, row.interval), gain, row.verdict))
+        rows.append((row.reward, with_interval(row.accuracy, row.interval), row.gain.in_words, row.verdict))
     console.table(rows, header=("reward", "accuracy", "gain, points", ""))
     for beyond in result.beyond:
         console.say(f"beyond {beyond.control:<8} {gain_text(beyond.gain)}: {beyond.verdict}")

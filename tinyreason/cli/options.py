@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from tinyreason.errors import ConfigError
+
 PATH = click.Path(path_type=Path)
 COUNT = click.IntRange(min=1)
 TIER = click.option(
@@ -11,3 +13,22 @@ TIER = click.option(
 )
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[key=value ...]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def seeds_option(meaning: str, **default):
+    """Returns the option --seeds."""
+    return click.option(
+        "--seeds", metavar="N|A,B,…", callback=read_seeds, help=f"{meaning}: so many, or these.", **default
+    )
+
+
+def read_seeds(_: click.Context, __: click.Parameter, text: str | None) -> list[int]:
+    """Returns the seeds of `3`, which are 0, 1 and 2, or of `0,4,7`; none of nothing. Errors: `ConfigError`."""
+    if text is None:
+        return []
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers) or len({*numbers}) < len(numbers) or text == "0":
+        raise ConfigError(
+            f"--seeds {text} is neither a count nor a list of different numbers; type e.g. --seeds 3 or --seeds 0,1,2."
+        )
+    return [int(number) for number in numbers] if "," in text else list(range(int(text)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import JSON, OVERRIDES, PATH, TIER
+from tinyreason.cli.options import JSON, OVERRIDES, PATH, TIER, seeds_option
 from tinyreason.errors import ConfigError, TinyReasonError
 
 
@@ -23,9 +23,7 @@ from tinyreason.errors import ConfigError, TinyReasonError
     metavar="KEY=A,B,…",
     help="An option and its values; every combination is run where several are given.",
 )
-@click.option(
-    "--seeds", default="0", show_default=True, metavar="A,B,…", help="Seeds, with each of which everything is run."
-)
+@seeds_option("Seeds, with each of which everything is run", default="1", show_default=True)
 @TIER
 @click.option("--out", type=PATH, help="Folder of the sweep; default: runs/frontier-NAME-TIER.")
 @JSON
@@ -34,7 +32,7 @@ def sweep_command(
     overrides: tuple[str, ...],
     rewards: str | None,
     vary: tuple[str, ...],
-    seeds: str,
+    seeds: list[int],
     tier: str | None,
     out: Path | None,
     as_json: bool,
@@ -51,7 +49,6 @@ def sweep_command(
 
     plan, card = read_recipe(name), find_card()
     tier, why = (tier, "asked for with --on") if tier else choose_tier(plan.tiers, card)
-    numbers = read_seeds(seeds)
     if rewards is None and not vary:
         raise ConfigError("there is nothing to compare; give --rewards all, --rewards A,B or --vary KEY=A,B.")
     out = out or Path("runs") / f"frontier-{plan.name}-{tier}"
@@ -62,11 +59,11 @@ def sweep_command(
     from tinyreason.runs.context import RunContext
 
     points = sweep_points(plan, tier, rewards, vary)
-    runs = sweep_runs(plan, tier, points, overrides, numbers, out)
+    runs = sweep_runs(plan, tier, points, overrides, seeds, out)
     check_tier(tier, card)
     console, first = Console(stderr=as_json), runs[0].config
     compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
-    console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(numbers)} seeds")
+    console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds")
     console.say(f"compute {compute_spent(runs)}")
     for line in dict.fromkeys(f"{one.point.name}: {caveat}" for one in runs for caveat in caveats(one.config)):
         console.say(f"caveat  {line}")
@@ -83,14 +80,6 @@ def sweep_command(
     failed = sum(not is_done(one) for one in runs)
     if failed:
         raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
-
-
-def read_seeds(text: str) -> list[int]:
-    """Returns the seeds of `0,1,2`. Errors: `ConfigError` for anything else."""
-    numbers = text.split(",")
-    if not all(number.isdecimal() for number in numbers) or len({*numbers}) < len(numbers):
-        raise ConfigError(f"--seeds {text} is not a list of different numbers; type e.g. --seeds 0,1,2.")
-    return [int(number) for number in numbers]
 
 
 def compute_spent(runs: list) -> str:

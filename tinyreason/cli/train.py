@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import OVERRIDES, PATH, TIER
-from tinyreason.errors import DiskError
+from tinyreason.cli.options import OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
     from tinyreason.config.run_config import RunConfig
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @TIER
 @click.option("--out", type=PATH, help="Folder of the run; default: a new one, runs/RECIPE-TIER-seedN-DATE-TIME.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the adapter, the rollouts and the data's order.")
+@seeds_option("Run it for each seed, and tell the gain over all")
 @click.option("--controls", is_flag=True, help="Train again with a format-only and with a random reward, and compare.")
 @click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
 @click.option(
@@ -37,6 +38,7 @@ def recipe_command(
     tier: str | None,
     out: Path | None,
     seed: int | None,
+    seeds: list[int],
     controls: bool,
     fresh: bool,
     verify_resume: bool,
@@ -59,14 +61,16 @@ def recipe_command(
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), find_card()
     tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, card)
-    config = recipe.resolve(tier, overrides, seed)
+    check_seeds(seed, seeds, verify_resume)
+    configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
     check_tier(tier, card)
     if controls:
         from tinyreason.evaluation.controls import check_has_controls
 
-        check_has_controls(config)
-    console, out = Console(), out or default_folder(config)
-    again = ["tinyreason", "recipe", name, *overrides, "--on", tier, "--seed", str(config.seed)]
+        check_has_controls(configs[0])
+    config, console, out = configs[0], Console(), out or default_folder(configs)
+    which = ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
+    again = ["tinyreason", "recipe", name, *overrides, "--on", tier, *which]
     again += ["--controls"] * controls + ["--out", str(out)]
     with Deadline(end, console.say) as stop, offering(shlex.join(again)):
         quiet_libraries(offline=TIERS[tier].is_offline)
@@ -76,8 +80,34 @@ def recipe_command(
             from tinyreason.pipeline import verify_resume
 
             click.echo(verify_resume.verify_resume(config, out, context))
+        elif seeds:
+            run_seeds_and_report(configs, out, context, fresh, controls)
         else:
             run_and_report(config, out, context, fresh, controls)
+
+
+def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None:
+    """Refuses options that several seeds do not go with. Errors: `ConfigError`."""
+    if seeds and seed is not None:
+        raise ConfigError("--seed and --seeds are both given; leave one out.")
+    if seeds and verify_resume:
+        raise ConfigError("--verify-resume is of one run; give the folder of one seed with --out, without --seeds.")
+
+
+def run_seeds_and_report(
+    configs: list["RunConfig"], out: Path, context: "RunContext", fresh: bool, controls: bool
+) -> None:
+    """Runs the recipe with every seed, and says what came of it over all."""
+    from tinyreason.cli.train_output import announce, conclude_seeds
+    from tinyreason.pipeline.seeds import run_seeds
+
+    announce(context, configs[0], out)
+    conclude_seeds(context.console, run_seeds(configs, out, context, fresh, controls), out)
+    if controls:
+        from tinyreason.cli.evaluation_output import show_controls
+        from tinyreason.runs.result import read_controls
+
+        show_controls(context.console, read_controls(out))
 
 
 def run_and_report(config: "RunConfig", out: Path, context: "RunContext", fresh: bool, controls: bool) -> None:

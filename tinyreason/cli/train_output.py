@@ -9,7 +9,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmarks import bench_for
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.result import RunResult, SecondOpinion, TrainingSummary, expected_in_words
+from tinyreason.runs.result import RunResult, SecondOpinion, SeedsResult, TrainingSummary, expected_in_words
 
 
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
@@ -58,7 +58,40 @@ def caveats(config: RunConfig) -> Iterator[str]:
 
 
 def conclude(console: Console, result: RunResult, folder: Path) -> None:
-    """Prints the table at the end, and what to do next."""
+    """Prints the table at the end, what training was like, and what to do next."""
+    show_result(console, result)
+    console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}")
+    for line in explain_training(result.training):
+        console.say(line)
+    show_expectation(console, result)
+    console.say("\nWhat next:")
+    for line in next_steps(result, folder):
+        console.say(line)
+
+
+def conclude_seeds(console: Console, result: SeedsResult, folder: Path) -> None:
+    """Prints a row for each seed, what they tell together, and what to do next."""
+    console.say("")
+    console.table(
+        [
+            (str(row.seed), f"{row.before:.1%}", f"{row.after:.1%}", row.gain.in_words, row.verdict)
+            for row in result.runs
+        ],
+        header=("seed", "before", "after", "gain, points, 95 % interval by problem", ""),
+    )
+    console.say(f"\nover {len(result.runs)} seeds; 95 % intervals have both problems and seeds in them")
+    show_result(console, result)
+    console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}, all seeds")
+    show_expectation(console, result)
+    console.say("\nWhat next:")
+    one = folder / result.runs[0].folder
+    console.say(f"report      {report_line(folder)}")
+    console.say(f"compare     tinyreason compare {shlex.quote(str(folder))} OTHER, the folder of another run's seeds")
+    console.say(f"one seed    tinyreason chat {shlex.quote(str(one))} --compare")
+
+
+def show_result(console: Console, result: RunResult) -> None:
+    """Prints the table of what was measured, the gain by both graders, and the tokens."""
     after, tokens, sides = result.after, result.tokens, result.sides.values()
     each = "1 completion each" if after.samples == 1 else f"{after.samples} completions each"
     short = f", not {result.asked_problems}," if result.is_short_of_problems else ","
@@ -79,15 +112,13 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
         console.say(line)
     low, high = tokens.interval
     console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
-    console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}")
-    for line in explain_training(result.training):
-        console.say(line)
+
+
+def show_expectation(console: Console, result: RunResult) -> None:
+    """Prints whether the run reached what its tier promises."""
     if result.expected is not None:
         met = "met" if result.meets_expectation else "NOT met"
         console.say(f"expected    {expected_in_words(result.expected)}: {met}")
-    console.say("\nWhat next:")
-    for line in next_steps(result, folder):
-        console.say(line)
 
 
 def explain_second_opinion(opinion: SecondOpinion | None) -> Iterator[str]:
@@ -129,9 +160,15 @@ def explain_training(training: TrainingSummary) -> Iterator[str]:
 
 def next_steps(result: RunResult, folder: Path) -> Iterator[str]:
     """Yields the lines to type, or open, after a run."""
-    place, page = shlex.quote(str(folder)), folder / "report.html"
+    place = shlex.quote(str(folder))
     load = f"AutoPeftModelForCausalLM.from_pretrained({str(folder / 'adapter')!r})"
     yield f"chat        tinyreason chat {place} --compare"
     yield f"evaluate    tinyreason eval {place} --against base --bench {bench_for(result.model)}"
     yield f"in Python   from peft import AutoPeftModelForCausalLM; model = {load}"
-    yield f"report      {page if page.is_file() else f'tinyreason report {place}'}"
+    yield f"report      {report_line(folder)}"
+
+
+def report_line(folder: Path) -> str:
+    """Returns the page of a run, or the command that writes it where it is not there."""
+    page = folder / "report.html"
+    return str(page) if page.is_file() else f"tinyreason report {shlex.quote(str(folder))}"

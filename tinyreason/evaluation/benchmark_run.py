@@ -178,7 +178,7 @@ def bench_scores(bench: str, benchmark_run: BenchmarkRun, folder: EvalFolder) ->
     scores = {side: folder.score(side, bench, benchmark_run.sampling.samples) for side in benchmark_run.sides}
     metrics = {side: benchmark_metrics(score) for side, score in scores.items()}
     if "against" in scores:
-        metrics |= believed_comparison(scores["against"], scores["model"])
+        metrics |= believed_comparison([scores["against"]], [scores["model"]])
     return BenchScores(**metrics)
 
 

@@ -1,17 +1,18 @@
-"""`tinyreason compare`: finished runs and evaluations against the first, paired on the problems they share."""
+"""`tinyreason compare`: finished runs and evaluations against the first, paired by problem and by seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import FolderError
 from tinyreason.evaluation.benchmark_folder import PROBLEMS, RESULT, SETTINGS, read_samples
-from tinyreason.evaluation.score import Completion
+from tinyreason.evaluation.score import Completion, Score, side_summary
+from tinyreason.evaluation.second_opinion import believed_comparison
+from tinyreason.example import Example
 from tinyreason.inference.model_reference import check_finished, read_run_config
-from tinyreason.intervals import paired_gain, share_interval
-from tinyreason.runs.result import EVALUATION, Gain, Interval, Number, Stored
+from tinyreason.runs.result import EVALUATION, Gain, Interval, Number, Stored, read_seeds_result
 
 ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template")
 
@@ -23,6 +24,8 @@ class StoredCompletions:
     name: str
     benches: dict[str, dict[str, list[Completion]]]
     """Bench → text of the problem → completions; a run has one bench, its held-out problems."""
+    answers: dict[str, str]
+    """Text of the problem → gold answer."""
     sampling: dict[str, Any]
 
     @property
@@ -30,7 +33,15 @@ class StoredCompletions:
         """Text of the problem → completions, all benches."""
         return {problem: row for rows in self.benches.values() for problem, row in rows.items()}
 
+    def score(self, problems: Sequence[str]) -> Score:
+        """Returns the score on these problems."""
+        rows = self.by_problem
+        examples = [Example(one, ({"role": "user", "content": one},), self.answers.get(one, "")) for one in problems]
+        return Score(examples, [rows[problem] for problem in problems])
 
+
+Seeds = dict[int | None, StoredCompletions]
+"""Seed → what its run holds; one of seed None where the folder is of a single run or evaluation."""
 HELD_OUT = "held-out problems"
 
 
@@ -42,6 +53,8 @@ class ComparisonRow(Stored):
     bench: str
     problems: int
     """That both were asked."""
+    seeds: int
+    """Pairs of runs; the intervals have both problems and seeds in them from two on."""
     left_out: list[int]
     """Problems that only one of them was asked."""
     accuracy: list[Number]
@@ -54,15 +67,23 @@ class ComparisonRow(Stored):
     """Settings that were not the same."""
 
 
-def read_completions(folder: Path) -> StoredCompletions:
-    """Reads what a run folder holds of the trained model, or an evaluation folder of its first side."""
+def read_completions(folder: Path) -> Seeds:
+    """Reads what a run folder holds of the trained model, of every seed if it is of several, or an evaluation folder.
+
+    An evaluation's is its first side. Errors: `FolderError`.
+    """
     if not folder.is_dir():
         raise FolderError(f"there is no folder {folder}; give folders of runs or evaluations.")
     if (folder / SETTINGS).is_file():
-        return _evaluation(folder)
+        return {None: _evaluation(folder)}
     if (folder / "config.yaml").is_file():
-        return read_run_side(folder, "after")
-    raise FolderError(f"{folder} is neither a run nor an evaluation: it has no config.yaml and no {SETTINGS}.")
+        return {None: read_run_side(folder, "after")}
+    if (seeds := read_seeds_result(folder)) is None:
+        raise FolderError(f"{folder} is neither a run nor an evaluation: it has no config.yaml and no {SETTINGS}.")
+    if not seeds.is_whole:
+        done, asked = (", ".join(map(str, those)) for those in ([row.seed for row in seeds.runs], seeds.asked))
+        raise FolderError(f"{folder} has the seeds {done} of {asked}; wait for the others, or resume it.")
+    return {row.seed: read_run_side(folder / row.folder, "after") for row in seeds.runs}
 
 
 def read_run_side(folder: Path, side: str) -> StoredCompletions:
@@ -72,6 +93,7 @@ def read_run_side(folder: Path, side: str) -> StoredCompletions:
     try:
         rows = read_json(folder / EVALUATION)[side]
         completions = {identity_of(row): [Completion(**values) for values in row["replies"]] for row in rows}
+        answers = {identity_of(row): row["answer"] for row in rows}
     except (KeyError, TypeError):
         raise FolderError(f"{folder}/{EVALUATION} does not hold problems with their completions.") from None
     evaluation = config.evaluation
@@ -82,7 +104,7 @@ def read_run_side(folder: Path, side: str) -> StoredCompletions:
         "prompt": config.prompt,
         "template": "chat",
     }
-    return StoredCompletions(folder.resolve().name, {HELD_OUT: completions}, sampling)
+    return StoredCompletions(folder.resolve().name, {HELD_OUT: completions}, answers, sampling)
 
 
 def _evaluation(folder: Path) -> StoredCompletions:
@@ -90,14 +112,16 @@ def _evaluation(folder: Path) -> StoredCompletions:
         raise FolderError(f"the evaluation {folder} has no {RESULT}: it is still going, or was stopped; resume it.")
     try:
         sampling = read_json(folder / SETTINGS)["sampling"]
-        asked = {(row["bench"], row["id"]): identity_of(row) for row in read_lines(folder / PROBLEMS)}
+        rows = list(read_lines(folder / PROBLEMS))
+        asked = {(row["bench"], row["id"]): identity_of(row) for row in rows}
+        answers = {identity_of(row): row["answer"] for row in rows}
     except (KeyError, TypeError):
         raise FolderError(f"{folder}/{SETTINGS} or {PROBLEMS} is broken.") from None
     benches: dict[str, dict[str, list[Completion]]] = {}
     for (side, bench, id, _), completion in sorted(read_samples(folder).items(), key=lambda item: item[0]):
         if side == "model" and (bench, id) in asked:
             benches.setdefault(bench, {}).setdefault(asked[bench, id], []).append(completion)
-    return StoredCompletions(folder.resolve().name, benches, sampling)
+    return StoredCompletions(folder.resolve().name, benches, answers, sampling)
 
 
 def identity_of(row: dict[str, Any]) -> str:
@@ -108,40 +132,67 @@ def identity_of(row: dict[str, Any]) -> str:
 def compare_folders(folders: list[Path]) -> list[ComparisonRow]:
     """Returns one row for each further folder and each bench of the first, on their common problems.
 
-    Errors: `FolderError` for a folder that is not finished, or without a common problem.
+    Errors: `FolderError` for a folder that is not finished, or without a common problem or seed.
     """
-    first, *others = [read_completions(folder) for folder in folders]
+    (first, ours), *others = [(folder.resolve().name, read_completions(folder)) for folder in folders]
     rows = []
-    for other in others:
-        found = [row for bench in first.benches if (row := compare_bench(first, other, bench))]
+    for other, theirs in others:
+        pairs = paired_by_seed(first, ours, other, theirs)
+        found = [row for bench in pairs[0][0].benches if (row := compare_bench(first, other, pairs, bench))]
         if not found:
             raise FolderError(
-                f"{first.name} and {other.name} have no problem in common, so they cannot be compared; measure both on "
+                f"{first} and {other} have no problem in common, so they cannot be compared; measure both on "
                 f"the same with tinyreason eval … --bench NAME."
             )
         rows += found
     return rows
 
 
-def compare_bench(first: StoredCompletions, other: StoredCompletions, bench: str) -> ComparisonRow | None:
-    """Returns how `other` does against `first` on a bench; None if they share no problem of it."""
-    ours, theirs = first.benches[bench], other.by_problem
-    common = [problem for problem in ours if problem in theirs]
+Pairs = list[tuple[StoredCompletions, StoredCompletions]]
+
+
+def paired_by_seed(first: str, ours: Seeds, other: str, theirs: Seeds) -> Pairs:
+    """Returns the pairs of what is compared: of the same seed, or where one side has no seeds, with all of the other.
+
+    Errors: `FolderError` where both have seeds, and none in common.
+    """
+    if len(ours) == 1 or len(theirs) == 1:
+        return [(one, another) for one in ours.values() for another in theirs.values()]
+    common = [seed for seed in ours if seed in theirs]
     if not common:
+        raise FolderError(f"{first} and {other} have no seed in common; run both with the same --seeds.")
+    return [(ours[seed], theirs[seed]) for seed in common]
+
+
+def compare_bench(first: str, other: str, pairs: Pairs, bench: str) -> ComparisonRow | None:
+    """Returns how `other` does against `first` on a bench; None if they share no problem of it."""
+    scores: list[tuple[Score, Score]] = []
+    problems: list[set[str]] = [set(), set()]
+    for one, another in pairs:
+        ours, theirs = one.benches[bench], another.by_problem
+        common = [problem for problem in ours if problem in theirs]
+        if common:
+            scores.append((one.score(common), another.score(common)))
+        problems[0] |= ours.keys()
+        problems[1] |= theirs.keys()
+    if not scores:
         return None
-    sides = [[rows[problem] for problem in common] for rows in (ours, theirs)]
-    shares = [[mean(one.correct is True for one in row) for row in side] for side in sides]
+    sides = list(zip(*scores, strict=True))
+    summaries = [side_summary(side) for side in sides]
+    found = believed_comparison(*sides)
     return ComparisonRow(
-        first=first.name,
-        other=other.name,
+        first=first,
+        other=other,
         bench=bench,
-        problems=len(common),
-        left_out=[len(ours) - len(common), len(theirs) - len(common)],
-        accuracy=[mean(values) for values in shares],
-        interval=[share_interval(values) for values in shares],
-        mean_tokens=[mean(one.tokens for row in side for one in row) for side in sides],
-        **paired_gain(*shares),
-        asked_otherwise=asked_otherwise(first, other),
+        problems=summaries[0].problems,
+        seeds=len(scores),
+        left_out=[len(own - others) for own, others in (problems, problems[::-1])],
+        accuracy=[side.accuracy for side in summaries],
+        interval=[side.interval for side in summaries],
+        mean_tokens=[side.mean_tokens for side in summaries],
+        gain=found["gain"],
+        verdict=found["verdict"],
+        asked_otherwise=asked_otherwise(*pairs[0]),
     )
 
 

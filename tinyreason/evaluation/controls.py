@@ -8,9 +8,8 @@ no validation and keeps its last step; what the selection is worth to the run is
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from tinyreason.algorithms.rewards.format import Format
@@ -20,8 +19,9 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.data.files import read_lines
 from tinyreason.errors import ConfigError
-from tinyreason.evaluation.compare import HELD_OUT, StoredCompletions, read_run_side
-from tinyreason.intervals import paired_gain
+from tinyreason.evaluation.score import Score
+from tinyreason.evaluation.second_opinion import believed_comparison
+from tinyreason.evaluation.seeds import read_score, result_over_seeds
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.result import (
     CONTROLS,
@@ -30,6 +30,7 @@ from tinyreason.runs.result import (
     ControlsResult,
     GainOverControl,
     SelectedStep,
+    read_controls,
     read_result,
 )
 
@@ -63,7 +64,7 @@ def run_controls(
 
     Gains are over the base and, in `beyond`, of the run over each control.
     """
-    folders = {reward_name(config): out}
+    folders = {reward_name(config): [out]}
     for name, control in control_configs(config).items():
         folder = out / "controls" / name
         if config.warmup and not config.warmup.adapter:
@@ -72,13 +73,25 @@ def run_controls(
         console.say(f"\ncontrol   the same with the reward {name}")
         if not (folder / RESULT).is_file():
             run(control, folder)
-        folders[name] = folder
-    after = {name: read_run_side(folder, "after") for name, folder in folders.items()}
+        folders[name] = [folder]
+    return write_controls(folders, out, console)
+
+
+def controls_over_seeds(seeds: Sequence[Path], out: Path, console: Console) -> ControlsResult:
+    """Writes `out/controls.json` over the runs of several seeds, each of which has its controls."""
+    names = [row.reward for row in read_controls(seeds[0]).runs]
+    folders = {names[0]: list(seeds)} | {name: [seed / "controls" / name for seed in seeds] for name in names[1:]}
+    return write_controls(folders, out, console)
+
+
+def write_controls(folders: dict[str, list[Path]], out: Path, console: Console) -> ControlsResult:
+    """Writes `out/controls.json`: reward, the run's own first → its runs, one a seed."""
+    after = {name: [read_score(folder, "after") for folder in runs] for name, runs in folders.items()}
     trained, *controls = after
     result = ControlsResult(
-        runs=[control_row(name, folder, out) for name, folder in folders.items()],
-        beyond=[GainOverControl(control=name, **gain_over_control(after[name], after[trained])) for name in controls],
-        chosen=selected_step(out),
+        runs=[control_row(name, runs, out) for name, runs in folders.items()],
+        beyond=[beyond_control(name, after[name], after[trained]) for name in controls],
+        chosen=selected_step(folders[trained][0]) if len(folders[trained]) == 1 else None,
     )
     write_text(out / CONTROLS, json.dumps(result.as_json(), indent=1) + "\n")
     leave_report(out, console.say)
@@ -99,12 +112,12 @@ def selected_step(out: Path) -> SelectedStep | None:
     )
 
 
-def control_row(reward: str, folder: Path, out: Path) -> ControlRow:
-    """Returns one row of the table, from the run's own result."""
-    result = read_result(folder)
+def control_row(reward: str, runs: Sequence[Path], out: Path) -> ControlRow:
+    """Returns one row of the table, from the results of the reward's own runs."""
+    result = result_over_seeds(runs)
     return ControlRow(
         reward=reward,
-        folder=str(folder.relative_to(out)),
+        folder=str(runs[0].relative_to(out)),
         accuracy=result.after.accuracy,
         interval=result.after.interval,
         gain=result.gain,
@@ -112,12 +125,7 @@ def control_row(reward: str, folder: Path, out: Path) -> ControlRow:
     )
 
 
-def gain_over_control(control: StoredCompletions, trained: StoredCompletions) -> dict[str, Any]:
-    """Returns the gain of the run over its control, paired by problem, and the verdict."""
-    shares = [correct_shares(side) for side in (control, trained)]
-    return paired_gain(*([side[problem] for problem in shares[0]] for side in shares))
-
-
-def correct_shares(side: StoredCompletions) -> dict[str, float]:
-    """Returns each problem's share of correct completions."""
-    return {problem: mean(it.correct is True for it in row) for problem, row in side.benches[HELD_OUT].items()}
+def beyond_control(control: str, theirs: Sequence[Score], trained: Sequence[Score]) -> GainOverControl:
+    """Returns the gain of the run over its control, paired by problem and seed, and the verdict by both graders."""
+    found = believed_comparison(theirs, trained)
+    return GainOverControl(control=control, gain=found["gain"], verdict=found["verdict"])

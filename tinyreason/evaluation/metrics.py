@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from tinyreason.evaluation.score import Completion, Score
+from tinyreason.evaluation.score import Completion, Score, side_summary
 from tinyreason.intervals import consensus, pass_at_k, share_interval
 from tinyreason.runs.result import Interval, Number, Side, Stored
 
@@ -42,7 +42,7 @@ def benchmark_metrics(score: Score) -> BenchmarkMetrics:
     completions = [completion for row in score.completions_P_S for completion in row]
     samples = len(score.completions_P_S[0])
     return BenchmarkMetrics(
-        **score.summary().as_json(),
+        **side_summary([score]).as_json(),
         pass_at_k=[share_at_k(k, pass_shares(score, k)) for k in powers_of_two(samples)],
         cons_at_k=share_at_k(samples, consensus_shares(score)),
         tokens_right=_mean([completion.tokens for completion in completions if completion.correct]),

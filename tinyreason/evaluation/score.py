@@ -1,14 +1,23 @@
 """Sample, grade, count: how often a model is correct, in how many tokens, and whether it got better."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling, sample_completions
-from tinyreason.intervals import difference_interval, paired_gain, share_interval
+from tinyreason.intervals import (
+    Values,
+    averaged,
+    difference_interval,
+    gain_over_seeds,
+    over_seeds,
+    share_interval,
+)
 from tinyreason.models.load import opens_thought
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import Side, TokenChange
@@ -37,6 +46,15 @@ class Score:
     def accuracies_P(self) -> list[float]:
         """Each problem's share of correct completions; one that cannot be graded is not correct."""
         return [sum(one.correct is True for one in row) / len(row) for row in self.completions_P_S]
+
+    def by_problem(self, values_P: list[float]) -> Values:
+        """Returns values, one a problem, under names that are each problem's in every run that asked it."""
+        seen: Counter[str] = Counter()
+        names = []
+        for example in self.examples:
+            names.append(f"{example.id} {seen[example.id]}")
+            seen[example.id] += 1
+        return dict(zip(names, values_P, strict=True))
 
     @property
     def accuracy(self) -> float:
@@ -71,16 +89,19 @@ class Score:
         values = [value(completion) for row in self.completions_P_S for completion in row]
         return sum(values) / len(values)
 
-    def summary(self) -> Side:
-        """Returns `before` or `after` of result.json."""
-        return Side(
-            accuracy=self.accuracy,
-            interval=share_interval(self.accuracies_P),
-            mean_tokens=self.mean_tokens,
-            truncated=self.truncated,
-            problems=len(self.examples),
-            samples=len(self.completions_P_S[0]),
-        )
+
+def side_summary(scores: Sequence[Score]) -> Side:
+    """Returns `before` or `after` of result.json, of the scores of all seeds."""
+    values = [score.by_problem(score.accuracies_P) for score in scores]
+    accuracy, interval = over_seeds(values, share_interval, within=(0.0, 1.0))
+    return Side(
+        accuracy=accuracy,
+        interval=interval,
+        mean_tokens=fmean(score.mean_tokens for score in scores),
+        truncated=fmean(score.truncated for score in scores),
+        problems=len(averaged(values)),
+        samples=len(scores[0].completions_P_S[0]),
+    )
 
 
 @dataclass(frozen=True)
@@ -143,19 +164,31 @@ def conversation(example: Example) -> dict[str, Any]:
     return {"conversation": example.identity} if len(example.messages) > 1 else {}
 
 
-def paired_comparison(before: Score, after: Score) -> dict[str, Any]:
-    """Returns `gain` in percentage points, with its paired, problem-clustered 95 % interval, and the `verdict`."""
-    if [example.id for example in before.examples] != [example.id for example in after.examples]:
-        raise ValueError("a paired comparison needs the same problems on both sides")
-    return paired_gain(before.accuracies_P, after.accuracies_P)
+def paired_comparison(before: Sequence[Score], after: Sequence[Score]) -> dict[str, Any]:
+    """Returns `gain` in percentage points, with its paired 95 % interval, and the `verdict`; a score a side and seed.
 
-
-def token_change(before: Score, after: Score) -> TokenChange:
-    """Returns the relative change of the mean tokens per completion, with its paired, clustered 95 % interval.
-
-    The interval is that of a ratio of means, linearised: of (a − ratio · b) / mean b, one per problem.
+    The interval is clustered by problem, and over several seeds has both problems and seeds in it.
     """
-    sides = [[sum(one.tokens for one in row) for row in score.completions_P_S] for score in (before, after)]
-    ratio, usual = sum(sides[1]) / sum(sides[0]), sum(sides[0]) / len(sides[0])
-    low, high = difference_interval([(a - ratio * b) / usual for b, a in zip(*sides, strict=True)])
+    for pair in zip(before, after, strict=True):
+        first, second = ([example.id for example in score.examples] for score in pair)
+        if first != second:
+            raise ValueError("a paired comparison needs the same problems on both sides")
+    return gain_over_seeds(*([score.by_problem(score.accuracies_P) for score in side] for side in (before, after)))
+
+
+def token_change(before: Sequence[Score], after: Sequence[Score]) -> TokenChange:
+    """Returns the relative change of the mean tokens per completion, with its paired 95 % interval.
+
+    The interval is that of a ratio of means, linearised: of (a − ratio · b) / mean b, one per problem and seed.
+    """
+    sides = [
+        [score.by_problem([fmean(one.tokens for one in row) for row in score.completions_P_S]) for score in scores]
+        for scores in (before, after)
+    ]
+    usual, mean_after = (fmean(averaged(side).values()) for side in sides)
+    ratio = mean_after / usual
+    residuals = [
+        {problem: (a[problem] - ratio * b[problem]) / usual for problem in b} for b, a in zip(*sides, strict=True)
+    ]
+    _, (low, high) = over_seeds(residuals, difference_interval)
     return TokenChange(change=ratio - 1, interval=[ratio - 1 + low, ratio - 1 + high])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinyreason.evaluation.score import Score, token_change
+from tinyreason.evaluation.score import Score, side_summary, token_change
 from tinyreason.evaluation.second_opinion import believed_comparison
 from tinyreason.models.load import peak_memory_gb
 from tinyreason.pipeline.problems import RunProblems
@@ -46,11 +46,11 @@ def close_run(
             kind=config.adapter.kind,
             trainable_parameters=sum(p.numel() for p in session.model.parameters() if p.requires_grad),
         ),
-        **{name: score.summary() for name, score in sides.items()},
+        **{name: side_summary([score]) for name, score in sides.items()},
         **conclusion(before, after, training.taught_nothing()),
         asked_problems=config.evaluation.problems,
         available_problems=problems.available,
-        tokens=token_change(before, after),
+        tokens=token_change([before], [after]),
         expected=config.expected and config.expected.model_dump(exclude_none=True),
         training=TrainingSummary(
             problems=config.data.describe(),
@@ -73,7 +73,7 @@ def close_run(
 
 def conclusion(before: Score, after: Score, reason: str | None) -> dict[str, Any]:
     """Returns the paired gain and its verdict; with a reason why training cannot have caused it nothing can be told."""
-    found = believed_comparison(before, after)
+    found = believed_comparison([before], [after])
     return found | ({"verdict": "cannot tell", "verdict_reason": reason} if reason else {})
 
 

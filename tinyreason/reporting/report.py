@@ -7,7 +7,7 @@ markup; the page may load nothing at all, by a Content-Security-Policy of its ow
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,17 @@ from tinyreason.reporting.charts import charts_of
 from tinyreason.reporting.payload import BUDGET_BYTES, pack, run_payload
 from tinyreason.reporting.run_warnings import RunWarning, run_warnings
 from tinyreason.runs.reader import StoredRun, read_run
-from tinyreason.runs.result import GRADERS_DISAGREE, ControlsResult, Gain, RunResult, SecondOpinion, expected_in_words
+from tinyreason.runs.result import (
+    CONTROLS,
+    GRADERS_DISAGREE,
+    ControlsResult,
+    RunResult,
+    SecondOpinion,
+    SeedsResult,
+    expected_in_words,
+    read_controls,
+    read_seeds_result,
+)
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
@@ -31,11 +41,17 @@ AS_TEXT = {"ensure_ascii": False, "default": str, "skipkeys": True}
 def write_report(folders: list[Path], out: Path | None = None) -> Path:
     """Writes the page of these runs; the default is report.html in the run, or beside the runs where they are several.
 
+    The folder of several seeds is one story told over all of them, and then by each of its runs.
     Errors: `FolderError` where there is no run, or the page cannot be written.
     """
-    runs = [read_run(folder) for folder in folders]
     out = out or (folders[0] if len(folders) == 1 else folders[0].resolve().parent) / NAME
-    text = render_page(runs)
+    stories, runs = [], []
+    for folder in folders:
+        if seeds := read_seeds_result(folder):
+            controls = read_controls(folder) if (folder / CONTROLS).is_file() else None
+            stories.append(tell_seeds(folder.resolve().name, seeds, controls))
+        runs += [read_run(folder / row.folder) for row in seeds.runs] if seeds else [read_run(folder)]
+    text = render_page(runs, stories)
     try:
         write_text(out, text)
     except OSError as error:
@@ -54,8 +70,8 @@ def leave_report(folder: Path, say: Callable[[str], None]) -> None:
         say(f"no report.html: {reason}; the results are whole, to try again type: tinyreason report {folder}")
 
 
-def render_page(runs: list[StoredRun]) -> str:
-    """Returns the page's HTML."""
+def render_page(runs: list[StoredRun], over_seeds: Sequence["Story"] = ()) -> str:
+    """Returns the page's HTML: first the stories over several seeds, then those of the runs."""
     import jinja2
 
     charts = charts_of(runs)
@@ -66,6 +82,7 @@ def render_page(runs: list[StoredRun]) -> str:
     environment.filters["spaced"] = lambda text: re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
     environment.globals["source"] = lambda name: jinja2.utils.markupsafe.Markup((PAGE / name).read_text("utf-8"))
     return environment.get_template("report.html.jinja").render(
+        over_seeds=over_seeds,
         stories=[tell_story(run) for run in runs],
         charts=charts,
         runs=payloads,
@@ -102,17 +119,17 @@ class Story:
 def tell_story(run: StoredRun) -> Story:
     """Returns the story of one run."""
     config, result = run.config, run.result
-    verdict, headline, sentence = tell_verdict(run)
+    verdict, headline, sentence = tell_verdict(result) if result else tell_progress(run)
     return Story(
         name=run.name,
         about=" · ".join(str(config[key]) for key in ("recipe", "tier", "about") if config.get(key)) or "a run",
         verdict=verdict,
         headline=headline,
         sentence=sentence,
-        gain=points_with_interval(result.gain) if result else "",
-        sides=interval_bars(run),
+        gain=result.gain.in_words if result else "",
+        sides=interval_bars(result, run.controls) if result else [],
         tiles=list(figure_tiles(result)) if result else [],
-        notes=[*reader_notes(run), *(f"{trouble}." for trouble in run.troubles)],
+        notes=[*(reader_notes(result, run.controls) if result else ()), *(f"{trouble}." for trouble in run.troubles)],
         run_warnings=run_warnings(run),
         config=list(flat(config)),
         environment=list(flat(run.environment)),
@@ -120,11 +137,32 @@ def tell_story(run: StoredRun) -> Story:
     )
 
 
-def tell_verdict(run: StoredRun) -> tuple[str, str, str]:
-    """Returns (verdict, headline, sentence) in plain words; of a run without a result, how far it is."""
-    result = run.result
-    if result is None:
-        return tell_progress(run)
+def tell_seeds(name: str, result: SeedsResult, controls: ControlsResult | None) -> Story:
+    """Returns the story over several seeds; its runs tell their own."""
+    verdict, headline, sentence = tell_verdict(result)
+    seeds = ", ".join(str(row.seed) for row in result.runs)
+    missing = [str(seed) for seed in result.asked if seed not in [row.seed for row in result.runs]]
+    notes = [f"Over the seeds {seeds}: every interval here has both problems and seeds in it."]
+    notes += [f"Not done yet: the seeds {', '.join(missing)}."] * bool(missing)
+    return Story(
+        name=name,
+        about=" · ".join(word for word in (result.recipe, result.tier, f"{len(result.runs)} seeds") if word),
+        verdict=verdict,
+        headline=headline,
+        sentence=sentence,
+        gain=result.gain.in_words,
+        sides=interval_bars(result, controls),
+        tiles=list(figure_tiles(result)),
+        notes=[*notes, *reader_notes(result, controls)],
+        run_warnings=[],
+        config=[],
+        environment=[],
+        command=result.command or "unknown",
+    )
+
+
+def tell_verdict(result: RunResult) -> tuple[str, str, str]:
+    """Returns (verdict, headline, sentence) in plain words."""
     points, (low, high) = result.gain.points, result.gain.interval
     facts = (
         f"{result.after.accuracy:.1%} correct on {result.after.problems:,} problems it was not trained on, "
@@ -134,7 +172,7 @@ def tell_verdict(run: StoredRun) -> tuple[str, str, str]:
         headline = f"No gain can be told: {result.verdict_reason}."
         return "cannot tell", headline, f"{facts}, and whatever differs does not come from training."
     if result.verdict == GRADERS_DISAGREE:
-        strictly = points_with_interval(result.second_opinion.gain)
+        strictly = result.second_opinion.gain.in_words
         sentence = f"{facts}, but a stricter grader that training never sees finds {strictly}."
         return GRADERS_DISAGREE, "The graders disagree: no gain is proven.", sentence
     match result.verdict:
@@ -170,22 +208,14 @@ def tell_progress(run: StoredRun) -> tuple[str, str, str]:
     return "stopped", headline, f"There is no result to conclude from; the run last wrote something on {when}."
 
 
-def points_with_interval(gain: Gain) -> str:
-    """Returns `+40.0 [+35.0, +45.0]`."""
-    low, high = gain.interval
-    return f"{gain.points:+.1f} [{low:+.1f}, {high:+.1f}]"
-
-
-def interval_bars(run: StoredRun) -> list[dict[str, Any]]:
+def interval_bars(result: RunResult, controls: ControlsResult | None) -> list[dict[str, Any]]:
     """Returns what is shown with its interval: before, after, and the controls' after where the run has controls.
 
     Where the run started from an adapter the bare base comes first.
     """
-    if run.result is None:
-        return []
-    tones = ("base", "before", "after")[-len(run.result.sides) :]
-    found = [(label, side, tone) for (label, side), tone in zip(run.result.sides.items(), tones, strict=True)]
-    for control in run.controls.runs[1:] if run.controls else ():
+    tones = ("base", "before", "after")[-len(result.sides) :]
+    found = [(label, side, tone) for (label, side), tone in zip(result.sides.items(), tones, strict=True)]
+    for control in controls.runs[1:] if controls else ():
         found.append((f"{control.reward} reward", control, "control"))
     return [
         {"label": label, "accuracy": side.accuracy, "low": side.interval[0], "high": side.interval[1], "tone": tone}
@@ -208,23 +238,21 @@ def figure_tiles(result: RunResult) -> Iterator[tuple[str, str, str]]:
         yield "expected of this tier", "met" if result.meets_expectation else "not met", expected_in_words(expected)
 
 
-def reader_notes(run: StoredRun) -> Iterator[str]:
+def reader_notes(result: RunResult, controls: ControlsResult | None) -> Iterator[str]:
     """Yields what a reader must know to trust the figures."""
-    if run.result is None:
-        return
-    after, training = run.result.after, run.result.training
+    after, training = result.after, result.training
     completions = "one completion" if after.samples == 1 else f"{after.samples} completions"
     yield f"Each of the {after.problems:,} problems got {completions}; the intervals are clustered by problem."
-    if opinion := run.result.second_opinion:
+    if opinion := result.second_opinion:
         yield (
-            f"A stricter grader, which training never sees, finds {points_with_interval(opinion.gain)} points. "
-            f"{tell_signs(opinion)}"
+            f"A stricter grader, which training never sees, finds {opinion.gain.in_words} points. {tell_signs(opinion)}"
         )
-    if run.result.is_short_of_problems:
-        yield f"Asked for were {run.result.asked_problems:,} problems, and the data holds no more for the evaluation."
+    if result.is_short_of_problems:
+        yield f"Asked for were {result.asked_problems:,} problems, and the data holds no more for the evaluation."
     if training.problems:
-        steps = run.steps if training.steps is None else training.steps
-        yield f"Trained on {training.problems}, {steps} steps, seed {run.result.seed}."
+        seed = "" if result.seed is None else f", seed {result.seed}"
+        steps = "" if training.steps is None else f", {training.steps} steps"
+        yield f"Trained on {training.problems}{steps}{seed}."
     if training.skipped_steps:
         yield f"{training.skipped_steps} of these steps were skipped, as float16 could not hold their gradient."
     if training.validation_accuracy is not None:
@@ -232,8 +260,8 @@ def reader_notes(run: StoredRun) -> Iterator[str]:
             f"The adapter kept is that of step {training.kept_step}: it did best on the validation set "
             f"({training.validation_accuracy:.0%} correct), whose problems are in no comparison here."
         )
-    if run.controls:
-        yield from notes_on_controls(run.controls)
+    if controls:
+        yield from notes_on_controls(controls)
 
 
 def tell_signs(opinion: SecondOpinion) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from statistics import mean
 from typing import Any
 
-from tinyreason.intervals import difference_interval, share_interval
+from tinyreason.intervals import Values, averaged, difference_interval, over_seeds, share_interval
 
 BASELINE = "start"
 """The row that all others are compared with, as frontier.json names it: the model before training."""
@@ -19,8 +19,8 @@ SAID = {BASELINE: "baseline"}
 class ProblemMeans:
     """Of one evaluation, each problem's means over its completions, by problem id; accuracy is 0–1."""
 
-    accuracy: dict[str, float]
-    tokens: dict[str, float]
+    accuracy: Values
+    tokens: Values
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Change:
 
 @dataclass(frozen=True)
 class SweepRow:
-    """One point, its seeds averaged by problem, so that problems are the clusters of every interval."""
+    """One point over its seeds; every interval has both problems and seeds in it."""
 
     name: str
     seeds: list[int]
@@ -80,12 +80,11 @@ def sweep_rows(points: dict[str, list[SeedFigures]]) -> list[SweepRow]:
     """Returns a row per point, the baseline first; a point is compared on the seeds and problems both have."""
     rows = []
     for name, found in points.items():
-        own = {"accuracy": averaged(found, "accuracy"), "tokens": averaged(found, "tokens")}
         to_start, to_plain = (
             change(found, points[other]) if name != other and points.get(other) else None for other in (BASELINE, PLAIN)
         )
-        accuracy = Estimate(mean(own["accuracy"].values()), share_interval(list(own["accuracy"].values())))
-        tokens = Estimate(mean(own["tokens"].values()), difference_interval(list(own["tokens"].values())))
+        accuracy = Estimate(*over_seeds([one.means.accuracy for one in found], share_interval, within=(0.0, 1.0)))
+        tokens = Estimate(*over_seeds([one.means.tokens for one in found], difference_interval))
         rows.append(SweepRow(name, sorted(side.seed for side in found), accuracy, tokens, to_start, to_plain))
     trained = [row for row in rows if row.name != BASELINE]
     return [
@@ -101,24 +100,21 @@ def sweep_rows(points: dict[str, list[SeedFigures]]) -> list[SweepRow]:
     ]
 
 
-def averaged(found: list[SeedFigures], field: str) -> dict[str, float]:
-    """Returns each problem's `accuracy` or `tokens`, averaged over the seeds that asked it."""
-    sides = [getattr(one.means, field) for one in found]
-    problems = dict.fromkeys(problem for side in sides for problem in side)
-    return {problem: mean(side[problem] for side in sides if problem in side) for problem in problems}
-
-
 def change(found: list[SeedFigures], others: list[SeedFigures]) -> Change:
     """Returns how far a point is from another one, on the seeds and problems both have."""
-    seeds = {side.seed for side in found} & {side.seed for side in others}
-    common = [[side for side in sides if side.seed in seeds] for sides in (found, others)]
-    return Change(*(difference(*(averaged(sides, field) for sides in common)) for field in ("accuracy", "tokens")))
+    theirs = {side.seed: side.means for side in others}
+    pairs = [(side.means, theirs[side.seed]) for side in found if side.seed in theirs]
+    return Change(
+        accuracy=difference([(one.accuracy, other.accuracy) for one, other in pairs], within=(-1.0, 1.0)),
+        tokens=difference([(one.tokens, other.tokens) for one, other in pairs]),
+    )
 
 
-def difference(first: dict[str, float], second: dict[str, float]) -> Estimate:
-    """Returns the mean difference, paired by problem, with its interval."""
-    gaps = [first[problem] - second[problem] for problem in first if problem in second]
-    return Estimate(mean(gaps), difference_interval(gaps)) if gaps else Estimate(None, None)
+def difference(pairs: list[tuple[Values, Values]], within: tuple[float, float] | None = None) -> Estimate:
+    """Returns the mean difference, paired by seed and problem, with its interval."""
+    gaps = [{problem: one[problem] - other[problem] for problem in one if problem in other} for one, other in pairs]
+    gaps = [gap for gap in gaps if gap]
+    return Estimate(*over_seeds(gaps, difference_interval, within)) if gaps else Estimate(None, None)
 
 
 def dominates(one: SweepRow, other: SweepRow) -> bool:
@@ -133,8 +129,11 @@ def own_start(found: list[SeedFigures], baselines: list[SeedFigures]) -> dict[st
     common = {side.seed: side.means for side in baselines}
     if all(side.baseline is None or side.baseline == common[side.seed] for side in found):
         return None
-    own = [SeedFigures(side.seed, side.baseline) for side in found]
-    return {field: mean(averaged(own, field).values()) for field in ("accuracy", "tokens")}
+    began = {
+        "accuracy": [side.baseline.accuracy for side in found],
+        "tokens": [side.baseline.tokens for side in found],
+    }
+    return {name: mean(averaged(seeds).values()) for name, seeds in began.items()}
 
 
 def moved(to_plain: Change) -> bool | None:

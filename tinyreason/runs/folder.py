@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +20,11 @@ from tinyreason.runs.environment import environment
 from tinyreason.runs.result import RESULT, RunResult, read_result
 
 
-def default_folder(config: RunConfig) -> Path:
-    """Returns `runs/RECIPE-TIER-seedN-DATE-TIME`, relative to the current directory."""
-    return Path("runs") / f"{config.recipe}-{config.tier}-seed{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
+def default_folder(configs: Sequence[RunConfig]) -> Path:
+    """Returns `runs/RECIPE-TIER-seedN-DATE-TIME`, of several seeds `…-seeds0,1,2-…`, in the current directory."""
+    first, seeds = configs[0], ",".join(str(config.seed) for config in configs)
+    which = f"seed{seeds}" if len(configs) == 1 else f"seeds{seeds}"
+    return Path("runs") / f"{first.recipe}-{first.tier}-{which}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 class RunFolder:

@@ -1,14 +1,14 @@
 """What a run found, as its JSON files hold it: one schema for those who write them and those who read them back."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from tinyreason.data.files import read_json
 from tinyreason.errors import FolderError
 
-RESULT, EVALUATION, CONTROLS = "result.json", "evaluation.json", "controls.json"
+RESULT, EVALUATION, CONTROLS, SEEDS = "result.json", "evaluation.json", "controls.json", "seeds.json"
 
 GRADERS_DISAGREE = "graders disagree"
 """The verdict where a second grader, which training never sees, finds another gain."""
@@ -28,12 +28,21 @@ class Stored(BaseModel):
         return self.model_dump(exclude_unset=True, by_alias=True)
 
 
+Kind = TypeVar("Kind", bound=Stored)
+
+
 class Gain(Stored):
     """A paired difference of accuracies, in percentage points."""
 
     points: Number
     interval: Interval
     p_value: Number | None = None
+
+    @property
+    def in_words(self) -> str:
+        """`+40.0 [+35.0, +45.0]`."""
+        low, high = self.interval
+        return f"{self.points:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 class Side(Stored):
@@ -138,6 +147,32 @@ class RunResult(Stored):
         return {"base": self.base, "start": self.before, "end": self.after}
 
 
+class SeedRow(Stored):
+    """One of several runs that differ in their seed; accuracies are 0–1."""
+
+    seed: int
+    folder: str
+    """Relative to the folder of all."""
+    before: Number
+    after: Number
+    gain: Gain
+    verdict: str
+
+
+class SeedsResult(RunResult):
+    """What seeds.json holds: a result over all seeds that are done, whose intervals have problems and seeds in them."""
+
+    asked: list[int]
+    """The seeds that were asked for."""
+    runs: list[SeedRow]
+    """Those that are done."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every seed is done."""
+        return {row.seed for row in self.runs} >= {*self.asked}
+
+
 class StoredCompletion(Stored):
     """One graded completion."""
 
@@ -164,6 +199,8 @@ class StoredEvaluation(Stored):
 
     before: list[StoredProblem]
     after: list[StoredProblem]
+    base: list[StoredProblem] | None = None
+    """Of the bare base, where the run started from an adapter."""
 
 
 class ControlRow(Stored):
@@ -204,10 +241,24 @@ class ControlsResult(Stored):
 
 def read_result(folder: Path) -> RunResult:
     """Reads the result of a finished run. Errors: `FolderError` where the file is damaged."""
+    return _read(folder / RESULT, RunResult)
+
+
+def read_controls(folder: Path) -> ControlsResult:
+    """Reads the controls of a finished run. Errors: `FolderError` where the file is damaged."""
+    return _read(folder / CONTROLS, ControlsResult)
+
+
+def read_seeds_result(folder: Path) -> SeedsResult | None:
+    """Reads the result over several seeds; None where the folder is not of several. Errors: `FolderError`."""
+    return _read(folder / SEEDS, SeedsResult) if (folder / SEEDS).is_file() else None
+
+
+def _read(file: Path, kind: type[Kind]) -> Kind:
     try:
-        return RunResult.model_validate(read_json(folder / RESULT))
+        return kind.model_validate(read_json(file))
     except ValidationError:
-        raise FolderError(f"{folder / RESULT} is not whole; run it again with --fresh.") from None
+        raise FolderError(f"{file} is not whole; run it again with --fresh.") from None
 
 
 def expected_in_words(expected: dict[str, float]) -> str:
