@@ -13,6 +13,7 @@ from tinyreason.config.run_config import Model, RunConfig
 from tinyreason.errors import FolderError, ModelError
 from tinyreason.inference.local_sampling import base_of, is_adapter, load_with_adapter
 from tinyreason.models.load import check_model_folder, is_built_in, is_on_this_machine, name_of_base
+from tinyreason.runs.result import read_seeds_result
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ def read_model_reference(word: str, trust_remote_code: bool | None = None, is_fi
         return ModelReference(word, Model(name=word, **trust))
     if (path / "config.yaml").is_file():
         return _of_run(path, trust, is_finished)
+    if seeds := read_seeds_result(path):
+        folders = ", ".join(str(path / row.folder) for row in seeds.runs)
+        raise FolderError(f"{word} holds the runs of several seeds; give one of them: {folders}.")
     if is_adapter(path):
         return ModelReference(path.name, Model(name=base_of(path), **trust), path)
     name = name_of_base(str(path.resolve())) if path.is_dir() else word

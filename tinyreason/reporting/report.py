@@ -242,7 +242,8 @@ def reader_notes(result: RunResult, controls: ControlsResult | None) -> Iterator
     """Yields what a reader must know to trust the figures."""
     after, training = result.after, result.training
     completions = "one completion" if after.samples == 1 else f"{after.samples} completions"
-    yield f"Each of the {after.problems:,} problems got {completions}; the intervals are clustered by problem."
+    each = f"Each of the {after.problems:,} problems got {completions}"
+    yield f"{each} for each seed." if result.seed is None else f"{each}; the intervals are clustered by problem."
     if opinion := result.second_opinion:
         yield (
             f"A stricter grader, which training never sees, finds {opinion.gain.in_words} points. {tell_signs(opinion)}"
@@ -269,8 +270,13 @@ def tell_signs(opinion: SecondOpinion) -> str:
     before, after = opinion.signs
     if not after:
         return "No completion was correct after training."
-    shares = (f"{after[sign]:.0%} {what} ({before.get(sign, 0):.0%} before)" for sign, what in SIGNS.items())
-    return f"Signs of reward hacking: of the correct completions {', '.join(shares)}."
+    shares = [
+        f"{after[sign]:.0%} {what} ({before.get(sign, 0):.0%} before)"
+        for sign, what in SIGNS.items()
+        if after[sign] or before.get(sign, 0)
+    ]
+    found = f"of the correct completions {', '.join(shares)}" if shares else "none in the correct completions"
+    return f"Signs of reward hacking: {found}."
 
 
 def notes_on_controls(controls: ControlsResult) -> Iterator[str]:
