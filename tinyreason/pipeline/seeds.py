@@ -11,7 +11,7 @@ from tinyreason.pipeline.run import run
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.environment import command
-from tinyreason.runs.result import SeedsResult
+from tinyreason.runs.result import CONTROLS, RESULT, SeedsResult
 
 
 def run_seeds(
@@ -32,8 +32,10 @@ def run_seeds(
         say(f"accuracy {found.before.accuracy:.1%} → {found.after.accuracy:.1%}: {found.verdict}, in {folder}")
         if controls:
             run_controls(config, folder, context.console, lambda it, at: run(it, at, context, fresh))
-        result = write_seeds_result(out, seeds, seeds[:number], command())
+        done = [seed for seed in seeds if (seed_folder(out, seed) / RESULT).is_file()]
+        result = write_seeds_result(out, seeds, done, command())
         if controls:
-            controls_over_seeds([seed_folder(out, seed) for seed in seeds[:number]], out, context.console)
+            having = [seed_folder(out, seed) for seed in done if (seed_folder(out, seed) / CONTROLS).is_file()]
+            controls_over_seeds(having, out, context.console)
         leave_report(out, say)
     return result
