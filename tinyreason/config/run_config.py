@@ -84,6 +84,8 @@ class Evaluation(Schema):
     """Length of the longest completion, in tokens; null = train.max_completion_tokens."""
     batch_size: int = Field(32, ge=1)
     """Completions sampled at once; as many as the memory holds."""
+    template_check: bool = True
+    """Whether the baseline is also asked without its chat template and with the other prompt, once to 64 problems."""
 
 
 class Validation(Schema):
@@ -181,6 +183,11 @@ class RunConfig(Schema):
     def evaluations(self) -> int:
         """How often its evaluation is asked: before and after, and of the bare base where it starts from an adapter."""
         return 3 if self.adapter.start else 2
+
+    @property
+    def training_sources(self) -> list[Any]:
+        """Where what it trains on comes from: its data, and those of its warm-up."""
+        return [self.data, *([self.warmup.data] if self.warmup else [])]
 
     @property
     def warmup_config(self) -> "RunConfig":
