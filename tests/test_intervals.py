@@ -166,3 +166,13 @@ def test_three_problems_that_all_got_better_are_too_few_to_say_so():
 )
 def test_improved_and_worse_are_said_only_where_interval_and_test_agree(interval, p_value, said):
     assert verdict(interval, p_value) == said
+
+
+def test_the_best_of_many_models_that_are_all_as_good_as_the_first_is_certified_in_at_most_5_of_100_worlds():
+    rng, certified, alone = numpy.random.default_rng(0), 0, 0
+    for _ in range(60):
+        first = list(rng.binomial(1, 0.5, 40).astype(float))
+        found = [paired_gain(first, list(rng.binomial(1, 0.5, 40).astype(float)))["gain"] for _ in range(10)]
+        certified += any(verdict(gain["interval"], gain["p_value"], 10) == "improved" for gain in found)
+        alone += any(verdict(gain["interval"], gain["p_value"]) == "improved" for gain in found)
+    assert certified <= 3 < alone

@@ -103,6 +103,10 @@ def show_comparison(console: Console, rows: list[ComparisonRow]) -> None:
         console.say(f"gain      {gain_text(row.gain)}: {row.verdict}")
         if row.asked_otherwise:
             console.say(f"warning: not asked alike: {', '.join(row.asked_otherwise)}.")
+    if (count := max(row.comparisons for row in rows)) > 1:
+        console.say(
+            f"verdicts  allow for {count} comparisons, as the best of many may be luck: p is multiplied by that"
+        )
 
 
 def show_controls(console: Console, result: ControlsResult) -> None:

@@ -1,5 +1,6 @@
 """`tinyreason compare`: finished runs and evaluations against the first, paired on the problems they share."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -10,7 +11,7 @@ from tinyreason.errors import FolderError
 from tinyreason.evaluation.benchmark_folder import PROBLEMS, RESULT, SETTINGS, read_samples
 from tinyreason.evaluation.score import Completion
 from tinyreason.inference.model_reference import check_finished, read_run_config
-from tinyreason.intervals import paired_gain, share_interval
+from tinyreason.intervals import paired_gain, share_interval, verdict
 from tinyreason.runs.result import EVALUATION, Gain, Interval, Number, Stored
 
 ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template")
@@ -52,6 +53,8 @@ class ComparisonRow(Stored):
     verdict: str
     asked_otherwise: list[str]
     """Settings that were not the same."""
+    comparisons: int = 1
+    """Comparisons on this bench that the verdict allows for."""
 
 
 def read_completions(folder: Path) -> StoredCompletions:
@@ -120,7 +123,19 @@ def compare_folders(folders: list[Path]) -> list[ComparisonRow]:
                 f"the same with tinyreason eval … --bench NAME."
             )
         rows += found
-    return rows
+    return allowing_for_many(rows)
+
+
+def allowing_for_many(rows: list[ComparisonRow]) -> list[ComparisonRow]:
+    """Returns the rows with verdicts that hold for all of a bench's rows together: the best of many may be luck."""
+    counts = Counter(row.bench for row in rows)
+    found = []
+    for row in rows:
+        count = counts[row.bench]
+        together = verdict(row.gain.interval, row.gain.p_value, count)
+        said = together if row.verdict in ("improved", "worse") else row.verdict
+        found.append(row.model_copy(update={"comparisons": count, "verdict": said}))
+    return found
 
 
 def compare_bench(first: StoredCompletions, other: StoredCompletions, bench: str) -> ComparisonRow | None:
