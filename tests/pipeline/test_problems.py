@@ -14,7 +14,6 @@ from tinyreason.data.problems import Problems
 from tinyreason.errors import DataError
 from tinyreason.evaluation.compare import compare_folders
 from tinyreason.evaluation.contamination import audit_summary, find_contamination
-from tinyreason.evaluation.template_check import TemplateCheck, can_exclude_much
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.held_out import held_out
@@ -22,7 +21,7 @@ from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.run import run
 from tinyreason.reporting.report import write_report
 from tinyreason.runs.folder import RunFolder
-from tinyreason.runs.result import RunResult
+from tinyreason.runs.result import RunResult, TemplateCheck
 
 LAST_TURNS = ("And now?", "How many are left?", "What is the sum?", "Give the total.")
 
@@ -133,10 +132,17 @@ def test_more_problems_are_advised_only_where_the_source_holds_them(tmp_path, av
 def test_that_the_base_does_no_better_is_said_only_where_ten_points_are_excluded():
     def check(high):
         gain = {"points": 0.0, "interval": [-high, high]}
-        way = {"template": "none", "prompt": "plain", "accuracy": 0.5, "gain": gain, "verdict": "cannot tell"}
+        way = {
+            "template": "none",
+            "prompt": "plain",
+            "accuracy": 0.5,
+            "correct": "01",
+            "gain": gain,
+            "verdict": "cannot tell",
+        }
         return TemplateCheck.model_validate({"problems": 64, "asked": 0.5, "others": [way]})
 
-    assert can_exclude_much(check(9.9)) and not can_exclude_much(check(10.1))
+    assert check(9.9).excludes_much and not check(10.1).excludes_much
 
 
 def test_an_older_result_without_these_counts_is_read():

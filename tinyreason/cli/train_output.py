@@ -9,7 +9,13 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmarks import bench_for
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.result import RunResult, SecondOpinion, TrainingSummary, expected_in_words
+from tinyreason.runs.result import (
+    RunResult,
+    SecondOpinion,
+    TrainingSummary,
+    expected_in_words,
+    template_check_in_words,
+)
 
 
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
@@ -77,6 +83,8 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
         console.say(f"why         {result.verdict_reason}")
     for line in explain_second_opinion(result.second_opinion):
         console.say(line)
+    if result.template_check:
+        console.say(f"template    {template_check_in_words(result.template_check)}")
     low, high = tokens.interval
     console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
     console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}")

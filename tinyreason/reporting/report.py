@@ -20,7 +20,15 @@ from tinyreason.reporting.charts import charts_of
 from tinyreason.reporting.payload import BUDGET_BYTES, pack, run_payload
 from tinyreason.reporting.run_warnings import RunWarning, run_warnings
 from tinyreason.runs.reader import StoredRun, read_run
-from tinyreason.runs.result import GRADERS_DISAGREE, ControlsResult, Gain, RunResult, SecondOpinion, expected_in_words
+from tinyreason.runs.result import (
+    GRADERS_DISAGREE,
+    ControlsResult,
+    Gain,
+    RunResult,
+    SecondOpinion,
+    expected_in_words,
+    template_check_in_words,
+)
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"
@@ -132,7 +140,7 @@ def tell_verdict(run: StoredRun) -> tuple[str, str, str]:
     )
     if result.verdict_reason:
         headline = f"No gain can be told: {result.verdict_reason}."
-        return "cannot tell", headline, f"{facts}, and whatever differs does not come from training."
+        return "cannot tell", headline, f"{facts}, which for this reason proves nothing."
     if result.verdict == GRADERS_DISAGREE:
         strictly = points_with_interval(result.second_opinion.gain)
         sentence = f"{facts}, but a stricter grader that training never sees finds {strictly}."
@@ -220,6 +228,9 @@ def reader_notes(run: StoredRun) -> Iterator[str]:
             f"A stricter grader, which training never sees, finds {points_with_interval(opinion.gain)} points. "
             f"{tell_signs(opinion)}"
         )
+    if check := run.result.template_check:
+        words = template_check_in_words(check).rstrip(".")
+        yield f"{words[0].upper()}{words[1:]}."
     if run.result.is_short_of_problems:
         yield f"Asked for were {run.result.asked_problems:,} problems, and the data holds no more for the evaluation."
     if training.problems:
