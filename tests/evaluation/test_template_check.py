@@ -74,6 +74,7 @@ def test_the_first_64_problems_are_asked_once_in_each_other_way(monkeypatch):
     )
     assert evaluate.asked == [("chat", "plain", 1, 64), ("none", "plain", 1, 64), ("none", "boxed", 1, 64)]
     assert (check.problems, check.asked, check.better_way.template, len(told)) == (64, 20 / 64, "none", 3)
+    assert read_recipe("rlvr").resolve("sandbox").evaluation.other_way_completions == 3 * 64
     assert check.better_way.correct == "1" * 40 + "0" * 24
 
 

@@ -15,6 +15,9 @@ from tinyreason.data import DATA
 from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
 
+CHECKED_PROBLEMS, OTHER_WAYS = 64, 3
+"""The template check asks so many problems of an evaluation again, in so many other ways, once each."""
+
 
 class Model(Schema):
     """The base model."""
@@ -85,7 +88,12 @@ class Evaluation(Schema):
     batch_size: int = Field(32, ge=1)
     """Completions sampled at once; as many as the memory holds."""
     template_check: bool = True
-    """Whether the baseline is also asked without its chat template and with the other prompt, once to 64 problems."""
+    """Whether the baseline is also asked without its chat template and with the other prompt, 64 problems once each."""
+
+    @property
+    def other_way_completions(self) -> int:
+        """How many completions the template check samples."""
+        return OTHER_WAYS * min(CHECKED_PROBLEMS, self.problems) if self.template_check else 0
 
 
 class Validation(Schema):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from tinyreason.config.run_config import CHECKED_PROBLEMS
 from tinyreason.console import Console
 from tinyreason.evaluation.score import Score, evaluate
 from tinyreason.grading.grader import Grader
@@ -10,8 +11,6 @@ from tinyreason.inference.sampling import Sampling
 from tinyreason.intervals import paired_gain
 from tinyreason.runs.result import OtherWay, TemplateCheck
 
-PROBLEMS = 64
-"""So many of an evaluation are asked again, once each."""
 WAYS = (("chat", "plain"), ("chat", "boxed"), ("none", "plain"), ("none", "boxed"))
 """(template, prompt)."""
 
@@ -54,7 +53,7 @@ def check_template(
     return check.model_copy(update={"warning": template_warning(check)})
 
 
-def first_samples(score: Score, problems: int = PROBLEMS) -> Score:
+def first_samples(score: Score, problems: int = CHECKED_PROBLEMS) -> Score:
     """Returns the first completion to each of the first problems."""
     return Score(score.examples[:problems], [row[:1] for row in score.completions_P_S[:problems]])
 
