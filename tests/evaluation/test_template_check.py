@@ -161,6 +161,16 @@ def test_a_run_whose_gain_is_form_alone_is_not_certified_on_screen_file_and_page
     assert f"No gain can be told: {reason}" in page and "on 0% as asked here: part of a gain over it" in page
 
 
+@pytest.mark.slow
+def test_a_planted_gain_of_form_alone_is_not_certified(tmp_path):
+    """The sandbox model asked for a box answers nothing, and 25 steps teach it that form; its 20 % are those of before."""
+    few = ("prompt=boxed", "train.max_steps=25", "evaluation.problems=128", "evaluation.samples=1")
+    config = read_recipe("reasoning_sft").resolve("sandbox", few)
+    result = run(config, tmp_path / "run", context_of(config))
+    assert result.gain.interval[0] > 10 and result.gain.p_value < 0.001
+    assert (result.verdict, result.template_check.better_way.prompt) == ("cannot tell", "plain")
+
+
 def test_a_run_that_beats_the_base_in_its_best_way_is_certified(outcomes, tmp_path):
     outcomes(after=16, otherwise=6)
     config = config_of()
