@@ -49,7 +49,7 @@ class Kernels(Schema):
     fused: Literal["auto", "liger", "off"] = "auto"
     """Liger's fused norm, rotary embedding and MLP, or none."""
     optimizer: Literal["auto", "adamw", "adamw_8bit", "paged_adamw_8bit"] = "auto"
-    """AdamW of torch, or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)."""
+    """AdamW of torch (auto), or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)."""
 
 
 class Warmup(Schema):
