@@ -5,7 +5,15 @@ from pathlib import Path
 MOUNTS = Path("/proc/mounts")
 UPLOADING = ("fuse.", "davfs", "cifs", "smb3")
 """How the type of a file system begins where it sends what is written over a network to others."""
-LOCAL = ("fuse.fuse-overlayfs", "fuse.overlayfs", "fuse.bindfs", "fuse.lxcfs", "fuse.ntfs", "fuse.exfat", "fuse.mergerfs")
+LOCAL = (
+    "fuse.fuse-overlayfs",
+    "fuse.overlayfs",
+    "fuse.bindfs",
+    "fuse.lxcfs",
+    "fuse.ntfs",
+    "fuse.exfat",
+    "fuse.mergerfs",
+)
 """Those that begin so and are on this machine."""
 SYNCED = ("googledrive", "google drive", "onedrive", "dropbox")
 """How the name of a folder begins that a program keeps in step with a cloud."""
