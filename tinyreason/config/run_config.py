@@ -99,7 +99,7 @@ class Checkpoints(Schema):
     """What an interrupted run resumes from."""
 
     every_steps: int | None = Field(None, ge=1)
-    """Steps from one checkpoint to the next; null = each, less often over 5 % of the time, each 10th on a cloud drive."""
+    """Steps from one checkpoint to the next; null = each, fewer over 5 % of the time or on a cloud drive."""
     keep: int | None = Field(3, ge=1)
     """Number of checkpoints that are kept; null = all."""
 
