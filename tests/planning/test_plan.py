@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import tinyreason
 from tinyreason.cli.main import main
-from tinyreason.config.recipe import read_recipe
+from tinyreason.config.recipe import read_recipe, recipe_names
 from tinyreason.errors import ConfigError
 from tinyreason.models.hardware import Card
 from tinyreason.models.kernels import ComputeSettings
@@ -137,7 +137,7 @@ def test_a_card_in_no_table_has_memory_but_no_speed():
 
 
 def test_a_longer_run_than_twelve_hours_says_what_a_session_holds():
-    made = make_plan(read_recipe("one_shot_rlvr").resolve("80gb"), machine("a100"))
+    made = make_plan(read_recipe("one_shot_rlvr").resolve("80gb", ("train.max_steps=2000",)), machine("a100"))
     evaluations = made.seconds - 2000 * made.seconds_a_step
     assert 0 < made.session_steps < 2000
     assert made.session_steps * made.seconds_a_step + evaluations <= 12 * 3600
@@ -199,6 +199,33 @@ def test_what_changes_only_the_time_is_suggested_before_what_changes_the_trainin
     replan = replanner("reasoning_sft", "24gb", machine("3090", 16), ("train.micro_batch_size=16",))
     assert not replan(()).fits
     assert all(word.startswith(("train.micro_batch_size=", "evaluation.")) for word in nearest_fit(replan(()), replan))
+
+
+# The tiers
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_t4_holds_its_tier_with_a_float16_base_and_large_batches_in_the_evaluation(name):
+    made = make_plan(read_recipe(name).resolve("t4"), machine("t4"))
+    assert made.fits and made.seconds < 8 * 3600
+    assert (made.job.compute.dtype.got, made.job.compute.quantize.got) == ("float16", "none")
+    assert 64 <= made.job.config.evaluation.batch_size <= 128
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_24gb_tier_fits_its_smallest_card_and_uses_half_of_it(name):
+    made = make_plan(read_recipe(name).resolve("24gb"), machine("l4"))
+    assert made.fits and made.peak_kept > made.memory / 2
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_80gb_tier_fits(name):
+    assert make_plan(read_recipe(name).resolve("80gb"), machine("h100")).fits
+
+
+@pytest.mark.parametrize("name", ["one_shot_rlvr", "rlvr"])
+def test_the_80gb_tier_of_one_shot_rlvr_and_what_it_is_compared_with_take_half_a_day(name):
+    assert make_plan(read_recipe(name).resolve("80gb"), machine("a100")).seconds <= 12 * 3600
 
 
 # What a T4 did
@@ -302,7 +329,8 @@ def test_spare_memory_is_named_each_option_by_itself_and_what_is_named_fits():
     assert options[-3:] == ["evaluation.batch_size", "train.group_size", "train.max_completion_tokens"]
     assert all(replan(words).fits for words in found)
     assert spare_room(make_plan(read_recipe("rlvr").resolve("80gb"), machine("t4")), replan) == []
-    full = replanner("rlvr", "t4", machine("t4", 1.02 * replan(()).peak_kept / GB), ("model.quantize=none",))
+    small = ("evaluation.batch_size=16",)
+    full = replanner("rlvr", "t4", machine("t4", 1.02 * replan(small).peak_kept / GB), small)
     assert spare_room(full(()), full) == []
 
 
