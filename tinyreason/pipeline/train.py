@@ -213,7 +213,7 @@ def train_adapter(
             run_state=lambda: {"training": training.state(), "seconds": clock.seconds()},
         )
         if reason := checkpoints.explain():
-            console.say(f"checkpoints {reason}")
+            console.say(reason)
         try:
             if training.step < last:
                 with deadline.finishing_steps(), training.saving_the_last_good():

@@ -74,7 +74,7 @@ class CheckpointManager:
         if self.uploaded_to is None:
             return None
         return (
-            f"every {UPLOADED_STEPS} steps at the most often, as {self.folder.path} is on {self.uploaded_to}; "
+            f"checkpoints every {UPLOADED_STEPS} steps at the most often, as {self.folder.path} is on {self.uploaded_to}; "
             f"checkpoints.every_steps= sets it"
         )
 
