@@ -74,8 +74,8 @@ class CheckpointManager:
         if self.uploaded_to is None:
             return None
         return (
-            f"checkpoints every {UPLOADED_STEPS} steps at the most often, as {self.folder.path} is on {self.uploaded_to}; "
-            f"checkpoints.every_steps= sets it"
+            f"checkpoints every {UPLOADED_STEPS} steps at the most often, as {self.folder.path} is on "
+            f"{self.uploaded_to}; checkpoints.every_steps= sets it"
         )
 
     def is_due(self, step: int) -> bool:
