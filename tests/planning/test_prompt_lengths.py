@@ -36,6 +36,16 @@ def test_a_local_file_is_read_and_counted_by_the_tokenizer_of_a_local_model(data
     assert found.training_source == "rows.jsonl in the model's tokens"
 
 
+def test_the_tokenizer_of_a_model_in_the_hubs_cache_counts_too(data, monkeypatch):
+    import huggingface_hub
+
+    cached = {("Qwen/Qwen2.5-Math-1.5B", "tokenizer.json"): str(BASE / "tokenizer.json")}
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *names: cached.get(names))
+    file = f"data.file={data(3, 90, 5)}"
+    assert lengths_of(file) == lengths_of(file, f"model.name={BASE}")
+    assert lengths_of(file, "model.name=not/an/id").training_source.endswith("characters a token")
+
+
 def test_without_a_local_tokenizer_a_prompts_characters_are_counted(data):
     found = lengths_of(f"data.file={data(3, 90, 5)}")
     characters = len(chat_messages(Problems(file=data(90)).load()[0], "boxed")[0]["content"])

@@ -1,6 +1,7 @@
 """How long the prompts of a run are, read from its data where that is on this machine. No torch, no network."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -68,11 +69,17 @@ def prompt_text(example: Example, prompt: str) -> str:
 
 
 def token_counter(model: Model) -> Callable[[str], int] | None:
-    """Returns what counts a text's tokens, from the model's folder; None where it is not on this machine."""
-    file = Path(source_of(model), "tokenizer.json")
-    if not file.is_file():
-        return None
+    """Returns what counts a text's tokens, from the model's folder or the hub's cache; None where it is in neither."""
     from tokenizers import Tokenizer
 
+    file = Path(source_of(model), "tokenizer.json")
+    if not file.exists():
+        import huggingface_hub
+
+        with suppress(ValueError):  # the name is not an id of the hub
+            cached = huggingface_hub.try_to_load_from_cache(model.name, "tokenizer.json")
+            file = Path(cached) if isinstance(cached, str) else file
+    if not file.is_file():
+        return None
     tokenizer = Tokenizer.from_file(str(file))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
