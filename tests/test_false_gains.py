@@ -1,14 +1,19 @@
-"""Twelve ways to be told of a gain that is none, planted in whole runs: not one of them is called improved.
+"""Fourteen ways to be told of a gain that is none, planted in whole runs: not one of them is called improved.
 
 Training is real and short; what the model says before and after it is planted, and everything from there on is real.
 """
 
+import json
+import random
+
 import pytest
+import yaml
 from sessions import context_of, said
 
 from tinyreason.cli.train_output import announce, conclude
 from tinyreason.config.recipe import read_recipe
-from tinyreason.errors import NotFinite
+from tinyreason.errors import DataError, NotFinite
+from tinyreason.evaluation.compare import compare_folders
 from tinyreason.pipeline.run import run
 from tinyreason.pipeline.seeds import run_seeds
 
@@ -32,15 +37,18 @@ def solved(example):
 
 @pytest.fixture
 def plant(monkeypatch, tmp_path, jsonl):
-    """Runs a short fine-tuning; the model says `sides[n]` of each problem at the n-th evaluation. (result, screen)"""
+    """Runs a short fine-tuning; the model says `sides[n]` of each problem at the n-th evaluation. (result, screen)
 
-    def go(*sides, test=None, train=(), truncated=False, overrides=()):
+    `otherwise` is what it says without the chat template, or with the other prompt.
+    """
+
+    def go(*sides, otherwise=wrong, test=None, train=(), truncated=False, overrides=()):
         rows = [row | {"completion": rf"It is \boxed{{{row['answer']}}}."} for row in (*sums(500, 8), *train)]
         files = jsonl(*rows, name="train.jsonl"), jsonl(*(test or sums(1, 200)), name="test.jsonl")
         left = list(sides)
 
         def planted(model, tokenizer, examples, sampling, advance):
-            says = left.pop(0)
+            says = left.pop(0) if (sampling.template, sampling.prompt) == ("chat", "plain") else otherwise
             texts = [says(example) for example in examples for _ in range(sampling.samples)]
             advance(len(texts))
             return texts, [len(text) for text in texts], [truncated] * len(texts)
@@ -131,6 +139,8 @@ def test_10_a_random_reward_that_drifts(tmp_path, monkeypatch):
     calls = []
 
     def planted(model, tokenizer, examples, sampling, advance):
+        if (sampling.template, sampling.prompt) != ("chat", "plain"):
+            return [""] * len(examples), [9] * len(examples), [False] * len(examples)
         calls.append(sampling.seed)
         share = drift[str(sampling.seed)][calls.count(sampling.seed) - 1]
         texts = [solved(it) if n < share * len(examples) else wrong(it) for n, it in enumerate(examples)]
@@ -145,3 +155,54 @@ def test_10_a_random_reward_that_drifts(tmp_path, monkeypatch):
     assert [row.verdict for row in result.runs] == ["improved", "worse", "improved"]
     assert result.verdict == "cannot tell"
     assert "No gain can be told" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_11_test_problems_that_were_trained_on(plant):
+    """One in another case, one with other spaces, and the other 198 as they are: two are left, and too few."""
+    leaked = [{"problem": row["problem"].upper(), "answer": row["answer"]} for row in sums(1, 100)]
+    leaked += [{"problem": row["problem"].replace(" ", "  "), "answer": row["answer"]} for row in sums(101, 98)]
+    train = [row | {"completion": rf"\boxed{{{row['answer']}}}"} for row in leaked]
+    result, screen = plant(wrong, solved, train=train)
+    assert "leaks   198 problems are left out of the evaluation: training holds 198 whole" in screen
+    assert (result.verdict, result.after.problems) == ("cannot tell", 2)
+
+
+def test_12_a_template_in_which_the_base_fails(plant):
+    result, screen = plant(wrong, solved, otherwise=solved)
+    assert (result.verdict, result.gain.points) == ("cannot tell", 100)
+    assert (
+        "so the gain may be form alone" in result.verdict_reason and "why         the base is correct on 100%" in screen
+    )
+
+
+def test_13_the_best_of_many_checkpoints_on_the_test_set(tmp_path, jsonl):
+    """A validation set that is the test set selects by it, so what both hold is left out of the validation."""
+    from tinyreason.pipeline.held_out import held_out
+
+    train, test = jsonl(*sums(1, 60), name="train.jsonl"), jsonl(*sums(21, 60), name="test.jsonl")
+    data = (f"data.file={train}", "data.size=20", f"evaluation.data={{kind: problems, file: {test}}}")
+    asked = ("evaluation.problems=60", "validation={problems: 40, every_steps: 1}")
+    config = read_recipe("rlvr").resolve("sandbox", (*data, *asked))
+    with pytest.raises(DataError, match="holds every problem there is for the validation"):
+        held_out(config, config.data.load(), context_of(config).console)
+
+
+def test_14_the_best_of_many_models_that_learnt_nothing(tmp_path):
+    """Twenty folders of coin flips: the luckiest alone would be certified, among twenty it is not."""
+    folders = [tmp_path / f"run{number}" for number in range(21)]
+    config = yaml.safe_dump(read_recipe("rlvr").resolve("sandbox").model_dump(mode="json"))
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        chance = random.Random(number)
+        rows = [evaluated(problem, chance.random() < 0.5) for problem in range(100)]
+        (folder / "config.yaml").write_text(config)
+        (folder / "evaluation.json").write_text(json.dumps({"before": rows, "after": rows}))
+        (folder / "result.json").write_text("{}")
+    alone = [compare_folders([folders[0], folder])[0].verdict for folder in folders[1:]]
+    together = [row.verdict for row in compare_folders(folders)]
+    assert "improved" in alone and "improved" not in together
+
+
+def evaluated(number, is_correct):
+    reply = {"text": rf"\boxed{{{int(is_correct)}}}", "tokens": 5, "truncated": False, "correct": is_correct}
+    return {"id": str(number), "problem": str(number), "answer": "1", "replies": [reply]}

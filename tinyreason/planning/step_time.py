@@ -78,7 +78,7 @@ def warmup_seconds(job: Job, at: Speed) -> float:
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:
-    """Returns the seconds of the evaluations, and of the validations that select the checkpoint.
+    """Returns the seconds of the evaluations, the template check, and the validations that select the checkpoint.
 
     One of them is of the base alone, without an adapter's kernels, unless a warm-up comes before it.
     """
@@ -89,6 +89,7 @@ def evaluation_seconds(job: Job, at: Speed) -> float:
     bare = Decoding(rows, batch.prompt, batch.completion, has_adapter=False)
     bare_batches = 0 if config.warmup else ceil(evaluation.problems * evaluation.samples / rows)
     batches = config.evaluations * ceil(evaluation.problems * evaluation.samples / rows) - bare_batches
+    batches += ceil(evaluation.other_way_completions / rows)
     if validation:
         batches += ceil(config.train.max_steps / validation.every_steps) * ceil(validation.problems / rows)
     return batches * decoding_seconds(job, at, batch) + bare_batches * decoding_seconds(job, at, bare)
