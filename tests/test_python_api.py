@@ -1,5 +1,6 @@
 """The four functions that a notebook calls instead of the command line."""
 
+import os
 import subprocess
 import sys
 
@@ -54,3 +55,25 @@ def test_a_mistake_is_one_sentence(tmp_path):
         tinyreason.load_recipe("one_shot_rvlr")
     with pytest.raises(DataError, match="there is no file"):
         tinyreason.run(tinyreason.load_recipe("rlvr", "sandbox", ["data.file=none.jsonl"]), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({}, "expandable_segments:True"),
+        ({"PYTORCH_CUDA_ALLOC_CONF": "max_split_size_mb:128"}, "max_split_size_mb:128"),
+        ({"PYTORCH_ALLOC_CONF": "max_split_size_mb:128"}, "None"),
+    ],
+)
+def test_the_memory_of_a_card_grows_in_place_unless_the_user_has_said_otherwise(given, seen):
+    code = "import os, sys, tinyreason; print(os.environ.get('PYTORCH_CUDA_ALLOC_CONF'), 'torch' in sys.modules)"
+    rest = {name: value for name, value in os.environ.items() if "ALLOC_CONF" not in name}
+    done = subprocess.run([sys.executable, "-c", code], env=rest | given, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{seen} False\n"
+
+
+def test_on_windows_where_it_is_unsupported_nothing_is_set():
+    code = "import os, sys; sys.platform = 'win32'; import tinyreason; print(os.environ.get('PYTORCH_CUDA_ALLOC_CONF'))"
+    rest = {name: value for name, value in os.environ.items() if "ALLOC_CONF" not in name}
+    done = subprocess.run([sys.executable, "-c", code], env=rest, capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"

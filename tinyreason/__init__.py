@@ -18,6 +18,8 @@ Each of them says on the screen what it does, as the command line does, and rais
 of one sentence where the input cannot be used. What is heavy is imported when a function is called.
 """
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from tinyreason.runs.result import RunResult
 
 __all__ = ["evaluate", "grade", "load_recipe", "run"]
+
+if sys.platform != "win32" and "PYTORCH_ALLOC_CONF" not in os.environ:  # the name from torch 2.9 on
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # else torch keeps holes on the card
 
 
 def load_recipe(

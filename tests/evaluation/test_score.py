@@ -1,6 +1,14 @@
 import pytest
 
-from tinyreason.evaluation.score import Completion, Score, evaluate, paired_comparison, side_summary, token_change
+from tinyreason.evaluation.score import (
+    Completion,
+    Evaluator,
+    Score,
+    evaluate,
+    paired_comparison,
+    side_summary,
+    token_change,
+)
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling
@@ -81,3 +89,33 @@ def test_evaluate_tells_of_every_completion_and_groups_them_by_problem(sandbox):
     assert sum(told) == 6
     assert [len(row) for row in score.completions_P_S] == [3, 3]
     assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= side_summary([score]).as_json().keys()
+
+
+def test_after_an_overflow_the_next_evaluation_and_validation_begin_with_the_batch_that_fitted(sandbox):
+    import torch
+
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.console import Console
+    from tinyreason.models.load import compute_settings_for
+    from tinyreason.runs.context import RunContext
+
+    model, tokenizer = sandbox
+    asked = []
+
+    def overflow(layer, inputs) -> None:
+        asked.append(len(inputs[0]))
+        if len(inputs[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory (injected)")
+
+    model.model.layers[0].register_forward_pre_hook(overflow)
+    short = ("evaluation.batch_size=8", "evaluation.max_completion_tokens=4", "evaluation.samples=2")
+    config = read_recipe("one_shot_rlvr").resolve("sandbox", short)
+    context = RunContext(Console(quiet=True), compute_settings_for(config.model, config.kernels, None))
+    with Grader() as grader:
+        evaluator, examples = Evaluator(config, context, tokenizer, grader), [example(n) for n in range(4)]
+        first = evaluator.evaluate(model, examples, "measuring")
+        assert asked[:3] == [8, 4, 2]
+        asked.clear()
+        assert evaluator.evaluate(model, examples, "measuring") == first
+        evaluator.sample(model, examples, 1, lambda _: None)
+    assert max(asked) == 2

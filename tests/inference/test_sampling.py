@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tinyreason.example import Example
 from tinyreason.inference.sampling import (
+    BatchRoom,
     KeyedSampling,
     Sampling,
     batches,
@@ -54,7 +55,7 @@ def test_the_padding_of_a_batch_changes_no_greedy_completion(sandbox):
 def test_long_prompts_are_answered_fewer_at_a_time_and_every_one_once():
     sampling = replace(SAMPLING, batch_size=8, max_completion_tokens=128)
     sizes = [40] * 20 + [3000] * 3 + [600] * 4
-    found = list(batches(sizes, sampling))
+    found = list(batches(sizes, sampling, BatchRoom()))
     assert sorted(row for rows in found for row in rows) == list(range(27))
     assert [[sizes[row] for row in rows] for rows in found[:4]] == [[3000], [3000], [3000], [600] * 4]
     assert all(len(rows) <= 8 for rows in found)
@@ -134,3 +135,12 @@ def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_completion_
     model.model.layers[0].register_forward_pre_hook(overflow)
     assert sample_completions(model, tokenizer, questions, sampling, lambda _: None) == whole
     assert asked[:3] == [8, 4, 2]
+
+
+def test_what_fitted_after_an_overflow_holds_for_the_batches_that_follow_and_for_shorter_prompts_more_rows():
+    room = BatchRoom()
+    sampling = replace(SAMPLING, batch_size=8, max_completion_tokens=100)
+    found = batches([100] * 16 + [20] * 20, sampling, room)
+    assert len(next(found)) == 8
+    room.tokens = 2 * (100 + 100)
+    assert [len(rows) for rows in found] == [2, 2, 2, 2, *[3] * 6, 2]

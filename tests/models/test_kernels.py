@@ -23,16 +23,16 @@ def settings_of(card, packages=ALL, model_type="qwen2", **asked):
 # the card, then what auto gives with everything installed: dtype, attention, fused kernels, optimizer
 SETTINGS = [
     (None, "float32", "sdpa", "off", "adamw"),  # a CPU, and a Mac: MPS is not used
-    (card("Tesla P100-PCIE-16GB", 16384, 6, 0), "float16", "sdpa", "off", "paged_adamw_8bit"),
-    (card("Tesla V100-SXM2-16GB", 16384, 7, 0), "float16", "sdpa", "off", "paged_adamw_8bit"),
-    (card("Tesla T4", 15360, 7, 5), "float16", "sdpa", "off", "paged_adamw_8bit"),
-    (card("NVIDIA GeForce RTX 3060", 12288, 8, 6), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA GeForce RTX 3090", 24576, 8, 6), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA GeForce RTX 4090", 24564, 8, 9), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA L4", 23034, 8, 9), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA A100-SXM4-80GB", 81920, 8, 0), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA H100 80GB HBM3", 81559, 9, 0), "bfloat16", "flash_attention_2", "liger", "paged_adamw_8bit"),
-    (card("NVIDIA GeForce RTX 5090", 32607, 12, 0), "bfloat16", "sdpa", "liger", "paged_adamw_8bit"),
+    (card("Tesla P100-PCIE-16GB", 16384, 6, 0), "float16", "sdpa", "off", "adamw"),
+    (card("Tesla V100-SXM2-16GB", 16384, 7, 0), "float16", "sdpa", "off", "adamw"),
+    (card("Tesla T4", 15360, 7, 5), "float16", "sdpa", "off", "adamw"),
+    (card("NVIDIA GeForce RTX 3060", 12288, 8, 6), "bfloat16", "flash_attention_2", "liger", "adamw"),
+    (card("NVIDIA GeForce RTX 3090", 24576, 8, 6), "bfloat16", "flash_attention_2", "liger", "adamw"),
+    (card("NVIDIA GeForce RTX 4090", 24564, 8, 9), "bfloat16", "flash_attention_2", "liger", "adamw"),
+    (card("NVIDIA L4", 23034, 8, 9), "bfloat16", "flash_attention_2", "liger", "adamw"),
+    (card("NVIDIA A100-SXM4-80GB", 81920, 8, 0), "bfloat16", "flash_attention_2", "liger", "adamw"),
+    (card("NVIDIA H100 80GB HBM3", 81559, 9, 0), "bfloat16", "flash_attention_2", "liger", "adamw"),
+    (card("NVIDIA GeForce RTX 5090", 32607, 12, 0), "bfloat16", "sdpa", "liger", "adamw"),
 ]
 T4_CARD, AMPERE, BLACKWELL = SETTINGS[3][0], SETTINGS[5][0], SETTINGS[-1][0]
 
@@ -79,6 +79,8 @@ def test_what_auto_misses_for_want_of_a_package_is_named_with_its_install_line()
         (BLACKWELL, ALL, {"attention": "flash_attention_2"}, "flash-attn>=2.8.3.post1"),
         (SETTINGS[1][0], ALL, {"quantize": "int8"}, "model.quantize=nf4"),
         (SETTINGS[1][0], ALL, {"fused": "liger"}, "7.0"),
+        (T4_CARD, ALL, {"attention": "eager"}, "type kernels.attention=sdpa, or model.dtype=float32"),
+        (AMPERE, ALL, {"attention": "eager", "dtype": "float16"}, "overflows in float16"),
     ],
 )
 def test_what_is_asked_for_and_cannot_be_had_is_refused_in_one_sentence(card, packages, asked, named):
@@ -89,11 +91,30 @@ def test_what_is_asked_for_and_cannot_be_had_is_refused_in_one_sentence(card, pa
         assert card.name in str(caught.value) or "pip install" in str(caught.value) or "float32" in str(caught.value)
 
 
+def test_plain_adamw_is_taken_for_adapters_and_fused_on_a_card():
+    on_card, on_cpu = settings_of(AMPERE), settings_of(None)
+    assert (on_card.optimizer.got, on_card.fuses_optimizer) == ("adamw", True)
+    assert "8 bits" in on_card.optimizer.why
+    assert (on_cpu.optimizer.got, on_cpu.fuses_optimizer) == ("adamw", False)
+    assert not settings_of(AMPERE, optimizer="paged_adamw_8bit").fuses_optimizer
+
+
+@pytest.mark.parametrize("row", SETTINGS, ids=[c[0].name if c[0] else "CPU" for c in SETTINGS])
+def test_the_reason_of_the_attention_says_where_enable_gqa_is_avoided(row):
+    compute = settings_of(row[0])
+    is_before_ampere = row[0] is not None and row[0].capability < (8, 0)
+    assert compute.avoids_enable_gqa == is_before_ampere
+    assert ("enable_gqa" in compute.attention.why) == is_before_ampere
+    assert ("enable_gqa" in settings_of(row[0], attention="sdpa").attention.why) == is_before_ampere
+
+
 @pytest.mark.parametrize(
     ("card", "asked"),
     [
-        (T4_CARD, {"quantize": "nf4", "attention": "eager", "fused": "liger", "optimizer": "adamw"}),
+        (T4_CARD, {"quantize": "nf4", "attention": "sdpa", "fused": "liger", "optimizer": "adamw"}),
         (AMPERE, {"quantize": "int8", "dtype": "float16", "attention": "sdpa", "fused": "off"}),
+        (AMPERE, {"optimizer": "paged_adamw_8bit", "attention": "eager"}),
+        (T4_CARD, {"dtype": "float32", "attention": "eager"}),
         (None, {"quantize": "nf4", "optimizer": "adamw_8bit", "attention": "eager"}),
     ],
 )

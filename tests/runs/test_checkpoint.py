@@ -8,7 +8,9 @@ import pytest
 import torch
 from full_disk import room_for
 
+import tinyreason
 from tinyreason.errors import FolderError
+from tinyreason.runs import file_systems
 from tinyreason.runs.checkpoint import (
     MOST_OF_THE_TIME,
     STATE,
@@ -18,6 +20,7 @@ from tinyreason.runs.checkpoint import (
     save_trained,
     write_kept,
 )
+from tinyreason.runs.file_systems import uploading_file_system
 from tinyreason.runs.folder import RunFolder
 
 
@@ -148,6 +151,60 @@ def test_writing_takes_no_more_than_its_share_of_the_time(tmp_path):
     assert checkpoints.is_due(9), "the last step"
     checkpoints.began = time.monotonic() - 2.1 / MOST_OF_THE_TIME
     assert checkpoints.is_due(3)
+
+
+def mounted(tmp_path, *lines):
+    file = tmp_path / "mounts"
+    file.write_text("\n".join(("/dev/sda / ext4 rw 0 0", *lines)) + "\n")
+    return file
+
+
+def test_a_folder_on_a_cloud_drive_is_known_by_its_path_or_its_mount(tmp_path):
+    there = tmp_path / "my drive"
+    there.mkdir()
+    spaced = str(there).replace(" ", "\\040")
+    for kind, words in (
+        ("fuse.drive", "a fuse.drive mount"),
+        ("fuse.rclone", "a fuse.rclone mount"),
+        ("cifs", "a cifs mount"),
+    ):
+        mounts = mounted(tmp_path, f"{kind.removeprefix('fuse.')} {spaced} {kind} rw 0 0")
+        assert uploading_file_system(there / "runs" / "one", mounts) == words
+        assert uploading_file_system(tmp_path / "runs", mounts) is None
+    for kind in ("ext4", "overlay", "fuse.fuse-overlayfs", "fuseblk"):
+        assert uploading_file_system(there / "run", mounted(tmp_path, f"x {spaced} {kind} rw 0 0")) is None
+    assert uploading_file_system(Path("/content/drive/MyDrive/run"), mounted(tmp_path)) == "Google Drive"
+    assert uploading_file_system(Path("/home/ann/OneDrive - Home/run"), mounted(tmp_path)) == "OneDrive - Home"
+    assert uploading_file_system(tmp_path / "run", tmp_path / "no such file") is None
+
+
+def test_checkpoints_that_are_uploaded_are_ten_steps_apart_unless_the_recipe_says_how_often(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_systems, "DRIVE", tmp_path)
+    folder = RunFolder(tmp_path / "MyDrive")
+    on_drive = CheckpointManager(folder, every_steps=None, keep=1, last_step=36)
+    due = []
+    for step in range(1, 37):
+        if on_drive.is_due(step):
+            due.append(step)
+            on_drive.save(step, lambda place: {})
+            on_drive.spent_s = on_drive.slowest_s = 0
+    assert due == [10, 20, 30, 36]
+    assert "on Google Drive" in on_drive.explain() and "checkpoints.every_steps=" in on_drive.explain()
+    asked = CheckpointManager(folder, every_steps=3, keep=1, last_step=36)
+    assert [step for step in range(1, 10) if asked.is_due(step)] == [3, 6, 9]
+    assert asked.explain() is None
+    monkeypatch.setattr(file_systems, "DRIVE", tmp_path / "elsewhere")
+    here = CheckpointManager(folder, every_steps=None, keep=1, last_step=36)
+    assert here.is_due(1) and here.explain() is None
+
+
+def test_a_run_on_a_drive_says_so_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(file_systems, "DRIVE", tmp_path)
+    words = ("train.max_steps=2", "train.rollouts_per_step=8", "train.max_completion_tokens=8")
+    fewer = ("evaluation.problems=2", "evaluation.samples=1", "validation=null")
+    tinyreason.run(tinyreason.load_recipe("one_shot_rlvr", "sandbox", (*words, *fewer)), tmp_path / "run")
+    assert sum("Google Drive" in line for line in capsys.readouterr().out.splitlines()) == 1
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*")] == ["step-000002"]
 
 
 def test_kept_adapters_that_nobody_names_are_taken_away(checkpoints, sandbox):

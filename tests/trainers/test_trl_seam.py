@@ -101,3 +101,24 @@ def test_no_other_file_touches_a_private_name_of_theirs():
         private = {name for name in used if not name.startswith("__")}
         assert not private & theirs, f"{file.name} uses {private & theirs}; it belongs in trl_seam.py"
         assert not private - ours, f"{file.name} uses {private - ours}, which is nobody's of ours"
+
+
+def test_adamw_is_fused_on_a_card_and_as_it_was_on_a_cpu():
+    from types import SimpleNamespace
+
+    from tinyreason.config.recipe import read_recipe
+    from tinyreason.config.run_config import Kernels, Model
+    from tinyreason.models.hardware import Card
+    from tinyreason.models.kernels import choose_compute_settings
+    from tinyreason.trainers.loop import trl_arguments
+
+    def optim(card, **kernels):
+        compute = choose_compute_settings(Model(name="m"), Kernels(**kernels), card, {"bitsandbytes": "1"}, "qwen2")
+        config, context = read_recipe("one_shot_rlvr").resolve("sandbox"), SimpleNamespace(compute=compute)
+        folder = SimpleNamespace(checkpoints="checkpoints")
+        return trl_arguments(dict, SimpleNamespace(config=config, context=context, folder=folder), {})["optim"]
+
+    t4 = Card("Tesla T4", 15.0, (7, 5))
+    assert optim(t4) == "adamw_torch_fused"
+    assert optim(None) == "adamw_torch"
+    assert optim(t4, optimizer="adamw_8bit") == "adamw_8bit"

@@ -23,7 +23,9 @@ CARDS = "t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
 @OVERRIDES
 @TIER
 @click.option("--gpu", metavar="CARD", help=f"Card to plan for: {CARDS} or cpu; default: this machine's.")
-@click.option("--prompt-tokens", type=COUNT, help="Tokens of the longest prompt; default: 256.")
+@click.option(
+    "--prompt-tokens", type=COUNT, help="Tokens of the longest prompt; default: as in data on this machine, else 256."
+)
 @click.option(
     "--measure",
     "is_measured",
@@ -42,13 +44,17 @@ def plan_command(
 ) -> None:
     """Say a run's peak memory by phase, seconds a step, hours, tokens and disk; and what to change if it does not fit.
 
-    NAME is a recipe or a .yaml file; key=value sets an option of it. Only the model's config is read. Figures hold
-    for completions as long as allowed, so a run takes less where its completions end earlier.
+    NAME is a recipe or a .yaml file; key=value sets an option of it. Of the model only the config is read, of the data
+    the prompts, where they are on this machine. Figures hold for completions as long as allowed, so a run takes less
+    where its completions end earlier.
     """
-    from tinyreason.cli.plan_output import plan_lines
+    from tinyreason.cli.plan_output import fit_lines, plan_lines
     from tinyreason.config.recipe import read_recipe
     from tinyreason.errors import ConfigError
+    from tinyreason.planning.fit import nearest_fit, spare_room
+    from tinyreason.planning.model_shape import read_shape
     from tinyreason.planning.plan import make_plan
+    from tinyreason.planning.prompt_lengths import read_prompt_lengths
 
     if is_measured and gpu:
         raise ConfigError("--measure is of the machine at hand; leave --gpu out.")
@@ -57,18 +63,25 @@ def plan_command(
     tier, reason = (tier, "asked for with --on") if tier else tier_to_plan(recipe, card)
     config = recipe.resolve(tier, overrides)
     machine = machine_for(config, card, sheet)
-    made = make_plan(config, machine, prompt_tokens)
     if is_measured:
         compare_with_plan(recipe, config, overrides, machine, as_json)
         return
-    suggestion = None if made.fits else suggested_overrides(made, recipe, overrides, machine)
+    prompts = read_prompt_lengths(config, prompt_tokens)
+
+    def replan(more: tuple[str, ...]) -> "Plan":
+        changed = recipe.resolve(tier, (*overrides, *more)) if more else config
+        return make_plan(changed, machine, prompts.training, shape, prompts.evaluation)
+
+    shape = read_shape(config.model)
+    made = replan(())
+    suggestion = None if made.fits else nearest_fit(made, replan)
+    spare = spare_room(made, replan)
     if as_json:
-        click.echo(json.dumps(made.as_json() | {"suggestion": suggestion}, indent=1))
+        click.echo(
+            json.dumps(made.as_json() | prompts.as_json() | {"suggestion": suggestion, "spare": spare}, indent=1)
+        )
         return
-    click.echo("\n".join(plan_lines(made, reason)))
-    if not made.fits:
-        advice = " ".join(suggestion or ()) or "nothing that is known here makes it fit; choose a smaller model"
-        click.echo(f"change  {advice}")
+    click.echo("\n".join((*plan_lines(made, reason, prompts), *fit_lines(made, suggestion, spare))))
 
 
 def chosen_card(gpu: str | None) -> tuple["Card | None", "Datasheet | None"]:
@@ -103,19 +116,6 @@ def machine_for(config: "RunConfig", card: "Card | None", sheet: "Datasheet | No
     if card is None or not TIERS[config.tier].needs_gpu:
         return Machine(None, None, memory_of_this_machine())
     return Machine(card, sheet, card.memory_gb * GB)
-
-
-def suggested_overrides(
-    made: "Plan", recipe: "Recipe", overrides: tuple[str, ...], machine: "Machine"
-) -> tuple[str, ...] | None:
-    """Returns the nearest `key=value` overrides with which the run fits; None where nothing helps."""
-    from tinyreason.planning.plan import make_plan, nearest_fit
-
-    def replan(more: tuple[str, ...]) -> "Plan":
-        config = recipe.resolve(made.job.config.tier, (*overrides, *more))
-        return make_plan(config, machine, made.job.prompt_tokens, made.job.shape)
-
-    return nearest_fit(made, replan)
 
 
 def compare_with_plan(

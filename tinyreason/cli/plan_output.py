@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from tinyreason.planning.plan import Plan
+from tinyreason.planning.plan import Plan, paid_requests
+from tinyreason.planning.prompt_lengths import PromptLengths
 
 
-def plan_lines(plan: Plan, tier_reason: str) -> list[str]:
+def plan_lines(plan: Plan, tier_reason: str, prompts: PromptLengths) -> list[str]:
     """Returns the plan as a person reads it."""
     job, config, peak = plan.job, plan.job.config, plan.peak
     compute = job.compute
@@ -14,12 +15,14 @@ def plan_lines(plan: Plan, tier_reason: str) -> list[str]:
     if compute.quantize.got != "none":
         held = f"{compute.quantize.got}, computing in {held}"
     base = f"{config.model.name}, {large_number(job.shape.parameters)} parameters in {held}"
-    prompt = f"{job.prompt_tokens} of them prompt"
+    prompt = f"{job.prompt_tokens} of them prompt ({prompts.training_source})"
     lines = [
         f"{config.recipe} on {device} with {memory_size(plan.memory)}, tier {config.tier} ({tier_reason})",
         f"model   {base}; {config.adapter.kind} trains {job.trained_parameters:,}",
         f"rows    {job.row_tokens} tokens at most, {prompt}; {job.micro_rows} per backward pass",
     ]
+    if (prompts.evaluation, prompts.evaluation_source) != (prompts.training, prompts.training_source):
+        lines.append(f"asked   prompts of {prompts.evaluation} tokens in the evaluation ({prompts.evaluation_source})")
     for phase in plan.phases:
         parts = {name: size for name, size in phase.parts.items() if size >= peak.total / 100}
         named = ", ".join(f"{name} {memory_size(size)}" for name, size in parts.items())
@@ -30,9 +33,25 @@ def plan_lines(plan: Plan, tier_reason: str) -> list[str]:
     lines += time_lines(plan)
     generated, trained_on = (large_number(plan.tokens[name]) for name in ("generated", "trained on"))
     model, run = (memory_size(plan.disk[name]) for name in ("model", "run"))
+    each = f"{plan.checkpoints} checkpoints of {memory_size(plan.checkpoint_bytes)} each"
     lines.append(f"tokens  at most {generated} generated, {trained_on} trained on")
-    lines.append(f"disk    {model} for the model, at most {run} for the run")
+    lines.append(f"disk    {model} for the model, at most {run} for the run, {each} among it")
+    if paid := paid_requests(config):
+        whole = "" if paid["problems"] is None else f", {paid['a_problem'] * paid['problems']:,} in all"
+        lines.append(
+            f"teacher {paid['teacher']} writes {paid['a_problem']:,} critiques of each problem{whole}, over an API "
+            f"that may cost money; their time is not in the hours above"
+        )
     return lines
+
+
+def fit_lines(plan: Plan, suggestion: tuple[str, ...] | None, spare: list[tuple[str, ...]]) -> list[str]:
+    """Returns what to change where the run does not fit, or what the memory has room for where it does."""
+    if plan.fits:
+        room = ", or ".join(" ".join(words) for words in spare)
+        return [f"spare   there is room for {room}; the model's own context may be shorter"] if room else []
+    advice = " ".join(suggestion or ()) or "nothing that is known here makes it fit; choose a smaller model"
+    return [f"change  {advice}"]
 
 
 def time_lines(plan: Plan) -> list[str]:

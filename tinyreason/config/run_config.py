@@ -52,7 +52,7 @@ class Kernels(Schema):
     fused: Literal["auto", "liger", "off"] = "auto"
     """Liger's fused norm, rotary embedding and MLP, or none."""
     optimizer: Literal["auto", "adamw", "adamw_8bit", "paged_adamw_8bit"] = "auto"
-    """AdamW of torch, or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)."""
+    """AdamW of torch (auto), or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)."""
 
 
 class Warmup(Schema):
@@ -109,7 +109,7 @@ class Checkpoints(Schema):
     """What an interrupted run resumes from."""
 
     every_steps: int | None = Field(None, ge=1)
-    """Steps from one checkpoint to the next; null = each step, fewer where writing took over 5 % of the time."""
+    """Steps from one checkpoint to the next; null = each, fewer over 5 % of the time or on a cloud drive."""
     keep: int | None = Field(3, ge=1)
     """Number of checkpoints that are kept; null = all."""
 

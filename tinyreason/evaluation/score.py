@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.inference.sampling import Sampling, sample_completions
+from tinyreason.inference.sampling import BatchRoom, Sampling, sample_completions
 from tinyreason.intervals import (
     Values,
     averaged,
@@ -112,6 +112,8 @@ class Evaluator:
     context: RunContext
     tokenizer: Any
     grader: Grader
+    room: BatchRoom = field(default_factory=BatchRoom)
+    """What fitted once the memory was too small; every later evaluation and validation begins with it."""
 
     def evaluate(self, model, examples: list[Example], what: str) -> Score:
         """Returns the score of the evaluation, `samples` completions of each problem. Errors: `Stopped`."""
@@ -127,7 +129,7 @@ class Evaluator:
 
     def sample(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
         """Returns the score of `samples` completions of each problem; `advance(n)` is told of each n of them."""
-        return evaluate(model, self.tokenizer, examples, self.sampling(samples), self.grader, advance)
+        return evaluate(model, self.tokenizer, examples, self.sampling(samples), self.grader, advance, self.room)
 
     def sampling(self, samples: int) -> Sampling:
         """Returns how it asks for so many completions."""
@@ -143,10 +145,16 @@ class Evaluator:
 
 
 def evaluate(
-    model, tokenizer, examples: list[Example], sampling: Sampling, grader: Grader, advance: Callable[[int], None]
+    model,
+    tokenizer,
+    examples: list[Example],
+    sampling: Sampling,
+    grader: Grader,
+    advance: Callable[[int], None],
+    room: BatchRoom | None = None,
 ) -> Score:
     """Samples `sampling.samples` completions to every problem and grades them; calls `advance(n)` for every n."""
-    texts, tokens, truncated = sample_completions(model, tokenizer, examples, sampling, advance)
+    texts, tokens, truncated = sample_completions(model, tokenizer, examples, sampling, advance, room)
     answers = [example.answer for example in examples for _ in range(sampling.samples)]
     problems = [example.problem for example in examples for _ in range(sampling.samples)]
     is_thought_open = sampling.template == "chat" and opens_thought(tokenizer)

@@ -44,37 +44,72 @@ class SampledCompletion:
     """Whether the token limit ended it."""
 
 
-def sample_completions(model, tokenizer, examples: list[Example], sampling: Sampling, advance: Callable[[int], None]):
+@dataclass
+class BatchRoom:
+    """How many tokens, prompts included, fitted at once after the memory was too small for more."""
+
+    tokens: int | None = None
+    """None = so far the memory was never too small."""
+
+    def rows(self, sampling: Sampling, longest_prompt: int) -> int:
+        """Returns how many rows of this length make a batch.
+
+        A batch of `batch_size` rows has room for prompts of the usual size; longer ones share it, fewer at a time.
+        """
+        longest = longest_prompt + sampling.max_completion_tokens
+        usual = sampling.batch_size * (USUAL_PROMPT_TOKENS + sampling.max_completion_tokens)
+        return max(1, min(sampling.batch_size, min(usual, self.tokens or usual) // longest))
+
+
+def sample_completions(
+    model,
+    tokenizer,
+    examples: list[Example],
+    sampling: Sampling,
+    advance: Callable[[int], None],
+    room: BatchRoom | None = None,
+):
     """Returns (texts, tokens, truncated), each of length problems × samples; `advance(n)` is told of each n sampled."""
     asks = [(example, sample) for example in examples for sample in range(sampling.samples)]
     completions: list[SampledCompletion | None] = [None] * len(asks)
-    for batch in sample_batches(model, tokenizer, asks, sampling):
+    for batch in sample_batches(model, tokenizer, asks, sampling, room):
         for completion in batch:
             completions[completion.row] = completion
         advance(len(batch))
     return [c.text for c in completions], [c.tokens for c in completions], [c.truncated for c in completions]
 
 
-def sample_batches(model, tokenizer, asks: list[Ask], sampling: Sampling) -> Iterator[list[SampledCompletion]]:
+def sample_batches(
+    model, tokenizer, asks: list[Ask], sampling: Sampling, room: BatchRoom | None = None
+) -> Iterator[list[SampledCompletion]]:
     """Yields the completions of all asks, a batch at a time; leaves torch's random state as it was.
 
-    Prompts of like length are completed together, the longest first, as a batch is padded to its longest.
+    Prompts of like length are completed together, the longest first, as a batch is padded to its longest. `room`
+    remembers what fitted after the memory was too small: give it again, and nothing larger is tried again.
     """
+    room = room or BatchRoom()
     ends = end_tokens(model, tokenizer)
     ids_of = prompt_ids(tokenizer, [example for example, _ in asks], sampling)
     was_training = model.training
     model.eval()
     try:
-        for rows in batches([len(ids) for ids in ids_of], sampling):
-            completions = completion_ids(
-                model, tokenizer, [ids_of[n] for n in rows], [asks[n] for n in rows], sampling, ends
-            )
+        for rows in batches([len(ids) for ids in ids_of], sampling, room):
+            prompts, its_asks = [ids_of[n] for n in rows], [asks[n] for n in rows]
+            completions = completion_ids(model, tokenizer, prompts, its_asks, sampling, ends, room)
             yield [read_completion(tokenizer, n, ids, ends) for n, ids in zip(rows, completions, strict=True)]
     finally:
         model.train(was_training)
 
 
-def completion_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], sampling: Sampling, ends: set[int]):
+def completion_ids(
+    model,
+    tokenizer,
+    prompts: list[list[int]],
+    asks: list[Ask],
+    sampling: Sampling,
+    ends: set[int],
+    room: BatchRoom,
+):
     """Returns the token ids of one batch's completions; where the memory is too small, one half after the other."""
     import torch
 
@@ -94,8 +129,9 @@ def completion_ids(model, tokenizer, prompts: list[list[int]], asks: list[Ask], 
             raise
     free_memory()
     half = len(prompts) // 2
+    room.tokens = half * (size + sampling.max_completion_tokens)
     halves = ((prompts[part], asks[part]) for part in (slice(half), slice(half, None)))
-    return [ids for some in halves for ids in completion_ids(model, tokenizer, *some, sampling, ends)]
+    return [ids for some in halves for ids in completion_ids(model, tokenizer, *some, sampling, ends, room)]
 
 
 def prompt_ids(tokenizer, examples: list[Example], sampling: Sampling) -> list[list[int]]:
@@ -195,15 +231,10 @@ def read_completion(tokenizer, row: int, ids: list[int], ends: set[int]) -> Samp
     return SampledCompletion(row, text, len(kept) + (end is not None), end is None)
 
 
-def batches(sizes: list[int], sampling: Sampling) -> Iterator[list[int]]:
-    """Yields row numbers of prompts of these sizes in tokens, the longest first, long sequences in smaller batches.
-
-    A batch of `batch_size` rows has room for prompts of the usual size; longer ones share it, fewer rows at a time.
-    """
+def batches(sizes: list[int], sampling: Sampling, room: BatchRoom) -> Iterator[list[int]]:
+    """Yields row numbers of prompts of these sizes in tokens, the longest first, long sequences in smaller batches."""
     left = sorted(range(len(sizes)), key=lambda row: -sizes[row])
-    room = sampling.batch_size * (USUAL_PROMPT_TOKENS + sampling.max_completion_tokens)
     while left:
-        longest = sizes[left[0]] + sampling.max_completion_tokens
-        count = max(1, min(sampling.batch_size, room // longest))
+        count = room.rows(sampling, sizes[left[0]])
         yield left[:count]
         left = left[count:]

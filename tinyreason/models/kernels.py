@@ -41,6 +41,16 @@ class ComputeSettings:
     def device(self) -> str:
         return "cuda" if self.card else "cpu"
 
+    @property
+    def avoids_enable_gqa(self) -> bool:
+        """Whether PyTorch's attention is kept from `enable_gqa`, for which a card before Ampere has no fast kernel."""
+        return self.attention.got == "sdpa" and is_before_ampere(self.card)
+
+    @property
+    def fuses_optimizer(self) -> bool:
+        """Whether AdamW takes a step in one kernel."""
+        return self.device == "cuda" and self.optimizer.got == "adamw"
+
     def settings(self) -> dict[str, Setting]:
         """Returns name → setting, such as `dtype`, in their order."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Setting)}
@@ -93,18 +103,30 @@ def choose_quantization(asked: str, card: Card | None, packages: Mapping[str, st
 
 
 def choose_attention(asked: str, dtype: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
-    """Chooses FlashAttention-2 where it can run, else PyTorch's own."""
+    """Chooses FlashAttention-2 where it can run, else PyTorch's own, and refuses plain matrices in float16."""
+    packed = "; queries that share keys are packed, without enable_gqa, which has only the math kernel before Ampere"
+    packed = packed if is_before_ampere(card) else ""
+    if asked == "eager" and dtype == "float16":
+        raise ConfigError(
+            "kernels.attention=eager overflows in float16, whose largest number is 65,504; "
+            "type kernels.attention=sdpa, or model.dtype=float32."
+        )
     if asked in ("sdpa", "eager"):
-        return Setting(asked, asked, "asked for")
+        return Setting(asked, asked, "asked for" + (packed if asked == "sdpa" else ""))
     obstacle = flash_obstacle(dtype, card, packages)
     if not obstacle:
         version = packages["flash-attn"]
         return Setting(asked, "flash_attention_2", f"flash-attn {version}" if asked == "auto" else "asked for")
     if asked == "auto":
-        return Setting(asked, "sdpa", obstacle)
+        return Setting(asked, "sdpa", obstacle + packed)
     raise ConfigError(
         f"kernels.attention=flash_attention_2 is impossible here: {obstacle}; or type kernels.attention=sdpa."
     )
+
+
+def is_before_ampere(card: Card | None) -> bool:
+    """Returns whether there is a card and its compute capability is below 8.0."""
+    return card is not None and card.capability < (8, 0)
 
 
 def flash_obstacle(dtype: str, card: Card | None, packages: Mapping[str, str]) -> str | None:
@@ -160,11 +182,10 @@ def liger_obstacle(card: Card | None, packages: Mapping[str, str], model_type: s
 
 
 def choose_optimizer(asked: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
-    """Chooses paged 8-bit AdamW on a CUDA GPU, where bitsandbytes is installed."""
-    has_8_bit = card is not None and "bitsandbytes" in packages
+    """Chooses torch's AdamW, fused on a CUDA GPU: the states of an adapter are too small to pay for 8 bits."""
     if asked == "auto":
-        why = "no CUDA GPU" if card is None else "a CUDA GPU" if has_8_bit else "bitsandbytes is not installed"
-        return Setting(asked, "paged_adamw_8bit" if has_8_bit else "adamw", why)
+        fused = "fused; an adapter's states are small, and 8 bits for them would cost speed"
+        return Setting(asked, "adamw", "no CUDA GPU" if card is None else fused)
     if asked != "adamw" and "bitsandbytes" not in packages:
         raise ConfigError(f"kernels.optimizer={asked} needs bitsandbytes; type: pip install bitsandbytes")
     if asked.startswith("paged") and card is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
+from tinyreason.models.attention import avoid_enable_gqa
 from tinyreason.models.hardware import Card, find_card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 from tinyreason.sandbox import BASE, NAME
@@ -107,6 +108,7 @@ def load_model(config: Model, compute: ComputeSettings):
     logging.enable_propagation()
     if compute.device == "cuda" and not torch.cuda.is_available():
         raise ModelError(f"torch {torch.__version__} cannot use {compute.card.describe()}; type: tinyreason doctor")
+    avoid_enable_gqa(compute.avoids_enable_gqa)
     trust = {"trust_remote_code": config.trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **trust)

@@ -212,6 +212,8 @@ def train_adapter(
             resumed_from=start,
             run_state=lambda: {"training": training.state(), "seconds": clock.seconds()},
         )
+        if reason := checkpoints.explain():
+            console.say(reason)
         try:
             if training.step < last:
                 with deadline.finishing_steps(), training.saving_the_last_good():

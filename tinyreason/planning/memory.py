@@ -53,6 +53,9 @@ class Job:
     shape: Shape
     compute: ComputeSettings
     prompt_tokens: int
+    """Tokens of the longest prompt that is trained on."""
+    evaluation_prompt_tokens: int | None = None
+    """The same in the evaluation; None = as in training."""
 
     @property
     def on_cpu(self) -> bool:
@@ -82,6 +85,11 @@ class Job:
     def row_tokens(self) -> int:
         """Tokens of the longest row that is trained on."""
         return self.config.train.row_tokens(self.prompt_tokens)
+
+    @property
+    def asked_tokens(self) -> int:
+        """Tokens of the longest prompt of the evaluation."""
+        return self.evaluation_prompt_tokens or self.prompt_tokens
 
     @property
     def trained_parameters(self) -> int:
@@ -166,14 +174,14 @@ def generation_phase(job: Job, name: str, held: dict[str, float], rows: int, tok
     cache = 2 * shape.layers * shape.key * width * rows * tokens
     copied = shape.key * width * rows * tokens
     choosing = 4 * rows * shape.vocab * FLOAT
-    prompt = rows * min(job.prompt_tokens, tokens) * layer_forward_bytes(job)
+    prompt = rows * min(max(job.prompt_tokens, job.asked_tokens), tokens) * layer_forward_bytes(job)
     return Phase(name, held | {"KV cache": cache, "transients": max(copied + choosing, prompt)})
 
 
 def evaluation_batch(job: Job) -> tuple[int, int]:
     """Returns (rows, tokens) of the largest batch of the evaluation, as `inference.sampling` makes it."""
     evaluation = job.config.evaluation
-    tokens = job.prompt_tokens + evaluation.max_completion_tokens
+    tokens = job.asked_tokens + evaluation.max_completion_tokens
     room = evaluation.batch_size * (USUAL_PROMPT_TOKENS + evaluation.max_completion_tokens)
     completions = evaluation.problems * evaluation.samples
     return max(1, min(evaluation.batch_size, room // tokens, completions)), tokens
@@ -256,7 +264,7 @@ def layer_keeps(job: Job) -> tuple[float, float]:
     shape, width = job.shape, job.width
     norm = (shape.hidden + 1) * FLOAT
     heads = (shape.query + shape.key + shape.heads + shape.kv_heads) * FLOAT if shape.norms_heads else 0
-    is_repeated = job.is_padded and shape.heads != shape.kv_heads
+    is_repeated = (job.is_padded or job.compute.avoids_enable_gqa) and shape.heads != shape.kv_heads
     keys = 2 * (shape.query if is_repeated else shape.key) * width
     mask = job.row_tokens * width if job.is_padded else 0
     attention = norm + heads + 2 * shape.query * width + keys + shape.heads * FLOAT + mask

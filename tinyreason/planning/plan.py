@@ -1,19 +1,17 @@
-"""What a run will take, before its first step: memory, time, tokens, disk; and the nearest change that fits.
+"""What a run will take, before its first step: memory, time, tokens, disk.
 
 Pure functions of the config, the model's shape and the card. No torch, no weights, no data.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from math import floor
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.errors import TinyReasonError
 from tinyreason.models.hardware import Card
 from tinyreason.models.kernels import choose_compute_settings, installed_packages
 from tinyreason.planning.gpus import Datasheet
-from tinyreason.planning.memory import Job, Phase, phases
+from tinyreason.planning.memory import FLOAT, Job, Phase, optimizer_bytes, phases
 from tinyreason.planning.model_shape import Shape, read_shape
 from tinyreason.planning.step_time import evaluation_seconds, speed_of, step_seconds, warmup_seconds
 from tinyreason.prompts import USUAL_PROMPT_TOKENS
@@ -24,10 +22,12 @@ CPU_ALLOCATOR = 1.7
 """Times the peak that a CPU's allocator may keep, as it holds blocks that torch has freed; measured on the sandbox."""
 GPU_ALLOCATOR = 1.1
 """Times the peak that torch's caching allocator may keep, as it leaves holes: a usual figure, not measured here."""
-LEAST_HALVED = 256
-"""Tokens of a limit below which no shorter one is suggested."""
 TEXT_BYTES = 5
-"""Bytes of a token in rollouts.jsonl."""
+"""Bytes of a token in rollouts.jsonl and evaluation.json."""
+PAGE_BYTES = 3_500_000
+"""Most bytes of report.html."""
+STATE_BYTES = 45_000
+"""Bytes of a checkpoint beside what is trained and its optimizer: random states, counters, the names of its files."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,30 @@ class Plan:
 
     @property
     def disk(self) -> dict[str, float]:
-        """Bytes of the model's download in 16 bits, and of what the run writes."""
-        adapter = 4 * (self.job.trained_parameters + self.job.config.adapter.frozen_parameters(self.job.adapted))
+        """Bytes of the model's download in 16 bits, and of the most that the run holds, with its checkpoints."""
+        job, evaluation = self.job, self.job.config.evaluation
+        baseline = evaluation.problems * evaluation.samples * evaluation.max_completion_tokens  # in checkpoints/ too
+        text = TEXT_BYTES * (self.tokens["generated"] + baseline)
+        adapter = FLOAT * (job.trained_parameters + job.config.adapter.frozen_parameters(job.adapted))
+        selected = FLOAT * job.trained_parameters * self.checkpoints if job.config.validation else 0
+        checkpoints = self.checkpoints * self.checkpoint_bytes + selected
         return {
-            "model": 0 if self.job.config.model.is_built_in else 2 * self.job.shape.parameters,
-            "run": TEXT_BYTES * self.tokens["generated"] + adapter,
+            "model": 0 if job.config.model.is_built_in else 2 * job.shape.parameters,
+            "run": text + min(text, PAGE_BYTES) + 2 * adapter + checkpoints,
+            "checkpoints": checkpoints,
         }
+
+    @property
+    def checkpoints(self) -> int:
+        """Checkpoints that are there at once at the most: those that are kept, and the one that is being written."""
+        settings, steps = self.job.config.checkpoints, self.job.config.train.max_steps
+        written = -(-steps // (settings.every_steps or 1))
+        return min(written, settings.keep + 1 if settings.keep else written)
+
+    @property
+    def checkpoint_bytes(self) -> float:
+        """Bytes of one: what is trained in float32, and the optimizer's states of it."""
+        return self.job.trained_parameters * (FLOAT + optimizer_bytes(self.job)) + STATE_BYTES
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `plan --json` prints, less its suggestion."""
@@ -116,7 +134,19 @@ class Plan:
             "session_steps": self.session_steps,
             "tokens": self.tokens,
             "disk_bytes": self.disk,
+            "paid_requests": paid_requests(config),
         }
+
+
+def paid_requests(config: RunConfig) -> dict[str, Any] | None:
+    """Returns which teacher is paid for critiques, and for how many of each problem; None where none is."""
+    if config.critiques is None:
+        return None
+    build = config.critique_build_config()
+    if not build.teacher.may_cost_money:
+        return None
+    problems = 1 if config.data.is_one_prompt else getattr(config.data, "size", None)
+    return {"teacher": build.teacher.title, "a_problem": build.attempts * build.samples, "problems": problems}
 
 
 @dataclass(frozen=True)
@@ -129,87 +159,19 @@ class Machine:
 
 
 def make_plan(
-    config: RunConfig, machine: Machine, prompt_tokens: int | None = None, shape: Shape | None = None
+    config: RunConfig,
+    machine: Machine,
+    prompt_tokens: int | None = None,
+    shape: Shape | None = None,
+    evaluation_prompt_tokens: int | None = None,
 ) -> Plan:
     """Plans a resolved run. Errors: `ModelError` for a model of which nothing is known, `ConfigError` as in a run."""
     shape = shape or read_shape(config.model)
     packages = {"bitsandbytes": "assumed"} | installed_packages()
     compute = choose_compute_settings(config.model, config.kernels, machine.card, packages, shape.model_type)
     tokens = prompt_tokens or config.data.max_prompt_tokens or USUAL_PROMPT_TOKENS  # the data is not read
-    job = Job(config, shape, compute, tokens)
+    job = Job(config, shape, compute, tokens, evaluation_prompt_tokens)
     at = speed_of(job, machine.sheet)
     step = at and step_seconds(job, at)
     total = at and config.train.max_steps * step + evaluation_seconds(job, at) + warmup_seconds(job, at)
     return Plan(job, phases(job), machine.memory, step, total)
-
-
-def nearest_fit(plan: Plan, replan: Callable[[tuple[str, ...]], Plan]) -> tuple[str, ...] | None:
-    """Returns `key=value` overrides with which the run fits, none of them idle; None where nothing helps.
-
-    The phase at the peak says which option goes down: first those that change nothing but the time, then the base's
-    precision, then fewer and shorter completions. Each suggestion is planned again before it is made.
-    """
-    changes: dict[str, str] = {}
-    while not plan.fits:
-        tried = (changes | change for change in smaller_overrides(plan))
-        changes = next((more for more in tried if plan_with(replan, more)), {})
-        if not changes:
-            return None
-        plan = plan_with(replan, changes)
-    for option in list(changes):
-        without = {key: value for key, value in changes.items() if key != option}
-        if (fewer := plan_with(replan, without)) and fewer.fits:
-            changes = without
-    return as_typed(changes)
-
-
-def as_typed(changes: dict[str, str]) -> tuple[str, ...]:
-    """Writes overrides as a person types them: {"train.kl": "0"} → ("train.kl=0",)."""
-    return tuple(f"{option}={value}" for option, value in changes.items())
-
-
-def plan_with(replan: Callable[[tuple[str, ...]], Plan], changes: dict[str, str]) -> Plan | None:
-    """Returns the plan with these changes; None where the run would not be valid."""
-    try:
-        return replan(as_typed(changes))
-    except TinyReasonError:
-        return None
-
-
-def smaller_overrides(plan: Plan) -> Iterator[dict[str, str]]:
-    """Yields what can still be made smaller for the phase at the peak, the gentlest first."""
-    phase = plan.peak.name
-    job, section = (plan.job.warmup, "warmup.train") if phase == "warm-up" else (plan.job, "train")
-    config, train = job.config, job.config.train
-    if phase in ("warm-up", "score", "backward") and job.micro_rows > 1:
-        yield {f"{section}.micro_batch_size": str(largest_divisor_below(job.micro_rows, train.rows_per_step))}
-    if phase == "backward" and not job.recomputes:
-        yield {"trl.gradient_checkpointing": "true"}
-    if phase == "evaluate" and config.evaluation.batch_size > 1:
-        yield {"evaluation.batch_size": str(config.evaluation.batch_size // 2)}
-    if (
-        config.model.quantize == "none"
-        and "nf4" in config.adapter.quantized_bases
-        and job.compute.dtype.got != "float32"
-    ):
-        yield {"model.quantize": "nf4"}
-    if phase == "generate" and train.rollouts_per_step > train.group_size:
-        yield fewer_rollouts(train, job.micro_rows)
-    if phase in ("warm-up", "score", "backward", "generate") and train.token_limit >= LEAST_HALVED:
-        yield {f"{section}.{train.tokens_option}": str(train.token_limit // 2)}
-    if phase == "evaluate" and config.evaluation.max_completion_tokens >= LEAST_HALVED:
-        yield {"evaluation.max_completion_tokens": str(config.evaluation.max_completion_tokens // 2)}
-
-
-def fewer_rollouts(train, micro_rows: int) -> dict[str, str]:
-    """Halves the groups of a step, rounded up, with a micro-batch that still divides them."""
-    rows = (train.rollouts_per_step // train.group_size + 1) // 2 * train.group_size
-    fewer = {"train.rollouts_per_step": str(rows)}
-    if rows % micro_rows:
-        fewer["train.micro_batch_size"] = str(largest_divisor_below(micro_rows, rows))
-    return fewer
-
-
-def largest_divisor_below(micro: int, rows: int) -> int:
-    """Returns the largest divisor of `rows` that is at most half of `micro`, and never less than 1."""
-    return next(size for size in range(max(1, micro // 2), 0, -1) if rows % size == 0)

@@ -1,7 +1,7 @@
-"""How long a run takes, by a roofline: bytes over bandwidth or operations over arithmetic, whichever is slower.
+"""How long a run takes: bytes over bandwidth or operations over arithmetic, whichever is slower, and the launches.
 
-An estimate, not a measurement: the efficiencies below are usual ones of PyTorch without a serving engine. Every
-completion is taken to be as long as it may be, so a run that learns to stop is faster.
+An estimate, not a measurement: the efficiencies below and those of `gpus.py` are usual ones of PyTorch without a
+serving engine. Every completion is taken to be as long as it may be, so a run that learns to stop is faster.
 """
 
 import os
@@ -9,37 +9,49 @@ from dataclasses import dataclass
 from math import ceil
 
 from tinyreason.planning.gpus import Datasheet
+from tinyreason.planning.launches import attention_traffic, layer_kernels, token_kernels
 from tinyreason.planning.memory import Job, evaluation_batch, weight_bytes
 
-OF_BANDWIDTH = 0.6
+OF_BANDWIDTH = 0.75
 """Share of the card's memory bandwidth that decoding reaches."""
-OF_ARITHMETIC = 0.35
-"""Share of its dense 16-bit arithmetic that a forward or backward pass reaches."""
-LAYER_S = 1.5e-3
-"""Seconds that Python and kernel launches take for one layer at one decoding step, adapter included."""
+OF_ARITHMETIC_32 = 0.35
+"""Share of its float32 arithmetic that a forward or backward pass reaches."""
 CPU_BANDWIDTH_GB_S = 10.0
 CPU_TFLOPS_A_CORE = 0.01
-CPU_LAYER_S = 0.7e-3
+CPU_KERNEL_S = 10e-6
 """The same for the busy cores of a cloud machine, as two steps of the sandbox and of a 0.5 B model took there."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a machine reaches: bytes a second, operations a second, and seconds of a layer at one decoding step."""
+    """What a machine reaches: bytes a second, operations a second, and seconds to launch a kernel from Python."""
 
     bytes_s: float
     flops: float
-    layer_s: float
+    kernel_s: float
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Completions that are sampled at once: so many rows, all as long as allowed."""
+
+    rows: int
+    prompt: int
+    """Tokens of each prompt."""
+    completion: int
+    is_masked: bool = True
+    """Whether prompts of several lengths stand side by side."""
+    has_adapter: bool = True
 
 
 def speed_of(job: Job, sheet: Datasheet | None) -> Speed | None:
     """Returns the speed of the job's machine; None for a card that is in no table."""
     if job.on_cpu:
-        return Speed(1e9 * CPU_BANDWIDTH_GB_S, 1e12 * CPU_TFLOPS_A_CORE * (os.cpu_count() or 1), CPU_LAYER_S)
+        return Speed(1e9 * CPU_BANDWIDTH_GB_S, 1e12 * CPU_TFLOPS_A_CORE * (os.cpu_count() or 1), CPU_KERNEL_S)
     if sheet is None:
         return None
-    tflops = sheet.tflops_32 if job.width == 4 else sheet.tflops_16
-    return Speed(1e9 * OF_BANDWIDTH * sheet.bandwidth_gb_s, 1e12 * OF_ARITHMETIC * tflops, LAYER_S)
+    tflops = OF_ARITHMETIC_32 * sheet.tflops_32 if job.width == 4 else sheet.reached * sheet.tflops_16
+    return Speed(1e9 * OF_BANDWIDTH * sheet.bandwidth_gb_s, 1e12 * tflops, 1e-6 * sheet.launch_us)
 
 
 def step_seconds(job: Job, at: Speed) -> float:
@@ -47,10 +59,16 @@ def step_seconds(job: Job, at: Speed) -> float:
     train = job.config.train
     seconds = passes(job, at, train.rows_per_step, job.row_tokens, backward=True)
     if train.generated_rows:
-        seconds += decoding(job, at, train.generated_rows, train.max_completion_tokens)
+        seconds += decoding_seconds(job, at, rollouts(job))
     if train.has_kl_penalty:
         seconds += passes(job, at, train.rows_per_step, job.row_tokens, backward=False)
     return seconds
+
+
+def rollouts(job: Job) -> Decoding:
+    """Returns how a step's rollouts are sampled."""
+    train = job.config.train
+    return Decoding(train.generated_rows, job.prompt_tokens, train.max_completion_tokens, job.is_padded)
 
 
 def warmup_seconds(job: Job, at: Speed) -> float:
@@ -60,36 +78,49 @@ def warmup_seconds(job: Job, at: Speed) -> float:
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:
-    """Returns the seconds of the evaluations, the template check, and the validations that select the checkpoint."""
-    evaluation, validation = job.config.evaluation, job.config.validation
-    batch, tokens = evaluation_batch(job)
-    one_batch = decoding(job, at, batch, tokens - job.prompt_tokens)
-    batches = job.config.evaluations * ceil(evaluation.problems * evaluation.samples / batch)
-    batches += ceil(evaluation.other_way_completions / batch)
+    """Returns the seconds of the evaluations, the template check, and the validations that select the checkpoint.
+
+    One of them is of the base alone, without an adapter's kernels, unless a warm-up comes before it.
+    """
+    config, validation = job.config, job.config.validation
+    evaluation = config.evaluation
+    rows, tokens = evaluation_batch(job)
+    batch = Decoding(rows, job.asked_tokens, tokens - job.asked_tokens)
+    bare = Decoding(rows, batch.prompt, batch.completion, has_adapter=False)
+    bare_batches = 0 if config.warmup else ceil(evaluation.problems * evaluation.samples / rows)
+    batches = config.evaluations * ceil(evaluation.problems * evaluation.samples / rows) - bare_batches
+    batches += ceil(evaluation.other_way_completions / rows)
     if validation:
-        batches += ceil(job.config.train.max_steps / validation.every_steps) * ceil(validation.problems / batch)
-    return batches * one_batch
+        batches += ceil(config.train.max_steps / validation.every_steps) * ceil(validation.problems / rows)
+    return batches * decoding_seconds(job, at, batch) + bare_batches * decoding_seconds(job, at, bare)
 
 
-def decoding(job: Job, at: Speed, rows: int, completion: int) -> float:
-    """Returns the seconds of `rows` completions of so many tokens: each step reads the weights and the cache once."""
+def decoding_seconds(job: Job, at: Speed, batch: Decoding) -> float:
+    """Returns the seconds of sampling a batch: its prompts at once, then the weights and the cache for each token."""
     shape = job.shape
     read = weight_bytes(job)
     if job.compute.quantize.got != "none":  # a layer is dequantised, written out and read again
         read += 2 * shape.linear_parameters * job.width
-    cache = 2 * shape.layers * shape.key * job.width * rows * (job.prompt_tokens + completion / 2)
-    moved = (read + cache) / at.bytes_s
-    computed = 2 * shape.parameters * rows / at.flops
-    return completion * (max(moved, computed) + shape.layers * at.layer_s)
+    cache = 2 * shape.layers * shape.key * job.width * batch.rows * (batch.prompt + batch.completion / 2)
+    moved = (read + attention_traffic(job, batch.is_masked) * cache) / at.bytes_s
+    computed = 2 * shape.parameters * batch.rows / at.flops
+    launched = token_kernels(job, batch.is_masked, batch.has_adapter) * at.kernel_s
+    return batch.completion * (max(moved, computed) + launched) + arithmetic(job, at, batch.rows, batch.prompt)
+
+
+def arithmetic(job: Job, at: Speed, rows: int, tokens: int) -> float:
+    """Returns the seconds of a forward pass's operations over all rows."""
+    attention = 2 * job.shape.layers * job.shape.query * tokens
+    return 2 * (job.shape.parameters + attention) * rows * tokens / at.flops
 
 
 def passes(job: Job, at: Speed, rows: int, tokens: int, backward: bool) -> float:
     """Returns the seconds of a forward pass over all rows, and of the backward one where it is asked for.
 
     The base is frozen, so the backward pass computes the gradients of activations alone: as much as the forward pass
-    again, and twice that where layers are recomputed.
+    again, and twice that where layers are recomputed. Kernels are launched while others run, micro-batch by
+    micro-batch, so the slower of the two counts.
     """
-    shape = job.shape
-    attention = 2 * shape.layers * shape.query * tokens
-    factor = 1 + (2 if job.recomputes else 1 if backward else 0) * backward
-    return factor * 2 * (shape.parameters + attention) * rows * tokens / at.flops
+    factor = 1 + (2 if job.recomputes else 1) * backward
+    kernels = ceil(rows / job.micro_rows) * job.shape.layers * layer_kernels(job, job.is_padded, has_adapter=True)
+    return factor * max(arithmetic(job, at, rows, tokens), kernels * at.kernel_s)

@@ -19,6 +19,7 @@ from typing import Any
 from tinyreason.atomic import sync
 from tinyreason.errors import FolderError
 from tinyreason.runs.deadline import Deadline
+from tinyreason.runs.file_systems import uploading_file_system
 from tinyreason.runs.folder import RunFolder
 
 STATE = "state.json"
@@ -26,6 +27,8 @@ TRAINED = "trained.safetensors"
 GROWING = ("metrics.jsonl", "rollouts.jsonl")
 MOST_OF_THE_TIME = 0.05
 """Writing checkpoints takes at most this share of the time of training, unless the recipe says how often."""
+UPLOADED_STEPS = 10
+"""So many steps at least lie between two checkpoints that are uploaded, unless the recipe says how often."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class CheckpointManager:
     last_step: int
     """Last step of the whole training; after it there always is a checkpoint."""
     every_steps: int | None = None
-    """Steps from one to the next; None = as often as 5 % of the time allow."""
+    """Steps from one to the next; None = as often as 5 % of the time allow, on a cloud drive 10 at least."""
     keep: int | None = None
     """How many are kept; None = all."""
     deadline: Deadline = field(default_factory=Deadline)
@@ -56,8 +59,24 @@ class CheckpointManager:
     run_state: Callable[[], dict[str, Any]] = dict
     """Returns what the run itself wants to have saved, as JSON."""
     began: float = field(default_factory=time.monotonic)
+    saved_step: int = 0
+    """Step of the last one."""
     spent_s: float = 0.0
     slowest_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Counts from the checkpoint that the run was resumed from, and finds out where they are written."""
+        self.saved_step = self.resumed_from.step if self.resumed_from else 0
+        self.uploaded_to = None if self.every_steps else uploading_file_system(self.folder.path)
+
+    def explain(self) -> str | None:
+        """Returns why they are further apart than elsewhere; None where they are not."""
+        if self.uploaded_to is None:
+            return None
+        return (
+            f"checkpoints every {UPLOADED_STEPS} steps at the most often, as {self.folder.path} is on "
+            f"{self.uploaded_to}; checkpoints.every_steps= sets it"
+        )
 
     def is_due(self, step: int) -> bool:
         """Returns whether one is to be written after this step."""
@@ -65,6 +84,8 @@ class CheckpointManager:
             return True
         if self.every_steps:
             return step % self.every_steps == 0
+        if self.uploaded_to and step - self.saved_step < UPLOADED_STEPS:
+            return False
         return self.spent_s + self.slowest_s <= MOST_OF_THE_TIME * (time.monotonic() - self.began)
 
     def save(self, step: int, write: Callable[[Path], dict[str, Any]]) -> None:
@@ -89,6 +110,7 @@ class CheckpointManager:
                 raise
             self.prune()
         seconds = time.monotonic() - start
+        self.saved_step = step
         self.spent_s, self.slowest_s = self.spent_s + seconds, max(self.slowest_s, seconds)
 
     def prune(self) -> None:

@@ -31,6 +31,7 @@ class Openai(Teacher):
 
     kind: Literal["openai"] = "openai"
     reads_instructions: ClassVar[bool] = True
+    may_cost_money: ClassVar[bool] = True
     decides: ClassVar[tuple[str, ...]] = ("model", "temperature", "max_tokens")
     model: str = Field(min_length=1)
     """Model, as the endpoint calls it."""

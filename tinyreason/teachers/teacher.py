@@ -13,6 +13,8 @@ class Teacher(Schema):
     """Whether a sandbox problem too is put to it in plain words, not as the sandbox puts it."""
     is_free: ClassVar[bool] = False
     """Whether to ask it again costs nothing, so that its answers need no response cache."""
+    may_cost_money: ClassVar[bool] = False
+    """Whether its owner may send a bill for what it answers."""
     decides: ClassVar[tuple[str, ...]] = ()
     """Options that change what it says; requests that differ in others are the same request."""
 

@@ -88,7 +88,7 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
         "use_cpu": is_cpu,
         "bf16": compute.dtype.got == "bfloat16",
         "fp16": compute.dtype.got == "float16",
-        "optim": OPTIMIZERS[compute.optimizer.got],
+        "optim": OPTIMIZERS[compute.optimizer.got] + ("_fused" if compute.fuses_optimizer else ""),
         "dataloader_pin_memory": not is_cpu,
         "remove_unused_columns": False,
     }
