@@ -55,7 +55,7 @@ def test_an_empty_folder_is_taken(tmp_path):
 
 
 def test_the_default_folder_says_which_run_it_is(config):
-    assert str(default_folder(config)).startswith(f"runs{os.sep}one_shot_rlvr-sandbox-seed0-")
+    assert str(default_folder([config])).startswith(f"runs{os.sep}one_shot_rlvr-sandbox-seed0-")
 
 
 @pytest.mark.parametrize("place", ["full", "file", "file/below", "a" * 300, "/proc/nope", "/proc"])
