@@ -34,10 +34,16 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
     NAME is a recipe or a .yaml file. key=value sets an option, so that you see what it changes.
     """
     from tinyreason.config.recipe import read_recipe
+    from tinyreason.config.tiers import TIERS
     from tinyreason.models.hardware import choose_tier, find_card
 
     recipe = read_recipe(name)
-    config = recipe.resolve(tier or choose_tier(recipe.tiers, find_card())[0], overrides)
+    if tier is None:
+        card = find_card()
+        tier, reason = choose_tier(recipe.tiers, card)
+        if card and not TIERS[tier].needs_gpu:
+            click.echo(f"tinyreason: tier {tier}: {reason}", err=True)
+    config = recipe.resolve(tier, overrides)
     click.echo(config.model_dump_json(indent=1) if as_json else config.explained())
 
 

@@ -52,14 +52,14 @@ def recipe_command(
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import check_tier, choose_tier, find_card
+    from tinyreason.models.hardware import check_tier, choose_tier, take_card
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline, read_deadline
     from tinyreason.runs.folder import default_folder
 
     end = read_deadline(deadline, datetime.now()) if deadline else None
-    recipe, card = read_recipe(name), find_card()
+    recipe, card = read_recipe(name), take_card()
     tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, card)
     check_seeds(seed, seeds, verify_resume)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]

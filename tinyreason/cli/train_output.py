@@ -15,12 +15,14 @@ from tinyreason.runs.result import RunResult, SecondOpinion, SeedsResult, Traini
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
     """Prints the first lines: what was chosen and why."""
     console, compute = context.console, context.compute
-    console.say(f"{config.recipe}: {config.about}")
     console.say(f"tier    {config.tier} ({context.tier_reason})")
+    console.say(f"recipe  {config.recipe}: {config.about}")
     console.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
     console.say(
         f"machine {compute.card.describe() if compute.card else 'CPU'}, {compute.dtype.got} ({compute.dtype.why})"
     )
+    if compute.card and compute.card.idle:
+        console.say(f"        {compute.card.describe_idle()}")
     for name in ("quantize", "attention", "fused", "optimizer"):
         setting = compute.settings()[name]
         if compute.card or setting.asked not in ("auto", "none"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
-from tinyreason.models.hardware import Card, find_card
+from tinyreason.models.hardware import Card, take_card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 from tinyreason.sandbox import BASE, NAME
 from tinyreason.sandbox import MAX_COMPLETION_TOKENS as SANDBOX_MAX_COMPLETION_TOKENS
@@ -78,7 +78,7 @@ def is_on_this_machine(name: str) -> bool:
 
 def card_for(config: Model) -> Card | None:
     """Returns the card that the model computes on; the sandbox's, whose figures are a CPU's, uses none."""
-    return None if config.name == NAME else find_card()
+    return None if config.name == NAME else take_card()
 
 
 def name_of_base(source: str) -> str:

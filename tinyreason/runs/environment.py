@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
+from tinyreason.models.hardware import Card
 from tinyreason.runs.context import RunContext
 
 LIBRARIES = (
@@ -26,12 +27,17 @@ def environment(config: RunConfig, context: RunContext) -> dict[str, Any]:
         "code_sha256": code_sha256(),
         "platform": platform.platform(),
         "cpu_cores": os.cpu_count(),
-        "card": vars(compute.card) if compute.card else None,
+        "card": describe_card(compute.card) if compute.card else None,
         "tier": {"got": config.tier, "why": context.tier_reason},
         "device": compute.device,
         "means": {name: vars(setting) for name, setting in compute.settings().items()},
         "command": command(),
     }
+
+
+def describe_card(card: Card) -> dict[str, Any]:
+    """Returns what is told of a card: all but its UUID, which says nothing of what was computed."""
+    return {name: value for name, value in vars(card).items() if name != "uuid"}
 
 
 def versions() -> dict[str, str | None]:
