@@ -53,11 +53,16 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
 def check_command(name: str, overrides: tuple[str, ...]) -> None:
     """Validate a recipe, with the options that key=value sets, on each of its tiers; nothing is run.
 
-    NAME is a recipe or a .yaml file.
+    Data files are read, and the packages and keys that the options need are looked for. NAME is a recipe or a .yaml
+    file.
     """
+    from tinyreason.config.preconditions import check_preconditions, sections_with_files
     from tinyreason.config.recipe import read_recipe
 
     recipe = read_recipe(name)
-    for tier in recipe.tiers:
-        recipe.resolve(tier, overrides)
+    configs = [recipe.resolve(tier, overrides) for tier in recipe.tiers]
+    for config in configs:
+        check_preconditions(config)
+    for source in {section.file: section for config in configs for section in sections_with_files(config)}.values():
+        source.rows()
     click.echo(f"{recipe.name}: valid on {', '.join(recipe.tiers)}")

@@ -49,6 +49,7 @@ def recipe_command(
     NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
     command with the same --out resumes a run that was stopped.
     """
+    from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
@@ -64,6 +65,7 @@ def recipe_command(
     check_seeds(seed, seeds, verify_resume)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
     check_tier(tier, card)
+    check_preconditions(configs[0])
     if controls:
         from tinyreason.evaluation.controls import check_has_controls
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.evaluation.score import Evaluator, Score
@@ -22,7 +23,6 @@ from tinyreason.runs.folder import RunFolder
 from tinyreason.runs.result import RunResult
 from tinyreason.runs.resume import open_or_resume
 from tinyreason.trainers.session import TrainingSession
-from tinyreason.trainers.trackers import check_trackers
 
 BASE, START = "base", "start"
 MEASURED = {BASE: "bare base", START: "baseline"}
@@ -48,7 +48,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
         if folder.result:
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
-        check_trackers(config.trl.get("report_to"))
+        check_preconditions(config)
         check_adapter(config)
         problems = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, context.compute)
