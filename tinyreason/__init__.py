@@ -52,12 +52,15 @@ def load_recipe(
     return recipe.resolve(tier, tuple(overrides), seed)
 
 
-def run(config: "RunConfig", out: str | Path | None = None, fresh: bool = False) -> "RunResult":
+def run(
+    config: "RunConfig", out: str | Path | None = None, fresh: bool = False, accept_changes: bool = False
+) -> "RunResult":
     """Trains by a config and measures the gain; returns what result.json holds.
 
     Accuracies are fractions 0 to 1, gains and their 95 % intervals percentage points, times seconds. `out`: folder of
-    the run, new or to be resumed; None = a new one under runs/. `fresh`: start over in `out`. A run computes on one
-    card: the largest that may be used, or the one that torch computes on already.
+    the run, new or to be resumed; None = a new one under runs/. `fresh`: start over in `out`. `accept_changes`:
+    resume with other libraries or code too, which makes the result not bit-exact. A run computes on one card: the
+    largest that may be used, or the one that torch computes on already.
     Errors: `ConfigError`, `DataError`, `ModelError` before anything long begins; `FolderError` and `ResumeError` where
     the folder cannot be used; `Stopped` after Ctrl-C, with all steps saved: the same call resumes.
     """
@@ -79,7 +82,7 @@ def run(config: "RunConfig", out: str | Path | None = None, fresh: bool = False)
 
     folder = Path(out) if out else default_folder([config])
     with Deadline(say=console.say) as deadline:
-        context = RunContext(console, compute, "asked for", deadline)
+        context = RunContext(console, compute, "asked for", deadline, accept_changes)
         announce(context, config, folder)
         result = run_recipe(config, folder, context, fresh)
     conclude(console, result, folder)

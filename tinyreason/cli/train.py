@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @seeds_option("Run it for each seed, and tell the gain over all")
 @click.option("--controls", is_flag=True, help="Train again with a format-only and with a random reward, and compare.")
 @click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
+@click.option("--accept-changes", is_flag=True, help="Resume with other libraries or code too; not bit-exact then.")
 @click.option(
     "--verify-resume",
     is_flag=True,
@@ -41,6 +42,7 @@ def recipe_command(
     seeds: list[int],
     controls: bool,
     fresh: bool,
+    accept_changes: bool,
     verify_resume: bool,
     deadline: str | None,
 ) -> None:
@@ -77,7 +79,7 @@ def recipe_command(
     with Deadline(end, console.say) as stop, offering(shlex.join(again)):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
-        context = RunContext(console, compute, reason, stop)
+        context = RunContext(console, compute, reason, stop, accept_changes)
         if verify_resume:
             from tinyreason.pipeline import verify_resume
 

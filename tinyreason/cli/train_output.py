@@ -66,6 +66,8 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
     for line in explain_training(result.training):
         console.say(line)
     show_expectation(console, result)
+    if result.bit_exact is False:
+        console.say(f"caveat      not bit-exact, as it was resumed otherwise than begun: {', '.join(result.changes)}")
     console.say("\nWhat next:")
     for line in next_steps(result, folder):
         console.say(line)

@@ -14,8 +14,8 @@ from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, 
 from tinyreason.sandbox import BASE, NAME
 from tinyreason.sandbox import MAX_COMPLETION_TOKENS as SANDBOX_MAX_COMPLETION_TOKENS
 
-SAMPLED = 4096
-"""Count of a weight's numbers that its hash is made of."""
+SAMPLED, SAMPLE_BYTES = 4096, 64
+"""In how many places a file of weights is read for its hash, and how much there."""
 MAX_COMPLETION_TOKENS = 1024
 """Longest completion of a model that nobody says more about."""
 HUB_TIMEOUT_S = 5.0
@@ -143,17 +143,24 @@ def keep_as_loaded(model) -> None:
             layer.support_avx512bf16_for_cpu = False
 
 
-def base_sha256(model) -> str:
-    """Returns a SHA-256 of every weight's name, shape and up to 4,096 of its numbers: tells any two bases apart."""
-    import torch
+def base_sha256(config: Model) -> str:
+    """Returns a SHA-256 of the files that a base is loaded from, whatever number format and card it is loaded in.
 
-    digest = hashlib.sha256()
-    for name, weight in model.named_parameters():
-        numbers = weight.detach().reshape(-1)
-        some = numbers[:: max(1, numbers.numel() // SAMPLED)].cpu().contiguous()
-        digest.update(
-            f"{name} {tuple(weight.shape)} {weight.dtype}".encode() + some.view(torch.uint8).numpy().tobytes()
-        )
+    Of each file of weights the name, the size and 4,096 places are in it, which differ between any two trainings.
+    """
+    folder = Path(source_of(config))
+    if not folder.is_dir():
+        folder = config_of_the_hub(config).parent
+    patterns = ("*.safetensors", "*.bin")
+    weights = next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for path in weights:
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size} ".encode())
+        with open(path, "rb") as file:
+            for place in range(0, size, max(SAMPLE_BYTES, size // SAMPLED)):
+                file.seek(place)
+                digest.update(file.read(SAMPLE_BYTES))
     return digest.hexdigest()
 
 

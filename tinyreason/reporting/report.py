@@ -248,6 +248,8 @@ def reader_notes(result: RunResult, controls: ControlsResult | None) -> Iterator
         yield (
             f"A stricter grader, which training never sees, finds {opinion.gain.in_words} points. {tell_signs(opinion)}"
         )
+    if result.bit_exact is False:
+        yield f"Not bit-exact: the run was resumed otherwise than it was begun, as {', '.join(result.changes)}."
     if result.is_short_of_problems:
         yield f"Asked for were {result.asked_problems:,} problems, and the data holds no more for the evaluation."
     if training.problems:

@@ -9,6 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
 from tinyreason.config.run_config import RunConfig
 from tinyreason.models.hardware import Card
 from tinyreason.runs.context import RunContext
@@ -43,6 +47,21 @@ def describe_card(card: Card) -> dict[str, Any]:
 def versions() -> dict[str, str | None]:
     """Returns the versions of Python and of the libraries that decide what is computed."""
     return {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES}
+
+
+def constraints() -> str:
+    """Returns the exact versions of every package that this one needs, as pip reads them with `-c`."""
+    found, pending = {}, ["tinyreason"]
+    while pending:
+        name = canonicalize_name(pending.pop())
+        version = _version(name)
+        if name in found or version is None:
+            continue
+        found[name] = Version(version).public  # a build such as +cpu is on no index
+        wanted = map(Requirement, metadata.requires(name) or ())
+        pending += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    found.pop("tinyreason", None)
+    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()))
 
 
 def code_sha256() -> str:
