@@ -47,7 +47,7 @@ def as_begun(folder: RunFolder, config: RunConfig, context: RunContext) -> RunCo
         )
     changes = known + numbers + [change for change in changed_card(begun, compute) if change not in known]
     for setting, value in compute.settings().items():
-        if value != context.compute.settings()[setting]:
+        if value.got != context.compute.settings()[setting].got:
             context.console.say(f"resumed {setting} {value.got}, as the run was begun")
     if changes:
         context.console.say(f"caveat  this run is not bit-exact: {', '.join(changes)}")
