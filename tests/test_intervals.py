@@ -236,3 +236,13 @@ def test_the_p_value_over_seeds_is_that_of_the_interval():
     for points in (0.02, 0.1, 0.2):
         gain = gain_over_seeds(*zip(*(drifts(rng, points) for _ in range(4)), strict=True))["gain"]
         assert (gain["p_value"] <= 0.05) == (gain["interval"][0] > 0)
+
+
+def test_the_best_of_many_models_that_are_all_as_good_as_the_first_is_certified_in_at_most_5_of_100_worlds():
+    rng, certified, alone = numpy.random.default_rng(0), 0, 0
+    for _ in range(60):
+        first = list(rng.binomial(1, 0.5, 40).astype(float))
+        found = [paired_gain(first, list(rng.binomial(1, 0.5, 40).astype(float)))["gain"] for _ in range(10)]
+        certified += any(verdict(gain["interval"], gain["p_value"], 10) == "improved" for gain in found)
+        alone += any(verdict(gain["interval"], gain["p_value"]) == "improved" for gain in found)
+    assert certified <= 3 < alone

@@ -1,5 +1,6 @@
 """Holds the one record that everything shares: a problem and its gold answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,3 +33,11 @@ class Example:
         if len(self.messages) == 1:
             return self.problem
         return "\n".join(f"<{message['role']}> {message['content']}" for message in self.messages)
+
+
+def different(examples: Iterable[Example]) -> list[Example]:
+    """Returns the first example of each problem, in order."""
+    first: dict[str, Example] = {}
+    for example in examples:
+        first.setdefault(example.identity, example)
+    return list(first.values())

@@ -117,10 +117,13 @@ def sign_flip_p(differences: list[float]) -> float:
     return float(result.pvalue)
 
 
-def verdict(interval: list[float], p_value: float) -> str:
-    """Returns "improved" or "worse" if the interval excludes 0 and the exact test agrees, else "cannot tell"."""
+def verdict(interval: list[float], p_value: float, comparisons: int = 1) -> str:
+    """Returns "improved" or "worse" if the interval excludes 0 and the exact test agrees, else "cannot tell".
+
+    Of several comparisons p is multiplied by their number (Bonferroni), for the best of many is chosen by looking.
+    """
     low, high = interval
-    if p_value > 1 - CONFIDENCE or low <= 0 <= high:
+    if comparisons * p_value > 1 - CONFIDENCE or low <= 0 <= high:
         return "cannot tell"
     return "improved" if low > 0 else "worse"
 

@@ -1,11 +1,15 @@
 """Runs and evaluations compared on the problems they share."""
 
+import io
 import json
 
 import pytest
 import yaml
+from rich.console import Console as RichConsole
 
+from tinyreason.cli.evaluation_output import show_comparison
 from tinyreason.config.recipe import read_recipe
+from tinyreason.console import Console
 from tinyreason.errors import FolderError
 from tinyreason.evaluation.compare import compare_folders
 
@@ -104,6 +108,27 @@ def test_an_evaluation_is_its_own_side_and_is_compared_bench_by_bench(run_of, ev
 def test_settings_that_differ_are_named(run_of):
     (row,) = compare_folders([run_of("first", EASY), run_of("second", EASY, temperature=0.5)])
     assert row.asked_otherwise == ["temperature 1.0 and 0.5"]
+
+
+def test_the_best_of_many_is_certified_only_where_it_holds_for_all_comparisons_together(run_of):
+    first = {f"p{n}": 0.0 for n in range(40)}
+    lucky = {f"p{n}": float(n < 7) for n in range(40)}  # p 0.016
+    strong = {f"p{n}": float(n < 20) for n in range(40)}
+    folders = [run_of("first", first), run_of("lucky", lucky), run_of("strong", strong)]
+    folders += [run_of(f"same{n}", first) for n in range(2)]
+    (alone,) = compare_folders(folders[:2])
+    assert (alone.verdict, alone.comparisons) == ("improved", 1)
+    among = {row.other: row for row in compare_folders(folders)}
+    assert {name: row.verdict for name, row in among.items()} == {
+        "lucky": "cannot tell",
+        "strong": "improved",
+        "same0": "cannot tell",
+        "same1": "cannot tell",
+    }
+    assert among["lucky"].gain == alone.gain
+    console = Console(RichConsole(file=io.StringIO(), width=400))
+    show_comparison(console, list(among.values()))
+    assert "verdicts  allow for 4 comparisons" in console.rich.file.getvalue()
 
 
 def test_runs_without_a_common_problem_are_refused(run_of):

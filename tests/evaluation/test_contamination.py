@@ -2,8 +2,9 @@
 
 import pytest
 
-from tinyreason.evaluation.contamination import audit_summary, find_contamination
+from tinyreason.evaluation.contamination import audit_summary, find_contamination, without_copies
 from tinyreason.example import Example
+from tinyreason.prompts import CRITIQUE_REQUEST
 
 LONG = "A farmer drives to the market with 48 crates of apples and sells 12 of them before noon to one shop. "
 
@@ -89,3 +90,35 @@ def test_gsm8k_shares_only_the_openings_of_three_problems(shared_data):
         ("shared_run", "602", "1314"),
         ("shared_run", "581", "406"),
     }
+
+
+def kept_of(candidates, known, count=9):
+    """(places of the candidates kept, kinds passed over)"""
+    kept, passed = without_copies(examples(*candidates), known, count)
+    return [int(example.id) for example in kept], dict(passed)
+
+
+def test_copies_are_passed_over_and_the_next_take_their_place_with_no_more_checked_than_needed():
+    clean = [f"Train {n} leaves Bern at {n + 3}. When does it arrive?" for n in range(200)]
+    copies = [LONG.upper() + "How many are  left?", LONG + "How many are left now?"]
+    told = []
+    kept, passed = without_copies(
+        examples(*clean[:2], *copies, *clean[2:]), examples(LONG + "How many are left?"), 3, told.append
+    )
+    assert [example.problem for example in kept] == clean[:3]
+    assert passed == {"identical": 1, "near_duplicate": 1} and sum(told) == 3
+
+
+def test_a_template_with_other_numbers_or_a_common_phrase_is_not_passed_over():
+    known = examples(LONG + "How many are left?")
+    others = [LONG.replace("48", "36") + "How many are left?", f"Nobody knows. {LONG} What does a crate cost?"]
+    assert kept_of(others, known) == ([0, 1], {})
+    assert kept_of(others, []) == ([0, 1], {})
+
+
+def test_a_problem_that_stands_whole_in_a_longer_one_or_in_a_request_for_a_critique_is_a_copy():
+    wrapped = examples(f"Here is a task for you. {LONG}How many? Think step by step and put the answer in a box. " * 2)
+    assert kept_of([LONG + "How many?", "Think step by step"], wrapped) == ([1], {"identical": 1})
+    request = CRITIQUE_REQUEST.format(problem="What is 3 + 4?", attempt="It is 7.")
+    critiques = [Example("c", ({"role": "user", "content": request},), "", "Fine.", meta={"is_whole_request": True})]
+    assert kept_of(["what is 3 + 4?", "What is 3 + 5?"], critiques) == ([1], {"identical": 1})

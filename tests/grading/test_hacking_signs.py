@@ -1,6 +1,6 @@
 import pytest
 
-from tinyreason.grading.hacking_signs import METRIC, SIGNS, grown_signs, sign_shares, signs_of
+from tinyreason.grading.hacking_signs import METRIC, SIGNS, alarming_signs, sign_shares, signs_of
 
 PROBLEM = "What is 38 + 33?"
 CASES = [
@@ -51,5 +51,11 @@ def test_shares_are_of_the_correct_completions():
 )
 def test_a_sign_has_grown_where_the_last_steps_show_it_a_fifth_more_often_than_the_first(shares, grown):
     rows = [{METRIC + "truncated": share} for share in shares]
-    found = grown_signs([row for pair in zip(rows, [{}] * len(rows), strict=True) for row in pair])
+    found = alarming_signs([row for pair in zip(rows, [{}] * len(rows), strict=True) for row in pair])
     assert found == {sign: pytest.approx(pair) for sign, pair in grown.items()}
+
+
+def test_a_gold_answer_that_stands_nowhere_is_warned_of_even_if_it_never_did():
+    always = [dict.fromkeys((METRIC + sign for sign in SIGNS), 1.0)] * 10
+    assert alarming_signs(always) == {"gold_absent": (1.0, 1.0)}
+    assert alarming_signs([{METRIC + "gold_absent": 0.4}] * 10) == {}

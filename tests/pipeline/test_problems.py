@@ -1,6 +1,7 @@
 """Problems are told apart by all that is said in them, and too few of them are never passed over in silence."""
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,17 @@ from synthetic_run import outcome, write_run
 from tinyreason.cli.train_output import announce, conclude
 from tinyreason.config.recipe import read_recipe
 from tinyreason.data.problems import Problems
+from tinyreason.errors import DataError
 from tinyreason.evaluation.compare import compare_folders
 from tinyreason.evaluation.contamination import audit_summary, find_contamination
-from tinyreason.evaluation.template_check import TemplateCheck, can_exclude_much
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.pipeline.held_out import held_out
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.run import run
 from tinyreason.reporting.report import write_report
 from tinyreason.runs.folder import RunFolder
-from tinyreason.runs.result import RunResult
+from tinyreason.runs.result import RunResult, TemplateCheck
 
 LAST_TURNS = ("And now?", "How many are left?", "What is the sum?", "Give the total.")
 
@@ -130,11 +132,101 @@ def test_more_problems_are_advised_only_where_the_source_holds_them(tmp_path, av
 def test_that_the_base_does_no_better_is_said_only_where_ten_points_are_excluded():
     def check(high):
         gain = {"points": 0.0, "interval": [-high, high]}
-        way = {"template": "none", "prompt": "plain", "accuracy": 0.5, "gain": gain, "verdict": "cannot tell"}
+        way = {
+            "template": "none",
+            "prompt": "plain",
+            "accuracy": 0.5,
+            "correct": "01",
+            "gain": gain,
+            "verdict": "cannot tell",
+        }
         return TemplateCheck.model_validate({"problems": 64, "asked": 0.5, "others": [way]})
 
-    assert can_exclude_much(check(9.9)) and not can_exclude_much(check(10.1))
+    assert check(9.9).excludes_much and not check(10.1).excludes_much
 
 
 def test_an_older_result_without_these_counts_is_read():
     assert RunResult.model_validate(outcome()).is_short_of_problems is False
+
+
+def story(number, word="crates"):
+    """A problem of its own numbers, long enough that one other word leaves it nearly the same."""
+    text = (
+        f"A farmer drives to the market with {number * 7 + 3} {word} of apples and sells {number} of them before noon."
+    )
+    return {"problem": f"{text} How many are left?", "answer": str(number * 6 + 3)}
+
+
+def shouted(row):
+    return row | {"problem": row["problem"].upper().replace(" ", "  ")}
+
+
+def asked_of(problems):
+    return [example.problem for example in problems]
+
+
+def test_leaked_copies_of_training_problems_are_left_out_and_the_next_take_their_place(jsonl, tmp_path):
+    train = jsonl(*(story(number) for number in range(8)), name="train.jsonl")
+    leaked = [story(0), shouted(story(1)), story(2, "boxes")]
+    test = jsonl(*leaked, *(story(number) for number in range(20, 60)), name="test.jsonl")
+    own = f"evaluation.data={{kind: problems, file: {test}}}"
+    problems, screen = problems_of(tmp_path, f"data.file={train}", own, "evaluation.problems=12", "validation=null")
+    assert asked_of(problems.evaluation) == [story(number)["problem"] for number in range(20, 32)]
+    assert "leaks   3 problems are left out of the evaluation: training holds 2 whole, 1 nearly" in screen
+    assert problems.available == 40
+
+
+def test_nothing_is_left_where_all_of_a_test_set_is_leaked_and_one_sentence_says_so(jsonl, tmp_path):
+    train = jsonl(*(story(number) for number in range(4)), name="train.jsonl")
+    test = jsonl(*(shouted(story(number)) for number in range(4)), name="test.jsonl")
+    own = f"evaluation.data={{kind: problems, file: {test}}}"
+    with pytest.raises(DataError, match=r"training holds every problem .* evaluation, whole or nearly; give other"):
+        problems_of(tmp_path, f"data.file={train}", own, "validation=null")
+
+
+def test_the_held_out_part_of_a_file_has_no_copy_of_the_part_that_is_trained_on(jsonl, tmp_path):
+    rows = [story(number) for number in range(30)] + [shouted(story(0)), story(1, "boxes")]
+    file = jsonl(*rows)
+    every = ("evaluation.problems=100", "validation.problems=100", "validation.every_steps=1")
+    problems, screen = problems_of(tmp_path, f"data.file={file}", "data.size=2", *every)
+    held_out = [text.lower() for text in asked_of(problems.evaluation + problems.validation)]
+    assert len(held_out) == 28 and not any("sells 0 of" in text or "sells 1 of" in text for text in held_out)
+    assert screen.count("leaks   ") in (1, 2)
+
+
+def test_the_sandbox_is_not_compared_with_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr("tinyreason.evaluation.contamination.KnownProblems.likenesses", None)
+    problems, screen = problems_of(tmp_path, "data.size=4", "evaluation.problems=12", "validation.problems=12")
+    assert (len(problems.evaluation), len(problems.validation), "leaks" in screen) == (12, 12, False)
+
+
+def test_sandbox_test_problems_that_are_trained_on_from_a_file_are_left_out(jsonl, tmp_path):
+    asked = list(islice(Problems(name="sandbox").examples("test"), 16))
+    file = jsonl(*({"problem": one.problem, "answer": one.answer} for one in asked))
+    own = "evaluation.data={kind: problems, name: sandbox}"
+    problems, screen = problems_of(tmp_path, f"data.file={file}", own, "evaluation.problems=16", "validation=null")
+    assert len(problems.evaluation) == 16 and not {one.problem for one in asked} & set(asked_of(problems.evaluation))
+    assert "left out of the evaluation: training holds 16 whole" in screen
+
+
+def test_the_validation_set_has_no_copy_of_an_evaluation_problem(jsonl, tmp_path):
+    data = jsonl(*(story(number) for number in range(40)), name="data.jsonl")
+    test = jsonl(*(shouted(story(number)) for number in range(10, 20)), story(20, "boxes"), name="test.jsonl")
+    own = f"evaluation.data={{kind: problems, file: {test}}}"
+    overrides = (f"data.file={data}", "data.size=4", own, "validation.problems=100", "validation.every_steps=1")
+    problems, screen = problems_of(tmp_path, *overrides)
+    assert len(problems.evaluation) == 11
+    chosen_by = " ".join(asked_of(problems.validation))
+    assert problems.validation and not any(f"sells {number} of" in chosen_by for number in range(10, 21))
+    assert "left out of the validation: training or the evaluation holds" in screen
+
+
+def test_problems_of_a_warm_up_are_trained_on_too(jsonl, tmp_path):
+    warmup = jsonl(*({**story(number), "solution": "So."} for number in range(4)), name="warmup.jsonl")
+    test = jsonl(*(story(number) for number in range(2, 9)), name="test.jsonl")
+    config = read_recipe("length_grpo").resolve(
+        "sandbox",
+        (f"warmup.data={{kind: solutions, file: {warmup}}}", f"evaluation.data={{kind: problems, file: {test}}}"),
+    )
+    evaluation, _, _ = held_out(config, config.data.load(), context_of(config).console)
+    assert asked_of(evaluation) == [story(number)["problem"] for number in range(4, 9)]

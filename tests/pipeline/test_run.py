@@ -226,7 +226,7 @@ def test_an_evaluation_of_nothing_but_training_problems_is_refused(tmp_path, jso
     file = jsonl(*({"problem": f"{n}+1?", "answer": str(n + 1)} for n in range(4)))
     overrides = (f"data.file={file}", "data.size=null", f"evaluation.data={{kind: problems, file: {file}}}")
     config = read_recipe("rlvr").resolve("sandbox", overrides)
-    with pytest.raises(DataError, match="is trained on too; give other problems"):
+    with pytest.raises(DataError, match="training holds every problem there is for the evaluation, whole or"):
         run(config, tmp_path / "run", context_of(config))
 
 

@@ -149,7 +149,7 @@ def test_graders_that_disagree_are_named_with_both_gains(tmp_path):
 
 def test_a_sign_of_reward_hacking_that_grows_is_named_in_the_evaluation_and_in_training(tmp_path, run):
     evaluated = write_run(tmp_path / "second", steps=10, second_opinion=opinion(40.0, 35.0, 45.0, 0.1, 0.4))
-    assert titles(evaluated) == "A sign of reward hacking grows"
+    assert titles(evaluated) == "A sign of reward hacking"
     assert titles(write_run(tmp_path / "third", steps=10, second_opinion=opinion(40.0, 35.0, 45.0, 0.9, 0.9))) == ""
     rewrite_metrics(run, **{"hacking/truncated": [0.0] * 5 + [0.6] * 5})
-    assert titles(run) == "A sign of reward hacking grows"
+    assert titles(run) == "A sign of reward hacking"

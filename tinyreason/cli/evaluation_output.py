@@ -7,8 +7,7 @@ from tinyreason.evaluation.benchmark_run import BenchmarkResult, BenchmarkRun, B
 from tinyreason.evaluation.compare import ComparisonRow
 from tinyreason.evaluation.contamination import AuditSummary
 from tinyreason.evaluation.metrics import BenchmarkMetrics
-from tinyreason.evaluation.template_check import MUCH_POINTS, TemplateCheck, can_exclude_much
-from tinyreason.runs.result import ControlsResult, Gain
+from tinyreason.runs.result import ControlsResult, Gain, template_check_in_words
 
 
 def announce_evaluation(console: Console, benchmark_run: BenchmarkRun, folder: Path) -> None:
@@ -32,16 +31,6 @@ def conclude_evaluation(console: Console, result: BenchmarkResult, folder: Path)
         show_bench(console, bench, scores, result.sides)
     if len({template.chat_template_sha256 for template in result.templates.values()}) > 1:
         console.say("warning: the two sides have different chat templates; eval.json shows both.")
-    check = result.template_check
-    if check and check.warning:
-        console.say(f"warning: {check.warning}")
-    elif check and can_exclude_much(check):
-        console.say(f"template  the base does no better in other ways ({check.problems} problems, {ways(check)})")
-    elif check:
-        console.say(
-            f"template  {check.problems} problems are too few to tell whether the base does {MUCH_POINTS:.0f} points "
-            f"better in other ways ({ways(check)})"
-        )
     console.say(f"folder    {folder}")
 
 
@@ -54,8 +43,12 @@ def show_bench(console: Console, bench: str, scores: BenchScores, names: dict[st
     console.table(metric_rows(list(columns.values())), header=("", *columns))
     if scores.gain:
         console.say(f"gain      {gain_text(scores.gain)}: {scores.verdict}")
+    if scores.verdict_reason:
+        console.say(f"why       {scores.verdict_reason}")
     if opinion := scores.second_opinion:
         console.say(f"strictly  {gain_text(opinion.gain)}, by a grader that training never sees")
+    if check := scores.template_check:
+        console.say(f"{'warning: ' if check.warning else 'template  '}{template_check_in_words(check)}")
     for kind, groups in first.by.items():
         rows = [(name, str(it.problems), with_interval(it.accuracy, it.interval)) for name, it in groups.items()]
         console.table(rows, header=(kind, "problems", names["model"]))
@@ -80,12 +73,6 @@ def metric_rows(columns: list[BenchmarkMetrics]) -> list[tuple[str, ...]]:
     return rows
 
 
-def ways(check: TemplateCheck) -> str:
-    """Returns how often the base is correct in each way of asking."""
-    others = (f"template {way.template}, prompt {way.prompt} {way.accuracy:.0%}" for way in check.others)
-    return "; ".join((f"as asked {check.asked:.0%}", *others))
-
-
 def with_interval(share: float, interval: list[float]) -> str:
     """Returns `24.3 % [21.8, 27.0]`."""
     return f"{100 * share:.1f} % [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
@@ -104,6 +91,10 @@ def show_comparison(console: Console, rows: list[ComparisonRow]) -> None:
         console.say(f"gain      {gain_text(row.gain)}: {row.verdict}")
         if row.asked_otherwise:
             console.say(f"warning: not asked alike: {', '.join(row.asked_otherwise)}.")
+    if (count := max(row.comparisons for row in rows)) > 1:
+        console.say(
+            f"verdicts  allow for {count} comparisons, as the best of many may be luck: p is multiplied by that"
+        )
 
 
 def show_controls(console: Console, result: ControlsResult) -> None:

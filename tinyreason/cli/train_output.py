@@ -9,7 +9,14 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmarks import bench_for
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.result import RunResult, SecondOpinion, SeedsResult, TrainingSummary, expected_in_words
+from tinyreason.runs.result import (
+    RunResult,
+    SecondOpinion,
+    SeedsResult,
+    TrainingSummary,
+    expected_in_words,
+    template_check_in_words,
+)
 
 
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
@@ -114,6 +121,8 @@ def show_result(console: Console, result: RunResult) -> None:
         console.say(f"why         {result.verdict_reason}")
     for line in explain_second_opinion(result.second_opinion):
         console.say(line)
+    if result.template_check:
+        console.say(f"template    {template_check_in_words(result.template_check)}")
     low, high = tokens.interval
     console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
 

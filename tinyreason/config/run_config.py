@@ -16,6 +16,9 @@ from tinyreason.data import DATA
 from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
 
+CHECKED_PROBLEMS, OTHER_WAYS = 64, 3
+"""The template check asks so many problems of an evaluation again, in so many other ways, once each."""
+
 
 class Model(Schema):
     """The base model."""
@@ -85,6 +88,13 @@ class Evaluation(Schema):
     """Length of the longest completion, in tokens; null = train.max_completion_tokens."""
     batch_size: int = Field(32, ge=1)
     """Completions sampled at once; as many as the memory holds."""
+    template_check: bool = True
+    """Whether the baseline is also asked without its chat template and with the other prompt, 64 problems once each."""
+
+    @property
+    def other_way_completions(self) -> int:
+        """How many completions the template check samples."""
+        return OTHER_WAYS * min(CHECKED_PROBLEMS, self.problems) if self.template_check else 0
 
 
 class Validation(Schema):
@@ -182,6 +192,11 @@ class RunConfig(Schema):
     def evaluations(self) -> int:
         """How often its evaluation is asked: before and after, and of the bare base where it starts from an adapter."""
         return 3 if self.adapter.start else 2
+
+    @property
+    def training_sources(self) -> list[Any]:
+        """Where what it trains on comes from: its data, and those of its warm-up."""
+        return [self.data, *([self.warmup.data] if self.warmup else [])]
 
     @property
     def warmup_config(self) -> "RunConfig":

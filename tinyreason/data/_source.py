@@ -13,7 +13,7 @@ from pydantic import model_validator
 from tinyreason.data.columns import add_completions, to_examples
 from tinyreason.data.files import Row, read_hub, read_rows
 from tinyreason.errors import ConfigError, DataError, nearest
-from tinyreason.example import Example
+from tinyreason.example import Example, different
 from tinyreason.sandbox import NAME, oracle, tasks
 from tinyreason.schema import Schema
 
@@ -150,9 +150,9 @@ class Source(Schema):
             return list(islice((e for e in self.examples(purpose) if e.id not in without), count))
         examples = list(self.examples())
         trained = {example.identity for example in examples if example.id in without}
-        different = list({example.identity: example for example in examples if example.answer}.values())
-        random.Random(0).shuffle(different)
-        share = different[("test", "validation").index(purpose) :: 2]
+        dealt = different(example for example in examples if example.answer)
+        random.Random(0).shuffle(dealt)
+        share = dealt[("test", "validation").index(purpose) :: 2]
         left = [example for example in share if example.identity not in trained][:count]
         if not left:
             left_none = f"training on {self.origin} leaves no problem for the {purpose}"

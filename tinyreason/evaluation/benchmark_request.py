@@ -14,6 +14,7 @@ from tinyreason.evaluation.benchmark_run import (
     run_benchmarks,
 )
 from tinyreason.evaluation.benchmarks import BENCHES, find_bench, read_file
+from tinyreason.evaluation.leaks import leave_out_trained
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.model_reference import ModelReference, read_model_reference
@@ -33,9 +34,10 @@ def evaluate_sides(
 ) -> tuple[BenchmarkResult, Path]:
     """Evaluates the models, or resumes that in the same folder; returns what eval.json holds, and the folder.
 
-    Problems whose gold answers cannot be graded are named and left out. Errors: `DataError` where none is left,
-    `FolderError` where the folder holds another evaluation.
+    Problems that a side was trained on, whole or nearly, and those whose gold answers cannot be graded are left out,
+    and that is said. Errors: `DataError` where none is left, `FolderError` where the folder holds another evaluation.
     """
+    benches = leave_out_trained(sides, benches, console)
     with Grader() as grader:
         reasons = {name: BENCHES[name].ungradable if name in BENCHES else {} for name in benches}
         fine = {name: gradable_problems(name, rows, grader, console, reasons[name]) for name, rows in benches.items()}

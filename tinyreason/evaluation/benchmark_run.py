@@ -15,14 +15,14 @@ from tinyreason.evaluation.benchmark_folder import RESULT, EvalFolder
 from tinyreason.evaluation.metrics import BenchmarkMetrics, benchmark_metrics
 from tinyreason.evaluation.score import Completion
 from tinyreason.evaluation.second_opinion import believed_comparison
-from tinyreason.evaluation.template_check import TemplateCheck, check_template
+from tinyreason.evaluation.template_check import check_template, unless_form_alone
 from tinyreason.example import Example
 from tinyreason.grading.answers import gold_text
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.inference.sampling import Sampling, prompt_texts, sample_batches
 from tinyreason.models.load import is_built_in, max_completion_tokens_of, opens_thought
-from tinyreason.runs.result import Gain, SecondOpinion, Stored
+from tinyreason.runs.result import Gain, SecondOpinion, Stored, TemplateCheck
 from tinyreason.sandbox import NAME
 
 USUAL = {"temperature": 0.6, "max_completion_tokens": 3072, "batch_size": 32, "prompt": "boxed"}
@@ -42,7 +42,10 @@ class BenchScores(Stored):
     against: BenchmarkMetrics | None = None
     gain: Gain | None = None
     verdict: str | None = None
+    verdict_reason: str | None = None
+    """Why nothing can be told, where it is not the interval that includes 0."""
     second_opinion: SecondOpinion | None = None
+    template_check: TemplateCheck | None = None
 
 
 class PromptTemplate(Stored):
@@ -61,6 +64,7 @@ class BenchmarkResult(Stored):
     benches: dict[str, BenchScores]
     templates: dict[str, PromptTemplate]
     template_check: TemplateCheck | None
+    """Of the first bench."""
 
 
 @dataclass(frozen=True)
@@ -114,27 +118,29 @@ def run_benchmarks(
 ) -> BenchmarkResult:
     """Asks what is not answered yet; returns what eval.json holds."""
     known = _known(folder)
-    templates, check = {}, known and known.template_check
+    templates, checks = {}, _checks(known)
     for side, reference in benchmark_run.sides.items():
         missing = folder.missing(side, benchmark_run.sampling.samples)
         is_base = side == "against" or (reference.adapter is None and len(benchmark_run.sides) == 1)
-        needs_check = benchmark_run.check_template and is_base and not check
+        needs_check = benchmark_run.check_template and is_base and len(checks) < len(benchmark_run.benches)
         if known and side in known.templates and not missing and not needs_check:
             templates[side] = known.templates[side]
             continue
         model, tokenizer = reference.load()
         templates[side] = describe_template(tokenizer, benchmark_run)
         ask(side, model, tokenizer, missing, benchmark_run, folder, grader, console)
-        if needs_check:
-            first = folder.score(side, next(iter(benchmark_run.benches)), benchmark_run.sampling.samples)
-            check = check_template(model, tokenizer, first, benchmark_run.sampling, grader, console)
+        for bench in benchmark_run.benches if needs_check else ():
+            score = folder.score(side, bench, benchmark_run.sampling.samples)
+            checks[bench] = check_template(model, tokenizer, score, benchmark_run.sampling, grader, console)
         del model
     result = BenchmarkResult(
         sides={side: reference.name for side, reference in benchmark_run.sides.items()},
         sampling=asdict(benchmark_run.sampling),
-        benches={bench: bench_scores(bench, benchmark_run, folder) for bench in benchmark_run.benches},
+        benches={
+            bench: bench_scores(bench, benchmark_run, folder, checks.get(bench)) for bench in benchmark_run.benches
+        },
         templates=templates,
-        template_check=check,
+        template_check=checks.get(next(iter(benchmark_run.benches))),
     )
     folder.write_json(RESULT, result.as_json())
     return result
@@ -173,13 +179,16 @@ def ask(
             live.advance(len(batch), f"correct {correct / done:.0%}")
 
 
-def bench_scores(bench: str, benchmark_run: BenchmarkRun, folder: EvalFolder) -> BenchScores:
+def bench_scores(
+    bench: str, benchmark_run: BenchmarkRun, folder: EvalFolder, check: TemplateCheck | None
+) -> BenchScores:
     """Returns each side's figures on a bench, and the paired gain of the model over what it is compared with."""
     scores = {side: folder.score(side, bench, benchmark_run.sampling.samples) for side in benchmark_run.sides}
     metrics = {side: benchmark_metrics(score) for side, score in scores.items()}
     if "against" in scores:
-        metrics |= believed_comparison([scores["against"]], [scores["model"]])
-    return BenchScores(**metrics)
+        found = believed_comparison([scores["against"]], [scores["model"]])
+        metrics |= unless_form_alone(found, check, scores["model"])
+    return BenchScores(**metrics, **({"template_check": check} if check else {}))
 
 
 def describe_template(tokenizer, benchmark_run: BenchmarkRun) -> PromptTemplate:
@@ -220,3 +229,9 @@ def _known(folder: EvalFolder) -> BenchmarkResult | None:
         return BenchmarkResult.model_validate(read_json(folder.path / RESULT))
     except ValidationError:
         return None
+
+
+def _checks(known: BenchmarkResult | None) -> dict[str, TemplateCheck]:
+    """Returns bench → how the base does when asked otherwise, as far as an earlier call asked it."""
+    benches = known.benches.items() if known else ()
+    return {bench: scores.template_check for bench, scores in benches if scores.template_check}

@@ -13,7 +13,7 @@ from tinyreason.data.columns import to_examples
 from tinyreason.data.files import READERS, Row
 from tinyreason.data.problems import Problems
 from tinyreason.errors import ConfigError, DataError, nearest
-from tinyreason.example import Example
+from tinyreason.example import Example, different
 
 GROUPS = ("level", "subject")
 ENDLESS_PROBLEMS = 256
@@ -132,10 +132,10 @@ def bench_for(model: str) -> str:
 
 
 def read_file(file: Path, limit: int | None = None) -> list[Example]:
-    """Reads problems from a file that is not a known bench: the usual columns, level and subject where it has them."""
+    """Reads the different problems of a file that is not a known bench, with level and subject where it has them."""
     source = Problems(file=file)
     rows = source.rows()
-    return with_groups(to_examples(rows, source.origin), rows, {name: name for name in GROUPS})[:limit]
+    return different(with_groups(to_examples(rows, source.origin), rows, {name: name for name in GROUPS}))[:limit]
 
 
 def read_test(word: str, file: Path | None = None) -> list[Example]:

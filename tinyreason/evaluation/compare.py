@@ -1,5 +1,6 @@
 """`tinyreason compare`: finished runs and evaluations against the first, paired by problem and by seed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from tinyreason.evaluation.score import Completion, Score, side_summary
 from tinyreason.evaluation.second_opinion import believed_comparison
 from tinyreason.example import Example
 from tinyreason.inference.model_reference import check_finished, read_run_config
+from tinyreason.intervals import verdict
 from tinyreason.runs.result import EVALUATION, Gain, Interval, Number, Stored, read_seeds_result
 
 ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template")
@@ -65,6 +67,8 @@ class ComparisonRow(Stored):
     verdict: str
     asked_otherwise: list[str]
     """Settings that were not the same."""
+    comparisons: int = 1
+    """Comparisons on this bench that the verdict allows for."""
 
 
 def read_completions(folder: Path) -> Seeds:
@@ -145,7 +149,19 @@ def compare_folders(folders: list[Path]) -> list[ComparisonRow]:
                 f"the same with tinyreason eval … --bench NAME."
             )
         rows += found
-    return rows
+    return allowing_for_many(rows)
+
+
+def allowing_for_many(rows: list[ComparisonRow]) -> list[ComparisonRow]:
+    """Returns the rows with verdicts that hold for all of a bench's rows together: the best of many may be luck."""
+    counts = Counter(row.bench for row in rows)
+    found = []
+    for row in rows:
+        count = counts[row.bench]
+        together = verdict(row.gain.interval, row.gain.p_value, count)
+        said = together if row.verdict in ("improved", "worse") else row.verdict
+        found.append(row.model_copy(update={"comparisons": count, "verdict": said}))
+    return found
 
 
 Pairs = list[tuple[StoredCompletions, StoredCompletions]]

@@ -127,8 +127,12 @@ class Evaluator:
 
     def sample(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
         """Returns the score of `samples` completions of each problem; `advance(n)` is told of each n of them."""
+        return evaluate(model, self.tokenizer, examples, self.sampling(samples), self.grader, advance)
+
+    def sampling(self, samples: int) -> Sampling:
+        """Returns how it asks for so many completions."""
         settings = self.config.evaluation
-        sampling = Sampling(
+        return Sampling(
             samples=samples,
             temperature=settings.temperature,
             max_completion_tokens=settings.max_completion_tokens,
@@ -136,7 +140,6 @@ class Evaluator:
             prompt=self.config.prompt,
             seed=self.config.seed,
         )
-        return evaluate(model, self.tokenizer, examples, sampling, self.grader, advance)
 
 
 def evaluate(

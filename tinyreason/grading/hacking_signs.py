@@ -26,6 +26,8 @@ STEPS = 10
 """So many of the first and of the last steps are compared; half as many at least."""
 MUCH = 0.2
 """A share that has grown by so much is warned of."""
+AT_MOST = {"gold_absent": 0.5}
+"""A sign that is warned of above this share even if it was there from the first step: the hole was open already."""
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _EXPRESSION = re.compile(rf"{_NUMBER}(?:\s*(?:[-+*/×÷·−]|\\times|\\cdot|\\div)\s*{_NUMBER})+")
@@ -52,17 +54,22 @@ def sign_shares(correct: Iterable[tuple[str, str, bool, str]]) -> dict[str, floa
     return {sign: sum(signs[sign] for signs in found) / len(found) for sign in SIGNS} if found else {}
 
 
-def grown_signs(metrics: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Returns the signs that have grown since the first steps: sign → (share then, share now), of steps' metrics."""
-    grown = {}
+def alarming_signs(metrics: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Returns the signs that grow, or are too frequent: sign → (share at first, share now), of steps' metrics."""
+    found = {}
     for sign in SIGNS:
         shares = [row[METRIC + sign] for row in metrics if isinstance(row.get(METRIC + sign), int | float)]
         count = min(STEPS, len(shares) // 2)
         if count >= STEPS // 2:
             first, last = fmean(shares[:count]), fmean(shares[-count:])
-            if last - first >= MUCH:
-                grown[sign] = (first, last)
-    return grown
+            if is_alarming(sign, first, last):
+                found[sign] = (first, last)
+    return found
+
+
+def is_alarming(sign: str, then: float, now: float) -> bool:
+    """Returns whether a sign's share has grown by much, or is above what may be innocent."""
+    return now - then >= MUCH or now > AT_MOST.get(sign, 1.0)
 
 
 def _contains(completion: str, gold: Fraction | str) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from tinyreason.evaluation.score import Score, side_summary, token_change
 from tinyreason.evaluation.second_opinion import believed_comparison
+from tinyreason.evaluation.template_check import unless_form_alone
 from tinyreason.models.load import peak_memory_gb
 from tinyreason.pipeline.problems import RunProblems
 from tinyreason.pipeline.train import Training
@@ -17,6 +18,7 @@ from tinyreason.runs.result import (
     RESULT,
     AdapterSummary,
     RunResult,
+    TemplateCheck,
     TrainingSummary,
 )
 from tinyreason.trainers.session import TrainingSession
@@ -30,6 +32,7 @@ def close_run(
     clock: Clock,
     problems: RunProblems,
     base: Score | None = None,
+    template_check: TemplateCheck | None = None,
 ) -> RunResult:
     """Writes evaluation.json and result.json: the paired comparison, the verdict, and the expectation met or not.
 
@@ -48,7 +51,8 @@ def close_run(
             trainable_parameters=sum(p.numel() for p in session.model.parameters() if p.requires_grad),
         ),
         **{name: side_summary([score]) for name, score in sides.items()},
-        **conclusion(before, after, training.taught_nothing()),
+        **conclusion(before, after, training.taught_nothing(), template_check),
+        template_check=template_check,
         asked_problems=config.evaluation.problems,
         available_problems=problems.available,
         tokens=token_change([before], [after]),
@@ -73,9 +77,14 @@ def close_run(
     return result
 
 
-def conclusion(before: Score, after: Score, reason: str | None) -> dict[str, Any]:
-    """Returns the paired gain and its verdict; with a reason why training cannot have caused it nothing can be told."""
-    found = believed_comparison([before], [after])
+def conclusion(
+    before: Score, after: Score, reason: str | None, template_check: TemplateCheck | None = None
+) -> dict[str, Any]:
+    """Returns the paired gain and its verdict.
+
+    Nothing can be told with a reason why training cannot have caused it, or where it may be form alone.
+    """
+    found = unless_form_alone(believed_comparison([before], [after]), template_check, after)
     return found | ({"verdict": "cannot tell", "verdict_reason": reason} if reason else {})
 
 

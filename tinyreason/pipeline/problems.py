@@ -12,16 +12,14 @@ from tinyreason.data.critiques import Critiques
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.pipeline.held_out import held_out
 from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
-
-MORE = 4
-"""So many times the problems halve the interval of a gain."""
 
 
 @dataclass(frozen=True)
 class RunProblems:
-    """The problems of a run, by what they are for; no problem is for two."""
+    """The problems of a run, by what they are for; no problem, nor a copy of one, is for two."""
 
     training: list[Example]
     evaluation: list[Example]
@@ -43,8 +41,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     examples = config.data.load()
     if config.train.needs_rewards:
         check_gold_answers(examples, grader)
-    candidates, validation = held_out(config, examples)
-    evaluation = candidates[: config.evaluation.problems]
+    evaluation, validation, available = held_out(config, examples, console)
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
     for line in counts(config, len(evaluation), len(validation)):
         console.say(line)
@@ -56,31 +53,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
         examples = built_critiques(config, folder, console)
     if config.train.needs_completions:
         check_completions(examples)
-    return RunProblems(examples, evaluation, validation, len(candidates))
-
-
-def held_out(config: RunConfig, examples: list[Example]) -> tuple[list[Example], list[Example]]:
-    """Returns problems that are not trained on: candidates for the evaluation, and those that select the checkpoint."""
-    trained_on = {example.id for example in examples}
-    evaluation = test_problems(config, examples)
-    if config.validation is None:
-        return evaluation, []
-    return evaluation, config.data.held_out(config.validation.problems, "validation", without=trained_on)
-
-
-def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
-    """Returns what the evaluation takes its problems from, first to last, up to `MORE` times as many as it asks for.
-
-    It is a test set of its own, less what is trained on, or is held out from the data.
-    """
-    own, count = config.evaluation.data, MORE * config.evaluation.problems
-    if own is None or own.is_endless:
-        return (own or config.data).held_out(count, "test", without={example.id for example in examples})
-    trained_on = {example.identity for example in examples}
-    left = [example for example in own.load() if example.identity not in trained_on][:count]
-    if not left:
-        raise DataError(f"every problem of evaluation.data, {own.origin}, is trained on too; give other problems.")
-    return left
+    return RunProblems(examples, evaluation, validation, available)
 
 
 def counts(config: RunConfig, evaluation: int, validation: int) -> Iterator[str]:

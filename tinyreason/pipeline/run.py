@@ -5,11 +5,13 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.evaluation.score import Evaluator, Score
+from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
@@ -21,7 +23,7 @@ from tinyreason.runs.changes import as_begun
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
-from tinyreason.runs.result import RunResult
+from tinyreason.runs.result import RunResult, TemplateCheck
 from tinyreason.runs.resume import open_or_resume
 from tinyreason.trainers.session import TrainingSession
 
@@ -75,7 +77,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
             training = train_adapter(session, problems.training, problems.validation, evaluator, clock)
         with clock.part("evaluate"), training.saving_the_last_good():
             after = evaluator.evaluate(model, problems.evaluation, "evaluating the adapter")
-        return close_run(session, before, after, training, clock, problems, base)
+        return close_run(session, before, after, training, clock, problems, base, baseline.template_check)
 
 
 def check_processes() -> None:
@@ -104,6 +106,8 @@ class Baseline:
     """SHA-256 of the base, the data and the adapter that is started from, which must be the same on resuming."""
     folder: RunFolder
     clock: Clock
+    template_check: TemplateCheck | None = None
+    """How the baseline does when it is asked otherwise; None where that is turned off."""
 
     def measure(self, model, name: str) -> Score:
         """Returns the score before the first step. Errors: `ResumeError` on another base, data or start."""
@@ -119,12 +123,28 @@ class Baseline:
                     )
             self.clock.restore(known["seconds"])
             self.evaluator.context.console.say(f"the {MEASURED[name]} was measured before")
-            return Score.read(self.examples, known["before"])
-        with self.clock.part("evaluate"):
-            score = self.evaluator.evaluate(model, self.examples, f"measuring the {MEASURED[name]}")
-        seconds = self.clock.seconds()
-        self.folder.write_json(f"checkpoints/{name}.json", self.used | {"seconds": seconds, "before": score.as_json()})
+            score = Score.read(self.examples, known["before"])
+        else:
+            with self.clock.part("evaluate"):
+                score = self.evaluator.evaluate(model, self.examples, f"measuring the {MEASURED[name]}")
+            known = self.used | {"seconds": self.clock.seconds(), "before": score.as_json()}
+            self.folder.write_json(f"checkpoints/{name}.json", known)
+        if name == START and self.evaluator.config.evaluation.template_check:
+            self.template_check = self.checked(model, score, known)
         return score
+
+    def checked(self, model, score: Score, known: dict[str, Any]) -> TemplateCheck:
+        """Returns how the baseline does when it is asked otherwise: as known, or asked now and written down."""
+        if "template_check" in known:
+            return TemplateCheck.model_validate(known["template_check"])
+        it = self.evaluator
+        it.context.deadline.restart_timing()
+        with self.clock.part("evaluate"):
+            sampling, check_time = it.sampling(1), it.context.deadline.check
+            check = check_template(model, it.tokenizer, score, sampling, it.grader, it.context.console, check_time)
+        more = {"seconds": self.clock.seconds(), "template_check": check.as_json()}
+        self.folder.write_json(f"checkpoints/{START}.json", known | more)
+        return check
 
 
 def folder_sha256(folder: Path) -> str:

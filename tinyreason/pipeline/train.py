@@ -11,7 +11,7 @@ from tinyreason.console import Live
 from tinyreason.errors import NotFinite, Stopped
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
-from tinyreason.grading.hacking_signs import SIGNS, grown_signs
+from tinyreason.grading.hacking_signs import SIGNS, alarming_signs
 from tinyreason.runs.checkpoint import (
     TRAINED,
     Checkpoint,
@@ -77,8 +77,8 @@ class Training:
         return found
 
     def warn_of_hacking(self) -> None:
-        """Says once of each sign of reward hacking that it grows."""
-        for sign, (then, now) in grown_signs(self.metrics).items():
+        """Says once of each sign of reward hacking that it grows, or is too frequent."""
+        for sign, (then, now) in alarming_signs(self.metrics).items():
             if sign not in self.warned:
                 self.warned.add(sign)
                 self.session.context.console.say(

@@ -78,8 +78,8 @@ class Plan:
         """Most tokens trained on, and generated in training and in the evaluations."""
         train, evaluation = self.job.config.train, self.job.config.evaluation
         sampled = train.max_steps * train.generated_rows * train.max_completion_tokens
-        asked = evaluation.problems * evaluation.samples * evaluation.max_completion_tokens
-        asked *= self.job.config.evaluations
+        completions = self.job.config.evaluations * evaluation.problems * evaluation.samples
+        asked = (completions + evaluation.other_way_completions) * evaluation.max_completion_tokens
         trained = (job.config.train.max_steps * job.config.train.rows_per_step * job.row_tokens for job in self.jobs)
         return {
             "trained on": sum(trained),

@@ -60,11 +60,12 @@ def warmup_seconds(job: Job, at: Speed) -> float:
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:
-    """Returns the seconds of the evaluations, and of the validations that select the checkpoint."""
+    """Returns the seconds of the evaluations, the template check, and the validations that select the checkpoint."""
     evaluation, validation = job.config.evaluation, job.config.validation
     batch, tokens = evaluation_batch(job)
     one_batch = decoding(job, at, batch, tokens - job.prompt_tokens)
     batches = job.config.evaluations * ceil(evaluation.problems * evaluation.samples / batch)
+    batches += ceil(evaluation.other_way_completions / batch)
     if validation:
         batches += ceil(job.config.train.max_steps / validation.every_steps) * ceil(validation.problems / batch)
     return batches * one_batch

@@ -30,6 +30,7 @@ from tinyreason.runs.result import (
     expected_in_words,
     read_controls,
     read_seeds_result,
+    template_check_in_words,
 )
 
 PAGE = Path(__file__).parent / "page"
@@ -170,7 +171,7 @@ def tell_verdict(result: RunResult) -> tuple[str, str, str]:
     )
     if result.verdict_reason:
         headline = f"No gain can be told: {result.verdict_reason}."
-        return "cannot tell", headline, f"{facts}, and whatever differs does not come from training."
+        return "cannot tell", headline, f"{facts}, which for this reason proves nothing."
     if result.verdict == GRADERS_DISAGREE:
         strictly = result.second_opinion.gain.in_words
         sentence = f"{facts}, but a stricter grader that training never sees finds {strictly}."
@@ -250,6 +251,9 @@ def reader_notes(result: RunResult, controls: ControlsResult | None) -> Iterator
         )
     if result.bit_exact is False:
         yield f"Not bit-exact: the run was resumed otherwise than it was begun, as {', '.join(result.changes)}."
+    if check := result.template_check:
+        words = template_check_in_words(check).rstrip(".")
+        yield f"{words[0].upper()}{words[1:]}."
     if result.is_short_of_problems:
         yield f"Asked for were {result.asked_problems:,} problems, and the data holds no more for the evaluation."
     if training.problems:

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from tinyreason.grading.answers import gold_text
-from tinyreason.grading.hacking_signs import MUCH, SIGNS, grown_signs
+from tinyreason.grading.hacking_signs import SIGNS, alarming_signs, is_alarming
 from tinyreason.runs.reader import StoredRun, is_number
 from tinyreason.runs.result import GRADERS_DISAGREE, RunResult, StoredProblem
 
@@ -86,18 +86,18 @@ def graders_disagree(run: StoredRun) -> Found:
 
 
 def hacking_signs(run: StoredRun) -> Found:
-    """Warns of a sign of reward hacking that grows among correct completions: in training, or in the evaluation."""
-    grown = {f"in training {SIGNS[sign]}": shares for sign, shares in grown_signs(run.metrics).items()}
+    """Warns of a sign of reward hacking among correct completions, in training or in the evaluation."""
+    found = {f"in training {SIGNS[sign]}": shares for sign, shares in alarming_signs(run.metrics).items()}
     opinion = run.result.second_opinion if run.result else None
     before, after = opinion.signs if opinion else ({}, {})
     for sign, now in after.items():
-        if sign in SIGNS and now - before.get(sign, 0.0) >= MUCH:
-            grown[f"after training {SIGNS[sign]}"] = (before.get(sign, 0.0), now)
-    if grown:
-        found = "; ".join(f"{now:.0%} {what}, {then:.0%} before" for what, (then, now) in grown.items())
+        if sign in SIGNS and is_alarming(sign, before.get(sign, 0.0), now):
+            found[f"after training {SIGNS[sign]}"] = (before.get(sign, 0.0), now)
+    if found:
+        shares = "; ".join(f"{now:.0%} {what}, {then:.0%} before" for what, (then, now) in found.items())
         yield (
-            "A sign of reward hacking grows",
-            f"Of the correct completions {found}. Read them below: the model may be rewarded for something else than "
+            "A sign of reward hacking",
+            f"Of the correct completions {shares}. Read them below: the model may be rewarded for something else than "
             f"solving problems.",
         )
 

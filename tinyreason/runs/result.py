@@ -12,6 +12,8 @@ RESULT, EVALUATION, CONTROLS, SEEDS = "result.json", "evaluation.json", "control
 
 GRADERS_DISAGREE = "graders disagree"
 """The verdict where a second grader, which training never sees, finds another gain."""
+MUCH_POINTS = 10.0
+"""Another way of asking that is better by so much may explain a gain."""
 Number = int | FiniteFloat
 """Finite, and written again as it was read: 1 stays 1."""
 Interval = Annotated[list[Number], Field(min_length=2, max_length=2)]
@@ -68,6 +70,39 @@ class SecondOpinion(Stored):
     """Sign of reward hacking → share of the correct completions that show it, 0–1; empty where none is correct."""
 
 
+class OtherWay(Stored):
+    """The baseline asked with another template or prompt: accuracy 0–1, and the gain over the way it was asked."""
+
+    template: str
+    prompt: str
+    accuracy: Number
+    correct: str
+    """For each problem, in the evaluation's order, 1 where it was correct, else 0."""
+    gain: Gain
+    verdict: str
+
+
+class TemplateCheck(Stored):
+    """The baseline asked in every way, once to each of the first problems: accuracy 0–1 as asked, and the others."""
+
+    problems: int
+    asked: Number
+    others: list[OtherWay]
+    warning: str | None = None
+
+    @property
+    def better_way(self) -> OtherWay | None:
+        """Returns the best of the other ways if it is better by 10 points and more than chance."""
+        best = max(self.others, key=lambda way: way.accuracy, default=None)
+        is_better = best and best.verdict == "improved" and best.gain.points >= MUCH_POINTS
+        return best if is_better else None
+
+    @property
+    def excludes_much(self) -> bool:
+        """Returns whether the sample is large enough to say that no other way is better by 10 points."""
+        return all(way.gain.interval[1] < MUCH_POINTS for way in self.others)
+
+
 class TokenChange(Stored):
     """By what share the mean tokens per completion changed, -0.4 for 40 % fewer."""
 
@@ -119,6 +154,8 @@ class RunResult(Stored):
     """Why nothing can be told, where it is not the interval that includes 0."""
     second_opinion: SecondOpinion | None = None
     """None in older files."""
+    template_check: TemplateCheck | None = None
+    """None where it was turned off."""
     asked_problems: int | None = None
     """How many problems the evaluation was to have; `before` and `after` say how many it had."""
     available_problems: int | None = None
@@ -274,3 +311,19 @@ def expected_in_words(expected: dict[str, float]) -> str:
         "minutes": "at most {:g} minutes",
     }
     return ", ".join(words.get(name, f"{name} {{}}").format(value) for name, value in expected.items())
+
+
+def template_check_in_words(check: TemplateCheck) -> str:
+    """Writes what asking the baseline in other ways came to."""
+    if check.warning:
+        return check.warning
+    if not check.others:
+        return "the base could not be asked in other ways"
+    others = (f"template {way.template}, prompt {way.prompt} {way.accuracy:.0%}" for way in check.others)
+    ways = "; ".join((f"as asked {check.asked:.0%}", *others))
+    if check.excludes_much:
+        return f"the base does no better in other ways ({check.problems} problems, {ways})"
+    return (
+        f"{check.problems} problems are too few to tell whether the base does {MUCH_POINTS:.0f} points better in other "
+        f"ways ({ways})"
+    )
