@@ -44,7 +44,7 @@ HOMES = {
     "peft": ("adapters/",),
     "datasets": ("data/", "trainers/"),
     "click": ("cli/",),
-    "psutil": ("planning/",),
+    "psutil": ("planning/", "models/"),
     "jinja2": ("reporting/",),
     "yaml": ("config/", "runs/", "inference/"),
     "pydantic": (

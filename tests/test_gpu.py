@@ -1,5 +1,8 @@
 """On a CUDA card: each fast path against plain torch, and the smallest-memory path at a real size."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from sessions import context_of
@@ -101,3 +104,14 @@ def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, t
     print(f"{card.describe()}: {peak_memory_gb():.2f} GB at most, {seconds[-1]:.1f} s a step of 16 × 256 tokens")
     assert len(seconds) == 3
     assert peak_memory_gb() < 12
+
+
+def test_the_card_that_is_taken_is_the_only_one_that_torch_sees(card):
+    code = """
+from tinyreason.models.hardware import take_card
+card = take_card()
+import torch
+print(torch.cuda.device_count(), torch.cuda.get_device_name(0) in card.name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "True"]

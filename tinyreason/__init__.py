@@ -41,35 +41,44 @@ def load_recipe(
 ) -> "RunConfig":
     """Returns a recipe resolved to one config, validated as a whole.
 
-    `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, t4, 24gb or
-    80gb; None = the one for this machine. `overrides`: a list of words such as `"train.max_steps=20"`.
+    `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, 8gb, t4, 24gb or
+    80gb; None = the one for this machine, which is said with the reason. `overrides`: a list of words such as
+    `"train.max_steps=20"`.
     Errors: `ConfigError` for an unknown recipe, tier or option, and for a value that is not allowed.
     """
     from tinyreason.config.recipe import read_recipe
+    from tinyreason.console import Console
     from tinyreason.models.hardware import choose_tier, find_card
 
     recipe = read_recipe(str(name))
-    return recipe.resolve(tier or choose_tier(recipe.tiers, find_card())[0], tuple(overrides), seed)
+    if tier is None:
+        tier, reason = choose_tier(recipe.tiers, find_card())
+        Console().say(f"tier    {tier} ({reason})")
+    return recipe.resolve(tier, tuple(overrides), seed)
 
 
-def run(config: "RunConfig", out: str | Path | None = None, fresh: bool = False) -> "RunResult":
+def run(
+    config: "RunConfig", out: str | Path | None = None, fresh: bool = False, accept_changes: bool = False
+) -> "RunResult":
     """Trains by a config and measures the gain; returns what result.json holds.
 
     Accuracies are fractions 0 to 1, gains and their 95 % intervals percentage points, times seconds. `out`: folder of
-    the run, new or to be resumed; None = a new one under runs/. `fresh`: start over in `out`.
+    the run, new or to be resumed; None = a new one under runs/. `fresh`: start over in `out`. `accept_changes`:
+    resume with other libraries or code too, which makes the result not bit-exact. A run computes on one card: the
+    largest that may be used, or the one that torch computes on already.
     Errors: `ConfigError`, `DataError`, `ModelError` before anything long begins; `FolderError` and `ResumeError` where
     the folder cannot be used; `Stopped` after Ctrl-C, with all steps saved: the same call resumes.
     """
     from tinyreason.cli.train_output import announce, conclude
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import check_tier, find_card
+    from tinyreason.models.hardware import check_tier, take_card
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline
     from tinyreason.runs.folder import default_folder
 
-    card, console = find_card(), Console()
+    card, console = take_card(), Console()
     check_tier(config.tier, card)
     quiet_libraries(offline=config.is_offline)
     compute = compute_settings_for(config.model, config.kernels, card if TIERS[config.tier].needs_gpu else None)
@@ -78,7 +87,7 @@ def run(config: "RunConfig", out: str | Path | None = None, fresh: bool = False)
 
     folder = Path(out) if out else default_folder([config])
     with Deadline(say=console.say) as deadline:
-        context = RunContext(console, compute, "asked for", deadline)
+        context = RunContext(console, compute, "asked for", deadline, accept_changes)
         announce(context, config, folder)
         result = run_recipe(config, folder, context, fresh)
     conclude(console, result, folder)

@@ -1,7 +1,7 @@
 """Files that are written whole or not at all, outlast a power cut, and have one writer."""
 
 import os
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
@@ -23,15 +23,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sync(path: Path) -> None:
-    """Makes what was written to a file, or the names in a folder where the system allows that, outlast a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError:
-        if not path.is_dir():
-            raise
-    finally:
-        os.close(handle)
+    """Makes what was written to a file, or the names in a folder where the system allows that, outlast a power cut.
+
+    Windows opens no folder, and syncs only what is open for writing.
+    """
+    is_folder = path.is_dir()
+    with suppress(OSError) if is_folder else nullcontext():
+        handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def lock(file: IO) -> None:

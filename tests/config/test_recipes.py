@@ -98,6 +98,26 @@ def test_tiers_stand_in_the_order_of_their_machines(plan):
     assert list(plan.tiers) == [tier for tier in TIERS if tier in plan.tiers]
 
 
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+def test_the_tier_of_small_cards_trains_as_t4_on_an_nf4_base_with_fewer_rows_at_once(plan):
+    small, t4 = plan.resolve("8gb"), plan.resolve("t4")
+    assert small.train.micro_batch_size * 2 == t4.train.micro_batch_size
+    assert small.evaluation.batch_size * 4 == t4.evaluation.batch_size
+    assert small.model == t4.model.model_copy(update={"quantize": "nf4"})
+    same = {"train": t4.train, "evaluation": t4.evaluation, "model": t4.model, "tier": "t4"}
+    assert small.model_copy(update=same) == t4.model_copy(update={"expected": None, "measured": "not yet"})
+
+
+def test_a_recipe_may_write_its_own_tier_of_small_cards_or_have_none(tmp_path):
+    written = (RECIPES / "rlvr.yaml").read_text(encoding="utf-8")
+    (tmp_path / "none.yaml").write_text(written.split("  t4:")[0])
+    assert list(read_recipe(str(tmp_path / "none.yaml")).tiers) == ["sandbox"]
+    (tmp_path / "own.yaml").write_text(written.replace("  t4:", "  8gb: {model: {name: tiny}}\n  t4:"))
+    assert read_recipe(str(tmp_path / "own.yaml")).tiers["8gb"] == {"model": {"name": "tiny"}}
+    (tmp_path / "odd.yaml").write_text("about: x\ntiers:\n  t4: {train: 3, evaluation: {batch_size: many}}\n")
+    assert read_recipe(str(tmp_path / "odd.yaml")).tiers["8gb"] == read_recipe(str(tmp_path / "odd.yaml")).tiers["t4"]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_commands_in_the_head_of_a_recipe_are_valid(file):
     head = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]

@@ -82,7 +82,9 @@ def test_a_tier_is_laid_over_the_recipe(plan):
 
 def test_overrides_on_one_tier_do_not_leak_into_the_next(plan):
     before = {tier: plan.resolve(tier) for tier in plan.tiers}
-    plan.resolve("sandbox", ("rewards.0.kind=alp_length", "rewards.1.weight=9", "trl.a.b=1", "adapter.rank=1"))
+    plan.resolve(
+        "sandbox", ("rewards.0.kind=alp_length", "rewards.1.weight=9", "trl.generation_kwargs.b=1", "adapter.rank=1")
+    )
     plan.resolve("sandbox", ("data.file=mine.jsonl", "train.kl=0.5", "validation.problems=3"), seed=7)
     assert {tier: plan.resolve(tier) for tier in plan.tiers} == before
 

@@ -1,11 +1,15 @@
 """Which tier and which dtype a machine gets, as a table of cards."""
 
+import os
+import types
+
 import pytest
+from fake_driver import MIB, install, uuid
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.config.tiers import TIERS
 from tinyreason.errors import ConfigError
-from tinyreason.models.hardware import Card, check_tier, choose_tier, find_card
+from tinyreason.models.hardware import Card, check_tier, choose_tier, find_card, take_card
 from tinyreason.models.kernels import choose_compute_settings
 
 
@@ -17,7 +21,10 @@ def card(name, memory_mib, major, minor):
 MACHINES = [
     (None, "sandbox", "cpu", "float32"),
     (card("NVIDIA GeForce GTX 1050", 4096, 6, 1), "sandbox", "cuda", "float16"),
-    (card("NVIDIA GeForce RTX 3060", 12288, 8, 6), "sandbox", "cuda", "bfloat16"),
+    (card("NVIDIA GeForce RTX 2060", 6144, 7, 5), "8gb", "cuda", "float16"),
+    (card("NVIDIA GeForce RTX 4060 Laptop GPU", 8188, 8, 9), "8gb", "cuda", "bfloat16"),
+    (card("NVIDIA GeForce GTX 1080 Ti", 11264, 6, 1), "8gb", "cuda", "float16"),
+    (card("NVIDIA GeForce RTX 3060", 12288, 8, 6), "8gb", "cuda", "bfloat16"),
     (card("Tesla T4", 15360, 7, 5), "t4", "cuda", "float16"),
     (card("Tesla P100-PCIE-16GB", 16384, 6, 0), "t4", "cuda", "float16"),
     (card("Tesla V100-SXM2-16GB", 16384, 7, 0), "t4", "cuda", "float16"),
@@ -32,6 +39,15 @@ MACHINES = [
     (card("NVIDIA H100 80GB HBM3", 81559, 9, 0), "80gb", "cuda", "bfloat16"),
     (card("NVIDIA H200", 143771, 9, 0), "80gb", "cuda", "bfloat16"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def same_choice_of_cards_as_before(monkeypatch):
+    """A card that a test takes is not hidden from the next."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+
+
 each_machine = pytest.mark.parametrize(
     ("card", "tier", "device", "dtype"), MACHINES, ids=[card.name if card else "no GPU" for card, *_ in MACHINES]
 )
@@ -84,65 +100,129 @@ def test_a_recipe_that_no_tier_of_fits_is_refused_and_not_moved_to_a_tier_it_lac
     assert (card.name if card else "none was found") in str(caught.value)
 
 
-# What the driver says
+def test_a_card_that_is_too_small_is_named_with_what_it_lacks():
+    tier, why = choose_tier(TIERS, card("NVIDIA GeForce GT 1030", 2048, 6, 1))
+    assert tier == "sandbox"
+    assert why.startswith("NVIDIA GeForce GT 1030 has 2 GB, the smallest tier, 8gb, needs 5.9 GB")
 
-T4 = "Tesla T4, 15360, 7.5"
-A100 = "NVIDIA A100-SXM4-80GB, 81920, 8.0"
+
+def test_a_card_that_is_too_old_is_named_with_its_age_whatever_its_memory():
+    old = card("Tesla M40 24GB", 22945, 5, 2)
+    tier, why = choose_tier(TIERS, old)
+    assert tier == "sandbox" and "Tesla M40 24GB (5.2) is older than compute capability 6.0" in why
+    with pytest.raises(ConfigError, match=r"tier 24gb cannot run here: Tesla M40 24GB \(5.2\) is older"):
+        check_tier("24gb", old)
+
+
+# What the driver says
 
 
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
-    """Puts an nvidia-smi on the path that lists these cards, or only the one that -i asks for."""
-
-    def install(*lines: str, exit_code: int = 0):
-        listing = tmp_path / "cards.csv"
-        listing.write_text("".join(line + "\n" for line in lines))
-        program = tmp_path / "nvidia-smi"
-        program.write_text(
-            f"""#!/bin/sh
-pick=
-while [ $# -gt 0 ]; do
-    case $1 in
-        -i) pick=$2; shift;;
-        -i=*|--id=*) pick=${{1#*=}};;
-    esac
-    shift
-done
-case $pick in -*) echo "No devices were found"; exit 6;; esac
-n=0
-while read -r line; do
-    case ",${{pick:-$n}}," in *",$n,"*) echo "$line";; esac
-    n=$((n + 1))
-done < {listing}
-exit {exit_code}
-"""
-        )
-        program.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-    return install
+    """Puts an nvidia-smi on the path that lists these cards."""
+    return lambda *cards, **more: install(tmp_path, monkeypatch, *cards, **more)
 
 
-def test_the_first_card_is_found(driver):
-    driver(T4, A100)
+def test_a_card_is_found_with_its_memory_and_capability(driver):
+    driver("T4")
     assert find_card() == Card("Tesla T4", 15.0, (7, 5))
+    assert find_card().idle == ()
 
 
 @pytest.mark.parametrize(
-    ("visible", "name"),
-    [("0", "Tesla T4"), ("1", "NVIDIA A100-SXM4-80GB"), ("0,1", "Tesla T4"), ("", None), ("-1", None)],
+    ("cards", "used", "idle"),
+    [
+        (("GT 1030", "3090"), 1, ("NVIDIA GeForce GT 1030",)),
+        (("3090", "GT 1030"), 0, ("NVIDIA GeForce GT 1030",)),
+        (("T4", "T4"), 0, ("Tesla T4",)),
+        (("M40", "3060"), 1, ("Tesla M40 24GB",)),  # larger, and too old
+    ],
 )
-def test_a_card_that_is_hidden_from_cuda_is_not_found(driver, monkeypatch, visible, name):
-    driver(T4, A100)
+def test_of_several_cards_the_largest_is_taken_and_the_others_are_hidden(driver, cards, used, idle):
+    driver(*cards)
+    taken = take_card()
+    assert (taken.name, taken.idle) == (MIB[cards[used]][0], idle)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == uuid(used)  # a number would be of torch's order
+    assert idle[0] in taken.describe_idle() and "CUDA_VISIBLE_DEVICES" in taken.describe_idle()
+
+
+def test_finding_a_card_hides_none(driver):
+    driver("T4", "T4")
+    find_card()
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("visible", "name", "idle"),
+    [
+        ("0", "Tesla T4", 0),
+        ("1", "NVIDIA A100-SXM4-80GB", 0),
+        ("0,1", "NVIDIA A100-SXM4-80GB", 1),
+        (" 1 , 0 ", "NVIDIA A100-SXM4-80GB", 1),
+        (uuid(0), "Tesla T4", 0),
+        ("GPU-1", "NVIDIA A100-SXM4-80GB", 0),  # shortened, as CUDA allows
+        ("0,7,1", "Tesla T4", 0),  # CUDA reads no further than what names nothing
+        ("", None, 0),
+        ("-1", None, 0),
+        ("7", None, 0),
+    ],
+)
+def test_the_choice_of_the_person_is_kept(driver, monkeypatch, visible, name, idle):
+    driver("T4", "A100")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert getattr(find_card(), "name", None) == name
+    found = take_card()
+    assert getattr(found, "name", None) == name
+    assert len(getattr(found, "idle", ())) == idle
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == (found.uuid if found else visible)
+
+
+SLICES = f"""GPU 0: NVIDIA A100-SXM4-80GB (UUID: {uuid(0)})
+  MIG 1g.10gb     Device  0: (UUID: MIG-aaaa)
+  MIG 3g.40gb     Device  1: (UUID: MIG-bbbb)
+GPU 1: Tesla T4 (UUID: {uuid(1)})
+"""
+
+
+@pytest.mark.parametrize(
+    ("visible", "name", "memory_gb", "tier"),
+    [
+        (None, "NVIDIA A100-SXM4-80GB MIG 3g.40gb", 40, "24gb"),
+        ("MIG-aaaa", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", 10, "8gb"),
+        ("0", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", 10, "8gb"),  # its first slice, as in CUDA
+        ("1", "Tesla T4", 15, "t4"),
+    ],
+)
+def test_a_slice_of_a_card_has_the_memory_of_the_slice(driver, monkeypatch, visible, name, memory_gb, tier):
+    driver("A100", "T4", listing=SLICES)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    found = take_card()
+    assert (found.name, found.memory_gb, choose_tier(TIERS, found)[0]) == (name, memory_gb, tier)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == found.uuid
+
+
+def test_once_torch_computes_on_a_card_it_is_that_one(driver, monkeypatch):
+    import torch
+
+    driver("T4", "A100")
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: ("Tesla T4", "A100")[number])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda number: (7, 5))
+    properties = types.SimpleNamespace(total_memory=int(14.6 * 2**30))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: properties)
+    found = take_card()
+    assert (found.name, found.capability, found.idle) == ("Tesla T4", (7, 5), ("A100",))
+    assert choose_tier(TIERS, found)[0] == "t4"
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ  # it would be too late
 
 
 def test_without_a_driver_there_is_no_card(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_card() is None
+    assert take_card() is None
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 
 @pytest.mark.parametrize(
@@ -153,10 +233,15 @@ def test_without_a_driver_there_is_no_card(tmp_path, monkeypatch):
         (["No devices were found"], 0),
         ([], 0),
         (["Field 'compute_cap' is not a valid field to query."], 2),
-        (["NVIDIA GB10, [N/A], 12.1"], 0),
-        (["Tesla K10, 3584, [N/A]"], 0),
+        (["GPU-1, NVIDIA GB10, [N/A], 12.1"], 0),
+        (["GPU-1, Tesla K10, 3584, [N/A]"], 0),
     ],
 )
 def test_a_driver_that_cannot_say_what_it_has_is_no_reason_to_fall_over(driver, lines, exit_code):
     driver(*lines, exit_code=exit_code)
     assert find_card() is None
+
+
+def test_a_card_that_cannot_be_read_does_not_hide_the_one_beside_it(driver):
+    driver("GPU-9, NVIDIA GB10, [N/A], 12.1", "T4")
+    assert find_card().name == "Tesla T4"

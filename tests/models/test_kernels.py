@@ -49,6 +49,13 @@ def test_auto_takes_what_the_card_allows_and_says_why(card, dtype, attention, fu
         assert setting.why and "\n" not in setting.why
 
 
+def test_of_pascal_is_said_what_holds():
+    pascal = settings_of(card("NVIDIA GeForce GTX 1080 Ti", 11264, 6, 1), quantize="nf4")
+    assert (pascal.dtype.got, pascal.quantize.got, pascal.has_triton) == ("float16", "nf4", False)
+    assert "not faster than float32" in pascal.dtype.why
+    assert settings_of(T4_CARD).has_triton and not settings_of(None).has_triton
+
+
 @pytest.mark.parametrize("card", [row[0] for row in SETTINGS], ids=[c[0].name if c[0] else "CPU" for c in SETTINGS])
 def test_with_nothing_installed_auto_still_finds_a_way(card):
     compute = settings_of(card, packages={})

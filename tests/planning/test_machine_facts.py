@@ -1,14 +1,17 @@
 """What `doctor` says of machines that can run the main job and of machines that cannot."""
 
 import json
+import platform
 import sys
 from importlib import metadata
 
 import pytest
 from click.testing import CliRunner
+from fake_driver import install
 
 from tinyreason.cli.main import main
 from tinyreason.models.hardware import Card
+from tinyreason.planning import machine_facts
 from tinyreason.planning.machine_facts import (
     NEEDS,
     conflict_of,
@@ -114,6 +117,38 @@ def test_a_build_without_code_for_the_card_is_a_no(monkeypatch):
     assert cuda_facts(T4)[-1].ok is False and "7.5" in cuda_facts(T4)[-1].value
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_90"])
     assert cuda_facts(T4)[-1].ok is True
+
+
+MACHINES = {
+    "no card": ((), "sandbox", "no CUDA GPU", "float32", "sdpa"),
+    "T4": (("T4",), "t4", "Tesla T4 (7.5), 15 GB", "float16", "sdpa"),
+    "two T4": (("T4", "T4"), "t4", "Tesla T4 (7.5), 15 GB; Tesla T4 idles", "float16", "sdpa"),
+    "3060": (("3060",), "8gb", "NVIDIA GeForce RTX 3060 (8.6), 12 GB", "bfloat16", "flash_attention_2"),
+    "GT 1030 and 3060": (
+        *(("GT 1030", "3060"), "8gb", "RTX 3060 (8.6), 12 GB; NVIDIA GeForce GT 1030 idles", "bfloat16"),
+        "flash_attention_2",
+    ),
+    "H100": (("H100",), "80gb", "NVIDIA H100 80GB HBM3 (9.0), 80 GB", "bfloat16", "flash_attention_2"),
+    "GT 1030": (("GT 1030",), "sandbox (NVIDIA GeForce GT 1030 has 2 GB", "GT 1030 (6.1), 2 GB", "float32", "sdpa"),
+    "1080 Ti": (("1080 Ti",), "8gb", "1080 Ti (6.1), 11 GB", "float16", "sdpa"),
+}
+"""A machine → its cards, then what doctor says of tier, GPU, dtype and attention."""
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_doctor_says_of_each_machine_its_tier_card_dtype_and_attention(machine, tmp_path, monkeypatch):
+    cards, tier, gpu, dtype, attention = MACHINES[machine]
+    install(tmp_path, monkeypatch, *cards)
+    monkeypatch.setattr(machine_facts, "installed_packages", lambda: {"flash-attn": "2.8.3", "bitsandbytes": "0.50"})
+    facts = CliRunner().invoke(main, ["doctor", "--json"]).stdout
+    said = {fact["name"]: fact["value"] for fact in json.loads(facts[: facts.rindex("]") + 1])}
+    assert said["tier"].startswith(tier) and gpu in said["GPU"]
+    assert said["dtype"].startswith(f"{dtype} (") and said["attention"].startswith(f"{attention} (")
+
+
+def test_doctor_says_that_the_gpu_of_a_mac_is_not_used(monkeypatch):
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    assert "Apple's GPU is not used" in cuda_facts(None)[0].value
 
 
 def test_without_a_card_the_sandbox_is_the_tier():

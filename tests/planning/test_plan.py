@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fake_driver import install
 
 import tinyreason
 from tinyreason.cli.main import main
 from tinyreason.config.recipe import read_recipe, recipe_names
+from tinyreason.config.tiers import TIERS
 from tinyreason.errors import ConfigError
 from tinyreason.models.hardware import Card
 from tinyreason.models.kernels import ComputeSettings
@@ -85,10 +87,34 @@ def test_an_option_typed_is_an_option_planned():
     assert long["seconds_a_step"] > 10 * short["seconds_a_step"]
 
 
-def test_a_card_below_every_tier_is_compared_with_the_smallest():
+def test_a_card_below_every_tier_is_compared_with_the_smallest(tmp_path, monkeypatch):
+    install(tmp_path, monkeypatch, "GT 1030")
     assert (
-        "tier t4 (the smallest for a GPU; GeForce RTX 3060 is below its 14 GB)" in typed("tina", "--gpu", "3060").output
+        "tier 8gb (the smallest for a GPU; NVIDIA GeForce GT 1030 has 2 GB, the tier needs 5.9 GB)"
+        in typed("tina").output
     )
+
+
+DESKTOP_GB = 1.0
+"""What a screen and a browser may hold of a card."""
+
+
+@pytest.mark.parametrize("capability", [(6, 1), (7, 5), (8, 6)])
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_small_tier_admits_the_memory_that_its_plan_needs(name, capability):
+    least_gb = TIERS["8gb"].memory_gb
+    card = Card("small", least_gb, capability)
+    small, t4 = (
+        make_plan(read_recipe(name).resolve(tier), Machine(card, None, least_gb * GB)) for tier in ("8gb", "t4")
+    )
+    assert small.peak_kept <= (least_gb - DESKTOP_GB) * GB
+    assert small.peak.total <= t4.peak.total
+    assert (small.tokens, small.job.config.train.rows_per_step) == (t4.tokens, t4.job.config.train.rows_per_step)
+
+
+@pytest.mark.parametrize("card", ["1080", "1080-ti", "2060", "3060"])
+def test_a_small_card_is_priced_on_its_own_tier(card):
+    assert "tier 8gb (" in typed("rlvr", "--gpu", card).output
 
 
 def test_a_recipe_without_a_gpu_tier_is_planned_for_the_cpu(tmp_path):

@@ -80,7 +80,7 @@ def test_an_open_run_holds_its_config_and_its_environment(tmp_path, config):
     compute = choose_compute_settings(config.model, config.kernels, Card("Tesla T4", 15.0, (7, 5)), {}, "qwen3")
     context = RunContext(Console(quiet=True), compute, "asked for with --on")
     folder = open_run(tmp_path / "run", config, context)
-    assert names(folder.path) == {"config.yaml", "environment.json"}
+    assert names(folder.path) == {"config.yaml", "environment.json", "constraints.txt"}
     written = yaml.safe_load((folder.path / "config.yaml").read_text(encoding="utf-8"))
     assert RunConfig.model_validate(written) == config
     environment = json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))

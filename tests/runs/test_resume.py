@@ -7,6 +7,7 @@ from sessions import context_of, said
 from synthetic_run import outcome
 
 from tinyreason.config.recipe import read_recipe
+from tinyreason.config.run_config import Model
 from tinyreason.errors import FolderError, ResumeError, Stopped
 from tinyreason.models.load import base_sha256
 from tinyreason.pipeline.run import run
@@ -144,11 +145,11 @@ def test_other_code_and_another_machine_are_refused(tmp_path, change, words):
 
 
 @pytest.mark.parametrize("what", ["base_sha256", "data_sha256"])
-def test_another_base_and_other_data_are_refused(load, tmp_path, what):
+def test_another_base_and_other_data_are_refused(tmp_path, what):
     begun(tmp_path / "run")
     file = tmp_path / "run" / "checkpoints" / "start.json"
     file.parent.mkdir()
-    base = base_sha256(load()[0]) if what == "data_sha256" else "0" * 64
+    base = base_sha256(Model(name="sandbox")) if what == "data_sha256" else "0" * 64
     file.write_text(json.dumps({"base_sha256": base, "data_sha256": "0" * 64, "seconds": {}, "before": []}))
     assert ("another base model" if what == "base_sha256" else "other data") in refusal(tmp_path / "run")
 
@@ -170,7 +171,8 @@ def test_starting_over_takes_away_what_a_run_wrote_and_nothing_else(tmp_path):
     other = config.model_copy(update={"seed": 5})
     open_or_resume(tmp_path / "run", other, context, fresh=True)
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"config.yaml", "environment.json", "mine.txt", "critiques.jsonl.answers.jsonl"}
+    ours = {"config.yaml", "environment.json", "constraints.txt"}
+    assert names == {*ours, "mine.txt", "critiques.jsonl.answers.jsonl"}
 
 
 def test_starting_over_does_not_touch_a_folder_that_no_run_wrote(tmp_path):
@@ -186,11 +188,12 @@ def test_starting_over_does_not_touch_a_folder_that_no_run_wrote(tmp_path):
 @pytest.mark.parametrize("left", [{".config.yaml.part"}, {"config.yaml"}, {"config.yaml", ".environment.json.part"}])
 def test_a_run_killed_in_its_first_moment_begins_again(tmp_path, left):
     config, context = begun(tmp_path / "run")
-    (tmp_path / "run" / "environment.json").unlink()
+    for name in ("environment.json", "constraints.txt"):
+        (tmp_path / "run" / name).unlink()
     for name in left - {"config.yaml"}:
         (tmp_path / "run" / name).write_text("{")
     if "config.yaml" not in left:
         (tmp_path / "run" / "config.yaml").unlink()
     folder = open_or_resume(tmp_path / "run", config, context)
     assert not folder.is_resumed
-    assert {path.name for path in folder.path.iterdir()} == {"config.yaml", "environment.json"}
+    assert {path.name for path in folder.path.iterdir()} == {"config.yaml", "environment.json", "constraints.txt"}

@@ -5,11 +5,16 @@ import inspect
 from pathlib import Path
 
 import pytest
+import torch
+from sessions import session_of
 from transformers import Trainer
-from trl import GRPOTrainer, SFTTrainer
+from trl import GRPOConfig, GRPOTrainer, SFTTrainer
+from trl.kernels import chunked_logprob
 from trl.trainer import grpo_trainer, sft_trainer
 
+from tinyreason.config.recipe import read_recipe
 from tinyreason.trainers import trl_seam
+from tinyreason.trainers.loop import trl_arguments
 
 PACKAGE = Path(trl_seam.__file__).parents[1]
 METHODS = {
@@ -61,6 +66,27 @@ def test_logits_are_made_in_chunks_of_the_size_that_is_lowered():
     assert trl_seam.logit_chunk() == 32768
 
 
+def test_two_cards_in_sight_are_one_to_the_trainer(tmp_path):
+    class TwoCards(GRPOConfig):
+        """As transformers sees a machine with two cards."""
+
+        def __post_init__(self):
+            super().__post_init__()
+            assert self.n_gpu == 0
+            self._n_gpu = 2
+
+    config = read_recipe("one_shot_rlvr").resolve("sandbox", ("train.max_steps=1",))
+    with session_of(config, tmp_path / "run") as session:
+        assert trl_arguments(TwoCards, session, {}).n_gpu == 1  # of more TRL says that it has no DataParallel
+
+
+def test_on_a_card_before_volta_trl_uses_no_triton(monkeypatch):
+    monkeypatch.setattr(chunked_logprob, "_TRITON_AVAILABLE", True)
+    assert chunked_logprob._use_triton(torch.device("cuda"))
+    trl_seam.use_plain_torch()
+    assert not chunked_logprob._use_triton(torch.device("cuda"))
+
+
 def test_our_classes_lie_where_they_must_between_trl_and_transformers():
     from tinyreason.trainers.grpo import LeafGRPOTrainer
     from tinyreason.trainers.sft import LeafSFTTrainer
@@ -87,6 +113,7 @@ def test_no_other_file_touches_a_private_name_of_theirs():
     }
     ours.add("_replace")  # of a namedtuple, and public
     theirs = {name for _, name in METHODS} | set().union(*ATTRIBUTES.values()) | {"_CHUNKED_LOGPROB_CHUNK_SIZE"}
+    theirs |= {"_TRITON_AVAILABLE", "_n_gpu"}
     for file, tree in trees.items():
         if file == Path(trl_seam.__file__):
             continue
@@ -112,11 +139,14 @@ def test_adamw_is_fused_on_a_card_and_as_it_was_on_a_cpu():
     from tinyreason.models.kernels import choose_compute_settings
     from tinyreason.trainers.loop import trl_arguments
 
+    class Arguments(dict):
+        n_gpu = 0
+
     def optim(card, **kernels):
         compute = choose_compute_settings(Model(name="m"), Kernels(**kernels), card, {"bitsandbytes": "1"}, "qwen2")
         config, context = read_recipe("one_shot_rlvr").resolve("sandbox"), SimpleNamespace(compute=compute)
         folder = SimpleNamespace(checkpoints="checkpoints")
-        return trl_arguments(dict, SimpleNamespace(config=config, context=context, folder=folder), {})["optim"]
+        return trl_arguments(Arguments, SimpleNamespace(config=config, context=context, folder=folder), {})["optim"]
 
     t4 = Card("Tesla T4", 15.0, (7, 5))
     assert optim(t4) == "adamw_torch_fused"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tinyreason.planning.gpus import Datasheet
     from tinyreason.planning.plan import Machine, Plan
 
-CARDS = "t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
+CARDS = "1080, 1080-ti, 2060, t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
 
 
 @click.command("plan", short_help="Say what a run will take, before anything is downloaded.")
@@ -86,24 +86,24 @@ def plan_command(
 
 def chosen_card(gpu: str | None) -> tuple["Card | None", "Datasheet | None"]:
     """Returns the card that --gpu names, or else this machine's, and its datasheet; None for what there is not."""
-    from tinyreason.models.hardware import find_card
+    from tinyreason.models.hardware import take_card
     from tinyreason.planning.gpus import datasheet, datasheet_of
 
     if gpu:
         sheet = datasheet(gpu)
         return sheet and sheet.card(), sheet
-    card = find_card()
+    card = take_card()
     return card, card and datasheet_of(card)
 
 
 def tier_to_plan(recipe: "Recipe", card: "Card | None") -> tuple[str, str]:
     """Chooses as a run does, but takes the smallest GPU tier for a card below it, to say what must change."""
     from tinyreason.config.tiers import GPU_TIERS
-    from tinyreason.models.hardware import choose_tier
+    from tinyreason.models.hardware import choose_tier, obstacle
 
     smallest = next((tier for tier in GPU_TIERS if tier in recipe.tiers), None)
-    if card and smallest and card.memory_gb < GPU_TIERS[smallest].memory_gb:
-        return smallest, f"the smallest for a GPU; {card.name} is below its {GPU_TIERS[smallest].memory_gb:.0f} GB"
+    if card and smallest and (why := obstacle(smallest, card)):
+        return smallest, f"the smallest for a GPU; {why}"
     return choose_tier(recipe.tiers, card)
 
 

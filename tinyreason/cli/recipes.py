@@ -34,10 +34,16 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
     NAME is a recipe or a .yaml file. key=value sets an option, so that you see what it changes.
     """
     from tinyreason.config.recipe import read_recipe
+    from tinyreason.config.tiers import TIERS
     from tinyreason.models.hardware import choose_tier, find_card
 
     recipe = read_recipe(name)
-    config = recipe.resolve(tier or choose_tier(recipe.tiers, find_card())[0], overrides)
+    if tier is None:
+        card = find_card()
+        tier, reason = choose_tier(recipe.tiers, card)
+        if card and not TIERS[tier].needs_gpu:
+            click.echo(f"tinyreason: tier {tier}: {reason}", err=True)
+    config = recipe.resolve(tier, overrides)
     click.echo(config.model_dump_json(indent=1) if as_json else config.explained())
 
 
@@ -47,11 +53,16 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
 def check_command(name: str, overrides: tuple[str, ...]) -> None:
     """Validate a recipe, with the options that key=value sets, on each of its tiers; nothing is run.
 
-    NAME is a recipe or a .yaml file.
+    Data files are read, and the packages and keys that the options need are looked for. NAME is a recipe or a .yaml
+    file.
     """
+    from tinyreason.config.preconditions import check_preconditions, sections_with_files
     from tinyreason.config.recipe import read_recipe
 
     recipe = read_recipe(name)
-    for tier in recipe.tiers:
-        recipe.resolve(tier, overrides)
+    configs = [recipe.resolve(tier, overrides) for tier in recipe.tiers]
+    for config in configs:
+        check_preconditions(config)
+    for source in {section.file: section for config in configs for section in sections_with_files(config)}.values():
+        source.rows()
     click.echo(f"{recipe.name}: valid on {', '.join(recipe.tiers)}")

@@ -45,9 +45,9 @@ def sweep_command(
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import check_tier, choose_tier, find_card
+    from tinyreason.models.hardware import check_tier, choose_tier, take_card
 
-    plan, card = read_recipe(name), find_card()
+    plan, card = read_recipe(name), take_card()
     tier, why = (tier, "asked for with --on") if tier else choose_tier(plan.tiers, card)
     if rewards is None and not vary:
         raise ConfigError("there is nothing to compare; give --rewards all, --rewards A,B or --vary KEY=A,B.")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @seeds_option("Run it for each seed, and tell the gain over all")
 @click.option("--controls", is_flag=True, help="Train again with a format-only and with a random reward, and compare.")
 @click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
+@click.option("--accept-changes", is_flag=True, help="Resume with other libraries or code too; not bit-exact then.")
 @click.option(
     "--verify-resume",
     is_flag=True,
@@ -41,6 +42,7 @@ def recipe_command(
     seeds: list[int],
     controls: bool,
     fresh: bool,
+    accept_changes: bool,
     verify_resume: bool,
     deadline: str | None,
 ) -> None:
@@ -49,21 +51,23 @@ def recipe_command(
     NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
     command with the same --out resumes a run that was stopped.
     """
+    from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import check_tier, choose_tier, find_card
+    from tinyreason.models.hardware import check_tier, choose_tier, take_card
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline, read_deadline
     from tinyreason.runs.folder import default_folder
 
     end = read_deadline(deadline, datetime.now()) if deadline else None
-    recipe, card = read_recipe(name), find_card()
+    recipe, card = read_recipe(name), take_card()
     tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, card)
     check_seeds(seed, seeds, verify_resume)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
     check_tier(tier, card)
+    check_preconditions(configs[0])
     if controls:
         from tinyreason.evaluation.controls import check_has_controls
 
@@ -75,7 +79,7 @@ def recipe_command(
     with Deadline(end, console.say) as stop, offering(shlex.join(again)):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
-        context = RunContext(console, compute, reason, stop)
+        context = RunContext(console, compute, reason, stop, accept_changes)
         if verify_resume:
             from tinyreason.pipeline import verify_resume
 

@@ -22,12 +22,14 @@ from tinyreason.runs.result import (
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
     """Prints the first lines: what was chosen and why."""
     console, compute = context.console, context.compute
-    console.say(f"{config.recipe}: {config.about}")
     console.say(f"tier    {config.tier} ({context.tier_reason})")
+    console.say(f"recipe  {config.recipe}: {config.about}")
     console.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
     console.say(
         f"machine {compute.card.describe() if compute.card else 'CPU'}, {compute.dtype.got} ({compute.dtype.why})"
     )
+    if compute.card and compute.card.idle:
+        console.say(f"        {compute.card.describe_idle()}")
     for name in ("quantize", "attention", "fused", "optimizer"):
         setting = compute.settings()[name]
         if compute.card or setting.asked not in ("auto", "none"):
@@ -71,6 +73,8 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
     for line in explain_training(result.training):
         console.say(line)
     show_expectation(console, result)
+    if result.bit_exact is False:
+        console.say(f"caveat      not bit-exact, as it was resumed otherwise than begun: {', '.join(result.changes)}")
     console.say("\nWhat next:")
     for line in next_steps(result, folder):
         console.say(line)

@@ -11,7 +11,7 @@ from tinyreason.config.error_sentence import sentence
 from tinyreason.config.overrides import apply_overrides, merge
 from tinyreason.config.plain_yaml import check_size, read_yaml
 from tinyreason.config.run_config import RunConfig
-from tinyreason.config.tiers import TIERS
+from tinyreason.config.tiers import TIERS, with_derived_tiers
 from tinyreason.errors import ConfigError, nearest
 
 PACKAGE = Path(__file__).parents[1]
@@ -93,4 +93,4 @@ def read_recipe(name_or_file: str) -> Recipe:
         raise ConfigError(
             f"{path} is not a recipe: it needs a section `tiers:` with at least one of {', '.join(TIERS)}."
         )
-    return Recipe(path.stem, values, tiers)
+    return Recipe(path.stem, values, with_derived_tiers(tiers))

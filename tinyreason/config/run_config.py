@@ -11,6 +11,7 @@ from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.config.describe import explained, sections
 from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
+from tinyreason.config.trl_options import check_trl_options
 from tinyreason.data import DATA
 from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
@@ -248,4 +249,5 @@ class RunConfig(Schema):
         for name, option in OURS_OF_TRL.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is {option} here; set {option} instead")
+        check_trl_options(self.trl, trainer)
         return self

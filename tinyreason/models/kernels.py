@@ -11,6 +11,11 @@ from tinyreason.models.hardware import Card, dotted
 FLASH_FOR_BLACKWELL = "2.8.3.post1"
 """The first flash-attn built for compute capability 12.x."""
 
+SLOW_FLOAT16 = (6, 1)
+"""Pascal's GeForce cards, which do float16 arithmetic slower than float32."""
+TRITON_FROM = (7, 0)
+"""The first compute capability that Triton compiles for."""
+
 LIGER_MODELS = frozenset(
     "gemma gemma2 gemma3_text glm4 granite llama mistral mixtral olmo2 olmo3 phi3 qwen2 qwen3 qwen3_moe smollm3".split()
 )
@@ -51,6 +56,11 @@ class ComputeSettings:
         """Whether AdamW takes a step in one kernel."""
         return self.device == "cuda" and self.optimizer.got == "adamw"
 
+    @property
+    def has_triton(self) -> bool:
+        """Whether kernels written in Triton can run."""
+        return self.card is not None and self.card.capability >= TRITON_FROM
+
     def settings(self) -> dict[str, Setting]:
         """Returns name → setting, such as `dtype`, in their order."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Setting)}
@@ -81,6 +91,8 @@ def choose_dtype(asked: str, card: Card | None) -> Setting:
         why, impossible = "no CUDA GPU", ("bfloat16", "float16")
     else:
         generation = "Ampere or newer" if card.has_bfloat16 else "before Ampere, no bfloat16"
+        if card.capability == SLOW_FLOAT16:
+            generation += ", and float16 saves memory alone: it is not faster than float32"
         why, impossible = f"{card.describe()}: {generation}", () if card.has_bfloat16 else ("bfloat16",)
     if asked in impossible:
         raise ConfigError(f"model.dtype={asked} is impossible here ({why}); type model.dtype={fitting}.")
@@ -172,8 +184,8 @@ def liger_obstacle(card: Card | None, packages: Mapping[str, str], model_type: s
     """Returns why Liger's kernels cannot run, or None."""
     if card is None:
         return "Liger's kernels need a CUDA GPU and none is used"
-    if card.capability < (7, 0):
-        return f"Liger's kernels need compute capability 7.0 and {card.describe()} is older"
+    if card.capability < TRITON_FROM:
+        return f"Liger's kernels need compute capability {dotted(TRITON_FROM)} and {card.describe()} is older"
     if model_type not in LIGER_MODELS:
         return f"Liger has no kernels for models of type {model_type}"
     if "liger-kernel" not in packages:

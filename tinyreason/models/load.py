@@ -3,19 +3,20 @@
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
 from tinyreason.models.attention import avoid_enable_gqa
-from tinyreason.models.hardware import Card, find_card
+from tinyreason.models.hardware import Card, take_card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 from tinyreason.sandbox import BASE, NAME
 from tinyreason.sandbox import MAX_COMPLETION_TOKENS as SANDBOX_MAX_COMPLETION_TOKENS
 
-SAMPLED = 4096
-"""Count of a weight's numbers that its hash is made of."""
+SAMPLED, SAMPLE_BYTES = 4096, 64
+"""In how many places a file of weights is read for its hash, and how much there."""
 MAX_COMPLETION_TOKENS = 1024
 """Longest completion of a model that nobody says more about."""
 HUB_TIMEOUT_S = 5.0
@@ -79,7 +80,7 @@ def is_on_this_machine(name: str) -> bool:
 
 def card_for(config: Model) -> Card | None:
     """Returns the card that the model computes on; the sandbox's, whose figures are a CPU's, uses none."""
-    return None if config.name == NAME else find_card()
+    return None if config.name == NAME else take_card()
 
 
 def name_of_base(source: str) -> str:
@@ -144,17 +145,24 @@ def keep_as_loaded(model) -> None:
             layer.support_avx512bf16_for_cpu = False
 
 
-def base_sha256(model) -> str:
-    """Returns a SHA-256 of every weight's name, shape and up to 4,096 of its numbers: tells any two bases apart."""
-    import torch
+def base_sha256(config: Model) -> str:
+    """Returns a SHA-256 of the files that a base is loaded from, whatever number format and card it is loaded in.
 
-    digest = hashlib.sha256()
-    for name, weight in model.named_parameters():
-        numbers = weight.detach().reshape(-1)
-        some = numbers[:: max(1, numbers.numel() // SAMPLED)].cpu().contiguous()
-        digest.update(
-            f"{name} {tuple(weight.shape)} {weight.dtype}".encode() + some.view(torch.uint8).numpy().tobytes()
-        )
+    Of each file of weights the name, the size and 4,096 places are in it, which differ between any two trainings.
+    """
+    folder = Path(source_of(config))
+    if not folder.is_dir():
+        folder = config_of_the_hub(config).parent
+    patterns = ("*.safetensors", "*.bin")
+    weights = next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for path in weights:
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size} ".encode())
+        with open(path, "rb") as file:
+            for place in range(0, size, max(SAMPLE_BYTES, size // SAMPLED)):
+                file.seek(place)
+                digest.update(file.read(SAMPLE_BYTES))
     return digest.hexdigest()
 
 
@@ -264,11 +272,17 @@ def free_memory() -> None:
 
 
 def peak_memory_gb() -> float:
-    """Returns the most memory used so far, in GiB: of the card where there is one, else of this process."""
-    import resource
-
+    """Returns the most memory used so far, in GiB: of the card where one is used, else of this process."""
     import torch
 
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        memory = psutil.Process().memory_info()
+        return getattr(memory, "peak_wset", memory.rss) / 2**30
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

@@ -9,6 +9,7 @@ from tinyreason.models.load import peak_memory_gb
 from tinyreason.pipeline.problems import RunProblems
 from tinyreason.pipeline.train import Training
 from tinyreason.reporting.report import leave_report
+from tinyreason.runs.changes import changes_of
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.environment import command
 from tinyreason.runs.result import (
@@ -68,6 +69,7 @@ def close_run(
         peak_memory_gb=peak_memory_gb(),
         command=command(),
         seed=config.seed,
+        **({"bit_exact": False, "changes": changes} if (changes := changes_of(folder.path)) else {}),
     )
     result = result.model_copy(update={"meets_expectation": meets_expectation(result)})
     folder.write_json(RESULT, result.as_json())

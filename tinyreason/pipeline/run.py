@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.evaluation.score import Evaluator, Score
@@ -18,13 +19,13 @@ from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import train_adapter
 from tinyreason.pipeline.warmup import warm_up
+from tinyreason.runs.changes import as_begun
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
 from tinyreason.runs.result import RunResult, TemplateCheck
 from tinyreason.runs.resume import open_or_resume
 from tinyreason.trainers.session import TrainingSession
-from tinyreason.trainers.trackers import check_trackers
 
 BASE, START = "base", "start"
 MEASURED = {BASE: "bare base", START: "baseline"}
@@ -50,13 +51,14 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
         if folder.result:
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
-        check_trackers(config.trl.get("report_to"))
+        context = as_begun(folder, config, context)
+        check_preconditions(config)
         check_adapter(config)
         problems = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, context.compute)
         check_finite(model, config.model)
         evaluator = Evaluator(config, context, tokenizer, grader)
-        used = {"base_sha256": base_sha256(model), "data_sha256": problems.sha256()}
+        used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
         baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
         if not config.warmup and not config.adapter.start:
             before = baseline.measure(model, START)

@@ -14,6 +14,7 @@ from tinyreason.models.load import load_model
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import Training
 from tinyreason.pipeline.warmup import warm_up
+from tinyreason.runs.changes import as_begun
 from tinyreason.runs.checkpoint import GROWING, Checkpoint, CheckpointManager, complete_checkpoints, read_checkpoint
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.deadline import Deadline
@@ -36,6 +37,7 @@ def verify_resume(config: RunConfig, out: Path, context: RunContext) -> str:
     if not (out / "checkpoints").is_dir():
         raise ResumeError(f"there is no run with checkpoints in {out}; name its folder with --out.")
     with open_or_resume(out, config, context) as folder, Grader() as grader:
+        context = as_begun(folder, config, context)
         start, last = choose_pair(complete_checkpoints(folder), out)
         problems = read_problems(config, folder, grader, context.console)
         model, tokenizer = load_model(config.model, context.compute)

@@ -16,7 +16,7 @@ class Datasheet:
     capability: tuple[int, int]
     bandwidth_gb_s: float
     tflops_16: float
-    """In float16, or bfloat16 where the card has it."""
+    """In float16, or bfloat16 where the card has it; of Pascal's GeForce in float32, as their float16 is slower."""
     tflops_32: float
     """In float32, outside the tensor cores."""
     reached: float
@@ -35,6 +35,9 @@ class Datasheet:
 
 
 DATASHEETS = {
+    "1080": Datasheet("GeForce GTX 1080", 8.0, (6, 1), 320, 8.9, 8.9, reached=0.7, launch_us=14),
+    "1080-ti": Datasheet("GeForce GTX 1080 Ti", 11.0, (6, 1), 484, 11.3, 11.3, reached=0.7, launch_us=14),
+    "2060": Datasheet("GeForce RTX 2060", 6.0, (7, 5), 336, 25.8, 6.5, reached=0.7, launch_us=14),
     "t4": Datasheet("Tesla T4", 15.0, (7, 5), 320, 65, 8.1, reached=0.25, launch_us=28),
     "3060": Datasheet("GeForce RTX 3060", 12.0, (8, 6), 360, 25.6, 12.7, reached=0.7, launch_us=14),
     "3090": Datasheet("GeForce RTX 3090", 24.0, (8, 6), 936, 71, 35.6, reached=0.6, launch_us=14),

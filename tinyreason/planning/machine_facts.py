@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Kernels, Model
-from tinyreason.errors import TinyReasonError
+from tinyreason.config.tiers import TIERS
 from tinyreason.models.hardware import Card, choose_tier, dotted, find_card
 from tinyreason.models.kernels import choose_compute_settings, installed_packages
 
@@ -89,8 +89,10 @@ def conflict_of(name: str) -> str | None:
 def cuda_facts(card: Card | None) -> list[Fact]:
     """Says which card there is, and whether this build of torch can compute on it."""
     if card is None:
-        return [Fact("GPU", "no CUDA GPU: the sandbox tier runs on the CPU")]
-    facts = [Fact("GPU", f"{card.describe()}, {card.memory_gb:.0f} GB")]
+        mac = "; Apple's GPU is not used" if platform.system() == "Darwin" else ""
+        return [Fact("GPU", f"no CUDA GPU: the sandbox tier runs on the CPU{mac}")]
+    idle = f"; {card.describe_idle()}" if card.idle else ""
+    facts = [Fact("GPU", f"{card.describe()}, {card.memory_gb:.0f} GB{idle}")]
     try:
         import torch
     except ImportError:
@@ -125,18 +127,21 @@ def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
     return False
 
 
+def main_tier(card: Card | None) -> tuple[str, str]:
+    """Returns the tier that the main job runs on here, and why."""
+    return choose_tier(read_recipe("one_shot_rlvr").tiers, card)
+
+
 def tier_fact(card: Card | None) -> Fact:
     """Says on which tier the main job runs here."""
-    try:
-        name, why = choose_tier(read_recipe("one_shot_rlvr").tiers, card)
-    except TinyReasonError as error:
-        return Fact("tier", str(error), False)
+    name, why = main_tier(card)
     return Fact("tier", f"{name} ({why})", True)
 
 
 def kernel_facts(card: Card | None) -> list[Fact]:
-    """Says which optional kernels a run would take, and why."""
-    compute = choose_compute_settings(Model(name="any"), Kernels(), card, installed_packages(), "qwen2")
+    """Says which optional kernels a run would take, and why; a card that runs no tier computes nothing."""
+    used = card if TIERS[main_tier(card)[0]].needs_gpu else None
+    compute = choose_compute_settings(Model(name="any"), Kernels(), used, installed_packages(), "qwen2")
     shown = ("dtype", "attention", "fused", "optimizer")
     return [Fact(name, f"{compute.settings()[name].got} ({compute.settings()[name].why})") for name in shown]
 

@@ -249,6 +249,8 @@ def reader_notes(result: RunResult, controls: ControlsResult | None) -> Iterator
         yield (
             f"A stricter grader, which training never sees, finds {opinion.gain.in_words} points. {tell_signs(opinion)}"
         )
+    if result.bit_exact is False:
+        yield f"Not bit-exact: the run was resumed otherwise than it was begun, as {', '.join(result.changes)}."
     if check := result.template_check:
         words = template_check_in_words(check).rstrip(".")
         yield f"{words[0].upper()}{words[1:]}."

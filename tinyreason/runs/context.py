@@ -16,3 +16,5 @@ class RunContext:
     tier_reason: str = ""
     """Why this tier, in a few words, for environment.json."""
     deadline: Deadline = field(default_factory=Deadline)
+    accept_changes: bool = False
+    """Whether a run may be resumed by libraries or code that change its numbers."""

@@ -9,7 +9,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
 from tinyreason.config.run_config import RunConfig
+from tinyreason.models.hardware import Card
 from tinyreason.runs.context import RunContext
 
 LIBRARIES = (
@@ -26,7 +31,7 @@ def environment(config: RunConfig, context: RunContext) -> dict[str, Any]:
         "code_sha256": code_sha256(),
         "platform": platform.platform(),
         "cpu_cores": os.cpu_count(),
-        "card": vars(compute.card) if compute.card else None,
+        "card": describe_card(compute.card) if compute.card else None,
         "tier": {"got": config.tier, "why": context.tier_reason},
         "device": compute.device,
         "means": {name: vars(setting) for name, setting in compute.settings().items()},
@@ -34,9 +39,29 @@ def environment(config: RunConfig, context: RunContext) -> dict[str, Any]:
     }
 
 
+def describe_card(card: Card) -> dict[str, Any]:
+    """Returns what is told of a card: all but its UUID, which says nothing of what was computed."""
+    return {name: value for name, value in vars(card).items() if name != "uuid"}
+
+
 def versions() -> dict[str, str | None]:
     """Returns the versions of Python and of the libraries that decide what is computed."""
     return {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES}
+
+
+def constraints() -> str:
+    """Returns the exact versions of every package that this one needs, as pip reads them with `-c`."""
+    found, pending = {}, ["tinyreason"]
+    while pending:
+        name = canonicalize_name(pending.pop())
+        version = _version(name)
+        if name in found or version is None:
+            continue
+        found[name] = Version(version).public  # a build such as +cpu is on no index
+        wanted = map(Requirement, metadata.requires(name) or ())
+        pending += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    found.pop("tinyreason", None)
+    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()))
 
 
 def code_sha256() -> str:

@@ -16,7 +16,7 @@ from tinyreason import atomic
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import DiskError, FolderError, TinyReasonError
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.environment import environment
+from tinyreason.runs.environment import constraints, environment
 from tinyreason.runs.result import RESULT, RunResult, read_result
 
 
@@ -169,6 +169,7 @@ def open_run(out: Path, config: RunConfig, context: RunContext, is_resumed: bool
     folder = RunFolder(out, is_resumed)
     folder.write_text("config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     folder.write_json("environment.json", environment(config, context))
+    folder.write_text("constraints.txt", constraints())
     return folder
 
 

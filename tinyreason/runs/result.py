@@ -170,6 +170,10 @@ class RunResult(Stored):
     seed: int | None = None
     meets_expectation: bool | None = None
     """None where the tier expects nothing."""
+    bit_exact: bool | None = None
+    """False where the run was resumed otherwise than it was begun: it may not be what it would have been."""
+    changes: list[str] = []
+    """What was other then."""
 
     @property
     def is_short_of_problems(self) -> bool:

@@ -1,16 +1,13 @@
 """Resuming a run that was interrupted: what must be the same for that, and what starting over removes."""
 
-import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import FolderError, ResumeError
-from tinyreason.models.kernels import ComputeSettings
+from tinyreason.runs.changes import differences
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.environment import code_sha256, versions
 from tinyreason.runs.folder import RunFolder, open_run, read_config
 
 NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
@@ -18,7 +15,7 @@ NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
 FILES = (
     *("result.json", "checkpoints", "metrics.jsonl", "rollouts.jsonl", "evaluation.json", "report.html", "log.txt"),
     *("critiques.jsonl", "adapter", "history", "controls", "controls.json", "warmup", "tensorboard"),
-    *("environment.json", "config.yaml"),
+    *("constraints.txt", "environment.json", "config.yaml"),
 )
 """What a run leaves behind, less the answers it paid for, in the order it goes: the last say whose folder it is."""
 HALF_BEGUN = {"config.yaml", ".config.yaml.part", ".environment.json.part"}
@@ -27,14 +24,14 @@ SHOWN_DIFFERENCES = 4
 
 
 def open_or_resume(out: Path, config: RunConfig, context: RunContext, fresh: bool = False) -> RunFolder:
-    """Opens the folder of a new run, or of the one that is in `out`. Errors: `ResumeError`, `FolderError`."""
+    """Opens the folder of a new run, or of the one with this config in `out`. Errors: `ResumeError`, `FolderError`."""
     earlier = read_config(out)
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
     if (fresh and earlier) or (names and names <= HALF_BEGUN):
         clear(out)
         return open_run(out, config, context, is_resumed=any(out.iterdir()))
     if earlier:
-        check_same(out, earlier, config, context.compute)
+        check_config(out, earlier, config)
         return RunFolder(out, is_resumed=True)
     return open_run(out, config, context)
 
@@ -52,8 +49,8 @@ def clear(out: Path) -> None:
             raise FolderError(f"cannot remove {path}: {error.strerror}; choose another folder with --out.") from None
 
 
-def check_same(out: Path, earlier: dict[str, Any], config: RunConfig, compute: ComputeSettings) -> None:
-    """Refuses to resume with another config, on a machine that computes otherwise, or by other code."""
+def check_config(out: Path, earlier: dict[str, Any], config: RunConfig) -> None:
+    """Refuses to resume with another config. Errors: `ResumeError`."""
     here = config.model_dump(mode="json")
     for name in NOT_COMPUTED_WITH:
         earlier, here = ({key: value for key, value in side.items() if key != name} for side in (earlier, here))
@@ -64,37 +61,3 @@ def check_same(out: Path, earlier: dict[str, Any], config: RunConfig, compute: C
             f"the run in {out} was begun with another config: {', '.join(differing[:SHOWN_DIFFERENCES])}{more}; "
             f"give it the same, choose another --out, or start over with --fresh."
         )
-    try:
-        then = json.loads((out / "environment.json").read_text(encoding="utf-8"))
-        means_then = {name: choice["got"] for name, choice in then["means"].items()}
-        versions_then, code_then = then["versions"], then["code_sha256"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise ResumeError(f"{out}/environment.json cannot be read; start over with --fresh.") from None
-    differing = list(differences(versions_then, versions()))
-    if code_then != code_sha256():
-        differing.append(f"tinyreason's code ({code_then[:8]}… there, {code_sha256()[:8]}… here)")
-    if differing:
-        raise ResumeError(
-            f"the run in {out} was begun by other code: {', '.join(differing)}; install what was there, or start over "
-            f"with --fresh."
-        )
-    means_here = {name: choice.got for name, choice in compute.settings().items()}
-    differing = list(differences(means_then, means_here))
-    if differing:
-        raise ResumeError(
-            f"the run in {out} computed in another way than this machine would: {', '.join(differing)}; resume where "
-            f"it was begun, or start over with --fresh."
-        )
-
-
-def differences(there: Any, here: Any, path: str = "") -> Iterator[str]:
-    """Yields `path is X there and Y here` for every value in which two configs differ."""
-    sides = (there, here)
-    if all(isinstance(side, dict) for side in sides):
-        for key in {**there, **here}:
-            yield from differences(there.get(key), here.get(key), f"{path}.{key}" if path else key)
-    elif all(isinstance(side, list) for side in sides) and len(there) == len(here):
-        for number, pair in enumerate(zip(*sides, strict=True)):
-            yield from differences(*pair, f"{path}.{number}")
-    elif there != here:
-        yield "{} is {} there and {} here".format(path, *(json.dumps(side, ensure_ascii=False) for side in sides))

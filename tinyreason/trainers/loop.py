@@ -14,6 +14,7 @@ from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.oom import RowLimits
 from tinyreason.trainers.resume import Resumable, Saving
 from tinyreason.trainers.session import TrainingSession, Watch
+from tinyreason.trainers.trl_seam import use_one_card, use_plain_torch
 
 OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}
 """Our name → TRL's (`optim`)."""
@@ -93,10 +94,14 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
         "remove_unused_columns": False,
     }
     try:
-        return kind(**(options | own | config.trl))
+        arguments = kind(**(options | own | config.trl))
     except (TypeError, ValueError) as error:
         reason = str(error).removeprefix(f"{kind.__name__}.__init__() ")
         raise ConfigError(f"TRL refuses this configuration: {reason}.") from None
+    use_one_card(arguments)
+    if not (is_cpu or compute.has_triton):
+        use_plain_torch()
+    return arguments
 
 
 class FiniteSteps(TrainerCallback):

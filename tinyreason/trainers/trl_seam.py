@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer
+from transformers import Trainer, TrainingArguments
+from trl.kernels import chunked_logprob
 from trl.trainer import utils
 from trl.trainer.utils import RepeatSampler
 
@@ -29,6 +30,16 @@ def logit_chunk() -> int:
 def set_logit_chunk(size: int) -> None:
     """Makes TRL compute logits for at most `size` tokens of the vocabulary at once."""
     utils._CHUNKED_LOGPROB_CHUNK_SIZE = size
+
+
+def use_plain_torch() -> None:
+    """Has TRL compute its log-probabilities without Triton, which compiles nothing for cards before Volta."""
+    chunked_logprob._TRITON_AVAILABLE = False
+
+
+def use_one_card(arguments: TrainingArguments) -> None:
+    """Has transformers train on the first card it sees, where it would spread each batch over all of them."""
+    arguments._n_gpu = min(1, arguments.n_gpu)
 
 
 class CheckpointSeam:
