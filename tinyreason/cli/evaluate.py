@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import COUNT, JSON, PATH
+from tinyreason.cli.options import COUNT, JSON, PATH, TEMPLATE_OPTIONS
 
 
 @click.command(name="eval", short_help="Evaluate a run, an adapter or a model on benchmarks.")
@@ -48,6 +48,7 @@ from tinyreason.cli.options import COUNT, JSON, PATH
     type=click.Choice(["chat", "none"]),
     help="Write the prompt with the tokenizer's chat template, or without one; default: chat.",
 )
+@TEMPLATE_OPTIONS
 @click.option(
     "--batch-size", type=COUNT, help="Completions sampled at once; it changes speed and memory, not the completions."
 )

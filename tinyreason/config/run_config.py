@@ -133,6 +133,8 @@ class RunConfig(Schema):
     model: Model
     prompt: Literal["plain", "boxed"] = "boxed"
     """How a problem is put to the model: as it is, or with the request for a boxed answer."""
+    template_options: dict[str, Any] = {}
+    """Options of the model's chat template, in training and evaluation, as {enable_thinking: false}."""
     data: one_of(DATA)
     critiques: dict[str, Any] | None = None
     """Build config, less its data, of the critiques of attempts at `data` that are built first and trained on."""

@@ -18,7 +18,7 @@ from tinyreason.intervals import (
     over_seeds,
     share_interval,
 )
-from tinyreason.models.load import opens_thought
+from tinyreason.models.chat_template import opens_thought
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import Side, TokenChange
 
@@ -127,16 +127,20 @@ class Evaluator:
 
     def sample(self, model, examples: list[Example], samples: int, advance: Callable[[int], None]) -> Score:
         """Returns the score of `samples` completions of each problem; `advance(n)` is told of each n of them."""
+        return evaluate(model, self.tokenizer, examples, self.sampling(samples), self.grader, advance)
+
+    def sampling(self, samples: int) -> Sampling:
+        """Returns how `samples` completions of each problem are sampled."""
         settings = self.config.evaluation
-        sampling = Sampling(
+        return Sampling(
             samples=samples,
             temperature=settings.temperature,
             max_completion_tokens=settings.max_completion_tokens,
             batch_size=settings.batch_size,
             prompt=self.config.prompt,
+            template_options=self.config.template_options,
             seed=self.config.seed,
         )
-        return evaluate(model, self.tokenizer, examples, sampling, self.grader, advance)
 
 
 def evaluate(
@@ -146,7 +150,7 @@ def evaluate(
     texts, tokens, truncated = sample_completions(model, tokenizer, examples, sampling, advance)
     answers = [example.answer for example in examples for _ in range(sampling.samples)]
     problems = [example.problem for example in examples for _ in range(sampling.samples)]
-    is_thought_open = sampling.template == "chat" and opens_thought(tokenizer)
+    is_thought_open = sampling.template == "chat" and opens_thought(tokenizer, sampling.template_options)
     verdicts = grader.grade(texts, answers, truncated, problems, is_thought_open)
     completions = [
         Completion(text, count, is_truncated, verdict.correct, verdict.extracted)
