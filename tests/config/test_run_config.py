@@ -459,8 +459,9 @@ def test_another_kind_of_adapter_starts_from_its_own_defaults():
 
 
 @pytest.mark.parametrize("tier", ["t4", "24gb", "80gb"])
-def test_one_problem_and_all_of_them_differ_in_their_data_alone(tier):
+def test_one_problem_and_all_of_them_differ_in_their_data_and_groups_alone(tier):
     """`rlvr` is the yardstick of `one_shot_rlvr` on a card: their files repeat each other, and stay the same."""
     one, many = (read_recipe(name).resolve(tier).model_dump() for name in ("one_shot_rlvr", "rlvr"))
-    assert {name for name in one if one[name] != many[name]} == {"recipe", "about", "paper", "data"}
+    assert {name for name in one if one[name] != many[name]} == {"recipe", "about", "paper", "data", "train"}
+    assert {name for name, value in one["train"].items() if many["train"][name] != value} == {"group_size"}
     assert {name for name, value in many["data"].items() if one["data"].get(name) != value} == {"kind"}

@@ -176,7 +176,8 @@ def test_a_warm_up_takes_its_time_and_is_made_smaller_where_it_is_the_peak():
 
 
 def test_only_valid_changes_are_suggested():
-    stages = ("train.thinkprune=[3000]", "train.micro_batch_size=1", "train.rollouts_per_step=8")
+    few = ("train.micro_batch_size=1", "train.rollouts_per_step=8", "train.group_size=8")
+    stages = ("train.thinkprune=[3000]", *few)
     replan = replanner("one_shot_rlvr", "80gb", machine("3090", 4), stages)
     assert not replan(()).fits
     with pytest.raises(ConfigError):

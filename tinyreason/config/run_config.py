@@ -12,6 +12,7 @@ from tinyreason.config.describe import explained, sections
 from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
 from tinyreason.data import DATA
+from tinyreason.prompts import PROMPTS
 from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
 
@@ -131,8 +132,8 @@ class RunConfig(Schema):
     trainer: Literal[*TRAINERS]
     """The training loop."""
     model: Model
-    prompt: Literal["plain", "boxed"] = "boxed"
-    """How a problem is put to the model: as it is, or with the request for a boxed answer."""
+    prompt: Literal[*PROMPTS] = "boxed"
+    """How a problem is put to the model: as it is, with a request for a boxed answer, or with one as system message."""
     template_options: dict[str, Any] = {}
     """Options of the model's chat template, in training and evaluation, as {enable_thinking: false}."""
     data: one_of(DATA)
