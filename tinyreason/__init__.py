@@ -112,7 +112,8 @@ def evaluate(
     model, `.gain` the paired gain over `against` in percentage points. `model`, `against`: the folder of a run or an
     adapter, a model folder, a hub id or `sandbox`; `against="base"` is the one trained on. `bench`: names, with commas
     between; `data`: a local copy of it, or any file of problems with answers. `problems`: only so many of each bench.
-    `sampling`: temperature, top_p, max_completion_tokens, batch_size, prompt, template; else as the run evaluated.
+    `sampling`: temperature, top_p, max_completion_tokens, batch_size, prompt, template, template_options; else as
+    the run evaluated.
     The same call resumes in the same folder. Errors: `ConfigError`, `DataError`, `ModelError`, `FolderError`.
     """
     from tinyreason.console import Console, quiet_libraries

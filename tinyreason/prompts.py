@@ -5,7 +5,10 @@ from tinyreason.example import Example
 PROMPTS = {
     "plain": "{problem}",
     "boxed": "{problem}\nReason step by step, then give the final answer inside \\boxed{{}}.",
+    "boxed_system": "{problem}",
 }
+SYSTEMS = {"boxed_system": "Please reason step by step, and put your final answer within \\boxed{}."}
+"""The system message of a prompt; this one is Qwen2.5-Math's own, with which 1-shot RLVR trains and evaluates."""
 
 USUAL_PROMPT_TOKENS = 256
 """What a prompt is taken to have where its data has not been read."""
@@ -19,6 +22,8 @@ CRITIQUE_REQUEST = (
 def chat_messages(example: Example, prompt: str) -> list[dict[str, str]]:
     """Returns the example's messages with its last one put through the named prompt."""
     *history, last = example.messages
+    if prompt in SYSTEMS and example.messages[0]["role"] != "system" and not example.meta.get("is_whole_request"):
+        history = [{"role": "system", "content": SYSTEMS[prompt]}, *history]
     if example.meta.get("is_whole_request"):
         return [*history, last]
     if prompt == "boxed" and "\\boxed" in last["content"]:

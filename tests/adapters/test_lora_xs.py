@@ -156,3 +156,30 @@ def test_every_step_can_be_kept(sandbox, tmp_path):
     ]
     LoraXs(rank=4).after_step(model, tmp_path / "other", 1)
     assert not (tmp_path / "other").exists()
+
+
+def test_the_defaults_are_those_of_the_papers_training_on_seven_billion_parameters():
+    # Mistral-7B: 32 layers of 7 projections, 224 · 64² = 0.918 M numbers; learning rate 4e-3 (run_math_tuning.sh)
+    adapter = LoraXs()
+    width, kv, mlp = 4096, 1024, 14336
+    shapes = {"q_proj": (width, width), "k_proj": (kv, width), "v_proj": (kv, width), "o_proj": (width, width)}
+    shapes |= {"gate_proj": (mlp, width), "up_proj": (mlp, width), "down_proj": (width, mlp)}
+    linear = {f"layers.{n}.{name}": shape for n in range(32) for name, shape in shapes.items()}
+    chosen = adapter.choose(linear)
+    assert len(chosen) == 224 and adapter.trained_parameters(chosen) == 917_504
+    assert (adapter.rank, adapter.default_learning_rate, adapter.init) == (64, 4e-3, "zero")
+
+
+def test_r_starts_at_zero_or_as_the_paper_samples_it(load):
+    zero, normal, again, other = (
+        torch.cat([p.detach().flatten() for p in middles(adapter.attach(load()[0], seed)).values()])
+        for adapter, seed in ((LoraXs(), 0), (LoraXs(init="normal"), 0), (LoraXs(init="normal"), 0), (LoraXs(), 1))
+    )
+    assert not zero.any() and not other.any()
+    assert torch.equal(normal, again)
+    assert normal.std().item() == pytest.approx(1e-5, rel=0.02) and abs(normal.mean().item()) < 1e-7
+
+
+def test_a_start_leaves_nothing_to_sample():
+    with pytest.raises(ValueError, match=r"drop adapter\.init=normal"):
+        LoraXs(start="runs/first/adapter", init="normal")

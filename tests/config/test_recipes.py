@@ -22,6 +22,8 @@ from tinyreason.config.run_config import (
 from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_config import TRAINERS
 from tinyreason.data import DATA
+from tinyreason.example import Example
+from tinyreason.prompts import chat_messages
 from tinyreason.schema import Schema
 
 FILES = sorted(RECIPES.rglob("*.yaml"))
@@ -147,3 +149,39 @@ def test_a_config_cannot_be_changed_after_it_was_checked():
     config = PLANS[0].resolve(next(iter(PLANS[0].tiers)))
     with pytest.raises(ValidationError):
         config.train.max_steps = 0
+
+
+REAL = ("t4", "24gb", "80gb")
+
+
+@pytest.mark.parametrize("tier", REAL)
+def test_a_step_of_one_shot_rlvr_is_one_group_put_with_the_authors_system_prompt(tier):
+    # pi_1 is solved in 6.3 % of the base's samples: (1 − 0.063)^8 = 0.594, (1 − 0.063)^32 = 0.125
+    config = read_recipe("one_shot_rlvr").resolve(tier)
+    assert config.train.group_size == config.train.rollouts_per_step >= 32
+    assert (1 - 0.063) ** config.train.group_size < 0.13 < 0.59 < (1 - 0.063) ** 8
+    row = {"prompt": [{"role": "user", "content": "1+1? Output the final answer within \\boxed{}."}]}
+    trained = Example("a", tuple(row["prompt"]), "2")
+    asked = Example("b", ({"role": "user", "content": "1+2?"},), "3")
+    system = {"role": "system", "content": "Please reason step by step, and put your final answer within \\boxed{}."}
+    assert chat_messages(trained, config.prompt) == [system, *row["prompt"]]
+    assert chat_messages(asked, config.prompt) == [system, *asked.messages]
+    theirs = Example("c", ({"role": "system", "content": "Be brief."}, *asked.messages), "3")
+    assert chat_messages(theirs, config.prompt) == list(theirs.messages)
+
+
+@pytest.mark.parametrize("tier", REAL)
+def test_one_shot_cft_trains_on_the_published_set_as_often_and_at_the_rate_that_the_paper_does(tier):
+    config = read_recipe("one_shot_cft").resolve(tier)
+    assert config.critiques is None
+    assert (config.data.name, config.data.hub_file) == ("TIGER-Lab/One-Shot-CFT-Data", "DSR-CFT-p0.jsonl")
+    visits = config.train.max_steps * config.train.batch_size
+    assert 30_000 <= visits < 30_000 + config.train.batch_size  # 600 rows, 50 epochs
+    assert (config.learning_rate, config.train.schedule, config.train.weight_decay) == (5e-6, "cosine", 0.05)
+    assert config.trl == {"warmup_steps": 0.1}
+
+
+@pytest.mark.parametrize("tier", read_recipe("tina").tiers)
+def test_tinas_format_reward_asks_for_the_end_of_the_reasoning_alone(tier):
+    (found,) = (reward for reward in read_recipe("tina").resolve(tier).rewards if reward.kind == "format")
+    assert found.box is False

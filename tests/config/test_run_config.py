@@ -452,8 +452,8 @@ def test_whatever_stands_in_the_file_gives_a_config_or_a_sentence(tmp_path_facto
 def test_another_kind_of_adapter_starts_from_its_own_defaults():
     plan = read_recipe("rlvr")
     config = plan.resolve("sandbox", ("adapter.kind=lora_xs", "adapter.rank=8"))
-    assert config.adapter == type(config.adapter)(rank=8)
-    assert config.learning_rate == config.adapter.default_learning_rate
+    assert config.adapter == type(config.adapter)(rank=8, targets="mlp")
+    assert config.learning_rate == config.adapter.sandbox_learning_rate
     assert plan.resolve("sandbox", ("adapter.kind=lora_xs", "train.learning_rate=0.5")).learning_rate == 0.5
     same = plan.resolve("sandbox", ("adapter.kind=lora", "adapter.rank=8"))
     assert same.learning_rate == plan.resolve("sandbox").learning_rate
@@ -461,8 +461,19 @@ def test_another_kind_of_adapter_starts_from_its_own_defaults():
 
 
 @pytest.mark.parametrize("tier", ["t4", "24gb", "80gb"])
-def test_one_problem_and_all_of_them_differ_in_their_data_alone(tier):
+def test_one_problem_and_all_of_them_differ_in_their_data_and_groups_alone(tier):
     """`rlvr` is the yardstick of `one_shot_rlvr` on a card: their files repeat each other, and stay the same."""
     one, many = (read_recipe(name).resolve(tier).model_dump() for name in ("one_shot_rlvr", "rlvr"))
-    assert {name for name in one if one[name] != many[name]} == {"recipe", "about", "paper", "data"}
+    assert {name for name in one if one[name] != many[name]} == {"recipe", "about", "paper", "data", "train"}
+    assert {name for name, value in one["train"].items() if many["train"][name] != value} == {"group_size"}
     assert {name for name, value in many["data"].items() if one["data"].get(name) != value} == {"kind"}
+
+
+def test_lora_xs_has_the_papers_values_and_on_the_sandbox_those_that_do_well_there():
+    def resolved(tier, *overrides):
+        config = read_recipe("rlvr").resolve(tier, ("adapter.kind=lora_xs", "train.learning_rate=null", *overrides))
+        return config.adapter.rank, config.adapter.targets, config.learning_rate
+
+    assert resolved("t4") == (64, "all-linear", 4e-3)
+    assert resolved("sandbox") == (24, "mlp", 5e-3)
+    assert resolved("sandbox", "adapter.rank=8", "adapter.targets=attention") == (8, "attention", 5e-3)

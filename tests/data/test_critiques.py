@@ -29,7 +29,33 @@ def test_a_set_of_inputs_and_outputs_is_read_as_it_is(jsonl):
     assert (example.problem, example.completion) == (row["input"], row["output"])
 
 
-@pytest.mark.parametrize("prompt", ["plain", "boxed"])
+def test_a_set_of_conversations_is_read_as_it_is(jsonl):
+    """As ms-swift, which trained the published models, has its rows: messages, or query and response."""
+    asked, answered = "Please critique: 1+1? Solution: 3", "Critique: No. Conclusion: wrong [END]"
+    turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+    rows = ({"messages": turns}, {"messages": [{"role": "system", "content": "s"}, *turns]})
+    for row in (*rows, {"query": asked, "response": answered}):
+        (example,) = Critiques(file=jsonl(row)).load()
+        assert (example.problem, example.completion) == (asked, answered)
+
+
+def test_one_file_of_a_hub_data_set_is_read(monkeypatch):
+    import datasets
+
+    calls = []
+
+    def load_dataset(*asked, **options):
+        calls.append((asked, options))
+        return datasets.Dataset.from_list([{"input": "a", "output": "b"}])
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    (example,) = Critiques(name="TIGER-Lab/One-Shot-CFT-Data", hub_file="DSR-CFT-p0.jsonl").load()
+    assert example.completion == "b"
+    files = {"split": "train", "data_files": "DSR-CFT-p0.jsonl"}
+    assert calls == [(("TIGER-Lab/One-Shot-CFT-Data", None), files)]
+
+
+@pytest.mark.parametrize("prompt", ["plain", "boxed", "boxed_system"])
 def test_the_request_is_put_as_it_is(jsonl, prompt):
     (example,) = Critiques(file=jsonl({"prompt": "Is 3 right?", "completion": "c"})).load()
     assert chat_messages(example, prompt) == [{"role": "user", "content": "Is 3 right?"}]

@@ -207,7 +207,8 @@ def test_a_warm_up_takes_its_time_and_is_made_smaller_where_it_is_the_peak():
 
 
 def test_only_valid_changes_are_suggested():
-    stages = ("train.thinkprune=[3000]", "train.micro_batch_size=1", "train.rollouts_per_step=8")
+    few = ("train.micro_batch_size=1", "train.rollouts_per_step=8", "train.group_size=8")
+    stages = ("train.thinkprune=[3000]", *few)
     replan = replanner("one_shot_rlvr", "80gb", machine("3090", 4), stages)
     assert not replan(()).fits
     with pytest.raises(ConfigError):
@@ -233,7 +234,8 @@ def test_what_changes_only_the_time_is_suggested_before_what_changes_the_trainin
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_t4_holds_its_tier_with_a_float16_base_and_large_batches_in_the_evaluation(name):
     made = make_plan(read_recipe(name).resolve("t4"), machine("t4"))
-    assert made.fits and made.seconds < 8 * 3600
+    published_visits = name == "one_shot_cft"  # 30,016 rows, two sessions' worth
+    assert made.fits and made.seconds < (26 if published_visits else 8) * 3600
     assert (made.job.compute.dtype.got, made.job.compute.quantize.got) == ("float16", "none")
     assert 64 <= made.job.config.evaluation.batch_size <= 128
 
@@ -367,10 +369,11 @@ def test_a_base_in_four_bits_is_said_to_fit_in_sixteen():
 
 
 def test_a_recipe_that_pays_a_teacher_says_so():
-    line = next(line for line in typed("one_shot_cft", "--gpu", "t4").output.splitlines() if "teacher" in line)
-    assert "gpt-4.1-mini writes 700 critiques of each problem, 700 in all, over an API that may cost money" in line
-    assert "money" not in typed("one_shot_cft", "--on", "sandbox").output
-    assert "money" not in typed("critique_ft", "--gpu", "t4").output
+    for name, machine_words in (("one_shot_cft", ("--on", "sandbox")), ("critique_ft", ("--gpu", "t4"))):
+        assert "money" not in typed(name, *machine_words).output
     own = "critiques={teacher: {kind: openai, model: any}, attempts: 4, attempts_by: [Qwen/Qwen2.5-1.5B-Instruct]}"
     data = "data={kind: problems, name: openai/gsm8k, subset: main, size: 50}"
-    assert "4 critiques of each problem, 200 in all" in typed("critique_ft", "--gpu", "t4", own, data).output
+    line = next(
+        line for line in typed("critique_ft", "--gpu", "t4", own, data).output.splitlines() if "teacher" in line
+    )
+    assert "any writes 4 critiques of each problem, 200 in all, over an API that may cost money" in line

@@ -24,7 +24,7 @@ def data(jsonl):
 
 
 def lengths_of(*overrides, name="rlvr", tier="t4"):
-    return read_prompt_lengths(read_recipe(name).resolve(tier, overrides))
+    return read_prompt_lengths(read_recipe(name).resolve(tier, ("prompt=boxed", *overrides)))
 
 
 def test_a_local_file_is_read_and_counted_by_the_tokenizer_of_a_local_model(data, sandbox):

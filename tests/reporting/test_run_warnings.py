@@ -153,3 +153,11 @@ def test_a_sign_of_reward_hacking_that_grows_is_named_in_the_evaluation_and_in_t
     assert titles(write_run(tmp_path / "third", steps=10, second_opinion=opinion(40.0, 35.0, 45.0, 0.9, 0.9))) == ""
     rewrite_metrics(run, **{"hacking/truncated": [0.0] * 5 + [0.6] * 5})
     assert titles(run) == "A sign of reward hacking"
+
+
+def test_a_gradient_that_overflows_and_is_finite_again_is_not_a_breakdown(run):
+    nan = float("nan")
+    rewrite_metrics(run, **{"gradient/norm": [nan, float("inf"), *[1.0] * 8]})
+    assert titles(run) == ""
+    rewrite_metrics(run, **{"gradient/norm": [1.0, *[nan] * 9]})
+    assert titles(run) == "gradient/norm is not a number from step 2 on"

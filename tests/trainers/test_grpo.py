@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from datasets import Dataset
 from sessions import session_of
 
 from tinyreason import trainers
@@ -178,3 +179,47 @@ def test_a_trained_start_is_what_the_kl_penalty_holds_to(tmp_path):
     _, metrics, _, _ = train(tmp_path / "second", f"adapter.start={tmp_path / 'adapter'}", "train.learning_rate=1e-2")
     assert metrics[0]["kl/mean"] == pytest.approx(0, abs=1e-6)
     assert metrics[1]["kl/mean"] > 1e-6
+
+
+def test_rollouts_are_sampled_without_dropout_and_trained_on_with_it(trained, tmp_path, monkeypatch):
+    from transformers import GenerationMixin
+
+    adapter = read_recipe("one_shot_rlvr").resolve("sandbox").adapter
+    adapter.save(trained[0], tmp_path / "adapter")
+    sample, modes = GenerationMixin.generate, []
+
+    def generate(self, *inputs, **options):
+        modes.append(any(module.training for module in self.modules()))
+        return sample(self, *inputs, **options)
+
+    monkeypatch.setattr(GenerationMixin, "generate", generate)
+    found = {}
+    for dropout in (0.0, 0.9):
+        options = (f"adapter.start={tmp_path / 'adapter'}", f"adapter.dropout={dropout}", "train.max_steps=1")
+        model, metrics, rollouts, _ = train(tmp_path / str(dropout), *options)
+        found[dropout] = [row["completion"] for row in rollouts], metrics[0]["gradient/norm"]
+        assert model.training
+    assert modes == [False, False]
+    assert found[0.0][0] == found[0.9][0]
+    assert found[0.0][1] != found[0.9][1]
+
+
+@pytest.mark.parametrize("trainer", ["grpo", "sft"])
+def test_building_the_trainer_rounds_no_number_of_an_adapter_on_a_quantised_base(tmp_path, trainer):
+    from tinyreason.trainers.grpo import LeafGRPOTrainer
+    from tinyreason.trainers.sft import LeafSFTTrainer, tokenised
+
+    recipe = {"grpo": "one_shot_rlvr", "sft": "reasoning_sft"}[trainer]
+    config = read_recipe(recipe).resolve("sandbox", ("model.quantize=nf4",))
+    with session_of(config, tmp_path / "run") as session:
+        trained = {name: p for name, p in session.model.named_parameters() if p.requires_grad}
+        for p in trained.values():
+            p.data.normal_()
+        before = {name: p.detach().clone() for name, p in trained.items()}
+        if trainer == "grpo":
+            LeafGRPOTrainer(session, config.data.load(), lambda *_: {}, None)
+        else:
+            rows, _ = tokenised(config, session.tokenizer, config.data.load()[:4])
+            rows = [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
+            LeafSFTTrainer(session, lambda *_: {}, None, train_dataset=Dataset.from_list(rows))
+        assert all(torch.equal(p, before[name]) for name, p in trained.items())

@@ -1,7 +1,7 @@
 """Does what every adapter does alike: find its layers, attach, save, restore, start from an earlier one."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,9 @@ Targets = Literal["all-linear", "mlp", "attention"] | tuple[str, ...]
 
 class Adapter(Schema):
     """Holds the options of every adapter, and attaches, saves and restores it."""
+
+    on_sandbox: ClassVar[dict[str, Any]] = {}  # option → value where none is given and the base is the sandbox's
+    sandbox_learning_rate: ClassVar[float | None] = None  # the learning rate then; None is as elsewhere
 
     rank: int = Field(16, ge=1)
     """r, the rank of the update."""

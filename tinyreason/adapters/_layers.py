@@ -17,11 +17,11 @@ class Frozen(nn.Module):
 
 
 class Matrix(nn.Module):
-    """Trains R itself, from zero: r × r parameters."""
+    """Trains R itself, r × r parameters, from zero or from a normal distribution of this standard deviation."""
 
-    def __init__(self, rank: int, device):
+    def __init__(self, rank: int, device, std: float = 0.0):
         super().__init__()
-        self.R = nn.Parameter(torch.zeros(rank, rank, device=device))
+        self.R = nn.Parameter((std * torch.randn(rank, rank)).to(device))
 
     def matrix(self) -> Tensor:
         return self.R

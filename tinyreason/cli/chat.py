@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import click
 
+from tinyreason.cli.options import TEMPLATE_OPTIONS
+
 
 @click.command("chat", short_help="Ask a run, an adapter or a model, and watch it answer.")
 @click.argument("target", metavar="RUN|ADAPTER|MODEL")
@@ -20,6 +22,7 @@ import click
 @click.option(
     "--max-completion-tokens", type=click.IntRange(min=1), help="Length of the longest completion, in tokens."
 )
+@TEMPLATE_OPTIONS
 @click.option("--trust-remote-code", is_flag=True, help="Run Python code that comes with the model.")
 def chat_command(
     target: str,
@@ -27,6 +30,7 @@ def chat_command(
     keeps_history: bool,
     temperature: float | None,
     max_completion_tokens: int | None,
+    template_options: dict | None,
     trust_remote_code: bool,
 ) -> None:
     """Ask a run, an adapter or a model: the reasoning is dimmed, the answer plain.
@@ -42,7 +46,8 @@ def chat_command(
     if compare and not reference.adapter:
         raise ConfigError(f"{target} has no adapter to compare its base with; give a run or an adapter folder.")
     quiet_libraries(offline=reference.is_local)
-    talker, console = Talker.load(reference, temperature, max_completion_tokens), Console()
+    talker = Talker.load(reference, temperature, max_completion_tokens, template_options)
+    console = Console()
     titles = ("base", "adapter") if compare else ("model",)
     histories: list[list[dict[str, str]]] = [[] for _ in titles]
     if sys.stdin.isatty():

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import COUNT, JSON, PATH
+from tinyreason.cli.options import COUNT, JSON, PATH, TEMPLATE_OPTIONS
+from tinyreason.prompts import PROMPTS
 
 
 @click.command(name="eval", short_help="Evaluate a run, an adapter or a model on benchmarks.")
@@ -40,14 +41,16 @@ from tinyreason.cli.options import COUNT, JSON, PATH
 )
 @click.option(
     "--prompt",
-    type=click.Choice(["plain", "boxed"]),
-    help="The problem as it is, or with the request for a boxed answer; default: the run's, else boxed.",
+    type=click.Choice(list(PROMPTS)),
+    help="The problem as it is, with the request for a boxed answer, or with that as a system message; default: the "
+    "run's, else boxed.",
 )
 @click.option(
     "--template",
     type=click.Choice(["chat", "none"]),
     help="Write the prompt with the tokenizer's chat template, or without one; default: chat.",
 )
+@TEMPLATE_OPTIONS
 @click.option(
     "--batch-size", type=COUNT, help="Completions sampled at once; it changes speed and memory, not the completions."
 )

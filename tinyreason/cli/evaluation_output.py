@@ -1,5 +1,6 @@
 """What the person reads of an evaluation, a comparison, the controls and an audit."""
 
+import json
 from pathlib import Path
 
 from tinyreason.console import Console
@@ -21,7 +22,8 @@ def announce_evaluation(console: Console, benchmark_run: BenchmarkRun, folder: P
     sides = ", the same for both sides" if against else ""
     console.say(f"sampling  {how}, at most {sampling.max_completion_tokens:,} tokens, seed {sampling.seed}{sides}")
     template = "the tokenizer's chat template" if sampling.template == "chat" else "no chat template"
-    console.say(f"template  {template}, prompt {sampling.prompt}{sides}")
+    options = "".join(f", {name}={json.dumps(value)}" for name, value in sampling.template_options.items())
+    console.say(f"template  {template}{options}, prompt {sampling.prompt}{sides}")
     console.say(f"folder    {folder}")
 
 

@@ -15,6 +15,25 @@ OVERRIDES = click.argument("overrides", nargs=-1, metavar="[key=value ...]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def read_template_options(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict | None:
+    """Returns the options of the chat template, None where none is given. Errors: `ConfigError`."""
+    from tinyreason.config.overrides import apply_overrides
+
+    options: dict = {}
+    apply_overrides(options, words)
+    return options or None
+
+
+TEMPLATE_OPTIONS = click.option(
+    "--template-option",
+    "template_options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=read_template_options,
+    help="Option of the model's chat template, as enable_thinking=false; default: the run's.",
+)
+
+
 def seeds_option(meaning: str, **default):
     """Returns the option --seeds."""
     return click.option(

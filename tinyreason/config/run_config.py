@@ -13,6 +13,7 @@ from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
 from tinyreason.config.trl_options import check_trl_options
 from tinyreason.data import DATA
+from tinyreason.prompts import PROMPTS
 from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
 
@@ -142,8 +143,10 @@ class RunConfig(Schema):
     trainer: Literal[*TRAINERS]
     """The training loop."""
     model: Model
-    prompt: Literal["plain", "boxed"] = "boxed"
-    """How a problem is put to the model: as it is, or with the request for a boxed answer."""
+    prompt: Literal[*PROMPTS] = "boxed"
+    """How a problem is put to the model: as it is, with a request for a boxed answer, or with one as system message."""
+    template_options: dict[str, Any] = {}
+    """Options of the model's chat template, in training and evaluation, as {enable_thinking: false}."""
     data: one_of(DATA)
     critiques: dict[str, Any] | None = None
     """Build config, less its data, of the critiques of attempts at `data` that are built first and trained on."""
@@ -186,7 +189,8 @@ class RunConfig(Schema):
 
     @property
     def learning_rate(self) -> float:
-        return self.train.learning_rate or self.adapter.default_learning_rate
+        on_sandbox = self.adapter.sandbox_learning_rate if self.model.is_built_in else None
+        return self.train.learning_rate or on_sandbox or self.adapter.default_learning_rate
 
     @property
     def evaluations(self) -> int:
@@ -216,6 +220,15 @@ class RunConfig(Schema):
         if isinstance(values, dict) and isinstance(values.get("train"), dict):
             values = values | {"train": {"kind": values.get("trainer")} | values["train"]}
         return values
+
+    @field_validator("adapter", mode="before")
+    @classmethod
+    def adapter_fits_the_sandbox(cls, values: Any, others: ValidationInfo) -> Any:
+        """Gives an adapter of the sandbox's base the values that suit its narrow layers, where none are given."""
+        model, kind = others.data.get("model"), values.get("kind") if isinstance(values, dict) else None
+        if model is None or not model.is_built_in or kind not in ADAPTERS:
+            return values
+        return ADAPTERS[kind].on_sandbox | values
 
     @field_validator("evaluation")
     @classmethod

@@ -19,6 +19,7 @@ TRL_NAMES = {
 OURS_OF_TRL = {
     "seed": "seed",
     "optim": "kernels.optimizer",
+    "chat_template_kwargs": "template_options",
     "scale_rewards": "advantage.kind",
     "reward_weights": "rewards.0.weight",
     "multi_objective_aggregation": "rewards.0.weight",

@@ -36,6 +36,8 @@ class Source(Schema):
     """Which split of the hub data set or the sandbox. A file has none."""
     subset: str | None = None
     """Which configuration of the hub data set, `main` for `openai/gsm8k`."""
+    hub_file: str | None = None
+    """Which file of the hub data set, where its files are sets of their own: `DSR-CFT-p0.jsonl`."""
     problem_column: str | None = None
     """The column that holds the problem, `a.b` for a nested one. Found by itself in the published sets."""
     answer_column: str | None = None
@@ -104,7 +106,9 @@ class Source(Schema):
 
     def rows(self, split: str | None = None) -> list[Row]:
         """Returns the rows of the file or hub data set as they stand there."""
-        return read_rows(self.file) if self.file else read_hub(str(self.name), self.subset, split or self.split)
+        if self.file:
+            return read_rows(self.file)
+        return read_hub(str(self.name), self.subset, split or self.split, self.hub_file)
 
     def solved(self, count: int, rambling: float = 0.0) -> list[Example]:
         """Returns the first `count` sandbox problems with the oracle's trace, this share of them with the long one."""

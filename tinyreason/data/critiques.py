@@ -25,7 +25,8 @@ class Critiques(Source):
     only those that agree with the grader.
 
     Example: `data: {kind: critiques, file: critiques.jsonl}`, as `tinyreason critiques build` writes it, or a
-    published set with columns query, response and critique, or input and output (WebInstruct-CFT).
+    published set: columns query, response and critique, or input and output (WebInstruct-CFT), or a conversation
+    (messages, or query and response alone), whose last turn is the critique.
     """
 
     kind: Literal["critiques"] = "critiques"
@@ -44,11 +45,8 @@ class Critiques(Source):
         return [self.example(number, row) for number, row in enumerate(rows)]
 
     def example(self, number: int, row: dict) -> Example:
-        """Returns a row's example: as built here, or of `query`, `response`, `critique` or of `input`, `output`."""
-        columns = (REQUEST_COLUMNS, CRITIQUE_COLUMNS)
-        request, critique = (next((row[name] for name in names if row.get(name)), None) for names in columns)
-        if request is None and isinstance(row.get("query"), str) and isinstance(row.get("response"), str):
-            request = CRITIQUE_REQUEST.format(problem=row["query"], attempt=row["response"])
+        """Returns a row's example, in any of the forms that sets are published in."""
+        request, critique = request_and_critique(row)
         for text, wanted in (
             (request, "prompt, nor query and response"),
             (critique, "completion, critique nor output"),
@@ -68,3 +66,17 @@ class Critiques(Source):
     def describe(self) -> str:
         """Returns what is trained on, in a few words."""
         return f"{f'the first {self.size:,}' if self.size else 'all'} critiques of {self.origin}"
+
+
+def request_and_critique(row: dict) -> tuple[str | None, str | None]:
+    """Returns what a row asks for and the critique; None what it lacks."""
+    columns = (REQUEST_COLUMNS, CRITIQUE_COLUMNS)
+    request, critique = (next((row[name] for name in names if row.get(name)), None) for names in columns)
+    match row:
+        case {"messages": [*_, {"role": "user", "content": asked}, {"role": "assistant", "content": answered}]}:
+            return asked, answered
+        case {"query": str(query), "response": str(response)} if request is None:
+            if critique is None:  # as ms-swift has it, a question and what is answered
+                return query, response
+            return CRITIQUE_REQUEST.format(problem=query, attempt=response), critique
+    return request, critique

@@ -58,13 +58,13 @@ def read_json(path: Path, **how: Any) -> Any:
         raise DataError(f"{path} {_beyond(error)}.") from error
 
 
-def read_hub(name: str, subset: str | None, split: str) -> list[Row]:
+def read_hub(name: str, subset: str | None, split: str, file: str | None = None) -> list[Row]:
     """Returns the rows of a data set on the Hugging Face hub, from its cache if it was fetched before."""
     import datasets
 
     datasets.disable_progress_bars()
     try:
-        return datasets.load_dataset(name, subset, split=split).to_list()
+        return datasets.load_dataset(name, subset, split=split, data_files=file).to_list()
     except Exception as error:  # the hub fails in a dozen types, none of them a fault of ours
         raise DataError(
             f"the hub data set data.name={name} data.subset={subset or 'null'} data.split={split} cannot be loaded: "

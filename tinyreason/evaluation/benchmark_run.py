@@ -21,7 +21,8 @@ from tinyreason.grading.answers import gold_text
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.inference.sampling import Sampling, prompt_texts, sample_batches
-from tinyreason.models.load import is_built_in, max_completion_tokens_of, opens_thought
+from tinyreason.models.chat_template import opens_thought, turn_end_caveat
+from tinyreason.models.load import is_built_in, max_completion_tokens_of
 from tinyreason.runs.result import Gain, SecondOpinion, Stored, TemplateCheck
 from tinyreason.sandbox import NAME
 
@@ -49,7 +50,7 @@ class BenchScores(Stored):
 
 
 class PromptTemplate(Stored):
-    """What a prompt looks like: the chat template's fingerprint and the first problem as the model reads it."""
+    """What a prompt looks like: the fingerprint of the chat template and its options, and the first problem in it."""
 
     chat_template_sha256: str
     first_prompt: str
@@ -100,6 +101,7 @@ def settle(reference: ModelReference, asked: dict[str, Any]) -> Sampling:
             "max_completion_tokens": config.evaluation.max_completion_tokens,
             "batch_size": config.evaluation.batch_size,
             "prompt": config.prompt,
+            "template_options": config.template_options,
         }
     sampling = Sampling(**known | {name: value for name, value in asked.items() if value is not None})
     if sampling.temperature == 0 and sampling.samples > 1:
@@ -128,6 +130,8 @@ def run_benchmarks(
             continue
         model, tokenizer = reference.load()
         templates[side] = describe_template(tokenizer, benchmark_run)
+        if caveat := turn_end_caveat(tokenizer):
+            console.say(f"caveat    {reference.name}: {caveat}")
         ask(side, model, tokenizer, missing, benchmark_run, folder, grader, console)
         for bench in benchmark_run.benches if needs_check else ():
             score = folder.score(side, bench, benchmark_run.sampling.samples)
@@ -158,10 +162,11 @@ def ask(
 ) -> None:
     """Samples, grades and writes down the missing completions of one side."""
     asks = [(example, sample) for _, example, sample in missing]
-    is_thought_open = benchmark_run.sampling.template == "chat" and opens_thought(tokenizer)
+    sampling = benchmark_run.sampling
+    is_thought_open = sampling.template == "chat" and opens_thought(tokenizer, sampling.template_options)
     correct = done = 0
     with console.live(f"asking {benchmark_run.sides[side].name}", total=len(missing)) as live:
-        for batch in sample_batches(model, tokenizer, asks, benchmark_run.sampling) if missing else ():
+        for batch in sample_batches(model, tokenizer, asks, sampling) if missing else ():
             rows = [missing[sampled.row] for sampled in batch]
             verdicts = grader.grade(
                 [sampled.text for sampled in batch],
@@ -194,7 +199,9 @@ def bench_scores(
 def describe_template(tokenizer, benchmark_run: BenchmarkRun) -> PromptTemplate:
     """Returns what a prompt looks like to the model."""
     first = next(iter(benchmark_run.benches.values()))[:1]
-    digest = hashlib.sha256(str(tokenizer.chat_template).encode()).hexdigest()
+    options = benchmark_run.sampling.template_options
+    written = str(tokenizer.chat_template) + (json.dumps(options, sort_keys=True) if options else "")
+    digest = hashlib.sha256(written.encode()).hexdigest()
     prompt = prompt_texts(tokenizer, first, benchmark_run.sampling)[0]
     return PromptTemplate(chat_template_sha256=digest, first_prompt=prompt)
 

@@ -16,7 +16,7 @@ from tinyreason.inference.model_reference import check_finished, read_run_config
 from tinyreason.intervals import verdict
 from tinyreason.runs.result import EVALUATION, Gain, Interval, Number, Stored, read_seeds_result
 
-ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template")
+ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template", "template_options")
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def read_run_side(folder: Path, side: str) -> StoredCompletions:
         "max_completion_tokens": evaluation.max_completion_tokens,
         "prompt": config.prompt,
         "template": "chat",
+        "template_options": config.template_options,
     }
     return StoredCompletions(folder.resolve().name, {HELD_OUT: completions}, answers, sampling)
 
@@ -115,7 +116,7 @@ def _evaluation(folder: Path) -> StoredCompletions:
     if not (folder / RESULT).is_file():
         raise FolderError(f"the evaluation {folder} has no {RESULT}: it is still going, or was stopped; resume it.")
     try:
-        sampling = read_json(folder / SETTINGS)["sampling"]
+        sampling = {"template_options": {}} | read_json(folder / SETTINGS)["sampling"]
         rows = list(read_lines(folder / PROBLEMS))
         asked = {(row["bench"], row["id"]): identity_of(row) for row in rows}
         answers = {identity_of(row): row["answer"] for row in rows}

@@ -18,7 +18,7 @@ from tinyreason.intervals import (
     over_seeds,
     share_interval,
 )
-from tinyreason.models.load import opens_thought
+from tinyreason.models.chat_template import opens_thought
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import Side, TokenChange
 
@@ -140,6 +140,7 @@ class Evaluator:
             max_completion_tokens=settings.max_completion_tokens,
             batch_size=settings.batch_size,
             prompt=self.config.prompt,
+            template_options=self.config.template_options,
             seed=self.config.seed,
         )
 
@@ -157,7 +158,7 @@ def evaluate(
     texts, tokens, truncated = sample_completions(model, tokenizer, examples, sampling, advance, room)
     answers = [example.answer for example in examples for _ in range(sampling.samples)]
     problems = [example.problem for example in examples for _ in range(sampling.samples)]
-    is_thought_open = sampling.template == "chat" and opens_thought(tokenizer)
+    is_thought_open = sampling.template == "chat" and opens_thought(tokenizer, sampling.template_options)
     verdicts = grader.grade(texts, answers, truncated, problems, is_thought_open)
     completions = [
         Completion(text, count, is_truncated, verdict.correct, verdict.extracted)

@@ -7,7 +7,8 @@ from typing import Any
 
 from tinyreason.example import Example
 from tinyreason.inference.model_reference import ModelReference
-from tinyreason.models.load import end_tokens, max_completion_tokens_of
+from tinyreason.models.chat_template import end_tokens, render
+from tinyreason.models.load import max_completion_tokens_of
 from tinyreason.prompts import chat_messages
 
 OPEN, CLOSE = "<think>", "</think>"
@@ -49,9 +50,15 @@ class Talker:
     prompt: str
     temperature: float
     max_completion_tokens: int
+    template_options: dict[str, Any]
 
     @staticmethod
-    def load(reference: ModelReference, temperature: float | None, max_completion_tokens: int | None) -> "Talker":
+    def load(
+        reference: ModelReference,
+        temperature: float | None,
+        max_completion_tokens: int | None,
+        template_options: dict[str, Any] | None = None,
+    ) -> "Talker":
         """Loads a model; None = as the run's evaluation asked, else greedy and as long as is usual for the model."""
         model, tokenizer = reference.load()
         run = reference.run
@@ -64,6 +71,7 @@ class Talker:
             prompt,
             usual_temperature if temperature is None else temperature,
             max_completion_tokens or longest,
+            template_options or (run.template_options if run else {}),
         )
 
     def answer(self, messages: list[Message], tell: Tell, is_base: bool = False) -> Message:
@@ -75,7 +83,7 @@ class Talker:
         from transformers import GenerationConfig, TextStreamer
 
         chat = chat_messages(Example("", tuple(messages), ""), self.prompt)
-        prompt = self.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        (prompt,) = render(self.tokenizer, [chat], self.template_options)
         answer: list[str] = []
 
         def heard(text: str, is_reasoning: bool) -> None:

@@ -9,6 +9,7 @@ from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
 from tinyreason.example import Example
 from tinyreason.inference.sampling import Sampling, sample_completions
+from tinyreason.models.chat_template import render
 from tinyreason.models.load import (
     card_for,
     compute_settings_for,
@@ -40,7 +41,7 @@ def sample_locally(local, requests: list[Request]) -> Iterator[tuple[Request, st
         examples = [Example(request.id, request.messages, request.example.answer) for request in part]
         texts, tokens, _ = sample_completions(model, tokenizer, examples, sampling, lambda count: None)
         chats = [list(request.messages) for request in part]
-        prompts = tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
+        prompts = render(tokenizer, chats, sampling.template_options)
         tokens_in = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
         yield from zip(part, texts, tokens_in, tokens, strict=True)
 

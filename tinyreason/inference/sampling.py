@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from tinyreason.errors import NotFinite
 from tinyreason.example import Example
-from tinyreason.models.load import end_tokens, free_memory, is_out_of_memory
+from tinyreason.models.chat_template import end_tokens, render
+from tinyreason.models.load import free_memory, is_out_of_memory
 from tinyreason.prompts import USUAL_PROMPT_TOKENS, chat_messages
 from tinyreason.tensors import Tensor
 
@@ -30,6 +31,8 @@ class Sampling:
     """The smallest set of tokens with this much of the probability is sampled from."""
     template: Literal["chat", "none"] = "chat"
     """The tokenizer's chat template, or the bare text of the problem."""
+    template_options: dict[str, Any] = field(default_factory=dict)
+    """What the chat template is rendered with."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def prompt_texts(tokenizer, examples: list[Example], sampling: Sampling) -> list
     chats = [chat_messages(example, sampling.prompt) for example in examples]
     if sampling.template == "none":
         return ["\n".join(message["content"] for message in chat) for chat in chats]
-    return tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
+    return render(tokenizer, chats, sampling.template_options)
 
 
 def generation_config(tokenizer, sampling: Sampling, ends: set[int]):

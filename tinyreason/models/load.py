@@ -10,6 +10,7 @@ from typing import Any
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ModelError
 from tinyreason.models.attention import avoid_enable_gqa
+from tinyreason.models.chat_template import end_tokens
 from tinyreason.models.hardware import Card, take_card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 from tinyreason.sandbox import BASE, NAME
@@ -127,6 +128,7 @@ def load_model(config: Model, compute: ComputeSettings):
         raise ModelError(f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model.")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    model.generation_config.eos_token_id = sorted(end_tokens(model, tokenizer))  # TRL's rollouts stop where it says
     keep_as_loaded(model)
     if compute.fused.got == "liger":
         from liger_kernel.transformers import _apply_liger_kernel_to_instance
@@ -220,21 +222,6 @@ def cannot_load(config: Model, error: Exception, is_local: bool) -> str:
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
     return f"cannot load model.name={config.name}: {first_line}.{reach}"
-
-
-def end_tokens(model, tokenizer) -> set[int]:
-    """Returns every token that ends a completion: the tokenizer's and those of the model's generation config."""
-    ends = model.generation_config.eos_token_id
-    return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
-
-
-def opens_thought(tokenizer) -> bool:
-    """Returns whether the chat template ends its prompt in `<think>`, so that every completion begins in a thought."""
-    if not getattr(tokenizer, "chat_template", None):
-        return False
-    chat = [{"role": "user", "content": "?"}]
-    prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
-    return str(prompt).rstrip().endswith("<think>")
 
 
 def check_model_folder(folder: Path, name: str) -> None:

@@ -14,6 +14,7 @@ from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.models.chat_template import turn_end_caveat
 from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
 from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.problems import read_problems
@@ -57,6 +58,8 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
         problems = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, context.compute)
         check_finite(model, config.model)
+        if caveat := turn_end_caveat(tokenizer):
+            console.say(f"caveat  {caveat}")
         evaluator = Evaluator(config, context, tokenizer, grader)
         used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
         baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None

@@ -7,6 +7,8 @@ from tinyreason.planning.plan import Plan
 
 LEAST_HALVED = 256
 """Tokens of a limit below which no shorter one is suggested."""
+LEAST_GROUP = 8
+"""Rollouts of a step below which its one group is not made smaller."""
 DOUBLINGS = {"batch": 3, "training": 2}
 """How often what is larger is doubled at the most: the evaluation's batch changes no result, groups and rows do."""
 
@@ -61,7 +63,7 @@ def smaller_overrides(plan: Plan) -> Iterator[dict[str, str]]:
         and job.compute.dtype.got != "float32"
     ):
         yield {"model.quantize": "nf4"}
-    if phase == "generate" and train.rollouts_per_step > train.group_size:
+    if phase == "generate" and train.rollouts_per_step > min(train.group_size, LEAST_GROUP):
         yield fewer_rollouts(train, job.micro_rows)
     if phase in ("warm-up", "score", "backward", "generate") and train.token_limit >= LEAST_HALVED:
         yield {f"{section}.{train.tokens_option}": str(train.token_limit // 2)}
@@ -70,9 +72,10 @@ def smaller_overrides(plan: Plan) -> Iterator[dict[str, str]]:
 
 
 def fewer_rollouts(train, micro_rows: int) -> dict[str, str]:
-    """Halves the groups of a step, rounded up, with a micro-batch that still divides them."""
-    rows = (train.rollouts_per_step // train.group_size + 1) // 2 * train.group_size
-    fewer = {"train.rollouts_per_step": str(rows)}
+    """Halves the groups of a step, rounded up, or its one group, with a micro-batch that still divides them."""
+    groups = train.rollouts_per_step // train.group_size
+    rows = (groups + 1) // 2 * train.group_size if groups > 1 else (train.group_size + 1) // 2
+    fewer = {"train.rollouts_per_step": str(rows)} | ({} if groups > 1 else {"train.group_size": str(rows)})
     if rows % micro_rows:
         fewer["train.micro_batch_size"] = str(largest_divisor_below(micro_rows, rows))
     return fewer

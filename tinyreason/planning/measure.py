@@ -15,6 +15,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.models.chat_template import render
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import load_model
 from tinyreason.planning.plan import Plan
@@ -153,7 +154,8 @@ def longest_examples(config: RunConfig, tokenizer, examples: list[Example]) -> t
 
     def prompt_tokens(example: Example) -> int:
         chat = chat_messages(example, config.prompt)
-        return len(tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"])
+        (prompt,) = render(tokenizer, [chat], config.template_options)
+        return len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
 
     sizes = {id(example): prompt_tokens(example) for example in examples}
     rows = 2 * config.train.rows_per_step

@@ -34,10 +34,14 @@ Found = Iterator[tuple[str, str]]
 
 
 def not_a_number(run: StoredRun) -> Found:
-    """Warns of a loss, gradient or reward that is nan or infinite."""
+    """Warns of a loss, gradient or reward that is nan or infinite to the end.
+
+    A gradient that is finite again later overflowed in float16, and its step was skipped.
+    """
     for name in ("loss", "gradient/norm", "reward/mean", "kl/mean"):
-        steps = [row["step"] for row in run.metrics if _is_nan(row.get(name))]
-        if steps:
+        rows = [row for row in run.metrics if name in row]
+        steps = [row["step"] for row in rows if _is_nan(row[name])]
+        if steps and (name != "gradient/norm" or _is_nan(rows[-1][name])):
             yield (
                 f"{name} is not a number from step {steps[0]} on",
                 "Training has broken down there: lower train.learning_rate, or compute in model.dtype=float32.",

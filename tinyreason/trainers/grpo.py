@@ -46,7 +46,7 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
         self.scorer = Scorer.of(session, examples)
         rows = training_rows(session.config, examples)
         super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
-        self.beta = session.config.train.kl
+        self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
 
     def before_rollouts(self) -> None:
         self.scorer.step = self.state.global_step + 1

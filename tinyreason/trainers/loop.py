@@ -36,6 +36,7 @@ class SessionTrainer(Resumable):
         self.session, self.checkpoints = session, checkpoints
         self.finite = FiniteSteps(session.config.learning_rate, session.context.compute.dtype.got)
         callbacks = [self.finite, StepLog(session.folder, watch, self.metric_names, self.step_sign, self.finite)]
+        began = [(p, p.data) for p in session.model.parameters() if p.requires_grad]
         super().__init__(
             model=session.model,
             args=trl_arguments(self.arguments_class, session, self.arguments),
@@ -47,9 +48,8 @@ class SessionTrainer(Resumable):
         for callback in self.callback_handler.callbacks:
             if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
                 callback.logging_dir = str(session.folder.path / "tensorboard")
-        for parameter in session.model.parameters():
-            if parameter.requires_grad:  # of a quantised base TRL has made it bfloat16, in which small steps vanish
-                parameter.data = parameter.data.float()
+        for parameter, data in began:  # on a quantised base TRL has rounded it to bfloat16, in which small steps vanish
+            parameter.data = data.to(parameter.device, torch.float32)
         self.finite.scaler = self.accelerator.scaler
         self.limits = RowLimits.of(session.config, session.context.compute, session.context.console.say)
 

@@ -11,7 +11,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.grading.hacking_signs import sign_shares
-from tinyreason.models.load import end_tokens, opens_thought
+from tinyreason.models.chat_template import end_tokens, opens_thought
 from tinyreason.rollout import Batch
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
@@ -43,7 +43,7 @@ class Scorer:
     def of(session: TrainingSession, examples: list[Example]) -> "Scorer":
         """Returns the scorer of a session for the problems that it trains on."""
         ends = end_tokens(session.model, session.tokenizer)
-        is_open = opens_thought(session.tokenizer)
+        is_open = opens_thought(session.tokenizer, session.config.template_options)
         return Scorer(session.config, examples, session.grader, session.folder, ends, is_thought_open=is_open)
 
     def score(self, completion_ids: list[list[int]], completions: list, row: list[int], **_: Any) -> list[float | None]:

@@ -13,6 +13,7 @@ from trl import SFTConfig, SFTTrainer
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
+from tinyreason.models.chat_template import last_token, render
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
@@ -44,16 +45,16 @@ def tokenised(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[li
     Errors: `DataError` where no row fits.
     """
     train = config.train
-    rows, left_out = [], 0
+    rows, left_out, end = [], 0, last_token(tokenizer)
     for example in examples:
         chat = chat_messages(example, config.prompt)
-        prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        (prompt,) = render(tokenizer, [chat], config.template_options)
         completion = example.completion
         if prompt.rstrip().endswith("<think>"):  # the template opens the reasoning itself
             completion = completion.removeprefix("<think>").lstrip("\n")
         start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
         encoded = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=bool(example.spans))
-        ids = [*encoded["input_ids"], tokenizer.eos_token_id]
+        ids = [*encoded["input_ids"], end]
         weights = [example.weight] * len(ids)
         for place, (first, _) in enumerate(encoded.get("offset_mapping", ())):
             weights[place] *= span_weight(example, first + len(example.completion) - len(completion))

@@ -147,7 +147,8 @@ class RolloutSeam:
             return ask(prompt_ids, images, multimodal_fields, num_generations, *rest, **more)
 
         def sample(prompts: list[list[int]]) -> list:
-            return ask(prompts, images, multimodal_fields, num_generations, *rest, **more)[0]
+            with evaluating(self.model):  # TRL samples in training mode, where dropout is on
+                return ask(prompts, images, multimodal_fields, num_generations, *rest, **more)[0]
 
         return self.sample_rows(prompt_ids, sample), None
 
@@ -180,6 +181,18 @@ class EpochSampler(RepeatSampler):
         """Sets the order of an epoch; accelerate calls it at the start of each."""
         if self.shuffle:
             self.generator.manual_seed(self.seed + epoch)
+
+
+@contextmanager
+def evaluating(model) -> Iterator[None]:
+    """Holds the model in evaluation mode inside, and puts each of its modules back into the mode that it was in."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, is_training in modes.items():
+            module.training = is_training
 
 
 def random_states() -> list[torch.Tensor]:

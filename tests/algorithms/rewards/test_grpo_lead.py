@@ -18,9 +18,15 @@ def test_length_counts_only_where_the_three_shortest_completions_correct_or_inco
     assert GrpoLead(from_tokens=29)(batch, Store())[1] > 1
 
 
-def test_an_incorrect_answer_in_a_loop_is_minus_2(rollouts):
-    batch = rollouts([60, 60], correct=[0, 0], ids=[[5, 6, 7] * 20, list(range(60))])
-    assert GrpoLead()(batch, Store()).tolist() == [-2.0, -1.0]
+def test_no_answer_is_0_or_minus_2_in_a_loop_and_an_incorrect_one_minus_1_as_released(rollouts):
+    # main_ppo.py of the released code: a score of −1 (no answer) → 0, of 0 (incorrect) → −1, of −2 (none, and it
+    # repeats itself) as it is
+    loop, line = [5, 6, 7] * 20, list(range(60))
+    answer = "<think>1+1=2</think>\\boxed{3}"
+    texts = [answer, answer, "no box", "no box", "<think>\\boxed{3}", answer]
+    ids = [line, loop, line, loop, line, line]
+    batch = rollouts([60] * 6, correct=[0] * 6, ids=ids, texts=texts, truncated=(5,))
+    assert GrpoLead()(batch, Store()).tolist() == [-1.0, -1.0, 0.0, -2.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("correct", [[1, 1], [1, 0]])

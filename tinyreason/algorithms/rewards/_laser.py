@@ -42,7 +42,7 @@ def difficulty(pass_rate: float) -> str:
 
 
 def smallest_target(lengths: list[float], expected_correct: int, thresholds: range) -> int:
-    """Returns the smallest threshold under which one of `expected_correct` correct answers is expected to stay."""
+    """Returns the smallest threshold under which one of `expected_correct` answers is expected to stay."""
     for threshold in thresholds:
         covered = sum(length <= threshold for length in lengths)
         if covered * expected_correct >= len(lengths):  # int(coverage · C) ≥ 1, without rounding
@@ -69,11 +69,11 @@ class Monitor(Reward):
         return batch.correct.new_tensor([known.get(difficulty(rate), limit) for rate in rates])
 
     def observe(self, batch: Batch, store: Store) -> None:
-        """Adds the correct rollouts' lengths, and estimates the targets when it is time."""
+        """Adds the rollouts' lengths, correct or incorrect, and estimates the targets when it is time."""
         seen = {name: list(lengths) for name, lengths in store.get(self.kind, "lengths", {}).items()}
         rates = batch.pass_rate.nan_to_num(0.0).tolist()
         for rate, length, correct in zip(rates, batch.length.tolist(), batch.correct.tolist(), strict=True):
-            if correct == 1:
+            if correct == correct:  # graded
                 seen.setdefault(difficulty(rate), []).append(length)
         steps = store.get(self.kind, "steps", 0) + 1
         if steps % self.refresh_steps == 0:

@@ -2,9 +2,12 @@
 
 Why: GRPO-LEAD (arXiv 2504.09696). Its other half, a weight by difficulty, is `advantage: {kind: grpo_lead}`.
 Formula: correct: exp(−α·z), z = (L − mean)/std over the group's correct answers (std of a sample, as released), α =
-0.05, 1 unless the group's three shortest completions are longer than `from_tokens` on average; incorrect: −1, or −2
-where the completion ends in a loop. It holds correctness already; it stands alone.
-Reward hacking: z is relative, so lucky short answers keep gaining in groups that are all short already.
+0.05, 1 unless the group's three shortest completions are longer than `from_tokens` on average; an incorrect answer −1;
+no answer 0, or −2 where the completion ends in a loop. It holds correctness already; it stands alone.
+Translated: without an answer is here a completion without a box, with thoughts that never end, or truncated; a loop is
+one of tokens, as released it is 30 words or fewer ten times in a row, or a word of 120 letters.
+Reward hacking: z is relative, so lucky short answers keep gaining in groups that are all short already; and giving no
+answer is better than giving an incorrect one.
 Example: `rewards: [{kind: grpo_lead}]`
 """
 
@@ -20,7 +23,7 @@ from tinyreason.tensors import Tensor
 
 
 class GrpoLead(Reward):
-    """Gives exp(−α·z) of the length for a correct answer, −1 for an incorrect one, −2 where that ends in a loop."""
+    """Gives exp(−α·z) of the length for a correct answer, −1 for an incorrect one, 0 or −2 for none."""
 
     reads_length: ClassVar[bool] = True
 
@@ -35,5 +38,11 @@ class GrpoLead(Reward):
         shortest = batch.lengths_P_G.sort(dim=1).values[:, :3].mean(dim=1, keepdim=True)
         score = (away / std).where((std > 0) & (shortest > self.from_tokens), 0.0)
         loops = batch.correct.new_tensor([loop_start(ids) < len(ids) for ids in batch.ids])
-        earned = (-self.alpha * score).exp().view(-1).where(batch.correct == 1, -1 - loops)
-        return batch.where_graded(earned)
+        answered = batch.correct.new_tensor([has_answer(text) for text in batch.texts]).bool() & ~batch.truncated
+        incorrect = (-2 * loops).masked_fill(answered, -1.0)
+        return batch.where_graded((-self.alpha * score).exp().view(-1).where(batch.correct == 1, incorrect))
+
+
+def has_answer(text: str) -> bool:
+    """Returns whether there is a box, and no thought that is opened and never closed."""
+    return "\\boxed{" in text and text.count("<think>") <= text.count("</think>")

@@ -1,0 +1,66 @@
+"""The chat template: what the model reads of a conversation, and which token ends a turn of it."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from tinyreason.errors import ConfigError
+
+OURS = ("messages", "add_generation_prompt")
+"""What a template reads too, and is not for a person to set."""
+ANSWER = "42"
+"""Stands in for an answer where a template is rendered to see what follows it."""
+
+
+def render(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any]) -> list[str]:
+    """Returns what the model reads of each conversation, up to where its completion begins.
+
+    `options` are the template's own, as `enable_thinking`. Errors: `ConfigError` for one that it does not read.
+    """
+    for name in options:
+        if name in OURS or not re.search(rf"\b{re.escape(name)}\b", str(tokenizer.chat_template)):
+            raise ConfigError(f"{name} is not an option of this model's chat template; drop template_options.{name}.")
+    return tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False, **options)
+
+
+def opens_thought(tokenizer, options: dict[str, Any]) -> bool:
+    """Returns whether the chat template ends its prompt in `<think>`, so that every completion begins in a thought."""
+    if not getattr(tokenizer, "chat_template", None):
+        return False
+    (prompt,) = render(tokenizer, [[{"role": "user", "content": "?"}]], options)
+    return prompt.rstrip().endswith("<think>")
+
+
+def turn_end(tokenizer) -> int | None:
+    """Returns the special token that the chat template puts behind an answer; None where it puts none there."""
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": ANSWER}]
+    _, found, after = tokenizer.apply_chat_template(chat, tokenize=False).rpartition(ANSWER)
+    first = tokenizer(after.lstrip(), add_special_tokens=False)["input_ids"][:1] if found else []
+    return first[0] if first and first[0] in tokenizer.added_tokens_decoder else None
+
+
+def last_token(tokenizer) -> int:
+    """Returns the token that a completion to learn from ends in: the template's end of a turn, else the tokenizer's."""
+    end = turn_end(tokenizer)
+    return tokenizer.eos_token_id if end is None else end
+
+
+def end_tokens(model, tokenizer) -> set[int]:
+    """Returns every token that ends a completion: the tokenizer's, the template's, those of the generation config."""
+    ends = model.generation_config.eos_token_id
+    found = {tokenizer.eos_token_id, turn_end(tokenizer), *(ends if isinstance(ends, list) else [ends])}
+    return found - {None}
+
+
+def turn_end_caveat(tokenizer) -> str | None:
+    """Returns one sentence where the chat template ends a turn with another token than the tokenizer's end."""
+    end = last_token(tokenizer)
+    if end == tokenizer.eos_token_id:
+        return None
+    return (
+        f"the chat template ends a turn with {tokenizer.decode([end])}, and the tokenizer's end token is "
+        f"{tokenizer.eos_token}: completions end at either here, and fine-tuning teaches the template's; who samples "
+        f"elsewhere must stop there too"
+    )
