@@ -24,7 +24,7 @@ LIMIT_S = 480
 GB = 2**30
 TRAINED = {"reasoning_sft": "sft", "rlvr": "rlvr", "one_shot_rlvr": "one_shot"}
 DTYPES = ("float16", "bfloat16")
-CAPPED = {"t4": "t4", "8gb": "8gb", "24gb": "3090"}
+CAPPED = {"t4": "t4", "8gb": "2060", "24gb": "3090"}
 """Tier → the card whose memory the process is held to."""
 QWEN_1_5B = {
     **{"hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "vocab_size": 151936},
@@ -225,7 +225,8 @@ def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
         overrides += ["train.rollouts_per_step=8", "train.group_size=8"] if bench.on_cpu else ["model.dtype=float16"]
         recipe, on = read_recipe("rlvr"), "sandbox" if bench.on_cpu else tier
         config = recipe.resolve(on, overrides)
-        config = recipe.resolve(on, (*overrides, *longest_sample_overrides(config)))
+        overrides += longest_sample_overrides(config)
+        config = recipe.resolve(on, overrides)
         sheet, card = datasheet(CAPPED[tier]), bench.card()
         cap = sheet.memory_gb
         if card:
@@ -233,7 +234,9 @@ def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
         context = context_of(bench, config)
         measured = measure_steps(config, context.compute, context.console)
         plan = make_plan(config, Machine(card, card and datasheet_of(card), cap * GB), measured.prompt_tokens)
-        return measured.beside(plan) | {"held_to_gb": cap, "plan_fits": plan.fits}
+        known = {"name": card.name, "memory_gb": card.memory_gb, "capability": list(card.capability)} if card else None
+        workload = {"recipe": "rlvr", "tier": on, "overrides": overrides, "shape": vars(plan.job.shape), "card": known}
+        return measured.beside(plan) | workload | {"held_to_gb": cap, "plan_fits": plan.fits}
 
     return stage
 

@@ -57,6 +57,7 @@ HOMES = {
         "runs/",
         "inference/",
         "evaluation/",
+        "planning/",
     ),
     "math_verify": ("grading/",),
     "pebble": ("grading/",),

@@ -19,7 +19,7 @@ CARDS = "1080, 1080-ti, 2060, t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
 
 
 @click.command("plan", short_help="Say what a run will take, before anything is downloaded.")
-@click.argument("name")
+@click.argument("name", required=False)
 @OVERRIDES
 @TIER
 @click.option("--gpu", metavar="CARD", help=f"Card to plan for: {CARDS} or cpu; default: this machine's.")
@@ -32,14 +32,21 @@ CARDS = "1080, 1080-ti, 2060, t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
     is_flag=True,
     help="Take two steps with the longest samples on this machine, and compare them with the plan.",
 )
+@click.option(
+    "--calibrate",
+    type=PATH,
+    metavar="FILE",
+    help="Fit the times that are planned for a card to steps it took: the gpu.json of make gpu. Without NAME.",
+)
 @JSON
 def plan_command(
-    name: str,
+    name: str | None,
     overrides: tuple[str, ...],
     tier: str | None,
     gpu: str | None,
     prompt_tokens: int | None,
     is_measured: bool,
+    calibrate: Path | None,
     as_json: bool,
 ) -> None:
     """Say a run's peak memory by phase, seconds a step, hours, tokens and disk; and what to change if it does not fit.
@@ -56,6 +63,11 @@ def plan_command(
     from tinyreason.planning.plan import make_plan
     from tinyreason.planning.prompt_lengths import read_prompt_lengths
 
+    if calibrate:
+        show_calibration(calibrate)
+        return
+    if name is None:
+        raise ConfigError("plan needs the name of a recipe, as in tinyreason plan rlvr; tinyreason recipes lists them.")
     if is_measured and gpu:
         raise ConfigError("--measure is of the machine at hand; leave --gpu out.")
     recipe = read_recipe(name)
@@ -82,6 +94,22 @@ def plan_command(
         )
         return
     click.echo("\n".join((*plan_lines(made, reason, prompts), *fit_lines(made, suggestion, spare))))
+
+
+def show_calibration(file: Path) -> None:
+    """Calibrates a card's times, and says what was found."""
+    from tinyreason.planning.calibrate import calibrate
+    from tinyreason.planning.gpus import cards_file
+
+    found = calibrate(file)
+    click.echo(
+        f"{found.sheet.name}: {found.steps} steps; a pass reaches {found.sheet.reached:.0%} of its arithmetic, "
+        f"launching a kernel takes {found.sheet.launch_us:.1f} µs"
+    )
+    click.echo(
+        f"the plan was off by a factor of {found.worst_before:.2f} at the worst, and is by {found.worst_after:.2f} now"
+    )
+    click.echo(f"kept in {cards_file()}; remove it to plan with the usual figures again")
 
 
 def chosen_card(gpu: str | None) -> tuple["Card | None", "Datasheet | None"]:

@@ -60,8 +60,9 @@ def time_lines(plan: Plan) -> list[str]:
         return [f"time    unknown: {plan.job.compute.card.name} is not among the cards known here"]
     steps = plan.job.config.train.max_steps
     held = "all of it" if plan.session_steps == steps else f"{plan.session_steps:,} of {steps:,} steps"
+    basis = "fitted to other steps of such a card" if plan.is_calibrated else "not measured on this card"
     return [
-        f"step    {two_digits(plan.seconds_a_step)} s, at most: an estimate, not measured on this card",
+        f"step    {two_digits(plan.seconds_a_step)} s, at most: an estimate, {basis}",
         f"run     {two_digits(plan.seconds / 3600)} hours with its evaluations; a 12-hour session holds {held}",
     ]
 

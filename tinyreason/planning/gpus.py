@@ -1,6 +1,9 @@
 """What a graphics card of each name has: memory, bandwidth and arithmetic, from its datasheet."""
 
-from dataclasses import dataclass
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tinyreason.errors import ConfigError, nearest
 from tinyreason.models.hardware import Card
@@ -29,6 +32,8 @@ class Datasheet:
 
     The T4's is fitted to 371 tokens/s, which a third party measured with its fast attention (32 rows of 1.5 B, LoRA).
     """
+    is_calibrated: bool = False
+    """Whether the last two are fitted to steps of such a card (`plan --calibrate`)."""
 
     def card(self) -> Card:
         return Card(self.name, self.memory_gb, self.capability)
@@ -56,14 +61,35 @@ def datasheet(word: str) -> Datasheet | None:
         return None
     if word not in DATASHEETS:
         raise ConfigError(f"no card '{word}'{nearest(word, [*DATASHEETS, 'cpu'])}.")
-    return DATASHEETS[word]
+    return calibrated(DATASHEETS[word])
 
 
 def datasheet_of(card: Card) -> Datasheet | None:
     """Returns the datasheet of a card of this machine, by its name; None where it is not in the table."""
     words = card.name.lower().replace("-", " ").split()
     named = [sheet for word, sheet in DATASHEETS.items() if word.split("-")[0] in words]
-    return min(named, key=lambda sheet: abs(sheet.memory_gb - card.memory_gb), default=None)
+    found = min(named, key=lambda sheet: abs(sheet.memory_gb - card.memory_gb), default=None)
+    return found and calibrated(found)
+
+
+def calibrated(sheet: Datasheet) -> Datasheet:
+    """Returns a datasheet with what `plan --calibrate` has found of this card in place of the usual figures."""
+    found = read_calibrations().get(sheet.name)
+    return replace(sheet, **found, is_calibrated=True) if found else sheet
+
+
+def cards_file() -> Path:
+    """Returns where calibrations are kept: a file in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyreason" / "cards.json"
+
+
+def read_calibrations() -> dict[str, dict[str, float]]:
+    """Returns card → `reached` and `launch_us`, where a calibration has found them."""
+    try:
+        known = json.loads(cards_file().read_text(encoding="utf-8"))
+        return {name: found for name, found in known.items() if found.keys() == {"reached", "launch_us"}}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def memory_of_this_machine() -> float:

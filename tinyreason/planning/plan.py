@@ -39,6 +39,8 @@ class Plan:
     memory: float
     seconds_a_step: float | None
     seconds: float | None
+    is_calibrated: bool = False
+    """Whether the times are fitted to steps of such a card."""
 
     @property
     def jobs(self) -> list[Job]:
@@ -174,4 +176,5 @@ def make_plan(
     at = speed_of(job, machine.sheet)
     step = at and step_seconds(job, at)
     total = at and config.train.max_steps * step + evaluation_seconds(job, at) + warmup_seconds(job, at)
-    return Plan(job, phases(job), machine.memory, step, total)
+    is_calibrated = machine.sheet is not None and machine.sheet.is_calibrated
+    return Plan(job, phases(job), machine.memory, step, total, is_calibrated)
