@@ -42,7 +42,11 @@ def test_every_tier_of_every_recipe_can_be_made_small(name):
 
 
 def test_overrides_are_in_a_dry_run_too():
-    config = dry_run_config(read_recipe("reasoning_sft"), "24gb", ("adapter.kind=miss", "train.batch_size=2", "train.micro_batch_size=1", "seed=3"))
+    config = dry_run_config(
+        read_recipe("reasoning_sft"),
+        "24gb",
+        ("adapter.kind=miss", "train.batch_size=2", "train.micro_batch_size=1", "seed=3"),
+    )
     assert (config.adapter.kind, config.train.batch_size, config.seed) == ("miss", 2, 3)
     assert config.train.max_tokens == LONGEST_ROW
 
