@@ -11,11 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+import commands
 import pytest
-from click.testing import CliRunner
+from commands import tinyreason
 from endpoint import FAULTS, Endpoint
-
-from tinyreason.cli.main import main
 
 KEY = "sk-test-4f1d-not-for-anyone"
 NOBODY = "http://127.0.0.1:9/v1"
@@ -52,10 +51,6 @@ def words(*more, url=NOBODY, out="set.jsonl"):
     return [*fixed.split(), "--out", out, "--base-url", url, *map(str, more)]
 
 
-def tinyreason(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
-
-
 def built(*words):
     """The summary."""
     done = tinyreason(*words, "--json")
@@ -64,12 +59,8 @@ def built(*words):
 
 
 def complaint(*words):
-    done = tinyreason(*words)
-    assert done.exit_code == 2, done.output
-    assert isinstance(done.exception, SystemExit)
-    assert KEY not in done.output
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("tinyreason: ")
+    line = commands.complaint(*words)
+    assert KEY not in line
     assert not Path("set.jsonl").exists()
     return line
 

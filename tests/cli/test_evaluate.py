@@ -4,29 +4,9 @@ import json
 import re
 
 import pytest
-from click.testing import CliRunner
-
-from tinyreason.cli.main import main
+from commands import complaint, printed, tinyreason
 
 SMALL = ("--bench", "chain", "--problems", "6", "--samples", "4", "--max-tokens", "24")
-
-
-def tinyreason(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
-
-
-def printed(*words):
-    done = tinyreason(*words)
-    assert done.exit_code == 0, done.output
-    return done.stdout
-
-
-def complaint(*words):
-    done = tinyreason(*words)
-    assert done.exit_code == 2, done.output
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("tinyreason: ")
-    return line
 
 
 @pytest.fixture(scope="module")

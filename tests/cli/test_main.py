@@ -11,32 +11,12 @@ from importlib import metadata
 import click
 import pytest
 from click.testing import CliRunner
+from commands import complaint, printed, tinyreason
 
 from tinyreason import console
-from tinyreason.cli.main import Commands, main
+from tinyreason.cli.main import Commands
 from tinyreason.config.recipe import recipe_names
 from tinyreason.config.run_config import RunConfig
-
-
-def tinyreason(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
-
-
-def printed(*words):
-    done = tinyreason(*words)
-    assert done.exit_code == 0, done.output
-    assert not done.stderr
-    return done.stdout
-
-
-def complaint(*words):
-    """The one line on stderr that answers a mistake."""
-    done = tinyreason(*words)
-    assert done.exit_code == 2, done.output
-    assert isinstance(done.exception, SystemExit)
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("tinyreason: ")
-    return line
 
 
 @pytest.fixture
@@ -315,7 +295,7 @@ def test_a_signal_saves_and_prints_the_line_that_resumes(tmp_path, number):
 
 def test_a_deadline_that_is_past_is_refused_before_anything_is_made(tmp_path):
     past = ("--deadline", "2020-01-01T10:00", "--out", str(tmp_path / "x"))
-    done = CliRunner().invoke(main, ["recipe", *RUN_FOR_LONG, *past])
+    done = tinyreason("recipe", *RUN_FOR_LONG, *past)
     assert done.exit_code == 2
     assert "is past" in done.output and done.output.count("\n") == 1
     assert not (tmp_path / "x").exists()
