@@ -1,6 +1,7 @@
 """`tinyreason recipes`, `show` and `check`: what there is, what it resolves to, whether it is valid."""
 
 import json
+import re
 
 import click
 
@@ -8,19 +9,29 @@ from tinyreason.cli.options import JSON, OVERRIDES, TIER
 
 
 @click.command("recipes", short_help="List the recipes, their tiers and what was measured.")
+@click.argument("names", nargs=-1, metavar="[NAME ...]")
 @JSON
-def recipes_command(as_json: bool) -> None:
-    """List the recipes: what each is, its paper, its tiers and what was measured."""
+def recipes_command(names: tuple[str, ...], as_json: bool) -> None:
+    """List the recipes: what each is, its paper, its tiers and what was measured.
+
+    With NAME only these, recipes or .yaml files.
+    """
     from tinyreason.config.recipe import read_recipe, recipe_names
 
-    cards = [read_recipe(name).card() for name in recipe_names()]
+    cards = [read_recipe(name).card() for name in names or recipe_names()]
     if as_json:
         click.echo(json.dumps(cards, indent=1))
         return
     for card in cards:
-        click.echo(f"{card['name']:<16}{card['about']}\n{'':<16}{card['paper']}")
-        for tier, measured in card["tiers"].items():
-            click.echo(f"{'':<16}{tier:<8} measured: {measured}")
+        about, *more = [with_links(str(card[key])) for key in ("about", "paper") if card[key]] or [""]
+        click.echo(f"{card['name']:<15} {about}".rstrip())
+        for line in (*more, *(f"{tier:<8} measured: {measured}" for tier, measured in card["tiers"].items())):
+            click.echo(f"{'':<16}{line}")
+
+
+def with_links(text: str) -> str:
+    """Returns a text with the address of every arXiv paper that it names by number."""
+    return re.sub(r"\barXiv[ :]+(\d{4}\.\d{4,5})", r"https://arxiv.org/abs/\1", text)
 
 
 @click.command("show", short_help="Show a recipe's resolved config, every option explained.")
@@ -44,7 +55,11 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
         if card and not TIERS[tier].needs_gpu:
             click.echo(f"tinyreason: tier {tier}: {reason}", err=True)
     config = recipe.resolve(tier, overrides)
-    click.echo(config.model_dump_json(indent=1) if as_json else config.explained())
+    if as_json:
+        click.echo(config.model_dump_json(indent=1))
+        return
+    for line in config.explained().splitlines():
+        click.echo(with_links(line) if line.startswith("paper:") else line)
 
 
 @click.command("check", short_help="Validate a recipe on each of its tiers.")
