@@ -59,7 +59,7 @@ def make_room(values: dict[str, Any], given: dict[str, Any]) -> None:
     take_training_file(values, given)
     for path in given.keys() & ALTERNATIVES.keys():
         section, _, other = ALTERNATIVES[path].rpartition(".")
-        if ALTERNATIVES[path] not in given:
+        if given[path] is not None and ALTERNATIVES[path] not in given:
             _keep(values, section, lambda key, other=other: key != other)
     for path, value in given.items():
         if path.endswith(".kind"):
