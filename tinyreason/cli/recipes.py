@@ -2,10 +2,15 @@
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import click
 
 from tinyreason.cli.options import JSON, OVERRIDES, TIER
+
+if TYPE_CHECKING:
+    from tinyreason.config.recipe import Recipe
+    from tinyreason.config.run_config import RunConfig
 
 
 @click.command("recipes", short_help="List the recipes, their tiers and what was measured.")
@@ -68,16 +73,40 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
 def check_command(name: str, overrides: tuple[str, ...]) -> None:
     """Validate a recipe, with the options that key=value sets, on each of its tiers; nothing is run.
 
-    Data files are read, and the packages and keys that the options need are looked for. NAME is a recipe or a .yaml
-    file.
+    Data files are read, gold answers looked at, and a local model's chat template; the packages and keys that the
+    options need are looked for. What lies on the hub is not looked at. NAME is a recipe or a .yaml file.
     """
-    from tinyreason.config.preconditions import check_preconditions, sections_with_files
+    from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.recipe import read_recipe
+    from tinyreason.planning.inspection import Inspector
 
-    recipe = read_recipe(name)
-    configs = [recipe.resolve(tier, overrides) for tier in recipe.tiers]
-    for config in configs:
+    recipe, inspector, tiers_of = read_recipe(name), Inspector(), {}
+    configs = resolve_all(recipe, overrides)
+    for tier, config in configs.items():
         check_preconditions(config)
-    for source in {section.file: section for config in configs for section in sections_with_files(config)}.values():
-        source.rows()
-    click.echo(f"{recipe.name}: valid on {', '.join(recipe.tiers)}")
+        for finding in inspector.inspect(config):
+            tiers_of.setdefault(finding, []).append(tier)
+    click.echo(f"{recipe.name}: valid on {', '.join(configs)}")
+    for is_seen in (True, False):
+        for finding, tiers in tiers_of.items():
+            if finding.is_seen == is_seen:
+                on = "" if len(tiers) == len(configs) else f"  [{', '.join(tiers)}]"
+                click.echo(f"{finding.what:<16}{'' if is_seen else 'not looked at: '}{finding.text}{on}")
+    click.echo(f"{'':<16}not looked at: weights, rewards of real completions; tinyreason dry-run {name} tries them")
+
+
+def resolve_all(recipe: "Recipe", overrides: tuple[str, ...]) -> dict[str, "RunConfig"]:
+    """Returns tier → config. Errors: `ConfigError`, with what is wrong on each tier where that differs."""
+    from tinyreason.errors import ConfigError
+
+    configs, faults = {}, {}
+    for tier in recipe.tiers:
+        try:
+            configs[tier] = recipe.resolve(tier, overrides)
+        except ConfigError as error:
+            faults.setdefault(str(error), []).append(tier)
+    if len(faults) > 1:
+        raise ConfigError(" ".join(f"On {', '.join(tiers)}: {fault}" for fault, tiers in faults.items()))
+    if faults:
+        raise ConfigError(*faults)
+    return configs

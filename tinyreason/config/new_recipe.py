@@ -33,8 +33,8 @@ def _head(file: str, extends: str, config: RunConfig) -> Iterator[str]:
     yield f"# Run     tinyreason recipe {file}"
     yield f"# Check   tinyreason check {file}"
     yield "#"
-    yield "# To change an option, take the '# ' before it away; it then holds on all tiers. The values here are those of"
-    yield f"# the tier {config.tier}. All options: tinyreason show {file}"
+    yield "# To change an option, take the '# ' before it away; it then holds on all tiers. The values here are"
+    yield f"# those of the tier {config.tier}. All options: tinyreason show {file}"
     yield f"extends: {json.dumps(extends, ensure_ascii=False)}"
 
 

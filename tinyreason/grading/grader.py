@@ -132,6 +132,12 @@ class Grader(AbstractContextManager):
         fine = self._check(golds)
         return [fine[gold] for gold in golds]
 
+    def glance_at_gold(self, answer: str) -> bool | None:
+        """Returns whether a gold answer can be graded, without a worker; None where only Math-Verify can tell."""
+        gold = gold_text(answer)
+        verdict = self._at_a_glance(Pair(gold, gold))
+        return None if verdict is None else verdict.correct is True
+
     def _check(self, golds: Iterable[str]) -> dict[str, bool]:
         verdicts = self._verdicts([Pair(gold, gold) for gold in golds])
         return {pair.gold: verdict.correct is True for pair, verdict in verdicts.items()}
