@@ -6,7 +6,7 @@ import re
 import pytest
 from commands import complaint, printed, tinyreason
 
-SMALL = ("--bench", "chain", "--problems", "6", "--samples", "4", "--max-tokens", "24")
+SMALL = ("--bench", "chain", "--problems", "6", "--samples", "4", "--max-completion-tokens", "24")
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +181,14 @@ def test_an_audit_as_json_counts_and_names(places):
     found = json.loads(tinyreason("audit", "sandbox:compare", "--against", "chain", "--json").stdout)
     assert (found["train"], found["test"], found["contaminated"]) == (2000, 256, 0)
     assert "0 of 256 test problems" in printed("audit", "sandbox:compare", "--against", "chain")
+
+
+def test_the_earlier_name_of_the_token_limit_works_and_is_not_listed(tmp_path):
+    few = ("--bench", "chain", "--problems", "2", "--samples", "1", "--no-template-check")
+    for option, out in (("--max-tokens", "a"), ("--max-completion-tokens", "b")):
+        printed("eval", "sandbox", *few, option, "5", "--out", tmp_path / out)
+    first, second = (json.loads((tmp_path / out / "eval.json").read_text()) for out in "ab")
+    assert first["benches"]["chain"]["model"]["mean_tokens"] == second["benches"]["chain"]["model"]["mean_tokens"] <= 5
+    for command in ("eval", "chat"):
+        listed = printed(command, "--help")
+        assert "--max-completion-tokens" in listed and "--max-tokens" not in listed

@@ -48,7 +48,11 @@ def files(tmp_path):
         ("grade {files}/none", "there is no file"),
         ("grade {files}/empty.jsonl", "is empty"),
         ("grade {files}/full", "is a folder"),
-        ("grade {files}/columns.jsonl", "row 1 has no field 'completion'"),
+        (
+            "grade {files}/columns.jsonl",
+            "row 1 has no field 'completion'; allowed: a; name another with",
+        ),
+        ("grade {files}/fine.jsonl", "allowed: answer, question; name another with --completion-field COLUMN."),
         ("grade {files}/fine.jsonl --completion-field questoin", "did you mean 'question'?"),
         ("select", "give the folder of a run or --history FILE"),
         ("select {files}/full", "has no rollouts.jsonl"),

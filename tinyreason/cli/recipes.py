@@ -96,7 +96,7 @@ def check_command(name: str, overrides: tuple[str, ...]) -> None:
 
 
 def resolve_all(recipe: "Recipe", overrides: tuple[str, ...]) -> dict[str, "RunConfig"]:
-    """Returns tier → config. Errors: `ConfigError`, with what is wrong on each tier where that differs."""
+    """Returns tier → config. Errors: `ConfigError`, the fault of each tier where they differ."""
     from tinyreason.errors import ConfigError
 
     configs, faults = {}, {}
