@@ -30,4 +30,4 @@ def test_the_libraries_are_offline_inside_alone(monkeypatch, endpoint, is_offlin
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", is_offline)
     with asked_once() as answers:
         assert not answers and constants.HF_HUB_OFFLINE and datasets.config.HF_HUB_OFFLINE
-    assert (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE) == (is_offline, is_offline)
+    assert (is_offline, is_offline) == (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE)
