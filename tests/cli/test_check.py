@@ -46,6 +46,12 @@ def test_it_says_what_it_could_not_look_at(jsonl):
     assert ("model", hub) in found
 
 
+def test_of_many_gold_answers_it_looks_at_the_first(jsonl, monkeypatch):
+    monkeypatch.setattr(inspection, "FIRST_ROWS", 2)
+    found = lines("rlvr", f"data.file={jsonl(*PROBLEMS)}", "data.size=4")
+    assert ("data", "2 of the first 2 gold answers can be graded") in found
+
+
 def test_of_a_large_file_it_reads_the_first_rows(jsonl, monkeypatch):
     monkeypatch.setattr(inspection, "WHOLE_BYTES", 100)
     monkeypatch.setattr(inspection, "FIRST_ROWS", 5)
@@ -107,6 +113,13 @@ def test_what_is_wrong_on_each_tier_is_said_once(tmp_path):
     own.write_text("extends: rlvr\ntiers: {sandbox: {train: {kll: 1}}, t4: {trian: {}}}\n")
     said = complaint("check", own)
     assert "On sandbox: there is no option 'train.kll'" in said and "On 8gb, t4: there is no option 'trian'" in said
+
+
+def test_one_tier_alone_is_checked_where_another_cannot_be():
+    model = "model.name=Qwen/Qwen2.5-0.5B-Instruct"
+    assert "the sandbox tier never uses the network" in complaint("check", "rlvr", model)
+    assert printed("check", "rlvr", model, "--on", "t4").splitlines()[0] == "rlvr: valid on t4"
+    assert "did you mean 't4'" in complaint("check", "rlvr", "--on", "t4x")
 
 
 def test_it_loads_nothing_heavy_and_starts_no_process(jsonl):

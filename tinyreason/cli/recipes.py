@@ -70,7 +70,8 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
 @click.command("check", short_help="Validate a recipe on each of its tiers.")
 @click.argument("name")
 @OVERRIDES
-def check_command(name: str, overrides: tuple[str, ...]) -> None:
+@click.option("--on", "tier", metavar="TIER", help="Tier of the recipe; default: each of them.")
+def check_command(name: str, overrides: tuple[str, ...], tier: str | None) -> None:
     """Validate a recipe, with the options that key=value sets, on each of its tiers; nothing is run.
 
     Data files are read, gold answers looked at, and a local model's chat template; the packages and keys that the
@@ -81,11 +82,11 @@ def check_command(name: str, overrides: tuple[str, ...]) -> None:
     from tinyreason.planning.inspection import Inspector
 
     recipe, inspector, tiers_of = read_recipe(name), Inspector(), {}
-    configs = resolve_all(recipe, overrides)
-    for tier, config in configs.items():
+    configs = resolve_all(recipe, overrides, [tier] if tier else list(recipe.tiers))
+    for config in configs.values():
         check_preconditions(config)
         for finding in inspector.inspect(config):
-            tiers_of.setdefault(finding, []).append(tier)
+            tiers_of.setdefault(finding, []).append(config.tier)
     click.echo(f"{recipe.name}: valid on {', '.join(configs)}")
     for is_seen in (True, False):
         for finding, tiers in tiers_of.items():
@@ -95,18 +96,18 @@ def check_command(name: str, overrides: tuple[str, ...]) -> None:
     click.echo(f"{'':<16}not looked at: weights, rewards of real completions; tinyreason dry-run {name} tries them")
 
 
-def resolve_all(recipe: "Recipe", overrides: tuple[str, ...]) -> dict[str, "RunConfig"]:
+def resolve_all(recipe: "Recipe", overrides: tuple[str, ...], tiers: list[str]) -> dict[str, "RunConfig"]:
     """Returns tier → config. Errors: `ConfigError`, the fault of each tier where they differ."""
     from tinyreason.errors import ConfigError
 
     configs, faults = {}, {}
-    for tier in recipe.tiers:
+    for tier in tiers:
         try:
             configs[tier] = recipe.resolve(tier, overrides)
         except ConfigError as error:
             faults.setdefault(str(error), []).append(tier)
     if len(faults) > 1:
-        raise ConfigError(" ".join(f"On {', '.join(tiers)}: {fault}" for fault, tiers in faults.items()))
+        raise ConfigError(" ".join(f"On {', '.join(on)}: {fault}" for fault, on in faults.items()))
     if faults:
         raise ConfigError(*faults)
     return configs

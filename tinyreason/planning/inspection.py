@@ -90,9 +90,9 @@ class Inspector:
                 )
             formulas, odd = formulas + (is_fine is None), odd + (is_fine is False)
         fine = len(looked_at) - formulas - odd
-        yield Finding(
-            path, f"{fine:,} of {len(looked_at):,} gold answers can be graded" + f", {odd:,} cannot" * bool(odd)
-        )
+        cannot = f", {odd:,} cannot" if odd else ""
+        of = "of the first" if len(examples) > FIRST_ROWS else "of"
+        yield Finding(path, f"{fine:,} {of} {len(looked_at):,} gold answers can be graded{cannot}")
         if formulas:
             yield Finding(path, f"{formulas:,} gold answers that are formulas, which a run has graded first", False)
 
