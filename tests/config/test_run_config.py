@@ -363,7 +363,11 @@ def test_a_recipe_that_is_not_there_is_answered_with_one_sentence(name):
         (b"tiers: {sandbox: null}\n", "is not a recipe"),
         (b"tiers: {24: {}}\n", ""),
         (b"tiers: {sandbox: {}, 80gbb: {}}\n", ""),
-        (b"tiers: {sandbox: {}}\n", "about is missing"),
+        (
+            b"tiers: {sandbox: {}}\nabuot: x\n",
+            "there is no option 'abuot' (did you mean 'about'?); missing: trainer, model",
+        ),
+        (b"tiers: {sandbox: {}}\n", "missing: trainer, model, data, adapter, train;"),
         (b"1: 2\ntiers: {sandbox: {}}\n", ""),
         (b"tiers: [\n", "is not valid YAML"),
         (b"a: b: c\n", "is not valid YAML"),

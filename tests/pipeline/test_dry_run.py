@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from commands import tinyreason
 
-from tinyreason.cli.main import main
 from tinyreason.config.recipe import read_recipe, recipe_names
 from tinyreason.config.train_config import LONGEST_ROW
 from tinyreason.pipeline.dry_run import STEPS, dry_run_config
@@ -24,7 +23,7 @@ def problems(tmp_path):
 
 
 def dry_run(*arguments):
-    return CliRunner().invoke(main, ["dry-run", *map(str, arguments)])
+    return tinyreason("dry-run", *arguments)
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -1,15 +1,25 @@
 """`path.to.key=value`, as a person types it after a recipe's name, laid over the recipe's values."""
 
 import json
+from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 
 import yaml
 
 from tinyreason.config.plain_yaml import read_yaml
+from tinyreason.config.training_file import take_training_file
+from tinyreason.data._source import Source
 from tinyreason.errors import ConfigError
 
-ALTERNATIVES = {"data.file": "data.name", "data.name": "data.file", "data.index": "data.id", "data.id": "data.index"}
+ALTERNATIVES = {
+    "data.file": "data.name",
+    "data.name": "data.file",
+    "data.index": "data.id",
+    "data.id": "data.index",
+    "evaluation.data.file": "evaluation.data.name",
+    "evaluation.data.name": "evaluation.data.file",
+}
 """Giving one of these takes the other away where only the recipe has set it."""
 
 
@@ -32,26 +42,43 @@ def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:
                 f"'{override}' is not an override; type it as path.to.key=value, e.g. train.max_steps=50."
             )
         pairs.append((path, _parse(text)))
-    given = {path for path, _ in pairs}
-    for path in given & ALTERNATIVES.keys():
-        section, _, other = ALTERNATIVES[path].rpartition(".")
-        if ALTERNATIVES[path] not in given and isinstance(values.get(section), dict):
-            values[section] = {key: value for key, value in values[section].items() if key != other}
-    for path, value in pairs:
-        if path == "adapter.kind" and value != values.get("adapter", {}).get("kind"):
-            forget_adapter(values)
-    for path, value in pairs:
-        if path.startswith("rewards.") and path.count(".") == 2 and path.endswith(".kind"):
-            forget_reward(values, path.removesuffix(".kind"), value)
+    make_room(values, dict(pairs))
     for path, value in pairs:
         _put(values, path, value)
 
 
-def forget_adapter(values: dict[str, Any]) -> None:
-    """Lets another kind of adapter start from its own defaults: the recipe's were chosen for the recipe's kind."""
-    values["adapter"] = {}
-    if isinstance(values.get("train"), dict):
-        values["train"] = {key: value for key, value in values["train"].items() if key != "learning_rate"}
+def lay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Lays the values of a file over those of the recipe that it extends, as `apply_overrides` does what is typed."""
+    values = dict(below)
+    make_room(values, dict(_paths(above)))
+    return merge(values, above)
+
+
+def make_room(values: dict[str, Any], given: dict[str, Any]) -> None:
+    """Takes away what the recipe chose for what is now given otherwise: path → value."""
+    take_training_file(values, given)
+    for path in given.keys() & ALTERNATIVES.keys():
+        section, _, other = ALTERNATIVES[path].rpartition(".")
+        if given[path] is not None and ALTERNATIVES[path] not in given:
+            _keep(values, section, lambda key, other=other: key != other)
+    for path, value in given.items():
+        if path.endswith(".kind"):
+            forget_kind(values, path.removesuffix(".kind"), value)
+
+
+def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
+    """Lets another kind start from its own defaults: the recipe's were chosen for the recipe's kind.
+
+    Of data the source stays; the learning rate goes with the adapter.
+    """
+    if section.startswith("rewards.") and section.count(".") == 1:
+        forget_reward(values, section, kind)
+    elif section in ("adapter", "advantage", "data") and isinstance(values.get(section), dict):
+        if values[section].get("kind") == kind:
+            return
+        _keep(values, section, lambda key: section == "data" and key in Source.model_fields)
+        if section == "adapter":
+            _keep(values, "train", lambda key: key != "learning_rate")
 
 
 def forget_reward(values: dict[str, Any], path: str, kind: Any) -> None:
@@ -71,6 +98,24 @@ def listed(text: str) -> tuple[str, list[str]]:
     if not key or not isinstance(found, list) or not found:
         raise ConfigError(f"'{text}' is not an option with values; type it as path.to.key=a,b, e.g. train.kl=0,0.01.")
     return key, [json.dumps(value, ensure_ascii=False) for value in found]
+
+
+def _paths(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields (path, value) of every value that is not a section."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _paths(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _keep(values: dict[str, Any], path: str, wanted: Callable[[str], bool]) -> None:
+    """Leaves of a section what is wanted, in place; the recipe's own section stays as it is."""
+    place: Any = values
+    for key in path.split("."):
+        place = place.get(key) if isinstance(place, dict) else None
+    if isinstance(place, dict):
+        _put(values, path, {key: value for key, value in place.items() if wanted(key)})
 
 
 def _parse(text: str) -> Any:

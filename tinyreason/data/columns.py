@@ -26,8 +26,7 @@ def to_examples(
     The id is the row's own if every row has one and no two are the same, else its number from 0.
     An answer that is the empty text stays empty: the set was published without it.
     """
-    problem_column = _column(rows, "problem", problem_column, PROBLEM_COLUMNS, origin)
-    answer_column = _column(rows, "answer", answer_column, ANSWER_COLUMNS, origin)
+    problem_column, answer_column = find_columns(rows, origin, problem_column, answer_column)
     examples = []
     for number, (row, id) in enumerate(zip(rows, _ids(rows), strict=True), 1):
         messages = _messages(_value(row, problem_column))
@@ -37,6 +36,16 @@ def to_examples(
                 raise DataError(f"{origin} row {number} has no usable {role} in column '{column}'; give it one.")
         examples.append(whole(Example(id=id, messages=messages, answer=answer), f"{origin} row {number}"))
     return examples
+
+
+def find_columns(
+    rows: list[Row], origin: str, problem_column: str | None = None, answer_column: str | None = None
+) -> tuple[str, str]:
+    """Returns the columns that hold the problem and the answer. Errors: `DataError`."""
+    return (
+        _column(rows, "problem", problem_column, PROBLEM_COLUMNS, origin),
+        _column(rows, "answer", answer_column, ANSWER_COLUMNS, origin),
+    )
 
 
 def whole(example: Example, where: str) -> Example:

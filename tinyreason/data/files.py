@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tinyreason.data.hub import asked_once
 from tinyreason.errors import DataError, nearest
 
 Row = dict[str, Any]
@@ -63,13 +64,16 @@ def read_hub(name: str, subset: str | None, split: str, file: str | None = None)
     import datasets
 
     datasets.disable_progress_bars()
-    try:
-        return datasets.load_dataset(name, subset, split=split, data_files=file).to_list()
-    except Exception as error:  # the hub fails in a dozen types, none of them a fault of ours
-        raise DataError(
-            f"the hub data set data.name={name} data.subset={subset or 'null'} data.split={split} cannot be loaded: "
-            f"{_first_line(error)}; check the three, or download it and type data.file=PATH (to eval, --data PATH)."
-        ) from error
+    with asked_once() as answers:
+        try:
+            return datasets.load_dataset(name, subset, split=split, data_files=file).to_list()
+        except Exception as error:  # the hub fails in a dozen types, none of them a fault of ours
+            reason = _first_line(error) if answers else "the hub cannot be reached, and its cache does not hold the set"
+            fault = error
+    raise DataError(
+        f"the hub data set data.name={name} data.subset={subset or 'null'} data.split={split} cannot be loaded: "
+        f"{reason}; check the three, or download it and type data.file=PATH (to eval, --data PATH)."
+    ) from fault
 
 
 def existing(path: Path) -> Path:

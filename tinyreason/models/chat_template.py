@@ -1,7 +1,10 @@
 """The chat template: what the model reads of a conversation, and which token ends a turn of it."""
 
+import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tinyreason.errors import ConfigError
@@ -17,10 +20,25 @@ def render(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, 
 
     `options` are the template's own, as `enable_thinking`. Errors: `ConfigError` for one that it does not read.
     """
-    for name in options:
-        if name in OURS or not re.search(rf"\b{re.escape(name)}\b", str(tokenizer.chat_template)):
-            raise ConfigError(f"{name} is not an option of this model's chat template; drop template_options.{name}.")
+    check_options(str(tokenizer.chat_template), options)
     return tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False, **options)
+
+
+def check_options(template: str, options: dict[str, Any]) -> None:
+    """Refuses an option that the template does not read. Errors: `ConfigError`."""
+    for name in options:
+        if name in OURS or not re.search(rf"\b{re.escape(name)}\b", template):
+            raise ConfigError(f"{name} is not an option of this model's chat template; drop template_options.{name}.")
+
+
+def read_template(folder: Path) -> str | None:
+    """Returns the chat template in a model's folder, as text; None where its files hold none. No library is loaded."""
+    with suppress(OSError, ValueError):
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    with suppress(OSError, ValueError, AttributeError):
+        found = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template")
+        return found if isinstance(found, str) or not found else json.dumps(found)
+    return None
 
 
 def opens_thought(tokenizer, options: dict[str, Any]) -> bool:

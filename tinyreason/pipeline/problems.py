@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinyreason.algorithms.rewards import ask_for_tokens
+from tinyreason.config.preconditions import check_history
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.data.critiques import Critiques
-from tinyreason.errors import ConfigError, DataError
+from tinyreason.errors import DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.held_out import held_out
@@ -45,7 +46,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
     for line in counts(config, len(evaluation), len(validation)):
         console.say(line)
-    check_history(config, examples)
+    check_history(config, len(examples))
     examples, evaluation, validation = (
         ask_for_tokens(config.rewards, found) for found in (examples, evaluation, validation)
     )
@@ -86,21 +87,6 @@ def check_gold_answers(examples: list[Example], grader: Grader) -> None:
                 f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose another "
                 f"problem or correct it."
             )
-
-
-def check_history(config: RunConfig, examples: list[Example]) -> None:
-    """Refuses a reward that compares a problem with its earlier visits where none comes back. Errors: `ConfigError`."""
-    names = [reward.kind for reward in config.rewards if reward.needs_history]
-    if not names:
-        return
-    a_step = config.train.rollouts_per_step // config.train.group_size
-    visits = config.train.max_steps * a_step
-    if visits <= max(len(examples), a_step):
-        fewer = f"type data.size={visits // 4} or " if visits >= max(4, 2 * a_step) else ""
-        raise ConfigError(
-            f"{names[0]} compares a problem with its visits in earlier steps, and {visits:,} visits to "
-            f"{len(examples):,} problems never come back to one; {fewer}raise train.max_steps."
-        )
 
 
 def check_completions(examples: list[Example]) -> None:

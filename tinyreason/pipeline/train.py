@@ -12,6 +12,7 @@ from tinyreason.errors import NotFinite, Stopped
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import SIGNS, alarming_signs
+from tinyreason.pipeline.adapter_card import save_adapter
 from tinyreason.runs.checkpoint import (
     TRAINED,
     Checkpoint,
@@ -103,7 +104,8 @@ class Training:
 
     def write(self) -> None:
         """Saves the present adapter as the run's."""
-        self.session.folder.write_adapter(lambda place: self.session.config.adapter.save(self.session.model, place))
+        config, model = self.session.config, self.session.model
+        self.session.folder.write_adapter(lambda place: save_adapter(config, model, place))
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint saves of it; the metrics are in their file."""
