@@ -9,8 +9,15 @@ import yaml
 from tinyreason.config.plain_yaml import read_yaml
 from tinyreason.errors import ConfigError
 
-ALTERNATIVES = {"data.file": "data.name", "data.name": "data.file", "data.index": "data.id", "data.id": "data.index"}
-"""Giving one of these takes the other away where only the recipe has set it."""
+ALTERNATIVES = {"index": "id", "id": "index", "file": "name", "name": "file"}
+"""Giving one of these to a source of data takes the other away where only the recipe has set it."""
+SOURCES = {"data": {}, "evaluation.data": {"kind": "problems"}, "warmup.data": {}}
+"""The sections that are sources of data → what they are unless it is said."""
+OF_A_SET = {
+    *("size", "subset", "split", "hub_file"),
+    *("problem_column", "answer_column", "completion_column", "weight_column", "spans_column"),
+}
+"""What a recipe says of its own set, and not of a file that is given in its place: a file sets its own size."""
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -32,11 +39,9 @@ def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:
                 f"'{override}' is not an override; type it as path.to.key=value, e.g. train.max_steps=50."
             )
         pairs.append((path, _parse(text)))
-    given = {path for path, _ in pairs}
-    for path in given & ALTERNATIVES.keys():
-        section, _, other = ALTERNATIVES[path].rpartition(".")
-        if ALTERNATIVES[path] not in given and isinstance(values.get(section), dict):
-            values[section] = {key: value for key, value in values[section].items() if key != other}
+    for section, usual in SOURCES.items():
+        given = {path.removeprefix(f"{section}."): value for path, value in pairs if path.startswith(f"{section}.")}
+        choose_source(values, section, usual, {key: value for key, value in given.items() if value is not None})
     for path, value in pairs:
         if path == "adapter.kind" and value != values.get("adapter", {}).get("kind"):
             forget_adapter(values)
@@ -45,6 +50,26 @@ def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:
             forget_reward(values, path.removesuffix(".kind"), value)
     for path, value in pairs:
         _put(values, path, value)
+
+
+def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], given: dict[str, Any]) -> None:
+    """Takes away what the recipe says of its own set where another is given. Errors: `ConfigError` where two are."""
+    if "file" in given and "name" in given:
+        raise ConfigError(
+            f"{section}.file={given['file']} and {section}.name={given['name']} are both given; data come from one "
+            f"place: leave one out."
+        )
+    parent, _, last = section.rpartition(".")
+    place = values.get(parent) if parent else values
+    old = (place.get(last) or {}) if isinstance(place, dict) else None
+    if not isinstance(old, dict) or not given.keys() & ALTERNATIVES.keys():
+        return
+    gone = {ALTERNATIVES[key] for key in given if key in ALTERNATIVES} | (OF_A_SET if "file" in given else set())
+    kept = usual | {key: value for key, value in old.items() if key not in gone}
+    if parent:
+        values[parent] = place | {last: kept}
+    else:
+        values[last] = kept
 
 
 def forget_adapter(values: dict[str, Any]) -> None:
