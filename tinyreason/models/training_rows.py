@@ -28,6 +28,8 @@ class Lengths:
     median_tokens: int
     longest_tokens: int
     left_out: int
+    of: int
+    """How many rows there are, those left out included."""
     limit: int
     limit_is: str
 
@@ -64,7 +66,7 @@ def tokenised(
         way = "raise it" if limit == config.train.token_limit else "take another model, or shorter rows"
         raise DataError(f"all {len(rows):,} rows are longer than {limit_is}={limit}; {way}.")
     sizes = [len(row["input_ids"]) for row in fitting]
-    counts = (len(fitting), round(median(sizes)), max(sizes), len(rows) - len(fitting))
+    counts = (len(fitting), round(median(sizes)), max(sizes), len(rows) - len(fitting), len(rows))
     return fitting, Lengths(*counts, limit, limit_is)
 
 
@@ -76,13 +78,32 @@ def row_limit(config: RunConfig, context: int | None) -> tuple[int, str]:
     return limit, f"train.{config.train.tokens_option}"
 
 
+def prompt_sizes(config: RunConfig, tokenizer, examples: list[Example]) -> list[int]:
+    """Returns the tokens of each example's prompt, chat template included."""
+    return [len(encoded(tokenizer, prompt_of(config, tokenizer, example))) for example in examples]
+
+
+def prompt_of(config: RunConfig, tokenizer, example: Example) -> str:
+    """Returns what the model reads before it completes. Errors: `DataError` for turns that its template refuses."""
+    try:
+        (prompt,) = render(tokenizer, [chat_messages(example, config.prompt)], config.template_options)
+    except Exception as error:
+        if not type(error).__module__.startswith("jinja2"):
+            raise
+        raise DataError(
+            f"the chat template of model.name={config.model.name} refuses problem {example.id}, whose turns are by "
+            f"{', '.join(message['role'] for message in example.messages)}: {error}"
+        ) from None
+    return prompt
+
+
 def rows_of(config: RunConfig, tokenizer, example: Example) -> list[Row]:
     """Returns the rows of one example: one, or with every turn trained on one a turn where a template needs that.
 
     Such a template writes an earlier turn otherwise than it was sampled, as those that leave out its reasoning do.
     """
     chat, options = chat_messages(example, config.prompt), config.template_options
-    (prompt,) = render(tokenizer, [chat], options)
+    prompt = prompt_of(config, tokenizer, example)
     last = completion_part(tokenizer, example, prompt, example.completion, config.train.truncate_ratio)
     if not example.meta.get("trains_every_turn"):
         return [joined([(encoded(tokenizer, prompt), None), last])]
