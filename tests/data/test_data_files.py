@@ -66,6 +66,8 @@ def test_another_encoding_is_told_with_the_option_that_reads_it(tmp_path, name):
     assert "is not UTF-8 text" in (message := refusal(path)) and "type its encoding, data.encoding=cp1252" in message
     assert read_rows(path, "cp1252") == [{"problem": "1€?", "answer": "2"}]
     assert Problems(file=path, encoding="cp1252").load()[0].problem == "1€?"
+    path.write_text("problem,answer\n1?,2\n", encoding="utf-16-le")
+    assert "type its encoding, data.encoding=utf-16-le" in refusal(path)
     with pytest.raises(DataError, match="is not utf-16 text"):
         read_rows(path, "utf-16")
     with pytest.raises(ValidationError, match="Python knows no text encoding 'cp9999'"):

@@ -6,6 +6,7 @@ from sessions import context_of, said
 from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import DataError
 from tinyreason.example import Example
+from tinyreason.models.training_rows import context_for
 from tinyreason.pipeline.fitting import fitting
 from tinyreason.pipeline.problems import RunProblems
 
@@ -65,3 +66,10 @@ def test_turns_that_a_chat_template_refuses_are_one_sentence(fit, sandbox):
     sandbox[1].chat_template = "{{ raise_exception('Conversation roles must alternate') }}"
     with pytest.raises(DataError, match=r"chat template of model.name=sandbox refuses problem a, .* must alternate"):
         fit("rlvr", [problem(SHORT, "a")], [])
+
+
+def test_a_dry_run_whose_data_are_of_another_model_keeps_to_no_context(sandbox):
+    model = sandbox[0].config
+    recipe = read_recipe("reasoning_sft")
+    assert context_for(recipe.resolve("sandbox"), model) == 2048
+    assert context_for(recipe.resolve("t4", ("model.name=sandbox",)), model) is None

@@ -43,6 +43,11 @@ def marked_encoding(path: Path) -> str:
     """Returns the encoding that the file's byte order mark tells; UTF-8 where it has none."""
     with path.open("rb") as file:
         first = file.read(4)
+    if b"\0" in first and not first.startswith(tuple(MARKS)):
+        raise DataError(
+            f"{path} is not UTF-8 text (it has zero bytes, as UTF-16 without a mark has); save it as UTF-8, or to a "
+            f"recipe type its encoding, data.encoding=utf-16-le or utf-16-be."
+        )
     return next((name for mark, name in MARKS.items() if first.startswith(mark)), "utf-8-sig")
 
 

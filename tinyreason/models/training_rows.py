@@ -52,6 +52,12 @@ def context_of(model_config: Any) -> int | None:
     return getattr(model_config.get_text_config(), "max_position_embeddings", None)
 
 
+def context_for(config: RunConfig, model_config: Any) -> int | None:
+    """Returns the context that a run's rows have to fit; None in a dry run, whose data are of another model."""
+    is_dry_run = config.model.is_built_in and not config.is_offline
+    return None if is_dry_run else context_of(model_config)
+
+
 def tokenised(
     config: RunConfig, tokenizer, examples: list[Example], context: int | None = None
 ) -> tuple[list[Row], Lengths]:

@@ -10,7 +10,7 @@ from trl import SFTConfig, SFTTrainer
 
 from tinyreason.errors import ConfigError
 from tinyreason.example import Example
-from tinyreason.models.training_rows import IGNORED, context_of, tokenised
+from tinyreason.models.training_rows import IGNORED, context_for, tokenised
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetryRows
@@ -66,7 +66,9 @@ def train(
 
     Errors: `ConfigError` where packing is asked for and the rows differ in weight, `DataError` where no row fits.
     """
-    rows, lengths = tokenised(session.config, session.tokenizer, examples, context_of(session.model.config))
+    rows, lengths = tokenised(
+        session.config, session.tokenizer, examples, context_for(session.config, session.model.config)
+    )
     session.context.console.say(f"rows    {lengths}")
     is_even = all(example.weight == examples[0].weight and not example.spans for example in examples)
     if session.config.train.packing and not is_even:
