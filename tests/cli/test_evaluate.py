@@ -19,6 +19,14 @@ def samples_of(folder):
     return [json.loads(line) for line in (folder / "samples.jsonl").open(encoding="utf-8")]
 
 
+def test_an_audit_reads_a_set_to_imitate_that_has_no_answers(tmp_path, jsonl):
+    text = "Why does a farmer who sells all of his apples before noon go home without any?"
+    told = [{"role": "user", "content": text}, {"role": "assistant", "content": "Because."}]
+    train = jsonl({"messages": told}, name="train.jsonl")
+    test = jsonl({"problem": text, "answer": "1"}, name="test.jsonl")
+    assert json.loads(printed("audit", train, "--against", test, "--json"))["counts"]["identical"] == 1
+
+
 @pytest.mark.parametrize("command", ["eval", "compare", "audit"])
 def test_help_names_the_command_and_its_options(command):
     assert command in printed("--help")

@@ -30,28 +30,28 @@ def test_a_file_of_critiques_takes_the_place_of_those_that_would_be_built(files,
 
 def test_a_file_of_problems_still_has_critiques_built_of_it(files):
     config = sandbox("critique_ft", f"data.file={files['problems']}")
-    assert config.critiques and (config.data.kind, config.data.size) == ("problems", 300)
+    assert config.critiques and (config.data.kind, config.data.size) == ("problems", None)
     own = sandbox("critique_ft", f"data.file={files['critiques']}", "data.kind=problems")
     assert own.critiques and own.data.kind == "problems"
 
 
-def test_all_solutions_of_a_file_are_trained_on_and_the_sandboxs_model_is_asked_the_sandbox(files):
+def test_a_file_of_solutions_sets_its_own_size_and_a_share_of_it_is_the_test(files):
     file = f"data.file={files['solutions']}"
     config = sandbox("reasoning_sft", file)
-    assert (config.data.size, config.evaluation.data.name) == (None, "sandbox")
+    assert (config.data.size, config.evaluation.data) == (None, None)
     assert sandbox("reasoning_sft", file, "data.size=1").data.size == 1
     own = sandbox("reasoning_sft", file, "evaluation.data.file=test.jsonl")
     assert (own.data.size, own.evaluation.data.file.name, own.evaluation.data.kind) == (None, "test.jsonl", "problems")
 
 
-def test_another_model_is_not_asked_the_sandbox(files, tmp_path):
-    config = sandbox("reasoning_sft", f"data.file={files['solutions']}", f"model.name={tmp_path}", "prompt=boxed")
-    assert (config.evaluation.data, config.data.size) == (None, 500)  # the rest of the file is its test
+def test_another_model_that_learns_from_critiques_is_not_asked_the_sandbox(files, tmp_path):
+    config = sandbox("critique_ft", f"data.file={files['critiques']}", f"model.name={tmp_path}", "prompt=boxed")
+    assert config.evaluation.data is None
 
 
-def test_the_size_goes_where_the_evaluation_has_data_of_its_own(files):
+def test_the_recipes_size_is_not_that_of_a_file(files):
     file = f"data.file={files['problems']}"
-    assert sandbox("rlvr", file).data.size == 2000  # the rest of the file is its test
+    assert sandbox("rlvr", file).data.size is None
     assert sandbox("rlvr", file, "evaluation.data.file=test.jsonl").data.size is None
     assert read_recipe("reasoning_sft").resolve("t4", (file,)).data.size is None
     assert sandbox("one_shot_rlvr", file, "data.index=0").evaluation.data is None

@@ -12,15 +12,15 @@ from tinyreason.config.training_file import take_training_file
 from tinyreason.data._source import Source
 from tinyreason.errors import ConfigError
 
-ALTERNATIVES = {
-    "data.file": "data.name",
-    "data.name": "data.file",
-    "data.index": "data.id",
-    "data.id": "data.index",
-    "evaluation.data.file": "evaluation.data.name",
-    "evaluation.data.name": "evaluation.data.file",
+ALTERNATIVES = {"index": "id", "id": "index", "file": "name", "name": "file"}
+"""Giving one of these to a source of data takes the other away where only the recipe has set it."""
+SOURCES = {"data": {}, "evaluation.data": {"kind": "problems"}, "warmup.data": {}}
+"""The sections that are sources of data → what they are unless it is said."""
+OF_A_SET = {
+    *("size", "subset", "split", "hub_file"),
+    *("problem_column", "answer_column", "completion_column", "weight_column", "spans_column"),
 }
-"""Giving one of these takes the other away where only the recipe has set it."""
+"""What a recipe says of its own set, and not of a file that is given in its place: a file sets its own size."""
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -57,10 +57,11 @@ def lay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def make_room(values: dict[str, Any], given: dict[str, Any]) -> None:
     """Takes away what the recipe chose for what is now given otherwise: path → value."""
     take_training_file(values, given)
-    for path in given.keys() & ALTERNATIVES.keys():
-        section, _, other = ALTERNATIVES[path].rpartition(".")
-        if given[path] is not None and ALTERNATIVES[path] not in given:
-            _keep(values, section, lambda key, other=other: key != other)
+    for section, usual in SOURCES.items():
+        own = {
+            path.removeprefix(f"{section}."): value for path, value in given.items() if path.startswith(f"{section}.")
+        }
+        choose_source(values, section, usual, {key: value for key, value in own.items() if value is not None})
     for path, value in given.items():
         if path.endswith(".kind"):
             forget_kind(values, path.removesuffix(".kind"), value)
@@ -79,6 +80,26 @@ def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
         _keep(values, section, lambda key: section == "data" and key in Source.model_fields)
         if section == "adapter":
             _keep(values, "train", lambda key: key != "learning_rate")
+
+
+def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], given: dict[str, Any]) -> None:
+    """Takes away what the recipe says of its own set where another is given. Errors: `ConfigError` where two are."""
+    if "file" in given and "name" in given:
+        raise ConfigError(
+            f"{section}.file={given['file']} and {section}.name={given['name']} are both given; data come from one "
+            f"place: leave one out."
+        )
+    parent, _, last = section.rpartition(".")
+    place = values.get(parent) if parent else values
+    old = (place.get(last) or {}) if isinstance(place, dict) else None
+    if not isinstance(old, dict) or not given.keys() & ALTERNATIVES.keys():
+        return
+    gone = {ALTERNATIVES[key] for key in given if key in ALTERNATIVES} | (OF_A_SET if "file" in given else set())
+    kept = usual | {key: value for key, value in old.items() if key not in gone}
+    if parent:
+        values[parent] = place | {last: kept}
+    else:
+        values[last] = kept
 
 
 def forget_reward(values: dict[str, Any], path: str, kind: Any) -> None:

@@ -8,15 +8,12 @@ from tinyreason.data import is_sandbox_name
 from tinyreason.data.critiques import holds_critiques
 from tinyreason.errors import DataError
 
-WITH_COMPLETIONS = ("critiques", "solutions")
-"""Kinds of data that are made for training: a file of theirs is not what a model is evaluated on."""
-
 
 def take_training_file(values: dict[str, Any], given: dict[str, Any]) -> None:
     """Fits the recipe's values, in place, to the training file among the values that are given: path → value.
 
-    A file of critiques takes the place of those that would be built. With completions to learn from, the sandbox's
-    model is evaluated on the problems that the recipe had. Where the evaluation has data of its own, all rows are used.
+    A file of critiques takes the place of those that would be built. With critiques to learn from, the sandbox's model
+    is evaluated on the problems that the recipe had.
     """
     file, data = given.get("data.file"), values.get("data")
     if not isinstance(file, str) or not isinstance(data, dict):
@@ -29,19 +26,15 @@ def take_training_file(values: dict[str, Any], given: dict[str, Any]) -> None:
                 data = values["data"] = {"name": data.get("name"), "kind": "critiques"}
     evaluation = values.get("evaluation") or {}
     has_test = any(f"{path}.".startswith("evaluation.data.") for path in given)
-    if not isinstance(evaluation, dict) or (not has_test and not evaluation.get("data")):
-        has_test = isinstance(evaluation, dict) and _asks_the_sandbox(values, given, data)
-        if not has_test:
-            return
+    is_free = not has_test and isinstance(evaluation, dict) and not evaluation.get("data")
+    if is_free and _asks_the_sandbox(values, given, data):
         values["evaluation"] = evaluation | {"data": {"kind": "problems", "name": data["name"]}}
-    if "data.size" not in given:
-        values["data"] = {key: value for key, value in data.items() if key != "size"}
 
 
 def _asks_the_sandbox(values: dict[str, Any], given: dict[str, Any], data: dict[str, Any]) -> bool:
-    """Returns whether the sandbox's model was to learn from the sandbox's completions."""
+    """Returns whether the sandbox's model was to learn from critiques."""
     model = values.get("model")
     name = given.get("model.name", model.get("name") if isinstance(model, dict) else None)
     sources = (name, data.get("name"))
     is_sandbox = all(isinstance(source, str) and is_sandbox_name(source) for source in sources)
-    return is_sandbox and data.get("kind") in WITH_COMPLETIONS
+    return is_sandbox and data.get("kind") == "critiques"

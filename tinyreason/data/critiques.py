@@ -35,6 +35,11 @@ class Critiques(Source):
     size: Annotated[int, Field(ge=1)] | None = None
     """Number of rows, from the first on. Unset: all."""
 
+    @property
+    def is_taken_whole(self) -> bool:
+        """Returns that nothing is held back: a critique is not a problem that can be asked."""
+        return False
+
     def load(self) -> list[Example]:
         """Returns the requests with their critiques, in the order of the source."""
         if self.family:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tinyreason.algorithms.rewards import ask_for_tokens
 from tinyreason.config.preconditions import check_history
 from tinyreason.config.run_config import RunConfig
+from tinyreason.config.training_split import training_split
 from tinyreason.console import Console
 from tinyreason.data.critiques import Critiques
 from tinyreason.errors import DataError
@@ -16,6 +17,8 @@ from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.held_out import held_out
 from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
+
+NAMED_IDS = 10
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class RunProblems:
     """Asked on the way, to select the checkpoint; empty where the last step is kept."""
     available: int
     """How many could be in the evaluation, counted up to `MORE` times as many as are asked for."""
+    held_back: int = 0
+    """How many of the training data's own are held back for the evaluation and the validation."""
 
     def sha256(self) -> str:
         """Returns the SHA-256 of every problem, in order."""
@@ -39,10 +44,13 @@ class RunProblems:
 
 def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console: Console) -> RunProblems:
     """Returns the problems of a run, all of them checked. Errors: `ConfigError`, `DataError`."""
-    examples = config.data.load()
+    split = training_split(config, config.data.load())
+    examples = split.training
+    if split.test or split.validation:
+        console.say(f"split   {split.in_words}; a test set of its own is evaluation.data.file=FILE")
     if config.train.needs_rewards:
         check_gold_answers(examples, grader)
-    evaluation, validation, available = held_out(config, examples, console)
+    evaluation, validation, available = held_out(config, split, console)
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
     for line in counts(config, len(evaluation), len(validation)):
         console.say(line)
@@ -54,7 +62,8 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
         examples = built_critiques(config, folder, console)
     if config.train.needs_completions:
         check_completions(examples)
-    return RunProblems(examples, evaluation, validation, available)
+    held_back = len(split.test) + len(split.validation)
+    return RunProblems(examples, evaluation, validation, available, held_back)
 
 
 def counts(config: RunConfig, evaluation: int, validation: int) -> Iterator[str]:
@@ -104,7 +113,8 @@ def gradable(examples: list[Example], grader: Grader, console: Console) -> list[
     fine = grader.check_gold([example.answer for example in examples])
     odd = [example.id for example, is_fine in zip(examples, fine, strict=True) if not is_fine]
     if odd:
-        console.say(f"left out of the held-out problems, their gold answers cannot be graded: {', '.join(odd)}")
+        named = ", ".join(odd[:NAMED_IDS]) + (f", … ({len(odd):,})" if len(odd) > NAMED_IDS else "")
+        console.say(f"left out of the held-out problems, their gold answers cannot be graded: {named}")
     if examples and len(odd) == len(examples):
         raise DataError("no held-out problem has a gold answer that can be graded; set evaluation.data.")
     return [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]
