@@ -17,6 +17,7 @@ from rich.text import Text
 def quiet_libraries(offline: bool) -> None:
     """Sends what libraries say to the run's log.txt instead of the screen; call it before they are imported."""
     os.environ |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    os.environ["TQDM_DISABLE"] = "1"
     os.environ["HF_HUB_VERBOSITY"] = "error"  # else it tells of each attempt to reach the hub
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"

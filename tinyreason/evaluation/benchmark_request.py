@@ -48,10 +48,10 @@ def evaluate_sides(
         return run_benchmarks(benchmark_run, folder, grader, console), folder.path
 
 
-def read_sides(reference: str, against: str | None = None) -> dict[str, ModelReference]:
-    """Returns the model asked and, as `against`, the one it is compared with."""
+def read_sides(reference: str, against: str | None = None, base: str | None = None) -> dict[str, ModelReference]:
+    """Returns the model asked, on `base` where that is given, and, as `against`, the one it is compared with."""
 
-    sides = {"model": read_model_reference(reference)}
+    sides = {"model": read_model_reference(reference, base=base)}
     if against == "base" and sides["model"].adapter is None:
         raise ConfigError(f"{reference} is not a run or an adapter, so it has no base; give --against a model.")
     if against:

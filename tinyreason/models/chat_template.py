@@ -31,6 +31,11 @@ def opens_thought(tokenizer, options: dict[str, Any]) -> bool:
     return prompt.rstrip().endswith("<think>")
 
 
+def probe(tokenizer) -> str:
+    """Returns what the chat template makes of a small conversation; errors are the template's own."""
+    return tokenizer.apply_chat_template([{"role": "user", "content": "?"}], add_generation_prompt=True, tokenize=False)
+
+
 def turn_end(tokenizer) -> int | None:
     """Returns the special token that the chat template puts behind an answer; None where it puts none there."""
     if not getattr(tokenizer, "chat_template", None):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -12,6 +13,7 @@ from tinyreason.errors import NotFinite, Stopped
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import SIGNS, alarming_signs
+from tinyreason.models.saved import save_base_facts
 from tinyreason.runs.checkpoint import (
     TRAINED,
     Checkpoint,
@@ -103,7 +105,13 @@ class Training:
 
     def write(self) -> None:
         """Saves the present adapter as the run's."""
-        self.session.folder.write_adapter(lambda place: self.session.config.adapter.save(self.session.model, place))
+        config = self.session.config
+
+        def save(place: Path) -> None:
+            config.adapter.save(self.session.model, place)
+            save_base_facts(config.model, self.session.tokenizer, place)
+
+        self.session.folder.write_adapter(save)
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint saves of it; the metrics are in their file."""
