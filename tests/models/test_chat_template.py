@@ -144,7 +144,7 @@ def test_the_options_of_the_template_reach_rollouts_fine_tuning_evaluation_and_c
     plain, thinking = "<|im_start|>assistant\n", "<|im_start|>assistant\n<think>\n"
 
     ((row,), _) = tokenised(config_of(base, "reasoning_sft", option), tokenizer, [PROBLEM])
-    assert f"{thinking}\\boxed" in tokenizer.decode(row["input_ids"])
+    assert f"{thinking}</think>\n\n\\boxed" in tokenizer.decode(row["input_ids"])
     assert opens_thought(tokenizer, config.template_options) and not opens_thought(tokenizer, {})
 
     with session_of(config, tmp_path / "run") as session:

@@ -13,6 +13,7 @@ from trl import SFTConfig, SFTTrainer
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
+from tinyreason.grading.thought import as_written
 from tinyreason.models.chat_template import last_token, render
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
@@ -49,9 +50,7 @@ def tokenised(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[li
     for example in examples:
         chat = chat_messages(example, config.prompt)
         (prompt,) = render(tokenizer, [chat], config.template_options)
-        completion = example.completion
-        if prompt.rstrip().endswith("<think>"):  # the template opens the reasoning itself
-            completion = completion.removeprefix("<think>").lstrip("\n")
+        completion = as_written(example.completion, prompt, str(tokenizer.chat_template))
         start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
         encoded = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=bool(example.spans))
         ids = [*encoded["input_ids"], end]
