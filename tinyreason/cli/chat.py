@@ -48,8 +48,9 @@ def chat_command(
     if compare and not reference.adapter:
         raise ConfigError(f"{target} has no adapter to compare its base with; give a run or an adapter folder.")
     quiet_libraries(offline=reference.is_local)
-    talker = Talker.load(reference, temperature, max_completion_tokens, template_options)
     console = Console()
+    with Console(stderr=True).saying_caveats():
+        talker = Talker.load(reference, temperature, max_completion_tokens, template_options)
     titles = ("base", "adapter") if compare else ("model",)
     histories: list[list[dict[str, str]]] = [[] for _ in titles]
     if sys.stdin.isatty():

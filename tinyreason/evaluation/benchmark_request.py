@@ -38,7 +38,7 @@ def evaluate_sides(
     and that is said. Errors: `DataError` where none is left, `FolderError` where the folder holds another evaluation.
     """
     benches = leave_out_trained(sides, benches, console)
-    with Grader() as grader:
+    with Grader() as grader, console.saying_caveats():
         reasons = {name: BENCHES[name].ungradable if name in BENCHES else {} for name in benches}
         fine = {name: gradable_problems(name, rows, grader, console, reasons[name]) for name, rows in benches.items()}
         benchmark_run = BenchmarkRun(sides, fine, sampling, check_template)

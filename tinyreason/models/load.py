@@ -150,9 +150,10 @@ def read_weights(config: Model, compute: ComputeSettings):
         **({} if gguf_file(config) else {"quantization_config": quantization(compute)}),
     )
     if missing := sorted(found["missing_keys"]):
+        names = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
         LOG.warning(
-            "the files of model.name=%s lack %d of the model's tensors, which begin at random: %s",
-            *(config.name, len(missing), ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")),
+            f"the files of model.name={config.name} lack {len(missing)} of the model's tensors, which begin at random: "
+            f"{names}"
         )
     return model
 
@@ -263,6 +264,8 @@ def quantization(compute: ComputeSettings):
 
 def cannot_load(config: Model, error: Exception, is_local: bool) -> str:
     """Returns one sentence from a library's error."""
+    if "ignore_mismatched_sizes" in str(error):
+        return f"cannot load model.name={config.name}: its weights have other shapes than its config.json says."
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
     return f"cannot load model.name={config.name}: {first_line}.{reach}"

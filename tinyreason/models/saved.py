@@ -6,7 +6,7 @@ from pathlib import Path
 from tinyreason.config.run_config import Model
 from tinyreason.models.gguf import gguf_file
 
-BASE_FACTS, CHAT_TEMPLATE = "base.json", "chat_template.jinja"
+BASE_FACTS, CHAT_TEMPLATE = "base_model.json", "chat_template.jinja"
 """Files in an adapter's folder; the second has the name that transformers gives it."""
 
 

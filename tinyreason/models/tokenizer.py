@@ -75,7 +75,7 @@ def fit_to_model(tokenizer, model, config: Model) -> None:
             f"{homeless} {rows:,}, and its chat template writes some of the others; choose the tokenizer's own model, "
             f"or name another template with model.chat_template=FILE."
         )
-    LOG.warning("%s %s alone: the others cannot be read or written", homeless, f"{rows:,}")
+    LOG.warning(f"{homeless} {rows:,} alone: the others cannot be read or written")
 
 
 def end_token_of(tokenizer, model, rows: int, config: Model) -> str:
