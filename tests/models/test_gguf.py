@@ -155,6 +155,13 @@ def test_a_gguf_file_that_is_not_there_is_one_sentence(file, words, said, tmp_pa
     assert said in done.output
 
 
+def test_a_gguf_file_of_a_hub_that_cannot_be_reached_is_one_sentence_about_the_hub(tmp_path):
+    words = ["plan", "rlvr", "model.name=nobody/no-such-GGUF", "model.gguf_file=a.gguf", "--on", "t4"]
+    done = CliRunner().invoke(main, words)
+    assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
+    assert "hub reachable" in done.output
+
+
 @pytest.mark.parametrize("option", ["model.quantize=nf4", "model.gguf_file=x.gguf"])
 def test_what_a_gguf_file_does_not_go_with_is_refused(folder, option):
     with pytest.raises(ConfigError, match=option.split("=")[0]):

@@ -15,7 +15,7 @@ from tinyreason.config.run_config import Kernels, Model, is_gguf_name
 from tinyreason.errors import ModelError
 from tinyreason.models.attention import avoid_enable_gqa
 from tinyreason.models.chat_template import end_tokens
-from tinyreason.models.gguf import as_float_model, gguf_file, gguf_options, read_gguf_config, reading
+from tinyreason.models.gguf import as_float_model, check_gguf, gguf_file, gguf_options, read_gguf_config, reading
 from tinyreason.models.hardware import Card, take_card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 from tinyreason.models.tokenizer import fit_to_model, load_tokenizer
@@ -46,11 +46,14 @@ def read_model_type(config: Model) -> str | None:
 
 def read_model_config(config: Model) -> dict[str, Any]:
     """Returns the model's config.json, from its folder or the hub, or the like of a GGUF. Errors: `ModelError`."""
-    if gguf_file(config):
+    if file := gguf_file(config):
+        check_gguf(source_of(config), config)
+        if not os.path.isdir(source_of(config)):
+            file_of_the_hub(config, file)
         return read_gguf_config(source_of(config), config).to_dict()
     file = Path(source_of(config), "config.json")
     if not os.path.exists(file.parent):
-        file = config_of_the_hub(config)
+        file = file_of_the_hub(config, "config.json")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -60,17 +63,17 @@ def read_model_config(config: Model) -> dict[str, Any]:
     return values
 
 
-def config_of_the_hub(config: Model) -> Path:
-    """Returns its config.json in the hub's cache, fetched if need be. Errors: `ModelError`, at once when offline."""
+def file_of_the_hub(config: Model, name: str) -> Path:
+    """Returns a file of it in the hub's cache, fetched if need be. Errors: `ModelError`, at once when offline."""
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
     try:
-        cached = try_to_load_from_cache(config.name, "config.json")
+        cached = try_to_load_from_cache(config.name, name)
         if isinstance(cached, str):
             return Path(cached)
-        get_hf_file_metadata(hf_hub_url(config.name, "config.json"), timeout=HUB_TIMEOUT_S)  # a download asks six times
-        return Path(hf_hub_download(config.name, "config.json", etag_timeout=HUB_TIMEOUT_S))
+        get_hf_file_metadata(hf_hub_url(config.name, name), timeout=HUB_TIMEOUT_S)  # a download asks six times
+        return Path(hf_hub_download(config.name, name, etag_timeout=HUB_TIMEOUT_S))
     except Exception as error:  # of whatever HTTP library the hub's client uses
         raise ModelError(cannot_load(config, error, is_local=False)) from None
 
@@ -206,11 +209,9 @@ def files_of(config: Model) -> tuple[list[Path], list[Path]]:
     template = [Path(os.path.expanduser(config.chat_template))] if config.chat_template else []
     folder = Path(source_of(config))
     if file := gguf_file(config):
-        from transformers.utils import cached_file
-
-        return template, [Path(cached_file(str(folder) if folder.is_dir() else config.name, file))]
+        return template, [folder / file if folder.is_dir() else file_of_the_hub(config, file)]
     if not folder.is_dir():
-        folder = config_of_the_hub(config).parent
+        folder = file_of_the_hub(config, "config.json").parent
     found = (sorted(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
     return [folder / "config.json", *template], next(filter(None, found), [])
 
