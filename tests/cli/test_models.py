@@ -21,6 +21,16 @@ def test_a_hub_id_without_a_gpu_is_one_sentence_that_ends_the_search(command, ti
     assert "choose another tier" not in done.output
 
 
+def test_a_card_that_is_too_small_for_a_hub_id_is_one_sentence_that_ends_the_search(monkeypatch):
+    monkeypatch.setattr(hardware, "visible_cards", lambda: [hardware.Card("GTX 1650", 4.0, (7, 5), "GPU-0")])
+    for tier in ((), ("--on", "t4")):
+        done = CliRunner().invoke(
+            main, ["recipe", "rlvr", f"model.name={HUB}", *tier], env={"CUDA_VISIBLE_DEVICES": ""}
+        )
+        assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
+        assert f"hf download {HUB} --local-dir FOLDER" in done.output
+
+
 def test_a_card_that_is_asked_for_and_not_there_is_answered_with_the_sandbox_where_the_base_is_the_recipes(monkeypatch):
     monkeypatch.setattr(hardware, "visible_cards", list)
     done = CliRunner().invoke(main, ["recipe", "rlvr", "--on", "t4"])

@@ -17,6 +17,7 @@ from tinyreason.errors import ConfigError, ModelError, ResumeError
 from tinyreason.inference.model_reference import read_model_reference
 from tinyreason.models import gguf as gguf_module
 from tinyreason.models.load import base_sha256
+from tinyreason.pipeline.dry_run import dry_run_config
 from tinyreason.pipeline.run import run
 from tinyreason.planning.model_shape import read_shape
 
@@ -110,6 +111,11 @@ def test_a_plan_knows_the_shape_of_a_gguf_file(folder):
     assert first == second
     done = CliRunner().invoke(main, ["plan", "rlvr", f"model.name={names[1]}", "--on", "sandbox"])
     assert done.exit_code == 0, done.output
+
+
+def test_a_dry_run_of_a_gguf_base_takes_the_sandboxs_model(folder):
+    config = dry_run_config(read_recipe("rlvr"), "sandbox", (f"model.name={folder}", "model.gguf_file=tiny.gguf"))
+    assert config.model == Model(name="sandbox")
 
 
 def test_without_the_package_one_sentence_says_what_to_install(folder, load, monkeypatch):

@@ -41,7 +41,7 @@ class ModelReference:
 
     def identity(self) -> dict[str, Any]:
         """Returns what decides its completions; an evaluation is resumed only with the same."""
-        model = self.model.model_dump(mode="json")
+        model = self.model.model_dump(mode="json", exclude_none=True)
         files = sorted(self.adapter.glob("adapter_model.*")) if self.adapter else []
         digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
         return {"name": self.name, "model": model, "adapter": digests}

@@ -194,7 +194,8 @@ def check_tier(tier: str, card: Card | None, model: str = "") -> None:
         without = f"without one {local_copy(model)}" if model else "type --on sandbox to run without one"
         raise ConfigError(f"tier {tier} needs a CUDA GPU and none was found; {without}.")
     if why := obstacle(tier, card):
-        raise ConfigError(f"tier {tier} cannot run here: {why}; choose a smaller one with --on, sandbox for the CPU.")
+        without = f"for the CPU {local_copy(model)}" if model else "sandbox for the CPU"
+        raise ConfigError(f"tier {tier} cannot run here: {why}; choose a smaller one with --on, {without}.")
 
 
 def dotted(capability: tuple[int, int]) -> str:
