@@ -53,9 +53,11 @@ def read_gguf_config(source: str, config: Model):
 @contextmanager
 def reading(config: Model):
     """Turns whatever a library raises at a file that it cannot read into one sentence, a `ModelError`."""
+    import torch
+
     try:
         yield
-    except ModelError:
+    except (ModelError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # a broken file is anything: ValueError, IndexError, struct.error, MemoryError
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
