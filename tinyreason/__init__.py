@@ -129,6 +129,7 @@ def evaluate(
     data: str | Path | None = None,
     *,
     against: str | Path | None = None,
+    base: str | Path | None = None,
     problems: int | None = None,
     samples: int = 8,
     seed: int = 0,
@@ -139,17 +140,17 @@ def evaluate(
 
     Accuracies are fractions 0 to 1 with 95 % intervals clustered by problem; `.benches[name].model` has those of the
     model, `.gain` the paired gain over `against` in percentage points. `model`, `against`: the folder of a run or an
-    adapter, a model folder, a hub id or `sandbox`; `against="base"` is the one trained on. `bench`: names, with commas
-    between; `data`: a local copy of it, or any file of problems with answers. `problems`: only so many of each bench.
-    `sampling`: temperature, top_p, max_completion_tokens, batch_size, prompt, template, template_options; else as
-    the run evaluated.
+    adapter, a model folder, a hub id or `sandbox`; `against="base"` is the one trained on, and
+    `base` where that is by now. `bench`: names, with commas between; `data`: a local copy of it, or any file of
+    problems with answers. `problems`: only so many of each bench. `sampling`: temperature, top_p,
+    max_completion_tokens, batch_size, prompt, template, template_options; else as the run evaluated.
     The same call resumes in the same folder. Errors: `ConfigError`, `DataError`, `ModelError`, `FolderError`.
     """
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.evaluation.benchmark_request import evaluate_sides, load_benches, needs_no_network, read_sides
     from tinyreason.evaluation.benchmark_run import settle
 
-    sides = read_sides(str(model), against and str(against))
+    sides = read_sides(str(model), against and str(against), base and str(base))
     files = (Path(data),) if data else ()
     quiet_libraries(offline=needs_no_network(sides.values(), bench, files))
     settled = settle(sides["model"], {"samples": samples, "seed": seed} | sampling)

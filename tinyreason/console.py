@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -17,11 +18,55 @@ from rich.text import Text
 def quiet_libraries(offline: bool) -> None:
     """Sends what libraries say to the run's log.txt instead of the screen; call it before they are imported."""
     os.environ |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    os.environ["TQDM_DISABLE"] = "1"
     os.environ["HF_HUB_VERBOSITY"] = "error"  # else it tells of each attempt to reach the hub
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     logging.captureWarnings(True)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of a cast at every int8 product
+
+
+SENTENCES = (
+    (
+        r"longer than the specified maximum sequence length for this model \((\d+) > (\d+)\)",
+        "a text of {0} tokens is longer than the {1} that the tokenizer was made for: take shorter prompts and rows, "
+        "or a base with a longer context",
+    ),
+    (
+        r"exceeded the model's predefined maximum length \((\d+)\)",
+        "prompt and completion together are longer than the {0} tokens that the model was made for: lower "
+        "train.max_completion_tokens and evaluation.max_completion_tokens (--max-tokens of eval)",
+    ),
+    (
+        r"generation flags are not valid and may be ignored: \[(.*?)\]",
+        "the model's generation_config.json sets {0}, which is ignored: temperature and top_p are those asked for here",
+    ),
+)
+"""What a library warns of → what the person reads: warnings on which a person can act."""
+
+
+class CaveatHandler(logging.Handler):
+    """Says on the screen, once each, our own warnings and those of libraries on which a person can act."""
+
+    def __init__(self, console: "Console"):
+        super().__init__(logging.WARNING)
+        self.console, self.said = console, set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Says what a record tells the person; all others are for the log."""
+        text = sentence_of(record)
+        if text and text not in self.said:
+            self.said.add(text)
+            self.console.say(f"caveat  {text}")
+
+
+def sentence_of(record: logging.LogRecord) -> str | None:
+    """Returns what a person reads of a record; None where it is for the log alone."""
+    message = record.getMessage()
+    if record.name.startswith("tinyreason."):
+        return message
+    found = ((re.search(pattern, message), sentence) for pattern, sentence in SENTENCES)
+    return next((sentence.format(*match.groups()) for match, sentence in found if match), None)
 
 
 class Console:
@@ -34,6 +79,16 @@ class Console:
 
     def say(self, text: str) -> None:
         self.rich.print(text, markup=False)
+
+    @contextmanager
+    def saying_caveats(self) -> Iterator[None]:
+        """Has warnings on which a person can act said here while it is open, not only in the log."""
+        handler = CaveatHandler(self)
+        logging.getLogger().addHandler(handler)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(handler)
 
     @contextmanager
     def live(self, what: str, total: int, done: int = 0) -> Iterator["Live"]:

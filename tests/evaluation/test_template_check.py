@@ -2,6 +2,8 @@
 
 import io
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -25,6 +27,7 @@ from tinyreason.runs.deadline import Deadline
 from tinyreason.runs.result import TemplateCheck, read_result, template_check_in_words
 
 SAMPLING = Sampling(samples=1, temperature=1.0, max_completion_tokens=8, batch_size=8, prompt="boxed", seed=0)
+TOKENIZER = SimpleNamespace(chat_template="{{ messages }}")
 EVALUATE = "tinyreason.evaluation.template_check.evaluate"
 
 
@@ -62,7 +65,7 @@ def asker(**correct):
 def check_of(monkeypatch, asked, console=None, **correct):
     """The check of a base that solves so many of 64 as asked, and so many without the template."""
     monkeypatch.setattr(EVALUATE, asker(**correct))
-    return check_template(None, None, score(asked, 100, samples=2), SAMPLING, None, console or Console(quiet=True))
+    return check_template(None, TOKENIZER, score(asked, 100, samples=2), SAMPLING, None, console or Console(quiet=True))
 
 
 def test_the_first_64_problems_are_asked_once_in_each_other_way(monkeypatch):
@@ -70,7 +73,7 @@ def test_the_first_64_problems_are_asked_once_in_each_other_way(monkeypatch):
     monkeypatch.setattr(EVALUATE, evaluate)
     told = []
     check = check_template(
-        None, None, score(20, 100, samples=4), SAMPLING, None, Console(quiet=True), lambda: told.append(1)
+        None, TOKENIZER, score(20, 100, samples=4), SAMPLING, None, Console(quiet=True), lambda: told.append(1)
     )
     assert evaluate.asked == [("chat", "plain", 1, 64), ("none", "plain", 1, 64), ("none", "boxed", 1, 64)]
     assert (check.problems, check.asked, check.better_way.template, len(told)) == (64, 20 / 64, "none", 3)
@@ -233,3 +236,11 @@ def test_an_evaluation_against_the_base_checks_each_benchmark_and_says_why_nothi
     assert CliRunner().invoke(main, words).stdout == done.stdout
     unchecked = CliRunner().invoke(main, [*words[:-1], str(tmp_path / "other"), "--no-template-check"])
     assert "50.0 points" in unchecked.stdout and "why " not in unchecked.stdout
+
+
+def test_without_a_chat_template_the_base_is_asked_without_one_alone(monkeypatch):
+    evaluate = asker(none=40)
+    monkeypatch.setattr(EVALUATE, evaluate)
+    bare = SimpleNamespace(chat_template=None)
+    check_template(None, bare, score(20, 100), replace(SAMPLING, template="none"), None, Console(quiet=True))
+    assert [asked[:2] for asked in evaluate.asked] == [("none", "plain")]

@@ -21,10 +21,10 @@ from tinyreason.inference.model_reference import ModelReference, read_model_refe
 from tinyreason.inference.sampling import Sampling, prompt_texts, sample_completions
 from tinyreason.models.chat_template import last_token, opens_thought, render, turn_end, turn_end_caveat
 from tinyreason.models.load import compute_settings_for, load_model
+from tinyreason.models.training_rows import IGNORED, tokenised
 from tinyreason.pipeline.run import run
 from tinyreason.sandbox import BASE
 from tinyreason.trainers.grpo import LeafGRPOTrainer
-from tinyreason.trainers.sft import IGNORED, tokenised
 
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -144,7 +144,7 @@ def test_the_options_of_the_template_reach_rollouts_fine_tuning_evaluation_and_c
     plain, thinking = "<|im_start|>assistant\n", "<|im_start|>assistant\n<think>\n"
 
     ((row,), _) = tokenised(config_of(base, "reasoning_sft", option), tokenizer, [PROBLEM])
-    assert f"{thinking}\\boxed" in tokenizer.decode(row["input_ids"])
+    assert f"{thinking}</think>\n\n\\boxed" in tokenizer.decode(row["input_ids"])
     assert opens_thought(tokenizer, config.template_options) and not opens_thought(tokenizer, {})
 
     with session_of(config, tmp_path / "run") as session:

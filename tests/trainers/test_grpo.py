@@ -1,6 +1,8 @@
 """The seam to TRL, and what two steps leave behind."""
 
 import json
+from itertools import cycle
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -111,11 +113,13 @@ def test_a_history_that_was_saved_between_two_batches_gives_the_same_rewards(tmp
     ids = [[5] * (10 + n) + [0] for n in range(24)]
 
     def scorer(grader, store):
-        return Scorer(config, batch_of(["x"]).examples, grader, RunFolder(tmp_path / "run"), {0}, store)
+        said = cycle(texts)
+        tokenizer = SimpleNamespace(decode=lambda ids, **_: next(said))
+        return Scorer(config, batch_of(["x"]).examples, grader, RunFolder(tmp_path / "run"), tokenizer, {0}, store)
 
     def score(scorer, shift):
         moved = ids[shift:] + ids[:shift]
-        return scorer.score(moved, [[{"content": text}] for text in texts], [0] * 24)
+        return scorer.score(moved, [0] * 24)
 
     with Grader() as grader:
         whole = scorer(grader, Store())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from tinyreason.cli.options import TEMPLATE_OPTIONS
+from tinyreason.cli.options import BASE, TEMPLATE_OPTIONS
 
 
 @click.command("chat", short_help="Ask a run, an adapter or a model, and watch it answer.")
@@ -22,6 +22,7 @@ from tinyreason.cli.options import TEMPLATE_OPTIONS
 @click.option(
     "--max-completion-tokens", type=click.IntRange(min=1), help="Length of the longest completion, in tokens."
 )
+@BASE
 @TEMPLATE_OPTIONS
 @click.option("--trust-remote-code", is_flag=True, help="Run Python code that comes with the model.")
 def chat_command(
@@ -30,6 +31,7 @@ def chat_command(
     keeps_history: bool,
     temperature: float | None,
     max_completion_tokens: int | None,
+    base: str | None,
     template_options: dict | None,
     trust_remote_code: bool,
 ) -> None:
@@ -42,12 +44,13 @@ def chat_command(
     from tinyreason.inference.chat import Talker
     from tinyreason.inference.model_reference import read_model_reference
 
-    reference = read_model_reference(target, trust_remote_code, is_finished=False)
+    reference = read_model_reference(target, trust_remote_code, is_finished=False, base=base)
     if compare and not reference.adapter:
         raise ConfigError(f"{target} has no adapter to compare its base with; give a run or an adapter folder.")
     quiet_libraries(offline=reference.is_local)
-    talker = Talker.load(reference, temperature, max_completion_tokens, template_options)
     console = Console()
+    with Console(stderr=True).saying_caveats():
+        talker = Talker.load(reference, temperature, max_completion_tokens, template_options)
     titles = ("base", "adapter") if compare else ("model",)
     histories: list[list[dict[str, str]]] = [[] for _ in titles]
     if sys.stdin.isatty():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import COUNT, JSON, PATH, TEMPLATE_OPTIONS
+from tinyreason.cli.options import BASE, COUNT, JSON, PATH, TEMPLATE_OPTIONS
 from tinyreason.prompts import PROMPTS
 
 
@@ -28,6 +28,7 @@ from tinyreason.prompts import PROMPTS
 @click.option(
     "--against", metavar="BASE", help="A second run, adapter or model; `base` is the model that was trained on."
 )
+@BASE
 @click.option("--samples", type=COUNT, default=8, show_default=True, help="Completions sampled for each problem.")
 @click.option("--problems", type=COUNT, help="Evaluate only this many problems of each benchmark, from the first on.")
 @click.option(
@@ -73,6 +74,7 @@ def evaluate_command(
     bench: str | None,
     data: tuple[Path, ...],
     against: str | None,
+    base: str | None,
     problems: int | None,
     template_check: bool,
     out: Path | None,
@@ -85,7 +87,7 @@ def evaluate_command(
     from tinyreason.evaluation.benchmark_request import evaluate_sides, load_benches, needs_no_network, read_sides
     from tinyreason.evaluation.benchmark_run import settle
 
-    sides = read_sides(reference, against)
+    sides = read_sides(reference, against, base)
     quiet_libraries(offline=needs_no_network(sides.values(), bench, data))
     benches = load_benches(bench, data, problems)
     earlier_name = asked.pop("max_tokens")

@@ -34,6 +34,19 @@ TEMPLATE_OPTIONS = click.option(
 )
 
 
+def hub_model_of(overrides: tuple[str, ...]) -> str:
+    """Returns the base that is named among the overrides where it is one of the hub; empty where none is."""
+    from tinyreason.models.load import is_on_this_machine
+
+    names = [word.partition("=")[2] for word in overrides if word.startswith("model.name=")]
+    return next((name for name in names[-1:] if not is_on_this_machine(name)), "")
+
+
+BASE = click.option(
+    "--base", metavar="MODEL", help="Where the base of the run or adapter is; default: where it was trained on it."
+)
+
+
 def seeds_option(meaning: str, **default):
     """Returns the option --seeds."""
     return click.option(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import JSON, OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.cli.options import JSON, OVERRIDES, PATH, TIER, hub_model_of, seeds_option
 from tinyreason.errors import ConfigError, TinyReasonError
 
 
@@ -60,7 +60,7 @@ def sweep_command(
 
     points = sweep_points(plan, tier, rewards, vary)
     runs = sweep_runs(plan, tier, points, overrides, seeds, out)
-    check_tier(tier, card)
+    check_tier(tier, card, hub_model_of(overrides))
     console, first = Console(stderr=as_json), runs[0].config
     compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
     console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds")

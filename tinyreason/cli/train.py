@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.cli.options import OVERRIDES, PATH, TIER, hub_model_of, seeds_option
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def recipe_command(
     tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, card)
     check_seeds(seed, seeds, verify_resume)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
-    check_tier(tier, card)
+    check_tier(tier, card, hub_model_of(overrides))
     check_preconditions(configs[0])
     if controls:
         from tinyreason.evaluation.controls import check_has_controls

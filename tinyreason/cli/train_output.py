@@ -8,6 +8,7 @@ from tinyreason.cli.evaluation_output import gain_text
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmarks import bench_for
+from tinyreason.inference.local_sampling import saved_beside
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import (
     RunResult,
@@ -174,7 +175,9 @@ def explain_training(training: TrainingSummary) -> Iterator[str]:
 def next_steps(result: RunResult, folder: Path) -> Iterator[str]:
     """Yields the lines to type, or open, after a run."""
     place = shlex.quote(str(folder))
-    load = f"AutoPeftModelForCausalLM.from_pretrained({str(folder / 'adapter')!r})"
+    file = saved_beside(folder / "adapter").get("gguf_file")
+    more = f", gguf_file={file!r}" if file else ""
+    load = f"AutoPeftModelForCausalLM.from_pretrained({str(folder / 'adapter')!r}{more})"
     yield f"chat        tinyreason chat {place} --compare"
     yield f"evaluate    tinyreason eval {place} --against base --bench {bench_for(result.model)}"
     yield f"in Python   from peft import AutoPeftModelForCausalLM; model = {load}"

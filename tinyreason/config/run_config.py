@@ -21,11 +21,27 @@ CHECKED_PROBLEMS, OTHER_WAYS = 64, 3
 """The template check asks so many problems of an evaluation again, in so many other ways, once each."""
 
 
+def is_gguf_name(name: str) -> bool:
+    """Returns whether a model's name is the path of a GGUF file."""
+    return name.lower().endswith(".gguf")
+
+
+def local_copy(name: str) -> str:
+    """Returns what to type so that a model of the hub is trained where there is no GPU."""
+    return (
+        f"type: hf download {name} --local-dir FOLDER (where there is a network), then --on sandbox model.name=FOLDER"
+    )
+
+
 class Model(Schema):
     """The base model."""
 
     name: str
-    """`sandbox`, a local folder, or a hub id."""
+    """`sandbox`, a local folder, a GGUF file, or a hub id."""
+    gguf_file: str | None = None
+    """Name of the GGUF file in that folder or hub id to read instead of safetensors; it is dequantised."""
+    chat_template: str | None = None
+    """File of a chat template (Jinja) in place of the tokenizer's; it is saved beside the adapter."""
     quantize: Literal["none", "nf4", "int8"] = "none"
     """How bitsandbytes holds the frozen weights: NF4 with double quantisation, LLM.int8, or as they are."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
@@ -39,11 +55,22 @@ class Model(Schema):
         return self.name == SANDBOX
 
     def check(self, run, path: str) -> None:
+        if is_gguf_name(self.name) and not os.path.exists(self.name):
+            raise ValueError(f"there is no file {path}.name={self.name}; a relative path starts at the current folder")
         if run.is_offline and not self.is_built_in and not os.path.exists(self.name):
             raise ValueError(
                 f"the {run.tier} tier never uses the network, and {path}.name={self.name} is neither 'sandbox' nor a "
-                f"local folder; choose another tier with --on"
+                f"local folder; with a GPU choose its tier with --on, without one {local_copy(self.name)}"
             )
+        if (self.gguf_file or is_gguf_name(self.name)) and self.quantize != "none":
+            raise ValueError(
+                f"{path}.quantize={self.quantize} cannot hold a base from a GGUF file, which is dequantised; type "
+                f"{path}.quantize=none"
+            )
+        if self.gguf_file and os.path.basename(self.gguf_file) != self.gguf_file:
+            raise ValueError(f"{path}.gguf_file={self.gguf_file} must be the name of a file in that folder or hub id")
+        if self.gguf_file and (is_gguf_name(self.name) or self.is_built_in):
+            raise ValueError(f"{path}.gguf_file is of a folder or hub id, and {path}.name={self.name} is neither")
 
 
 class Kernels(Schema):
@@ -246,8 +273,12 @@ class RunConfig(Schema):
         return evaluation.model_copy(update={"max_completion_tokens": train.max_completion_tokens})
 
     @model_validator(mode="after")
-    def sections_agree(self) -> Self:
-        """Checks the run's own rules, then those of every section, each of which knows what it needs of the others."""
+    def sections_agree(self, info: ValidationInfo) -> Self:
+        """Checks the run's own rules, then those of every section, each of which knows what it needs of the others.
+
+        With `is_past` in the context the run is one of the past, whose base may be elsewhere by now.
+        """
+        is_past = (info.context or {}).get("is_past")
         trainer, train = self.trainer, self.train
         if train.kind != trainer:
             raise ValueError(f"train.kind={train.kind} is not the trainer; it is left out, or {trainer}")
@@ -259,7 +290,8 @@ class RunConfig(Schema):
             others = " or ".join(name for name, kind in TRAINERS.items() if kind.needs_rewards)
             raise ValueError(f"trainer {trainer} takes no rewards and no advantage; trainer {others} does")
         for path, section in sections(self):
-            section.check(self, path)
+            if not (is_past and section is self.model):
+                section.check(self, path)
         if self.critiques is not None:
             self.critique_build_config()
         for option, name in (train.trl_names | {"micro_batch_size": "per_device_train_batch_size"}).items():

@@ -38,7 +38,7 @@ def evaluate_sides(
     and that is said. Errors: `DataError` where none is left, `FolderError` where the folder holds another evaluation.
     """
     benches = leave_out_trained(sides, benches, console)
-    with Grader() as grader:
+    with Grader() as grader, console.saying_caveats():
         reasons = {name: BENCHES[name].ungradable if name in BENCHES else {} for name in benches}
         fine = {name: gradable_problems(name, rows, grader, console, reasons[name]) for name, rows in benches.items()}
         benchmark_run = BenchmarkRun(sides, fine, sampling, check_template)
@@ -48,10 +48,10 @@ def evaluate_sides(
         return run_benchmarks(benchmark_run, folder, grader, console), folder.path
 
 
-def read_sides(reference: str, against: str | None = None) -> dict[str, ModelReference]:
-    """Returns the model asked and, as `against`, the one it is compared with."""
+def read_sides(reference: str, against: str | None = None, base: str | None = None) -> dict[str, ModelReference]:
+    """Returns the model asked, on `base` where that is given, and, as `against`, the one it is compared with."""
 
-    sides = {"model": read_model_reference(reference)}
+    sides = {"model": read_model_reference(reference, base=base)}
     if against == "base" and sides["model"].adapter is None:
         raise ConfigError(f"{reference} is not a run or an adapter, so it has no base; give --against a model.")
     if against:

@@ -128,7 +128,7 @@ def run_benchmarks(
         if known and side in known.templates and not missing and not needs_check:
             templates[side] = known.templates[side]
             continue
-        model, tokenizer = reference.load()
+        model, tokenizer = reference.load(needs_template=benchmark_run.sampling.template == "chat")
         templates[side] = describe_template(tokenizer, benchmark_run)
         if caveat := turn_end_caveat(tokenizer):
             console.say(f"caveat    {reference.name}: {caveat}")

@@ -30,7 +30,8 @@ def check_template(
     `check_time` is called after each batch.
     """
     asked = first_samples(score)
-    ways = [way for way in WAYS if way != (sampling.template, sampling.prompt)]
+    templates = ("chat", "none") if tokenizer.chat_template else ("none",)
+    ways = [way for way in WAYS if way[0] in templates and way != (sampling.template, sampling.prompt)]
     others = []
     with console.live("asking the base in other ways", total=len(ways) * len(asked.examples)) as live:
 

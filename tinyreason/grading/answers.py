@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tinyreason.grading.notation import ascii_notation, bare, compact
 from tinyreason.grading.prose import find_in_prose, strip_sentence
+from tinyreason.grading.thought import said
 from tinyreason.grading.values import UNEVALUATED, count_elements, read_value
 
 MAX_ANSWER_CHARS = 2_000
@@ -58,14 +59,14 @@ def read_pairs(completion: str, gold: str, is_truncated: bool, problem: str, is_
 
     The completion is correct if all of them are.
     """
-    _, closed, said = completion.rpartition("</think>")
-    if not closed and (is_thought_open or "<think>" in said):
+    conclusion = said(completion, is_thought_open)
+    if conclusion is None:
         return [Pair(gold, why_not=NO_ANSWER)]
-    pairs = _marked_pairs(said, gold, is_truncated)
+    pairs = _marked_pairs(conclusion, gold, is_truncated)
     if not pairs and is_truncated:
         return [Pair(gold, why_not=TRUNCATED)]
     if not pairs:
-        answer = find_in_prose(_before_open_box(said).strip()[-SEARCHED_CHARS:], read_value(gold), problem)
+        answer = find_in_prose(_before_open_box(conclusion).strip()[-SEARCHED_CHARS:], read_value(gold), problem)
         return [_checked(Pair(gold, answer, "" if answer else NO_ANSWER), problem, is_prose=True)]
     return [_checked(pair, problem) for pair in pairs]
 

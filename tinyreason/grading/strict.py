@@ -12,6 +12,7 @@ import re
 from fractions import Fraction
 
 from tinyreason.grading.answers import gold_text
+from tinyreason.grading.thought import said
 
 _BRACE = re.compile(r"\\(?:boxed|fbox)\s*\{|[{}]")
 _TAG = re.compile(r"<(answer|solution)>(.{0,2000}?)</\1>", re.DOTALL | re.IGNORECASE)
@@ -29,20 +30,19 @@ _IN_BRACKETS = re.compile(r"\((\w+)\)")
 
 def accepts(completion: str, gold_answer: str, truncated: bool) -> bool:
     """Returns whether the final answer of a completion reads like the gold answer, or is the same number."""
-    gold, said = value_of(gold_text(gold_answer)), conclusion(completion)
-    boxes = [content for _, content in _boxes(said)]
+    gold, answer = value_of(gold_text(gold_answer)), conclusion(completion)
+    boxes = [content for _, content in _boxes(answer)]
     if len({value_of(content) for content in boxes}) > 1:
         return value_of(",".join(boxes)) == gold
-    answers = boxes or marked_answers(said)
+    answers = boxes or marked_answers(answer)
     if not answers and not truncated and isinstance(gold, Fraction):
-        answers = numbers_in(said)
+        answers = numbers_in(answer)
     return bool(answers) and gold in (value_of(answers[-1]), _amount(answers[-1]))
 
 
 def conclusion(completion: str) -> str:
     """Returns what a completion says after its thought; nothing where the thought never ends."""
-    _, closed, said = completion.rpartition("</think>")
-    return "" if not closed and "<think>" in said else said
+    return said(completion) or ""
 
 
 def marked_answers(text: str) -> list[str]:

@@ -6,38 +6,52 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyreason.example import Example
+from tinyreason.grading.thought import CHANNEL, CLOSE, FINAL, OPEN
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.models.chat_template import end_tokens, render
 from tinyreason.models.load import max_completion_tokens_of
 from tinyreason.prompts import chat_messages
 
-OPEN, CLOSE = "<think>", "</think>"
+ENDS = {OPEN: CLOSE, CHANNEL: FINAL}
+"""What begins reasoning → what ends it."""
 Tell = Callable[[str, bool], None]
 """(text, whether it is reasoning)."""
 Message = dict[str, str]
 
 
 class Reasoning:
-    """Tells reasoning, between <think> and </think>, from the answer while a completion comes in pieces."""
+    """Tells reasoning from the answer while a completion comes in pieces, in either of the notations of models."""
 
     def __init__(self, tell: Tell, starts_inside: bool = False):
-        self.tell, self.is_inside, self.held = tell, starts_inside, ""
+        self.tell, self.held = tell, ""
+        self.end = CLOSE if starts_inside else None
+        """What ends the reasoning; None outside it."""
 
     def add(self, piece: str, is_last: bool = False) -> None:
         """Takes the next piece; what may be the beginning of a tag is held back until it is known."""
         text, self.held = self.held + piece, ""
         while text:
-            tag = CLOSE if self.is_inside else OPEN
-            before, found, text = text.partition(tag)
+            tags = (self.end,) if self.end else tuple(ENDS)
+            at, tag = min((text.find(tag) % (len(text) + 1), tag) for tag in tags)
+            before, found, text = text[:at], text[at : at + len(tag)], text[at + len(tag) :]
             if not found and not is_last:
-                keep = next((n for n in range(min(len(tag) - 1, len(before)), 0, -1) if tag.startswith(before[-n:])), 0)
+                keep = max(held_back(before, tag) for tag in tags)
                 before, self.held = before[: len(before) - keep], before[len(before) - keep :]
-            text_with_tag = before + found if self.is_inside else before
-            if text_with_tag:
-                self.tell(text_with_tag, self.is_inside)
-            if found and not self.is_inside:
-                self.tell(OPEN, True)
-            self.is_inside ^= bool(found)
+            if self.end:
+                self._tell(before + found, is_reasoning=True)
+                self.end = None if found else self.end
+            else:
+                self._tell(before, is_reasoning=False)
+                self.end, text = ENDS.get(found), found + text  # a channel is known by its name behind the tag
+
+    def _tell(self, text: str, is_reasoning: bool) -> None:
+        if text:
+            self.tell(text, is_reasoning)
+
+
+def held_back(text: str, tag: str) -> int:
+    """Returns how many characters at the end of a text may begin the tag."""
+    return next((n for n in range(min(len(tag) - 1, len(text)), 0, -1) if tag.startswith(text[-n:])), 0)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tinyreason.adapters import with_adapter
@@ -17,8 +18,11 @@ from tinyreason.models.load import (
     max_completion_tokens_of,
     name_of_base,
 )
+from tinyreason.models.saved import BASE_FACTS, CHAT_TEMPLATE
 from tinyreason.teachers.request import Request
 
+REASON_CHARACTERS = 300
+"""So much of what a library says of an adapter that does not fit is shown."""
 BATCHES_AT_ONCE = 4
 """So many are sorted by length together, and delivered before the next are begun."""
 
@@ -47,20 +51,22 @@ def sample_locally(local, requests: list[Request]) -> Iterator[tuple[Request, st
 
 
 def load_base_or_adapter(name: str):
-    """Returns (model, tokenizer) of `sandbox`, a model folder, a hub id, or the folder of an adapter or of a run."""
+    """Returns (model, tokenizer) of `sandbox`, a model, a hub id, or the folder of an adapter or of a run."""
     folder = next((place for place in (Path(name), Path(name, "adapter")) if is_adapter(place)), None)
-    return load_with_adapter(Model(name=base_of(folder) if folder else name), folder)
+    return load_with_adapter(base_of(folder) if folder else Model(name=name), folder)
 
 
-def load_with_adapter(base: Model, adapter: Path | None):
+def load_with_adapter(base: Model, adapter: Path | None, needs_template: bool = True):
     """Returns (model, tokenizer) of a base, with the adapter of a folder on it where given. Errors: `ModelError`."""
-    model, tokenizer = load_model(base, compute_settings_for(base, Kernels(), card_for(base)))
+    model, tokenizer = load_model(base, compute_settings_for(base, Kernels(), card_for(base)), needs_template)
     if adapter:
         try:
             model = with_adapter(model, adapter)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
-            raise ModelError(f"the adapter {adapter} does not fit its base {base.name}: {reason}.") from None
+            reason = " ".join(str(error).split())[:REASON_CHARACTERS] or type(error).__name__
+            raise ModelError(
+                f"the adapter {adapter} does not fit its base {base.name}: {reason.rstrip('.:')}."
+            ) from None
     return model.eval(), tokenizer
 
 
@@ -69,12 +75,22 @@ def is_adapter(folder: Path) -> bool:
     return (folder / "adapter_config.json").is_file()
 
 
-def base_of(folder: Path) -> str:
-    """Returns the name of the model that an adapter was trained on. Errors: `ModelError` where it does not say."""
+def base_of(folder: Path, trust: dict[str, bool] | None = None) -> Model:
+    """Returns the model that an adapter was trained on. Errors: `ModelError` where it does not say."""
     try:
         base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (OSError, ValueError, KeyError, TypeError):
         base = None
     if not isinstance(base, str) or not base:
-        raise ModelError(f"{folder}/adapter_config.json does not name the base model of the adapter.")
-    return name_of_base(base)
+        raise ModelError(f"{folder}/adapter_config.json does not name the base model of the adapter; give it --base.")
+    return Model(name=name_of_base(base), **saved_beside(folder), **(trust or {}))
+
+
+def saved_beside(folder: Path) -> dict[str, str]:
+    """Returns what an adapter's folder says of its base beside the name: its GGUF file, its chat template."""
+    found = {}
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found["gguf_file"] = str(json.loads((folder / BASE_FACTS).read_text(encoding="utf-8"))["gguf_file"])
+    if (folder / CHAT_TEMPLATE).is_file():
+        found["chat_template"] = str(folder / CHAT_TEMPLATE)
+    return found

@@ -2,16 +2,16 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from tinyreason.config.run_config import Model, RunConfig
-from tinyreason.errors import FolderError, ModelError
-from tinyreason.inference.local_sampling import base_of, is_adapter, load_with_adapter
+from tinyreason.config.run_config import Model, RunConfig, is_gguf_name
+from tinyreason.errors import ConfigError, FolderError, ModelError
+from tinyreason.inference.local_sampling import base_of, is_adapter, load_with_adapter, saved_beside
 from tinyreason.models.load import check_model_folder, is_built_in, is_on_this_machine, name_of_base
 from tinyreason.runs.result import read_seeds_result
 
@@ -35,34 +35,37 @@ class ModelReference:
         """Returns the model that its adapter sits on."""
         return ModelReference(self.model.name, self.model, run=self.run)
 
-    def load(self):
+    def load(self, needs_template: bool = True):
         """Returns (model, tokenizer). Errors: `ModelError`."""
-        return load_with_adapter(self.model, self.adapter)
+        return load_with_adapter(self.model, self.adapter, needs_template)
 
     def identity(self) -> dict[str, Any]:
         """Returns what decides its completions; an evaluation is resumed only with the same."""
-        model = self.model.model_dump(mode="json")
+        model = self.model.model_dump(mode="json", exclude_none=True)
         files = sorted(self.adapter.glob("adapter_model.*")) if self.adapter else []
         digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
         return {"name": self.name, "model": model, "adapter": digests}
 
 
-def read_model_reference(word: str, trust_remote_code: bool | None = None, is_finished: bool = True) -> ModelReference:
-    """Returns what `word` names: a run folder, an adapter folder, a model folder, `sandbox` or a hub id.
+def read_model_reference(
+    word: str, trust_remote_code: bool | None = None, is_finished: bool = True, base: str | None = None
+) -> ModelReference:
+    """Returns what `word` names: a run folder, an adapter folder, a model folder or GGUF file, `sandbox` or a hub id.
 
-    `trust_remote_code`: None = as the run had it. `is_finished`: a run must have ended. Errors: `FolderError`,
-    `ModelError`.
+    `trust_remote_code`: None = as the run had it. `is_finished`: a run must have ended. `base`: where the base of the
+    run or adapter is by now. Errors: `FolderError`, `ModelError`.
     """
     path, trust = Path(word), {} if trust_remote_code is None else {"trust_remote_code": trust_remote_code}
-    if is_built_in(word):
-        return ModelReference(word, Model(name=word, **trust))
-    if (path / "config.yaml").is_file():
-        return _of_run(path, trust, is_finished)
+    if (path / "config.yaml").is_file() and not is_built_in(word):
+        return _on_base(_of_run(path, trust, is_finished), base)
     if seeds := read_seeds_result(path):
         folders = ", ".join(str(path / row.folder) for row in seeds.runs)
         raise FolderError(f"{word} holds the runs of several seeds; give one of them: {folders}.")
-    if is_adapter(path):
-        return ModelReference(path.name, Model(name=base_of(path), **trust), path)
+    if is_adapter(path) and not is_built_in(word):
+        known = Model(name=base, **trust) if base else base_of(path, trust)
+        return _on_base(ModelReference(path.name, known, path), base)
+    if base:
+        raise ConfigError(f"--base is of an adapter or a run, and {word} is neither; leave it out.")
     name = name_of_base(str(path.resolve())) if path.is_dir() else word
     if is_built_in(name):
         return ModelReference(name, Model(name=name, **trust))
@@ -70,23 +73,46 @@ def read_model_reference(word: str, trust_remote_code: bool | None = None, is_fi
     return ModelReference(word.rstrip("/").rpartition("/")[2], Model(name=word, **trust))
 
 
+def _on_base(reference: ModelReference, base: str | None) -> ModelReference:
+    """Returns a reference whose base lies where `base` says, or where it is known to lie; refuses one that is gone."""
+    change = saved_beside(reference.adapter)
+    if base:
+        check_is_model(base)
+        change |= {"name": name_of_base(str(Path(base).resolve())) if Path(base).is_dir() else base, "gguf_file": None}
+    model = reference.model.model_copy(update=change)
+    if not is_on_this_machine(model.name) and looks_local(model.name):
+        raise ModelError(
+            f"the base of {reference.name} was {model.name}, which is not there; name where it is now with --base."
+        )
+    return replace(reference, model=model)
+
+
+def looks_local(name: str) -> bool:
+    """Returns whether a model's name is a path, as no hub id is one."""
+    return name.count("/") != 1 or name.startswith((".", "/", "runs/", "evals/")) or is_gguf_name(name)
+
+
 def check_is_model(word: str) -> None:
     """Refuses what is neither known nor the folder of a model, and does not look like a hub id."""
     path = Path(word)
+    if is_built_in(word):
+        return
     if path.is_dir():
         if not any(path.iterdir()):
             raise FolderError(f"{word} is an empty folder; give the folder of a run, of an adapter or of a model.")
         check_model_folder(path, word)
     elif path.exists():
-        raise FolderError(f"{word} is a file; give the folder of a run, of an adapter or of a model, or a hub id.")
-    elif not is_on_this_machine(word) and (word.count("/") != 1 or word.startswith((".", "/", "runs/", "evals/"))):
+        if not is_gguf_name(word):
+            raise FolderError(f"{word} is a file; give the folder of a run, of an adapter or of a model, or a hub id.")
+    elif not is_on_this_machine(word) and looks_local(word):
         raise ModelError(f"there is no folder {word}; give a run, an adapter, a model folder, 'sandbox' or a hub id.")
 
 
 def read_run_config(folder: Path) -> RunConfig:
     """Returns the resolved config of a run. Errors: `FolderError`."""
     try:
-        return RunConfig.model_validate(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+        values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        return RunConfig.model_validate(values, context={"is_past": True})
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError, TypeError):
         raise FolderError(f"{folder}/config.yaml is not one that a run writes; the run is broken.") from None
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tinyreason.errors import ConfigError
+from tinyreason.grading.thought import OPEN
 
 OURS = ("messages", "add_generation_prompt")
 """What a template reads too, and is not for a person to set."""
+SYSTEM = "Answer with one word."
+"""Stands in for a system text where a template is rendered to see whether it takes one."""
 ANSWER = "42"
 """Stands in for an answer where a template is rendered to see what follows it."""
 
@@ -21,7 +24,35 @@ def render(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, 
     `options` are the template's own, as `enable_thinking`. Errors: `ConfigError` for one that it does not read.
     """
     check_options(str(tokenizer.chat_template), options)
-    return tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False, **options)
+    chats = fitting(tokenizer, chats, options)
+    try:
+        return tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False, **options)
+    except Exception as error:  # of jinja, or what the template raises
+        roles = ", ".join(sorted({" ".join(message["role"] for message in chat) for chat in chats})[:4])
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ConfigError(f"the model's chat template refuses turns of {roles}: {reason}.") from None
+
+
+def fitting(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any]) -> list[list[dict[str, str]]]:
+    """Returns the conversations as the template takes them: the system text in the user's turn where it has none."""
+    if all(chat[0]["role"] != "system" for chat in chats) or takes_system(tokenizer, options):
+        return list(chats)
+    return [folded(chat) if chat[0]["role"] == "system" and len(chat) > 1 else chat for chat in chats]
+
+
+def folded(chat: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Returns a conversation whose system text stands at the head of the turn after it."""
+    system, first, *rest = chat
+    return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]
+
+
+def takes_system(tokenizer, options: dict[str, Any]) -> bool:
+    """Returns whether the chat template writes a system turn; some refuse one, some leave it out."""
+    chat = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "?"}]
+    try:
+        return SYSTEM in tokenizer.apply_chat_template(chat, tokenize=False, **options)
+    except Exception:  # what the template raises
+        return False
 
 
 def check_options(template: str, options: dict[str, Any]) -> None:
@@ -46,7 +77,12 @@ def opens_thought(tokenizer, options: dict[str, Any]) -> bool:
     if not getattr(tokenizer, "chat_template", None):
         return False
     (prompt,) = render(tokenizer, [[{"role": "user", "content": "?"}]], options)
-    return prompt.rstrip().endswith("<think>")
+    return prompt.rstrip().endswith(OPEN)
+
+
+def probe(tokenizer) -> str:
+    """Returns what the chat template makes of a small conversation; errors are the template's own."""
+    return tokenizer.apply_chat_template([{"role": "user", "content": "?"}], add_generation_prompt=True, tokenize=False)
 
 
 def turn_end(tokenizer) -> int | None:

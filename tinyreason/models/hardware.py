@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
+from tinyreason.config.run_config import local_copy
 from tinyreason.config.tiers import GPU_TIERS, LEAST_CAPABILITY, TIERS
 from tinyreason.errors import ConfigError
 
@@ -182,14 +183,19 @@ def obstacle(tier: str, card: Card, called: str = "the tier") -> str | None:
     return None
 
 
-def check_tier(tier: str, card: Card | None) -> None:
-    """Refuses a tier that was asked for and that this machine cannot run; no other is taken in its place."""
+def check_tier(tier: str, card: Card | None, model: str = "") -> None:
+    """Refuses a tier that was asked for and that this machine cannot run; no other is taken in its place.
+
+    `model`: the id of the run's base, where it is one of the hub, which no tier without a GPU takes.
+    """
     if not TIERS[tier].needs_gpu:
         return
     if card is None:
-        raise ConfigError(f"tier {tier} needs a CUDA GPU and none was found; type --on sandbox to run without one.")
+        without = f"without one {local_copy(model)}" if model else "type --on sandbox to run without one"
+        raise ConfigError(f"tier {tier} needs a CUDA GPU and none was found; {without}.")
     if why := obstacle(tier, card):
-        raise ConfigError(f"tier {tier} cannot run here: {why}; choose a smaller one with --on, sandbox for the CPU.")
+        without = f"for the CPU {local_copy(model)}" if model else "sandbox for the CPU"
+        raise ConfigError(f"tier {tier} cannot run here: {why}; choose a smaller one with --on, {without}.")
 
 
 def dotted(capability: tuple[int, int]) -> str:

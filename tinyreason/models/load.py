@@ -2,17 +2,23 @@
 
 import hashlib
 import json
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.run_config import Kernels, Model, is_gguf_name
 from tinyreason.errors import ModelError
 from tinyreason.models.attention import avoid_enable_gqa
 from tinyreason.models.chat_template import end_tokens
+from tinyreason.models.gguf import as_float_model, check_gguf, gguf_file, gguf_options, read_gguf_config, reading
 from tinyreason.models.hardware import Card, take_card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
+from tinyreason.models.tokenizer import fit_to_model, load_tokenizer
 from tinyreason.sandbox import BASE, NAME
 from tinyreason.sandbox import MAX_COMPLETION_TOKENS as SANDBOX_MAX_COMPLETION_TOKENS
 
@@ -21,6 +27,9 @@ SAMPLED, SAMPLE_BYTES = 4096, 64
 MAX_COMPLETION_TOKENS = 1024
 """Longest completion of a model that nobody says more about."""
 HUB_TIMEOUT_S = 5.0
+SHOWN = 4
+"""So many tensors that a base lacks are named."""
+LOG = logging.getLogger(__name__)
 
 
 def compute_settings_for(config: Model, kernels: Kernels, card: Card | None) -> ComputeSettings:
@@ -30,16 +39,21 @@ def compute_settings_for(config: Model, kernels: Kernels, card: Card | None) -> 
 
 def read_model_type(config: Model) -> str | None:
     """Returns the architecture's name (`model_type`) in the model's config.json."""
-    if os.path.exists(source_of(config)):
+    if os.path.exists(source_of(config)) and not gguf_file(config):
         check_model_folder(Path(source_of(config)), config.name)
     return read_model_config(config).get("model_type")
 
 
 def read_model_config(config: Model) -> dict[str, Any]:
-    """Returns the model's config.json, from its folder or the hub. Errors: `ModelError`."""
+    """Returns the model's config.json, from its folder or the hub, or the like of a GGUF. Errors: `ModelError`."""
+    if file := gguf_file(config):
+        check_gguf(source_of(config), config)
+        if not os.path.isdir(source_of(config)):
+            file_of_the_hub(config, file)
+        return read_gguf_config(source_of(config), config).to_dict()
     file = Path(source_of(config), "config.json")
     if not os.path.exists(file.parent):
-        file = config_of_the_hub(config)
+        file = file_of_the_hub(config, "config.json")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -49,23 +63,25 @@ def read_model_config(config: Model) -> dict[str, Any]:
     return values
 
 
-def config_of_the_hub(config: Model) -> Path:
-    """Returns its config.json in the hub's cache, fetched if need be. Errors: `ModelError`, at once when offline."""
+def file_of_the_hub(config: Model, name: str) -> Path:
+    """Returns a file of it in the hub's cache, fetched if need be. Errors: `ModelError`, at once when offline."""
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
     try:
-        cached = try_to_load_from_cache(config.name, "config.json")
+        cached = try_to_load_from_cache(config.name, name)
         if isinstance(cached, str):
             return Path(cached)
-        get_hf_file_metadata(hf_hub_url(config.name, "config.json"), timeout=HUB_TIMEOUT_S)  # a download asks six times
-        return Path(hf_hub_download(config.name, "config.json", etag_timeout=HUB_TIMEOUT_S))
+        get_hf_file_metadata(hf_hub_url(config.name, name), timeout=HUB_TIMEOUT_S)  # a download asks six times
+        return Path(hf_hub_download(config.name, name, etag_timeout=HUB_TIMEOUT_S))
     except Exception as error:  # of whatever HTTP library the hub's client uses
         raise ModelError(cannot_load(config, error, is_local=False)) from None
 
 
 def source_of(config: Model) -> str:
-    """Returns what transformers loads it from."""
+    """Returns what transformers loads it from: of a GGUF file its folder."""
+    if is_gguf_name(config.name):
+        return str(Path(config.name).absolute().parent)
     return str(BASE) if config.name == NAME else config.name
 
 
@@ -97,37 +113,19 @@ def max_completion_tokens_of(name: str) -> int:
     return SANDBOX_MAX_COMPLETION_TOKENS if is_sandbox else MAX_COMPLETION_TOKENS
 
 
-def load_model(config: Model, compute: ComputeSettings):
+def load_model(config: Model, compute: ComputeSettings, needs_template: bool = True):
     """Returns (model, tokenizer), the model in evaluation mode on its device. Errors: `ModelError`."""
-    source = source_of(config)
-
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_default_handler()  # what it says goes where all logs go, not to the screen
     logging.enable_propagation()
-    if compute.device == "cuda" and not torch.cuda.is_available():
-        raise ModelError(f"torch {torch.__version__} cannot use {compute.card.describe()}; type: tinyreason doctor")
     avoid_enable_gqa(compute.avoids_enable_gqa)
-    trust = {"trust_remote_code": config.trust_remote_code}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **trust)
-        model = AutoModelForCausalLM.from_pretrained(
-            source,
-            dtype=getattr(torch, compute.dtype.got),
-            attn_implementation=compute.attention.got,
-            quantization_config=quantization(compute),
-            device_map={"": compute.device},
-            **trust,
-        )
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-        raise ModelError(cannot_load(config, error, is_local=os.path.exists(source))) from None
-    if tokenizer.chat_template is None:
-        raise ModelError(f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model.")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    with loading(config):
+        tokenizer = load_tokenizer(source_of(config), config, needs_template)
+        model = read_weights(config, compute)
+    if gguf_file(config):
+        as_float_model(model)
+    fit_to_model(tokenizer, model, config)
     model.generation_config.eos_token_id = sorted(end_tokens(model, tokenizer))  # TRL's rollouts stop where it says
     keep_as_loaded(model)
     if compute.fused.got == "liger":
@@ -135,6 +133,48 @@ def load_model(config: Model, compute: ComputeSettings):
 
         _apply_liger_kernel_to_instance(model, fused_linear_cross_entropy=False)  # the trainers have their own loss
     return model.eval(), tokenizer
+
+
+def read_weights(config: Model, compute: ComputeSettings):
+    """Returns the model as transformers reads it; weights that its files lack are said."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise ModelError(f"torch {torch.__version__} cannot use {compute.card.describe()}; type: tinyreason doctor")
+    model, found = AutoModelForCausalLM.from_pretrained(
+        source_of(config),
+        dtype=getattr(torch, compute.dtype.got),
+        attn_implementation=compute.attention.got,
+        device_map={"": compute.device},
+        output_loading_info=True,
+        trust_remote_code=config.trust_remote_code,
+        **gguf_options(config),
+        **({} if gguf_file(config) else {"quantization_config": quantization(compute)}),
+    )
+    if missing := sorted(found["missing_keys"]):
+        names = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
+        LOG.warning(
+            f"the files of model.name={config.name} lack {len(missing)} of the model's tensors, which begin at random: "
+            f"{names}"
+        )
+    return model
+
+
+@contextmanager
+def loading(config: Model) -> Iterator[None]:
+    """Turns what transformers raises at a model that it cannot load into one sentence, a `ModelError`."""
+    from safetensors import SafetensorError
+
+    try:
+        with reading(config) if gguf_file(config) else nullcontext():
+            yield
+    except ModelError:
+        raise
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise ModelError(cannot_load(config, error, is_local=os.path.exists(source_of(config)))) from None
 
 
 def keep_as_loaded(model) -> None:
@@ -152,12 +192,8 @@ def base_sha256(config: Model) -> str:
 
     Of each file of weights the name, the size and 4,096 places are in it, which differ between any two trainings.
     """
-    folder = Path(source_of(config))
-    if not folder.is_dir():
-        folder = config_of_the_hub(config).parent
-    patterns = ("*.safetensors", "*.bin")
-    weights = next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
-    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    whole, weights = files_of(config)
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in whole))
     for path in weights:
         size = path.stat().st_size
         digest.update(f"{path.name} {size} ".encode())
@@ -166,6 +202,18 @@ def base_sha256(config: Model) -> str:
                 file.seek(place)
                 digest.update(file.read(SAMPLE_BYTES))
     return digest.hexdigest()
+
+
+def files_of(config: Model) -> tuple[list[Path], list[Path]]:
+    """Returns the small files that a base is loaded from, and those with its weights."""
+    template = [Path(os.path.expanduser(config.chat_template))] if config.chat_template else []
+    folder = Path(source_of(config))
+    if file := gguf_file(config):
+        return template, [folder / file if folder.is_dir() else file_of_the_hub(config, file)]
+    if not folder.is_dir():
+        folder = file_of_the_hub(config, "config.json").parent
+    found = (sorted(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
+    return [folder / "config.json", *template], next(filter(None, found), [])
 
 
 def check_finite(model, config: Model) -> None:
@@ -189,14 +237,12 @@ def skeleton(config: Model):
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    trust = {"trust_remote_code": config.trust_remote_code}
-    source = source_of(config)
-    try:
-        shape = AutoConfig.from_pretrained(source, **trust)
+    trust, source = {"trust_remote_code": config.trust_remote_code}, source_of(config)
+    with loading(config):
+        read = gguf_file(config) and deepcopy(read_gguf_config(source, config))
+        shape = read or AutoConfig.from_pretrained(source, **trust)
         with torch.device("meta"):
             return AutoModelForCausalLM.from_config(shape, **trust)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelError(cannot_load(config, error, is_local=os.path.exists(source))) from None
 
 
 def quantization(compute: ComputeSettings):
@@ -219,6 +265,8 @@ def quantization(compute: ComputeSettings):
 
 def cannot_load(config: Model, error: Exception, is_local: bool) -> str:
     """Returns one sentence from a library's error."""
+    if "ignore_mismatched_sizes" in str(error):
+        return f"cannot load model.name={config.name}: its weights have other shapes than its config.json says."
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
     return f"cannot load model.name={config.name}: {first_line}.{reach}"

@@ -1,40 +1,91 @@
-"""The tokenizer of a model without the model, for what counts and shows tokens."""
+"""The tokenizer of a base: its chat template, and an end and a padding token that the model has embeddings for."""
 
-import json
+import logging
 import os
 from pathlib import Path
 
 from tinyreason.config.run_config import Model
 from tinyreason.errors import ModelError
-from tinyreason.models.load import cannot_load, is_on_this_machine, source_of
+from tinyreason.models.chat_template import probe, turn_end
+from tinyreason.models.gguf import gguf_options
 
-WITHOUT_TORCH = ("TokenizersBackend", "PreTrainedTokenizerFast")
-"""Classes of tokenizers that transformers loads without torch, which `AutoTokenizer` imports."""
+LOG = logging.getLogger(__name__)
 
 
-def load_tokenizer(config: Model):
-    """Returns the model's tokenizer. Errors: `ModelError` where there is none, or none with a chat template."""
-    source = source_of(config)
-    try:
-        if tokenizer_class(source) in WITHOUT_TORCH and not config.trust_remote_code:
-            from transformers import PreTrainedTokenizerFast as Loader
-        else:
-            from transformers import AutoTokenizer as Loader
-        trust = {"trust_remote_code": True} if config.trust_remote_code else {}
-        tokenizer = Loader.from_pretrained(source, padding_side="left", **trust)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelError(cannot_load(config, error, is_local=is_on_this_machine(config.name))) from None
-    if tokenizer.chat_template is None:
-        raise ModelError(f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model.")
+def load_tokenizer(source: str, config: Model, needs_template: bool = True):
+    """Returns the tokenizer, with the config's chat template where it names one.
+
+    Errors: `ModelError` for a template that is missing or cannot be rendered; whatever transformers raises at files.
+    """
+    from transformers import AutoTokenizer
+
+    trust = {"trust_remote_code": config.trust_remote_code}
+    tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **gguf_options(config), **trust)
+    if config.chat_template:
+        tokenizer.chat_template = read_chat_template(config.chat_template)
+    if needs_template:
+        check_chat_template(tokenizer, config)
     return tokenizer
 
 
-def tokenizer_class(source: str) -> str | None:
-    """Returns the class that a local folder names for its tokenizer; None where it names none."""
-    file = Path(source, "tokenizer_config.json")
-    if not os.path.isfile(file):
-        return None
+def read_chat_template(file: str) -> str:
+    """Returns the text of a chat template's file. Errors: `ModelError`."""
     try:
-        return json.loads(file.read_text(encoding="utf-8")).get("tokenizer_class")
-    except (OSError, ValueError, AttributeError):
-        return None
+        text = Path(os.path.expanduser(file)).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ModelError(f"cannot read model.chat_template={file}: {reason}; give the path of a .jinja file.") from None
+    if not text.strip():
+        raise ModelError(f"model.chat_template={file} is empty; give a chat template in Jinja.")
+    return text
+
+
+def check_chat_template(tokenizer, config: Model) -> None:
+    """Refuses a tokenizer without a chat template, or with one that cannot be rendered. Errors: `ModelError`."""
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model, or name a "
+            f"template with model.chat_template=FILE; tinyreason eval asks without one with --template none."
+        )
+    try:
+        probe(tokenizer)
+    except Exception as error:  # jinja raises its own types, and a template what it likes
+        reason = " ".join(str(error).split()) or type(error).__name__
+        what = f"model.chat_template={config.chat_template}" if config.chat_template else f"model.name={config.name}"
+        raise ModelError(f"the chat template of {what} cannot be rendered: {reason.rstrip('.')}.") from None
+
+
+def fit_to_model(tokenizer, model, config: Model) -> None:
+    """Gives the tokenizer the end and padding token that it lacks, of those that the model has embeddings for.
+
+    Tokens that it has no embedding for are said where nothing needs them. Errors: `ModelError` where something does.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    if tokenizer.eos_token_id is None or tokenizer.eos_token_id >= rows:
+        tokenizer.eos_token = end_token_of(tokenizer, model, rows, config)
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= rows:
+        tokenizer.pad_token = tokenizer.eos_token
+    if len(tokenizer) <= rows:
+        return
+    homeless = f"the tokenizer of model.name={config.name} has {len(tokenizer):,} tokens, the model embeddings for"
+    if tokenizer.chat_template and any(
+        token >= rows for token in tokenizer(probe(tokenizer), add_special_tokens=False)["input_ids"]
+    ):
+        raise ModelError(
+            f"{homeless} {rows:,}, and its chat template writes some of the others; choose the tokenizer's own model, "
+            f"or name another template with model.chat_template=FILE."
+        )
+    LOG.warning(f"{homeless} {rows:,} alone: the others cannot be read or written")
+
+
+def end_token_of(tokenizer, model, rows: int, config: Model) -> str:
+    """Returns the end token where the tokenizer has none: the template's, else the model's. Errors: `ModelError`."""
+    of_model = model.generation_config.eos_token_id
+    candidates = (turn_end(tokenizer), *(of_model if isinstance(of_model, list) else [of_model]))
+    for token in candidates:
+        if token is not None and 0 <= token < min(rows, len(tokenizer)):
+            return tokenizer.convert_ids_to_tokens(token)
+    raise ModelError(
+        f"the tokenizer of model.name={config.name} has no end token, and neither its chat template nor its "
+        f"generation_config.json names one, so that no completion would end; set eos_token in tokenizer_config.json."
+    )

@@ -7,14 +7,14 @@ from statistics import median
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.errors import DataError
+from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
+from tinyreason.grading.thought import as_written
 from tinyreason.models.chat_template import last_token, render
 from tinyreason.prompts import chat_messages
 
 IGNORED = -100
 """Label of a token that no loss is on."""
-THOUGHT = "<think>"
 
 Row = dict[str, list[Any]]
 """`input_ids`, `labels` and `weights`, each (T,)."""
@@ -93,13 +93,8 @@ def prompt_of(config: RunConfig, tokenizer, example: Example) -> str:
     """Returns what the model reads before it completes. Errors: `DataError` for turns that its template refuses."""
     try:
         (prompt,) = render(tokenizer, [chat_messages(example, config.prompt)], config.template_options)
-    except Exception as error:
-        if not type(error).__module__.startswith("jinja2"):
-            raise
-        raise DataError(
-            f"the chat template of model.name={config.model.name} refuses problem {example.id}, whose turns are by "
-            f"{', '.join(message['role'] for message in example.messages)}: {error}"
-        ) from None
+    except ConfigError as error:
+        raise DataError(f"problem {example.id}, model.name={config.model.name}: {error}") from None
     return prompt
 
 
@@ -164,9 +159,7 @@ def completion_part(
     tokenizer, example: Example, prompt: str, completion: str, truncate_ratio: float
 ) -> tuple[list[int], list[float]]:
     """Returns (ids, weights) of a completion and its end, as much of it as is trained on."""
-    whole = completion
-    if prompt.rstrip().endswith(THOUGHT):  # the template opens the reasoning itself
-        completion = completion.removeprefix(THOUGHT).lstrip("\n")
+    whole, completion = completion, as_written(completion, prompt, str(tokenizer.chat_template))
     found = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=bool(example.spans))
     ids = [*found["input_ids"], last_token(tokenizer)]
     weights = [example.weight] * len(ids)

@@ -44,6 +44,7 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
         "checkpoints.every_steps": 1,
         "checkpoints.keep": STEPS,
     }
+    found |= {f"model.{name}": "null" for name in ("gguf_file", "chat_template") if getattr(config.model, name)}
     if config.warmup:
         found |= {"warmup.train.max_steps": STEPS, "warmup.adapter": "null"}
     found |= {f"train.{option}": value for option, value in train.dry_run_overrides().items()}

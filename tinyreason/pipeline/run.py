@@ -50,7 +50,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
     """
     check_processes()
     clock, console = Clock(), context.console
-    with open_or_resume(out, config, context, fresh) as folder, Grader() as grader:
+    with open_or_resume(out, config, context, fresh) as folder, Grader() as grader, console.saying_caveats():
         if folder.result:
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result

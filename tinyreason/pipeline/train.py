@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -12,6 +13,7 @@ from tinyreason.errors import NotFinite, Stopped
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import SIGNS, alarming_signs
+from tinyreason.models.saved import save_base_facts
 from tinyreason.pipeline.adapter_card import save_adapter
 from tinyreason.runs.checkpoint import (
     TRAINED,
@@ -104,8 +106,13 @@ class Training:
 
     def write(self) -> None:
         """Saves the present adapter as the run's."""
-        config, model = self.session.config, self.session.model
-        self.session.folder.write_adapter(lambda place: save_adapter(config, model, place))
+        config, session = self.session.config, self.session
+
+        def save(place: Path) -> None:
+            save_adapter(config, session.model, place)
+            save_base_facts(config.model, session.tokenizer, place)
+
+        session.folder.write_adapter(save)
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint saves of it; the metrics are in their file."""

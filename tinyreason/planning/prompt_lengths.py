@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tinyreason.config.run_config import Model, RunConfig
 from tinyreason.example import Example
+from tinyreason.models.gguf import gguf_file
 from tinyreason.models.load import source_of
 from tinyreason.prompts import USUAL_PROMPT_TOKENS, chat_messages
 
@@ -72,6 +73,8 @@ def token_counter(model: Model) -> Callable[[str], int] | None:
     """Returns what counts a text's tokens, from the model's folder or the hub's cache; None where it is in neither."""
     from tokenizers import Tokenizer
 
+    if gguf_file(model):  # its vocabulary is in the file
+        return None
     file = Path(source_of(model), "tokenizer.json")
     if not file.exists():
         import huggingface_hub

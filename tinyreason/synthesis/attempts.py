@@ -10,6 +10,7 @@ from tinyreason.data.columns import first_text
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.grading.thought import said
 from tinyreason.prompts import chat_messages
 from tinyreason.sandbox import oracle
 from tinyreason.sandbox.reader import read_attempt, read_problem
@@ -101,5 +102,4 @@ def readable(example: Example, completion: str) -> str:
     if problem:
         attempt = read_attempt(problem, completion)
         return attempt.text if attempt else ""
-    _, ended, said = completion.rpartition("</think>")
-    return "" if not ended and "<think>" in said else said.strip()
+    return (said(completion) or "").strip()

@@ -8,6 +8,7 @@ from trl import GRPOConfig, GRPOTrainer
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import METRIC, SIGNS
+from tinyreason.models.chat_template import fitting
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
@@ -44,7 +45,7 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
         checkpoints: CheckpointManager | None,
     ):
         self.scorer = Scorer.of(session, examples)
-        rows = training_rows(session.config, examples)
+        rows = training_rows(session.config, session.tokenizer, examples)
         super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
 
@@ -68,11 +69,12 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
         self.scorer.store.state = state["store"]
 
 
-def training_rows(config: RunConfig, examples: list[Example]) -> Dataset:
+def training_rows(config: RunConfig, tokenizer, examples: list[Example]) -> Dataset:
     """Returns one row a problem, repeated until they fill a step: TRL drops a last batch that is not full."""
     groups = config.train.rollouts_per_step // config.train.group_size
     repeats = -(-groups // len(examples))
-    rows = [{"prompt": chat_messages(example, config.prompt), "row": n} for n, example in enumerate(examples)]
+    chats = [chat_messages(example, config.prompt) for example in examples]
+    rows = [{"prompt": chat, "row": n} for n, chat in enumerate(fitting(tokenizer, chats, config.template_options))]
     return Dataset.from_list(rows * repeats)
 
 

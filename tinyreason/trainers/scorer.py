@@ -11,6 +11,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.grading.hacking_signs import sign_shares
+from tinyreason.inference.sampling import read_completion
 from tinyreason.models.chat_template import end_tokens, opens_thought
 from tinyreason.rollout import Batch
 from tinyreason.runs.folder import RunFolder
@@ -26,6 +27,7 @@ class Scorer:
     examples: list[Example]
     grader: Grader
     folder: RunFolder
+    tokenizer: Any
     ends: set[int]
     """Tokens that end a completion."""
     store: Store = field(default_factory=Store)
@@ -44,12 +46,14 @@ class Scorer:
         """Returns the scorer of a session for the problems that it trains on."""
         ends = end_tokens(session.model, session.tokenizer)
         is_open = opens_thought(session.tokenizer, session.config.template_options)
-        return Scorer(session.config, examples, session.grader, session.folder, ends, is_thought_open=is_open)
+        parts = (session.config, examples, session.grader, session.folder, session.tokenizer, ends)
+        return Scorer(*parts, is_thought_open=is_open)
 
-    def score(self, completion_ids: list[list[int]], completions: list, row: list[int], **_: Any) -> list[float | None]:
+    def score(self, completion_ids: list[list[int]], row: list[int], **_: Any) -> list[float | None]:
         """Returns, as TRL's reward function, (N) weighted sums of our rewards, None where no reward could tell."""
         start = time.perf_counter()
-        texts = [completion[0]["content"] for completion in completions]
+        read = [read_completion(self.tokenizer, n, ids, self.ends) for n, ids in enumerate(completion_ids)]
+        texts = [completion.text for completion in read]
         examples = [self.examples[number] for number in row]
         truncated = [ids[-1] not in self.ends for ids in completion_ids]
         answers, problems = [example.answer for example in examples], [example.problem for example in examples]
