@@ -84,3 +84,11 @@ def test_the_sandbox_has_none_lying_about():
 def test_nothing_can_be_held_out_of_critiques(jsonl):
     with pytest.raises(DataError, match=r"evaluation\.data"):
         Critiques(file=jsonl({"prompt": "p", "completion": "c"})).held_out(3, "test", set())
+
+
+def test_a_row_without_a_critique_is_left_out_and_counted(jsonl, capsys):
+    file = jsonl({"prompt": "a", "completion": "b"}, {"prompt": "a", "completion": None})
+    assert len(Critiques(file=file).load()) == 1
+    assert capsys.readouterr().err == "rows.jsonl: left out 1 without a critique (id 1)\n"
+    with pytest.raises(DataError, match="row 2 has no usable completion"):
+        Critiques(file=file, strict=True).load()

@@ -30,6 +30,8 @@ def solved(jsonl, *rows, **options):
         ({"prompt": Q, "chosen": S, "rejected": "6"}, [USER]),
         ({"prompt": Q, "chosen": [USER, TOLD], "rejected": [USER]}, [USER]),
         ({"chosen": [BRIEF, USER, TOLD], "rejected": [USER]}, [BRIEF, USER]),
+        ({"query": Q, "response": S}, [USER]),
+        ({"problem": Q, "generated_solution": S, "expected_answer": "5"}, [USER]),
         ({"prompt": "x", "prompt_id": "1", "messages": [USER, TOLD]}, [USER]),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": Q}]}, TOLD]}, [USER]),
     ],

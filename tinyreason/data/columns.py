@@ -11,11 +11,17 @@ from tinyreason.data.shapes import ASKING, in_usual_columns, read_turns
 from tinyreason.errors import DataError, nearest
 from tinyreason.example import Example
 
-PROBLEM_COLUMNS = ("problem", "question", "prompt")
-ANSWER_COLUMNS = ("answer", "final_answer", "reward_model.ground_truth", "ground_truth", "solution")
+PROBLEM_COLUMNS = ("problem", "question", "prompt", "query")
+ANSWER_COLUMNS = (
+    *("answer", "final_answer", "expected_answer"),
+    *("reward_model.ground_truth", "ground_truth", "solution"),
+)
 GOLD_COLUMNS = tuple(column for column in ANSWER_COLUMNS if column != "solution")
-COMPLETION_COLUMNS = ("completion", "solution", "critique", "response", "generation", "answer")
-MARKED_COLUMNS = ("completion", "response", "generation")
+COMPLETION_COLUMNS = (
+    *("completion", "solution", "critique", "response"),
+    *("generation", "generated_solution", "answer"),
+)
+MARKED_COLUMNS = ("completion", "response", "generation", "generated_solution")
 MARKED = re.compile(r"\\boxed\s*\{|^####", re.MULTILINE)
 """What marks the answer in a completion, so that it can be graded by it; where no column holds an answer."""
 LONGEST_BARE_ANSWER = 80

@@ -1,5 +1,6 @@
 """Attempts with their critiques, to learn to criticise and so to reason."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ from pydantic import Field
 
 from tinyreason.data._source import Source
 from tinyreason.data.columns import whole
+from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import read_lines, read_rows
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
@@ -46,20 +48,29 @@ class Critiques(Source):
             raise ConfigError(
                 "the sandbox has no critiques ready-made; give data.file, or have them built by critiques:"
             )
-        rows = self.rows()[: self.size]
-        if self.size and len(rows) < self.size:
-            raise DataError(f"{self.origin} has {len(rows):,} rows, not {self.size:,}; lower data.size (null = all).")
-        return [self.example(number, row) for number, row in enumerate(rows)]
+        dropped = self.dropped()
+        found = (self.example(number, row, dropped) for number, row in enumerate(self.rows()))
+        examples = list(islice((example for example in found if example), self.size))
+        self.say(dropped)
+        if not examples:
+            raise DataError(dropped.first)
+        if self.size and len(examples) < self.size:
+            raise DataError(
+                f"{self.origin} has {len(examples):,} rows, not {self.size:,}; lower data.size (null = all)."
+            )
+        return examples
 
-    def example(self, number: int, row: dict) -> Example:
-        """Returns a row's example, in any of the forms that sets are published in."""
+    def example(self, number: int, row: dict, dropped: Dropped) -> Example | None:
+        """Returns a row's example, in any of the forms that sets are published in; None where it lacks something."""
         request, critique = request_and_critique(row)
-        for text, wanted in (
-            (request, "prompt, nor query and response"),
-            (critique, "completion, critique nor output"),
+        for text, what, wanted in (
+            (request, "request", "prompt, nor query and response"),
+            (critique, "critique", "completion, critique nor output"),
         ):
             if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{self.origin} row {number + 1} has no usable {wanted}; give it one.")
+                sentence = f"{self.origin} row {number + 1} has no usable {wanted}; give it one."
+                dropped.add(what, str(row.get("id", number)), sentence)
+                return None
         messages = ({"role": "user", "content": request},)
         example = Example(str(row.get("id", number)), messages, "", critique, meta={"is_whole_request": True})
         return whole(example, f"{self.origin} row {number + 1}")

@@ -14,6 +14,7 @@ from tinyreason.config.run_config import Model, RunConfig
 from tinyreason.data._source import Source
 from tinyreason.data.columns import find_columns, to_examples
 from tinyreason.data.critiques import Critiques
+from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import read_lines
 from tinyreason.errors import DataError, ModelError
 from tinyreason.example import Example
@@ -109,7 +110,8 @@ def read_beginning(source: Source) -> list[Example]:
     """Returns the first rows of a large file. Errors: `DataError`."""
     rows = list(islice(read_lines(source.file), FIRST_ROWS))
     if isinstance(source, Critiques):
-        return [source.example(number, row) for number, row in enumerate(rows)]
+        strict = Dropped(source.origin, is_strict=True)
+        return [found for number, row in enumerate(rows) if (found := source.example(number, row, strict))]
     return to_examples(rows, source.origin, source.problem_column, source.answer_column)
 
 
