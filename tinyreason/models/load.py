@@ -18,7 +18,7 @@ from tinyreason.models.chat_template import end_tokens
 from tinyreason.models.gguf import as_float_model, check_gguf, gguf_file, gguf_options, read_gguf_config, reading
 from tinyreason.models.hardware import Card, take_card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
-from tinyreason.models.tokenizer import fit_to_model, load_tokenizer
+from tinyreason.models.token_fit import fit_to_model, read_tokenizer
 from tinyreason.sandbox import BASE, NAME
 from tinyreason.sandbox import MAX_COMPLETION_TOKENS as SANDBOX_MAX_COMPLETION_TOKENS
 
@@ -121,7 +121,7 @@ def load_model(config: Model, compute: ComputeSettings, needs_template: bool = T
     logging.enable_propagation()
     avoid_enable_gqa(compute.avoids_enable_gqa)
     with loading(config):
-        tokenizer = load_tokenizer(source_of(config), config, needs_template)
+        tokenizer = read_tokenizer(source_of(config), config, needs_template)
         model = read_weights(config, compute)
     if gguf_file(config):
         as_float_model(model)

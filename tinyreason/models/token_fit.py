@@ -12,7 +12,7 @@ from tinyreason.models.gguf import gguf_options
 LOG = logging.getLogger(__name__)
 
 
-def load_tokenizer(source: str, config: Model, needs_template: bool = True):
+def read_tokenizer(source: str, config: Model, needs_template: bool = True):
     """Returns the tokenizer, with the config's chat template where it names one.
 
     Errors: `ModelError` for a template that is missing or cannot be rendered; whatever transformers raises at files.
