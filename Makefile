@@ -1,4 +1,5 @@
-# make demo    set up, then train by one_shot_rlvr and show the gain (minutes; on a CPU with the built-in sandbox model)
+# make demo    install what a run needs, then train by one_shot_rlvr into runs/demo and show the gain (minutes; on a CPU
+#              with the built-in sandbox model); a second time shows the finished run
 # make test    set up, then all tests
 # make gpu     on a machine with one CUDA card: what it does, in 8 minutes, into gpu.json (no set-up: GPU_PYTHON's packages)
 PYTHON ?= python3
@@ -10,14 +11,18 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml
+.venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q -e .
+	touch $@
+
+.venv/ready: .venv/installed
 	$(BIN)/pip install -q -e '.[dev]'
 	touch $@
 
-demo: setup
-	$(BIN)/tinyreason recipe one_shot_rlvr
+demo: .venv/installed
+	$(BIN)/tinyreason recipe one_shot_rlvr --on sandbox --out runs/demo
 
 test: setup
 	$(BIN)/ruff check .

@@ -315,6 +315,13 @@ def take(bench: Bench, name: str, limit: float) -> dict[str, Any]:
     return told | {"seconds": round(time.monotonic() - began, 1)}
 
 
+def has_card() -> bool:
+    """Whether torch can use a CUDA card here."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def main() -> int:
     """Takes all stages, or the one that is named; returns 0 where none failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -332,6 +339,9 @@ def main() -> int:
         stage = HELPERS.get(asked.stage) or STAGES[asked.stage][0]
         print("\n" + json.dumps(stage(bench)))
         return 0
+    if not asked.cpu and not has_card():
+        print("make gpu needs a CUDA card that torch can use, and there is none here; --cpu tries the stages without.")
+        return 2
     began, told = time.monotonic(), {}
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(Path(work), asked.weights.resolve(), asked.cpu)

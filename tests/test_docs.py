@@ -34,7 +34,7 @@ FILE = re.compile(r"^cat > (\S+) <<'EOF'\n(.*?)^EOF$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"""\]\(([^)\s]+)\)|<img src="([^"]+)\"""")
 QUICK = ("recipes", "show", "check", "plan", "doctor", "grade", "select", "audit", "report", "compare")
 """Commands that need neither a network nor more than seconds, with a few exceptions (`is_quick`)."""
-RECIPES = ("recipe", "sweep", "dry-run", "plan")
+RECIPES = ("recipe", "sweep", "dry-run", "plan", "preview")
 """Commands whose first words are a recipe and its options."""
 
 

@@ -47,7 +47,7 @@ def plant(monkeypatch, tmp_path, jsonl):
         files = jsonl(*rows, name="train.jsonl"), jsonl(*(test or sums(1, 200)), name="test.jsonl")
         left = list(sides)
 
-        def planted(model, tokenizer, examples, sampling, advance):
+        def planted(model, tokenizer, examples, sampling, advance, _=None):
             says = left.pop(0) if (sampling.template, sampling.prompt) == ("chat", "plain") else otherwise
             texts = [says(example) for example in examples for _ in range(sampling.samples)]
             advance(len(texts))
@@ -138,7 +138,7 @@ def test_10_a_random_reward_that_drifts(tmp_path, monkeypatch):
     drift = {"0": (0.5, 0.6), "1": (0.6, 0.5), "2": (0.5, 0.58)}
     calls = []
 
-    def planted(model, tokenizer, examples, sampling, advance):
+    def planted(model, tokenizer, examples, sampling, advance, _=None):
         if (sampling.template, sampling.prompt) != ("chat", "plain"):
             return [""] * len(examples), [9] * len(examples), [False] * len(examples)
         calls.append(sampling.seed)

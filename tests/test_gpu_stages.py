@@ -33,3 +33,12 @@ def test_a_stage_that_takes_too_long_is_ended_and_the_next_one_has_no_time(tmp_p
     assert done.returncode == 1
     assert told["sft float16"]["failed"][0] == "took longer than 6 s"
     assert told["machine"]["failed"] == ["no time was left"]
+
+
+def test_a_missing_card_is_never_a_success(tmp_path):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a card here")
+    out = tmp_path / "gpu.json"
+    done = subprocess.run([sys.executable, str(SCRIPT), "--out", str(out)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "needs a CUDA card" in done.stdout and not out.exists()

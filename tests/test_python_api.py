@@ -1,6 +1,7 @@
 """The four functions that a notebook calls instead of the command line."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -8,10 +9,16 @@ import pytest
 
 import tinyreason
 from tinyreason.errors import ConfigError, DataError
+from tinyreason.runs.result import read_seeds_result
 
 QUICK = [
     *("train.max_steps=1", "train.rollouts_per_step=8", "train.max_completion_tokens=32"),
     *("evaluation.problems=4", "evaluation.samples=1", "validation=null"),
+]
+SECTIONS = [
+    "train={max_steps: 1, rollouts_per_step: 8, max_completion_tokens: 32}",
+    "evaluation={problems: 4, samples: 1}",
+    "validation=null",
 ]
 
 
@@ -28,13 +35,26 @@ def test_importing_the_package_imports_nothing_else():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
-def test_a_recipe_is_loaded_trained_by_and_evaluated(tmp_path, capsys):
+def check_card(run, monkeypatch, capsys):
+    """The card beside the adapter is ours and short, has no path of this machine, and its code works."""
+    card = (run / "adapter" / "README.md").read_text(encoding="utf-8")
+    assert "recipe `one_shot_rlvr`, tier `sandbox`, seed 1" in card and "adapter of rank 1 on sandbox" in card
+    assert not re.search(r"(?<![\w:/])/\w+/", card) and "base_model:" not in card
+    code = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
+    assert len([line for line in code.splitlines() if line and "import" not in line]) <= 6
+    monkeypatch.chdir(run)
+    exec(code, {})
+    assert "What is 12 + 30?" in capsys.readouterr().out
+
+
+def test_a_recipe_is_loaded_trained_by_and_evaluated(tmp_path, capsys, monkeypatch):
     config = tinyreason.load_recipe("one_shot_rlvr", "sandbox", QUICK, seed=1)
     assert (config.seed, config.train.max_steps) == (1, 1)
     result = tinyreason.run(config, tmp_path / "run")
     assert result.before.problems == 4 and (tmp_path / "run" / "adapter").is_dir()
     assert "What next" in capsys.readouterr().out
     assert tinyreason.run(config, tmp_path / "run") == result  # finished: shown again, not trained again
+    check_card(tmp_path / "run", monkeypatch, capsys)
     found = tinyreason.evaluate(
         tmp_path / "run", "chain", against="base", problems=3, samples=2, out=tmp_path / "eval", max_completion_tokens=8
     )
@@ -46,8 +66,48 @@ def test_a_recipe_is_loaded_trained_by_and_evaluated(tmp_path, capsys):
 def test_completions_are_graded_in_their_order():
     verdicts = tinyreason.grade(["\\boxed{4}", "\\boxed{5}", "no idea"], ["4", "4", "4"])
     assert [verdict.correct for verdict in verdicts] == [True, False, False]
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(DataError, match="1 completions and 0 answers are given"):
         tinyreason.grade(["\\boxed{4}"], [])
+
+
+@pytest.mark.parametrize(
+    ("completions", "answers", "words"),
+    [("text", "x", "completions='text' is not a list"), (["\\boxed{4}"], "4", "answers='4'"), (["4"], [4], "[4]")],
+)
+def test_texts_that_are_not_in_a_list_are_one_sentence(completions, answers, words):
+    with pytest.raises(DataError, match=re.escape(words)):
+        tinyreason.grade(completions, answers)
+
+
+def test_one_override_needs_no_list():
+    assert tinyreason.load_recipe("rlvr", "sandbox", "train.max_steps=7").train.max_steps == 7
+
+
+@pytest.mark.parametrize(
+    ("config", "seeds", "words"),
+    [
+        ("one_shot_rvlr", None, "did you mean 'one_shot_rlvr'"),
+        ({"recipe": "rlvr"}, None, "is not a config; give what load_recipe returns"),
+        ("rlvr", [], "seeds=[] are not different whole numbers"),
+        ("rlvr", [1, 1], "seeds=[1, 1]"),
+        ("rlvr", ["0"], "seeds=['0']"),
+        ("rlvr", -1, "seeds=-1"),
+    ],
+)
+def test_what_cannot_be_run_is_one_sentence(tmp_path, config, seeds, words):
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        tinyreason.run(config, tmp_path / "run", seeds=seeds)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_is_run_by_name_with_several_seeds(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = "\n".join(["extends: one_shot_rlvr", *(line.replace("=", ": ") for line in SECTIONS)])
+    (tmp_path / "mine.yaml").write_text(text)
+    found = tinyreason.run("mine.yaml", "both", seeds=[0, 3])
+    assert [row.seed for row in found.runs] == [0, 3] and found.before.problems == 4
+    assert found == read_seeds_result(tmp_path / "both")
+    assert "over 2 seeds" in capsys.readouterr().out
 
 
 def test_a_mistake_is_one_sentence(tmp_path):

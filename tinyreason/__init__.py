@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tinyreason.config.run_config import RunConfig
     from tinyreason.evaluation.benchmark_run import BenchmarkResult
     from tinyreason.grading.grader import Verdict
-    from tinyreason.runs.result import RunResult
+    from tinyreason.runs.result import RunResult, SeedsResult
 
 __all__ = ["evaluate", "grade", "load_recipe", "run"]
 
@@ -37,13 +37,13 @@ if sys.platform != "win32" and "PYTORCH_ALLOC_CONF" not in os.environ:  # the na
 
 
 def load_recipe(
-    name: str | Path, tier: str | None = None, overrides: Sequence[str] = (), seed: int | None = None
+    name: str | Path, tier: str | None = None, overrides: Sequence[str] | str = (), seed: int | None = None
 ) -> "RunConfig":
     """Returns a recipe resolved to one config, validated as a whole.
 
     `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, 8gb, t4, 24gb or
     80gb; None = the one for this machine, which is said with the reason. `overrides`: a list of words such as
-    `"train.max_steps=20"`.
+    `"train.max_steps=20"`, or one such word.
     Errors: `ConfigError` for an unknown recipe, tier or option, and for a value that is not allowed.
     """
     from tinyreason.config.recipe import read_recipe
@@ -54,22 +54,29 @@ def load_recipe(
     if tier is None:
         tier, reason = choose_tier(recipe.tiers, find_card())
         Console().say(f"tier    {tier} ({reason})")
-    return recipe.resolve(tier, tuple(overrides), seed)
+    return recipe.resolve(tier, (overrides,) if isinstance(overrides, str) else tuple(overrides), seed)
 
 
 def run(
-    config: "RunConfig", out: str | Path | None = None, fresh: bool = False, accept_changes: bool = False
-) -> "RunResult":
+    config: "RunConfig | str | Path",
+    out: str | Path | None = None,
+    fresh: bool = False,
+    accept_changes: bool = False,
+    seeds: Sequence[int] | int | None = None,
+) -> "RunResult | SeedsResult":
     """Trains by a config and measures the gain; returns what result.json holds.
 
-    Accuracies are fractions 0 to 1, gains and their 95 % intervals percentage points, times seconds. `out`: folder of
-    the run, new or to be resumed; None = a new one under runs/. `fresh`: start over in `out`. `accept_changes`:
-    resume with other libraries or code too, which makes the result not bit-exact. A run computes on one card: the
-    largest that may be used, or the one that torch computes on already.
+    Accuracies are fractions 0 to 1, gains and their 95 % intervals percentage points, times seconds. `config`: of
+    `load_recipe`, or a recipe's name. `out`: folder of the run, new or to be resumed; None = a new one under runs/.
+    `fresh`: start over in `out`. `accept_changes`: resume with other libraries or code too, which makes the result not
+    bit-exact. `seeds`: so many, or a list of them, instead of the config's one; each has a run, and what seeds.json
+    holds is returned: the gain over all of them, and each one's in `.runs`. A run computes on one card: the largest
+    that may be used, or the one that torch computes on already.
     Errors: `ConfigError`, `DataError`, `ModelError` before anything long begins; `FolderError` and `ResumeError` where
     the folder cannot be used; `Stopped` after Ctrl-C, with all steps saved: the same call resumes.
     """
-    from tinyreason.cli.train_output import announce, conclude
+    from tinyreason.cli.train_output import announce, conclude, conclude_seeds
+    from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import check_tier, take_card
@@ -78,20 +85,42 @@ def run(
     from tinyreason.runs.deadline import Deadline
     from tinyreason.runs.folder import default_folder
 
-    card, console = take_card(), Console()
-    check_tier(config.tier, card)
-    quiet_libraries(offline=config.is_offline)
-    compute = compute_settings_for(config.model, config.kernels, card if TIERS[config.tier].needs_gpu else None)
+    configs = _configs(config, seeds)
+    first, card, console = configs[0], take_card(), Console()
+    check_tier(first.tier, card)
+    check_preconditions(first)
+    quiet_libraries(offline=first.is_offline)
+    compute = compute_settings_for(first.model, first.kernels, card if TIERS[first.tier].needs_gpu else None)
 
     from tinyreason.pipeline.run import run as run_recipe
+    from tinyreason.pipeline.seeds import run_seeds
 
-    folder = Path(out) if out else default_folder([config])
+    folder = Path(out) if out else default_folder(configs)
     with Deadline(say=console.say) as deadline:
         context = RunContext(console, compute, "asked for", deadline, accept_changes)
-        announce(context, config, folder)
-        result = run_recipe(config, folder, context, fresh)
-    conclude(console, result, folder)
+        announce(context, first, folder)
+        result = (
+            run_recipe(first, folder, context, fresh) if seeds is None else run_seeds(configs, folder, context, fresh)
+        )
+    (conclude if seeds is None else conclude_seeds)(console, result, folder)
     return result
+
+
+def _configs(config: "RunConfig | str | Path", seeds: Sequence[int] | int | None) -> list["RunConfig"]:
+    """Returns the config, or that of a recipe's name, with each of the seeds. Errors: `ConfigError`."""
+    from tinyreason.config.run_config import RunConfig
+    from tinyreason.errors import ConfigError
+
+    if isinstance(config, str | Path):
+        config = load_recipe(config)
+    if not isinstance(config, RunConfig):
+        raise ConfigError(f"{config!r:.80} is not a config; give what load_recipe returns, or the name of a recipe.")
+    if seeds is None:
+        return [config]
+    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not numbers or len({*numbers}) < len(numbers) or not all(type(seed) is int and seed >= 0 for seed in numbers):
+        raise ConfigError(f"seeds={seeds!r:.80} are not different whole numbers from 0 on; give e.g. seeds=[0, 1, 2].")
+    return [config.model_copy(update={"seed": seed}) for seed in numbers]
 
 
 def evaluate(
@@ -133,9 +162,19 @@ def grade(completions: Sequence[str], answers: Sequence[str]) -> list["Verdict"]
     """Grades N completions against their N gold answers; returns N verdicts, in order.
 
     Both are lists. `.correct` is None where the gold answer cannot be parsed. A comparison that takes over 2 s ends,
-    and its completion counts as incorrect. Errors: `ValueError` where the two differ in length.
+    and its completion counts as incorrect. Errors: `DataError` where one is not a list of texts, or the two differ in
+    length.
     """
+    from tinyreason.errors import DataError
     from tinyreason.grading.grader import Grader
 
+    texts = {"completions": completions, "answers": answers}
+    for name, given in texts.items():
+        if isinstance(given, str) or not all(isinstance(text, str) for text in given):
+            raise DataError(
+                f"{name}={given!r:.80} is not a list of texts; give a list, as in grade([completion], [answer])."
+            )
+    if len(completions) != len(answers):
+        raise DataError(f"{len(completions)} completions and {len(answers)} answers are given; give one for each.")
     with Grader() as grader:
         return grader.grade(list(completions), list(answers))

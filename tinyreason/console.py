@@ -120,6 +120,16 @@ class Console:
             yield columns
         self.rich.print(columns.table())
 
+    def marked(self, pieces: list[tuple[str, bool]]) -> None:
+        """Prints a text of pieces, some of them marked: reversed on a terminal, else between [[ and ]]."""
+        text = Text()
+        for piece, is_marked in pieces:
+            if self.rich.is_terminal:
+                text.append(printable(piece), style="reverse" if is_marked else "")
+            else:
+                text.append(f"[[{printable(piece)}]]" if is_marked else printable(piece))
+        self.rich.print(text)
+
     def table(self, rows: list[tuple[str, ...]], header: tuple[str, ...]) -> None:
         table = Table(*header, box=None, pad_edge=False)
         for row in rows:

@@ -28,4 +28,6 @@ def chat_messages(example: Example, prompt: str) -> list[dict[str, str]]:
         return [*history, last]
     if prompt == "boxed" and "\\boxed" in last["content"]:
         return [*history, last]  # the data set already asks for it
+    if last["role"] != "user":
+        return [*history, last]  # what a tool returned
     return [*history, {**last, "content": PROMPTS[prompt].format(problem=last["content"])}]

@@ -5,17 +5,17 @@ import logging
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import commands
 import pytest
-from click.testing import CliRunner
+from commands import tinyreason
 from endpoint import FAULTS, Endpoint
-
-from tinyreason.cli.main import main
 
 KEY = "sk-test-4f1d-not-for-anyone"
 NOBODY = "http://127.0.0.1:9/v1"
@@ -52,10 +52,6 @@ def words(*more, url=NOBODY, out="set.jsonl"):
     return [*fixed.split(), "--out", out, "--base-url", url, *map(str, more)]
 
 
-def tinyreason(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
-
-
 def built(*words):
     """The summary."""
     done = tinyreason(*words, "--json")
@@ -64,12 +60,8 @@ def built(*words):
 
 
 def complaint(*words):
-    done = tinyreason(*words)
-    assert done.exit_code == 2, done.output
-    assert isinstance(done.exception, SystemExit)
-    assert KEY not in done.output
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("tinyreason: ")
+    line = commands.complaint(*words)
+    assert KEY not in line
     assert not Path("set.jsonl").exists()
     return line
 
@@ -522,3 +514,25 @@ def test_a_teacher_that_cannot_do_it_says_so(asked, answer):
 def test_what_must_be_given_is_asked_for():
     done = tinyreason("critiques", "build", "--data", "sandbox")
     assert done.exit_code == 2 and "Missing option '--teacher'" in done.stderr
+
+
+# What comes next
+
+
+@pytest.mark.parametrize(
+    ("asked", "recipe", "kind"),
+    [
+        ("critiques build --problems 20 --from oracle --attempts 2", "critique_ft", "critiques"),
+        ("critiques build --index 3 --attempts 40", "one_shot_cft", "critiques"),
+        ("solutions build --problems 20", "reasoning_sft", "solutions"),
+    ],
+)
+def test_it_ends_with_the_line_that_trains_on_what_it_wrote_and_that_line_works(asked, recipe, kind):
+    done = tinyreason(*asked.split(), "--data", "sandbox", "--teacher", "oracle", "--out", "my set.jsonl")
+    line = done.stdout.splitlines()[-1]
+    assert line == f"train       tinyreason recipe {recipe} 'data.file=my set.jsonl'"
+    quick = ("train.max_steps=1", "train.batch_size=2", "train.max_completion_tokens=32", "evaluation.problems=4")
+    words = shlex.split(line.removeprefix("train       tinyreason "))
+    run = tinyreason(*words, "--on", "sandbox", "evaluation.samples=1", *quick, "--out", "run")
+    assert run.exit_code == 0, run.output
+    assert f"data    all {kind} of my set.jsonl" in run.stdout and "4 unseen problems, 1 completion each" in run.stdout

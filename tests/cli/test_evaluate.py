@@ -4,29 +4,9 @@ import json
 import re
 
 import pytest
-from click.testing import CliRunner
+from commands import complaint, printed, tinyreason
 
-from tinyreason.cli.main import main
-
-SMALL = ("--bench", "chain", "--problems", "6", "--samples", "4", "--max-tokens", "24")
-
-
-def tinyreason(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
-
-
-def printed(*words):
-    done = tinyreason(*words)
-    assert done.exit_code == 0, done.output
-    return done.stdout
-
-
-def complaint(*words):
-    done = tinyreason(*words)
-    assert done.exit_code == 2, done.output
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("tinyreason: ")
-    return line
+SMALL = ("--bench", "chain", "--problems", "6", "--samples", "4", "--max-completion-tokens", "24")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +17,14 @@ def finished(tmp_path_factory):
 
 def samples_of(folder):
     return [json.loads(line) for line in (folder / "samples.jsonl").open(encoding="utf-8")]
+
+
+def test_an_audit_reads_a_set_to_imitate_that_has_no_answers(tmp_path, jsonl):
+    text = "Why does a farmer who sells all of his apples before noon go home without any?"
+    told = [{"role": "user", "content": text}, {"role": "assistant", "content": "Because."}]
+    train = jsonl({"messages": told}, name="train.jsonl")
+    test = jsonl({"problem": text, "answer": "1"}, name="test.jsonl")
+    assert json.loads(printed("audit", train, "--against", test, "--json"))["counts"]["identical"] == 1
 
 
 @pytest.mark.parametrize("command", ["eval", "compare", "audit"])
@@ -201,3 +189,14 @@ def test_an_audit_as_json_counts_and_names(places):
     found = json.loads(tinyreason("audit", "sandbox:compare", "--against", "chain", "--json").stdout)
     assert (found["train"], found["test"], found["contaminated"]) == (2000, 256, 0)
     assert "0 of 256 test problems" in printed("audit", "sandbox:compare", "--against", "chain")
+
+
+def test_the_earlier_name_of_the_token_limit_works_and_is_not_listed(tmp_path):
+    few = ("--bench", "chain", "--problems", "2", "--samples", "1", "--no-template-check")
+    for option, out in (("--max-tokens", "a"), ("--max-completion-tokens", "b")):
+        printed("eval", "sandbox", *few, option, "5", "--out", tmp_path / out)
+    first, second = (json.loads((tmp_path / out / "eval.json").read_text()) for out in "ab")
+    assert first["benches"]["chain"]["model"]["mean_tokens"] == second["benches"]["chain"]["model"]["mean_tokens"] <= 5
+    for command in ("eval", "chat"):
+        listed = printed(command, "--help")
+        assert "--max-completion-tokens" in listed and "--max-tokens" not in listed

@@ -11,32 +11,12 @@ from importlib import metadata
 import click
 import pytest
 from click.testing import CliRunner
+from commands import complaint, printed, tinyreason
 
 from tinyreason import console
-from tinyreason.cli.main import Commands, main
+from tinyreason.cli.main import Commands
 from tinyreason.config.recipe import recipe_names
 from tinyreason.config.run_config import RunConfig
-
-
-def tinyreason(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
-
-
-def printed(*words):
-    done = tinyreason(*words)
-    assert done.exit_code == 0, done.output
-    assert not done.stderr
-    return done.stdout
-
-
-def complaint(*words):
-    """The one line on stderr that answers a mistake."""
-    done = tinyreason(*words)
-    assert done.exit_code == 2, done.output
-    assert isinstance(done.exception, SystemExit)
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("tinyreason: ")
-    return line
 
 
 @pytest.fixture
@@ -68,7 +48,11 @@ def files(tmp_path):
         ("grade {files}/none", "there is no file"),
         ("grade {files}/empty.jsonl", "is empty"),
         ("grade {files}/full", "is a folder"),
-        ("grade {files}/columns.jsonl", "row 1 has no field 'completion'"),
+        (
+            "grade {files}/columns.jsonl",
+            "row 1 has no field 'completion'; allowed: a; name another with",
+        ),
+        ("grade {files}/fine.jsonl", "allowed: answer, question; name another with --completion-field COLUMN."),
         ("grade {files}/fine.jsonl --completion-field questoin", "did you mean 'question'?"),
         ("select", "give the folder of a run or --history FILE"),
         ("select {files}/full", "has no rollouts.jsonl"),
@@ -158,8 +142,15 @@ def test_recipes_as_json_names_every_recipe_its_paper_and_its_tiers():
 def test_recipes_lists_what_the_json_holds():
     listed = " ".join(printed("recipes").split())
     for plan in json.loads(printed("recipes", "--json")):
-        for text in (plan["name"], plan["about"], plan["paper"], *plan["tiers"], *plan["tiers"].values()):
+        for text in (plan["name"], plan["about"], *plan["tiers"], *plan["tiers"].values()):
             assert " ".join(text.split()) in listed
+
+
+def test_recipes_and_show_print_the_addresses_of_papers_and_the_recipe_keeps_their_numbers():
+    address = "One Training Example, https://arxiv.org/abs/2504.20571"
+    assert address in printed("recipes") and address in printed("show", "one_shot_rlvr", "--on", "sandbox")
+    assert "arXiv 2504.20571" in json.loads(printed("recipes", "one_shot_rlvr", "--json"))[0]["paper"]
+    assert all("https://" in line for line in printed("recipes").splitlines() if "rXiv" in line)
 
 
 def test_show_prints_the_resolved_config_with_the_overrides_in_it():
@@ -174,7 +165,7 @@ def test_show_prints_the_resolved_config_with_the_overrides_in_it():
 @pytest.mark.parametrize("name", recipe_names())
 def test_check_names_the_tiers_that_are_valid(name):
     tiers = {plan["name"]: list(plan["tiers"]) for plan in json.loads(printed("recipes", "--json"))}[name]
-    assert printed("check", name) == f"{name}: valid on {', '.join(tiers)}\n"
+    assert printed("check", name).splitlines()[0] == f"{name}: valid on {', '.join(tiers)}"
 
 
 def test_check_takes_a_file(tmp_path):
@@ -315,7 +306,7 @@ def test_a_signal_saves_and_prints_the_line_that_resumes(tmp_path, number):
 
 def test_a_deadline_that_is_past_is_refused_before_anything_is_made(tmp_path):
     past = ("--deadline", "2020-01-01T10:00", "--out", str(tmp_path / "x"))
-    done = CliRunner().invoke(main, ["recipe", *RUN_FOR_LONG, *past])
+    done = tinyreason("recipe", *RUN_FOR_LONG, *past)
     assert done.exit_code == 2
     assert "is past" in done.output and done.output.count("\n") == 1
     assert not (tmp_path / "x").exists()

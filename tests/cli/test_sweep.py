@@ -3,13 +3,7 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from tinyreason.cli.main import main
-
-
-def sweep(*words, command="sweep"):
-    return CliRunner().invoke(main, [command, *map(str, words)], prog_name="tinyreason")
+from commands import tinyreason
 
 
 @pytest.mark.parametrize(
@@ -28,7 +22,7 @@ def sweep(*words, command="sweep"):
     ],
 )
 def test_a_mistake_is_answered_with_one_sentence_and_exit_code_2(words, named, tmp_path):
-    done = sweep(*words, "--out", tmp_path / "out", *([] if "--on" in words else ["--on", "sandbox"]))
+    done = tinyreason("sweep", *words, "--out", tmp_path / "out", *([] if "--on" in words else ["--on", "sandbox"]))
     assert done.exit_code == 2, done.output
     (line,) = done.stderr.splitlines()
     assert line.startswith("tinyreason: ") and named in line
@@ -36,9 +30,9 @@ def test_a_mistake_is_answered_with_one_sentence_and_exit_code_2(words, named, t
 
 
 def test_the_command_is_known_by_its_earlier_name_too_but_listed_once():
-    lines = sweep("--help").stdout.splitlines()
-    assert sweep("--help", command="frontier").stdout.splitlines()[1:-1] == lines[1:-1]
-    listed = CliRunner().invoke(main, ["--help"]).stdout
+    lines = tinyreason("sweep", "--help").stdout.splitlines()
+    assert tinyreason("frontier", "--help").stdout.splitlines()[1:-1] == lines[1:-1]
+    listed = tinyreason("--help").stdout
     assert "\n  sweep " in listed and "frontier" not in listed
 
 

@@ -7,9 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
+from commands import tinyreason
 
-from tinyreason.cli.main import main
 from tinyreason.config import trl_options as module
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.trl_options import trl_options
@@ -39,7 +38,7 @@ if not importlib.util.find_spec("wandb"):
 @pytest.mark.parametrize("command", ["check", "recipe"])
 def test_a_mistake_is_one_sentence_of_check_and_of_the_start_of_a_run(tmp_path, command, recipe, override, words):
     more = ["--on", "sandbox", "--out", str(tmp_path / "run")] if command == "recipe" else []
-    done = CliRunner().invoke(main, [command, recipe, override, *more])
+    done = tinyreason(command, recipe, override, *more)
     assert done.exit_code == 2 and words in done.stderr, done.output
     assert done.stderr.count("\n") == 1 and not done.stdout
     assert not (tmp_path / "run").exists()
@@ -48,7 +47,7 @@ def test_a_mistake_is_one_sentence_of_check_and_of_the_start_of_a_run(tmp_path, 
 def test_check_reads_the_data_file(tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_text(json.dumps({"problem": "1+1?", "answer": "2"}) + "\n{\n")
-    done = CliRunner().invoke(main, ["check", "rlvr", f"data.file={file}"])
+    done = tinyreason("check", "rlvr", f"data.file={file}")
     assert done.exit_code == 2 and "line 2 is not valid JSON" in done.stderr
 
 

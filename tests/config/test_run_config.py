@@ -168,6 +168,30 @@ def test_a_name_takes_the_recipes_file_away(tmp_path):
     assert (data.name, data.file, data.index, data.id) == ("sandbox", None, 2, None)
 
 
+def test_a_file_that_is_typed_sets_its_own_size_and_a_size_that_is_typed_stays():
+    rlvr = read_recipe("rlvr")
+    assert rlvr.resolve("sandbox").data.size == 2000
+    assert rlvr.resolve("sandbox", ("data.file=mine.jsonl",)).data.size is None
+    assert rlvr.resolve("sandbox", ("data.size=7", "data.file=mine.jsonl")).data.size == 7
+    data = read_recipe("reasoning_sft").resolve("t4", ("data.file=mine.jsonl",)).data
+    assert (data.name, data.subset, data.size) == (None, None, None)
+
+
+@pytest.mark.parametrize(("recipe", "tier"), [("rlvr", "sandbox"), ("rlvr", "t4"), ("reasoning_sft", "t4")])
+def test_a_test_set_is_named_by_its_file_alone(recipe, tier):
+    data = read_recipe(recipe).resolve(tier, ("evaluation.data.file=test.jsonl",)).evaluation.data
+    assert (data.kind, data.file, data.name, data.subset, data.split) == (
+        "problems", Path("test.jsonl"), None, None, "train",
+    )  # fmt: skip
+    own = read_recipe(recipe).resolve(tier, ("evaluation.data.name=sandbox",)).evaluation.data
+    assert (own.kind, own.name, own.file) == ("problems", "sandbox", None)
+
+
+def test_two_places_for_one_section_of_data_are_one_sentence():
+    with pytest.raises(ConfigError, match=r"^evaluation.data.file=x.jsonl and evaluation.data.name=y are both given; "):
+        read_recipe("rlvr").resolve("sandbox", ("evaluation.data.file=x.jsonl", "evaluation.data.name=y"))
+
+
 def test_a_changed_run_promises_nothing_and_another_seed_is_no_change(plan):
     assert plan.resolve("sandbox").expected.accuracy == 0.5
     assert plan.resolve("sandbox", ("train.kl=0.1",)).expected is None
@@ -301,7 +325,7 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
         (["adapter={kind: lora, dora: true}", "model.quantize=int8"], "model.quantize=int8; it can on none, nf4"),
         (["critiques={}"], "critiques.teacher: Field required"),
         (["warmup={data: {kind: solutions, name: sandbox}}"], "warmup.train is missing"),
-        (["data.file=mine.jsonl", "data.name=sandbox"], "both of data.file and data.name are given"),
+        (["data.file=mine.jsonl", "data.name=sandbox"], "data.file=mine.jsonl and data.name=sandbox are both given"),
         (["data.index=3", "data.id=4"], "both of data.index and data.id are given"),
         (["data.name=null"], "neither of data.file and data.name are given"),
         # the sandbox tier has no network
@@ -363,7 +387,11 @@ def test_a_recipe_that_is_not_there_is_answered_with_one_sentence(name):
         (b"tiers: {sandbox: null}\n", "is not a recipe"),
         (b"tiers: {24: {}}\n", ""),
         (b"tiers: {sandbox: {}, 80gbb: {}}\n", ""),
-        (b"tiers: {sandbox: {}}\n", "about is missing"),
+        (
+            b"tiers: {sandbox: {}}\nabuot: x\n",
+            "there is no option 'abuot' (did you mean 'about'?); missing: trainer, model",
+        ),
+        (b"tiers: {sandbox: {}}\n", "missing: trainer, model, data, adapter, train;"),
         (b"1: 2\ntiers: {sandbox: {}}\n", ""),
         (b"tiers: [\n", "is not valid YAML"),
         (b"a: b: c\n", "is not valid YAML"),

@@ -77,7 +77,7 @@ def test_columns_can_be_named_also_nested_ones_and_names_with_a_dot():
 def test_unknown_columns_are_listed_with_what_to_type():
     message = refusal({"text": "1+1?", "gold": {"value": "2"}})
     assert "rows.jsonl has no column known to hold the problem; it has text, gold.value:" in message
-    assert "data.problem_column=COLUMN data.answer_column=COLUMN" in message
+    assert "type data.problem_column=COLUMN, nested ones as a.b or messages.0.content" in message
     assert "known to hold the answer" in refusal({"problem": "1+1?", "gold": "2"})
 
 

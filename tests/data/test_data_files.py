@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import ValidationError
 
+from tinyreason.data import Problems
 from tinyreason.data.files import read_json, read_rows
 from tinyreason.errors import DataError
 
@@ -35,6 +37,41 @@ def test_csv_keeps_every_cell_as_it_is_written(tmp_path):
         {"problem": "How much, in all?", "answer": "012.50"},
         {"problem": "Is NA a number?", "answer": "NA"},
     ]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|", ","])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_table_is_read_whatever_stands_between_its_cells_with_or_without_a_mark(tmp_path, separator, encoding):
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        separator.join(("problem", "answer")) + "\n" + separator.join(('"1+1, or; two?"', "2ü")) + "\n", encoding
+    )
+    assert read_rows(path) == [{"problem": "1+1, or; two?", "answer": "2ü"}]
+
+
+def test_padded_names_and_a_tab_separated_file_and_a_cell_of_any_size(tmp_path):
+    (tmp_path / "rows.csv").write_text('Problem ; Answer \n"a; b"; "4"\n')
+    assert read_rows(tmp_path / "rows.csv") == [{"Problem": "a; b", "Answer": "4"}]
+    (tmp_path / "rows.tsv").write_text(f"problem\tanswer\n{'a' * 200_000}\t4\n")
+    assert len(read_rows(tmp_path / "rows.tsv")[0]["problem"]) == 200_000
+    (tmp_path / "twice.csv").write_text("a, a\n1,2\n")
+    assert "two columns named 'a'" in refusal(tmp_path / "twice.csv")
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.json"])
+def test_another_encoding_is_told_with_the_option_that_reads_it(tmp_path, name):
+    text = {"rows.csv": "problem,answer\n1€?,2\n", "rows.json": '[{"problem": "1€?", "answer": "2"}]'}
+    path = tmp_path / name
+    path.write_text(text.get(name, '{"problem": "1€?", "answer": "2"}\n'), encoding="cp1252")
+    assert "is not UTF-8 text" in (message := refusal(path)) and "type its encoding, data.encoding=cp1252" in message
+    assert read_rows(path, "cp1252") == [{"problem": "1€?", "answer": "2"}]
+    assert Problems(file=path, encoding="cp1252").load()[0].problem == "1€?"
+    path.write_text("problem,answer\n1?,2\n", encoding="utf-16-le")
+    assert "type its encoding, data.encoding=utf-16-le" in refusal(path)
+    with pytest.raises(DataError, match="is not utf-16 text"):
+        read_rows(path, "utf-16")
+    with pytest.raises(ValidationError, match="Python knows no text encoding 'cp9999'"):
+        Problems(file=path, encoding="cp9999")
 
 
 def test_parquet_gives_plain_lists_and_dicts(tmp_path):
@@ -97,7 +134,7 @@ def test_json_that_is_really_jsonl_says_how_to_name_it(jsonl):
         ("rows.csv", b'problem,answer\n"1+1?,2\n', "is not valid CSV"),
         ("rows.parquet", b"PAR1 but no more", "is not a readable Parquet file"),
         ("rows.jsnl", b"{}", "did you mean '.jsonl'?"),
-        ("rows", b"{}", "allowed: .csv, .json, .jsonl, .parquet"),
+        ("rows", b"{}", "allowed: .csv, .json, .jsonl, .parquet, .tsv"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_answered_with_one_sentence(tmp_path, name, content, words):

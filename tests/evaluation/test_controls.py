@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from commands import printed, tinyreason
 
-from tinyreason.cli.main import main
 from tinyreason.config.recipe import read_recipe
 from tinyreason.evaluation.controls import control_configs
 
@@ -13,12 +12,6 @@ QUICK = (
     *("train.max_steps=1", "train.rollouts_per_step=16", "evaluation.problems=8", "evaluation.samples=2"),
     *("validation.problems=4", "validation.every_steps=1", "train.max_completion_tokens=48"),
 )
-
-
-def printed(*words):
-    done = CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
-    assert done.exit_code == 0, done.output
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +62,7 @@ def test_a_control_keeps_its_last_step_and_the_report_of_the_run_shows_it(finish
 
 @pytest.mark.parametrize("kind", ["format", "random"])
 def test_a_run_whose_reward_is_a_control_has_none(kind):
-    done = CliRunner().invoke(main, ["recipe", "rlvr", f"rewards=[{{kind: {kind}}}]", "--on", "sandbox", "--controls"])
+    done = tinyreason("recipe", "rlvr", f"rewards=[{{kind: {kind}}}]", "--on", "sandbox", "--controls")
     assert done.exit_code == 2
     assert f"--controls trains with the reward {kind}, and that is this run's own" in done.stderr
 

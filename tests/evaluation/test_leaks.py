@@ -28,10 +28,10 @@ def row(number, word="crates"):
 def run_of(tmp_path):
     """A reference to the adapter of a run with these overrides; nothing is trained."""
 
-    def write(name, *overrides, recipe="rlvr"):
+    def write(name, *overrides, recipe="rlvr", test=("evaluation.data.name=sandbox",)):
         folder = tmp_path / name
         folder.mkdir()
-        config = read_recipe(recipe).resolve("sandbox", overrides)
+        config = read_recipe(recipe).resolve("sandbox", (*(test if recipe == "rlvr" else ()), *overrides))
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
         return ModelReference(name, config.model, folder / "adapter", config)
 
@@ -62,6 +62,12 @@ def test_what_either_side_was_trained_on_is_left_out_with_the_count_and_the_runs
     problems, said = left({"model": model, "against": other}, bench)
     assert problems == [row(number)["problem"] for number in range(20, 30)]
     assert "1 of 11 problems of mine are left out: second was trained on 1 whole" in said
+
+
+def test_what_a_run_held_back_from_its_own_file_was_not_trained_on_and_is_asked(run_of, jsonl):
+    file = jsonl(*(row(number) for number in range(20)), name="mine.jsonl")
+    problems, said = left({"model": run_of("first", f"data.file={file}", test=())}, {"mine": read_file(file)})
+    assert len(problems) == 4 and "16 of 20 problems of mine are left out: first was trained on 16 whole" in said
 
 
 def test_the_base_of_a_run_was_not_trained_on_its_data(run_of, jsonl, bench):
@@ -134,7 +140,7 @@ def test_the_command_says_it_and_asks_nothing_that_was_trained_on(run_of, jsonl,
         mine,
         "--samples",
         1,
-        "--max-tokens",
+        "--max-completion-tokens",
         4,
         "--out",
         tmp_path / "e",

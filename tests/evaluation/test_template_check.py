@@ -217,7 +217,7 @@ def test_an_evaluation_against_the_base_checks_each_benchmark_and_says_why_nothi
         "8",
         "--samples",
         "1",
-        "--max-tokens",
+        "--max-completion-tokens",
         "2",
         "--out",
         tmp_path / "e",

@@ -101,9 +101,9 @@ def test_a_template_that_opens_a_thought_is_recognised(ending, opens):
     class Tokenizer:
         chat_template = "any"
 
-        def apply_chat_template(self, chat, **_):
-            return chat[0]["content"] + ending
+        def apply_chat_template(self, chats, **_):
+            return [chat[0]["content"] + ending for chat in chats]
 
-    from tinyreason.models.load import opens_thought
+    from tinyreason.models.chat_template import opens_thought
 
-    assert opens_thought(Tokenizer()) is opens
+    assert opens_thought(Tokenizer(), {}) is opens

@@ -184,7 +184,7 @@ def test_an_option_that_the_template_does_not_read_is_refused(loaded):
 
 
 def test_options_of_the_template_are_typed_one_by_one(base):
-    words = ["eval", str(base), "--bench", "chain", "--problems", "2", "--samples", "1", "--max-tokens", "4"]
+    words = ["eval", str(base), "--bench", "chain", "--problems", "2", "--samples", "1", "--max-completion-tokens", "4"]
     options = ["--template-option", "enable_thinking=true", "--no-template-check", "--out", str(base.parent / "eval")]
     found = CliRunner().invoke(main, words + options)
     assert found.exit_code == 0, found.output

@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from commands import tinyreason
 
-from tinyreason.cli.main import main
 from tinyreason.config.recipe import read_recipe, recipe_names
 from tinyreason.config.train_config import LONGEST_ROW
 from tinyreason.pipeline.dry_run import STEPS, dry_run_config
@@ -24,7 +23,7 @@ def problems(tmp_path):
 
 
 def dry_run(*arguments):
-    return CliRunner().invoke(main, ["dry-run", *map(str, arguments)])
+    return tinyreason("dry-run", *arguments)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -42,8 +41,12 @@ def test_every_tier_of_every_recipe_can_be_made_small(name):
 
 
 def test_overrides_are_in_a_dry_run_too():
-    config = dry_run_config(read_recipe("reasoning_sft"), "24gb", ("adapter.kind=miss", "train.batch_size=1", "seed=3"))
-    assert (config.adapter.kind, config.train.batch_size, config.seed) == ("miss", 1, 3)
+    config = dry_run_config(
+        read_recipe("reasoning_sft"),
+        "24gb",
+        ("adapter.kind=miss", "train.batch_size=2", "train.micro_batch_size=1", "seed=3"),
+    )
+    assert (config.adapter.kind, config.train.batch_size, config.seed) == ("miss", 2, 3)
     assert config.train.max_tokens == LONGEST_ROW
 
 

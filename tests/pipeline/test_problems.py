@@ -10,6 +10,8 @@ from synthetic_run import outcome, write_run
 
 from tinyreason.cli.train_output import announce, conclude
 from tinyreason.config.recipe import read_recipe
+from tinyreason.config.training_split import training_split
+from tinyreason.data.held_back import Split, hold_back
 from tinyreason.data.problems import Problems
 from tinyreason.errors import DataError
 from tinyreason.evaluation.compare import compare_folders
@@ -228,5 +230,43 @@ def test_problems_of_a_warm_up_are_trained_on_too(jsonl, tmp_path):
         "sandbox",
         (f"warmup.data={{kind: solutions, file: {warmup}}}", f"evaluation.data={{kind: problems, file: {test}}}"),
     )
-    evaluation, _, _ = held_out(config, config.data.load(), context_of(config).console)
+    evaluation, _, _ = held_out(config, Split(config.data.load(), [], [], 0), context_of(config).console)
     assert asked_of(evaluation) == [story(number)["problem"] for number in range(4, 9)]
+
+
+def test_a_file_of_thirty_rows_holds_back_a_fifth_and_says_so(jsonl, tmp_path):
+    file = jsonl(*(story(number) for number in range(30)))
+    problems, screen = problems_of(tmp_path, f"data.file={file}")
+    assert (len(problems.training), len(problems.evaluation), problems.available, problems.held_back) == (24, 6, 6, 6)
+    assert not {e.identity for e in problems.training} & {e.identity for e in problems.evaluation}
+    assert (
+        "split   6 for the test held back of 30, 24 to train on; a test set of its own is evaluation.data.file="
+        in screen
+    )
+
+
+def test_no_more_is_held_back_than_is_asked_for_and_copies_go_the_same_way(jsonl, tmp_path):
+    file = jsonl(*[story(number) for number in range(40)] * 2)
+    few = ("evaluation.problems=2", "validation.problems=3", "validation.every_steps=1")
+    problems, _ = problems_of(tmp_path, f"data.file={file}", *few)
+    assert (len(problems.training), len(problems.evaluation), len(problems.validation)) == (70, 2, 3)
+    assert problems.available == 8
+
+
+def test_nothing_is_held_back_where_a_test_set_is_named_or_the_rest_is_one(jsonl, tmp_path):
+    file, test = jsonl(*(story(n) for n in range(10))), jsonl(*(story(n) for n in range(20, 25)), name="t.jsonl")
+    problems, screen = problems_of(tmp_path, f"data.file={file}", f"evaluation.data.file={test}")
+    assert (len(problems.training), len(problems.evaluation), "held back" in screen) == (10, 5, False)
+    problems, screen = problems_of(tmp_path / "other", f"data.file={file}", "data.size=4")
+    assert (len(problems.training), "held back" in screen) == (4, False)
+
+
+def test_a_set_without_answers_to_grade_asks_for_a_test_set_in_one_sentence(jsonl):
+    file = jsonl(*({"problem": f"Why {n}?", "solution": "Because."} for n in range(9)))
+    config = read_recipe("reasoning_sft").resolve("sandbox", (f"data.file={file}",))
+    with pytest.raises(
+        DataError, match=r"no column with answers and marks none .* name a test set: evaluation.data.file"
+    ):
+        training_split(config, config.data.load())
+    with pytest.raises(DataError, match=r"has 1 different problems with an answer, too few to hold any back"):
+        hold_back([Example("0", ({"role": "user", "content": "?"},), "1")], "rows.jsonl", 4, 0)

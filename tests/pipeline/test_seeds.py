@@ -4,18 +4,12 @@ import json
 from statistics import mean
 
 import pytest
-from click.testing import CliRunner
-
-from tinyreason.cli.main import main
+from commands import tinyreason
 
 QUICK = (
     *("train.max_steps=1", "train.rollouts_per_step=16", "data.size=8", "evaluation.problems=8"),
     *("evaluation.samples=2", "train.max_completion_tokens=32", "evaluation.max_completion_tokens=32"),
 )
-
-
-def tinyreason(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
 
 
 def run(out, *words):

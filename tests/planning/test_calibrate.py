@@ -4,9 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
+from commands import tinyreason
 
-from tinyreason.cli.main import main
 from tinyreason.planning import gpus
 from tinyreason.planning.calibrate import TimedStep, calibrate, card_of, job_of
 from tinyreason.planning.known_models import KNOWN
@@ -25,10 +24,6 @@ WORKLOADS = (
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def typed(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="tinyreason")
 
 
 @pytest.fixture
@@ -68,13 +63,13 @@ def test_steps_that_contradict_each_other_are_met_in_the_middle(measured):
 
 def test_a_plan_for_that_card_uses_what_was_found_and_says_so(measured):
     words = ("plan", "rlvr", "--on", "80gb", "--gpu")
-    before, other = typed(*words, "h100").output, typed(*words, "a100").output
+    before, other = tinyreason(*words, "h100").output, tinyreason(*words, "a100").output
     assert "not measured on this card" in before
-    said = typed("plan", "--calibrate", measured(0.6, 40.0))
+    said = tinyreason("plan", "--calibrate", measured(0.6, 40.0))
     assert said.exit_code == 0 and "H100 80GB: 4 steps" in said.output and "off by a factor of" in said.output
-    after = typed(*words, "h100").output
+    after = tinyreason(*words, "h100").output
     assert after != before and "fitted to other steps of such a card" in after
-    assert typed(*words, "a100").output == other
+    assert tinyreason(*words, "a100").output == other
 
 
 @pytest.mark.parametrize(
@@ -84,11 +79,11 @@ def test_a_plan_for_that_card_uses_what_was_found_and_says_so(measured):
 def test_a_file_without_steps_is_one_sentence(tmp_path, text, named):
     file = tmp_path / "gpu.json"
     file.write_text(text)
-    done = typed("plan", "--calibrate", file)
+    done = tinyreason("plan", "--calibrate", file)
     assert done.exit_code == 2 and named in done.stderr and len(done.stderr.splitlines()) == 1
-    assert typed("plan", "--calibrate", tmp_path / "none.json").exit_code == 2
+    assert tinyreason("plan", "--calibrate", tmp_path / "none.json").exit_code == 2
 
 
 def test_plan_without_a_recipe_says_what_to_type():
-    done = typed("plan")
+    done = tinyreason("plan")
     assert done.exit_code == 2 and "tinyreason plan rlvr" in done.stderr

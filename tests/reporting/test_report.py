@@ -10,10 +10,9 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from click.testing import CliRunner
+from commands import complaint, tinyreason
 from synthetic_run import controls, outcome, write_run
 
-from tinyreason.cli.main import main
 from tinyreason.errors import FolderError
 from tinyreason.reporting.report import write_report
 
@@ -262,27 +261,20 @@ def test_values_that_are_not_numbers_leave_a_page_that_opens(tmp_path):
 # The command
 
 
-def complaint(*words):
-    done = CliRunner().invoke(main, ["report", *map(str, words)])
-    assert done.exit_code == 2, done.output
-    (line,) = done.stderr.splitlines()
-    return line
-
-
 def test_a_mistake_is_one_sentence(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     run = write_run(tmp_path / "run")
-    assert "does not exist; give the folder of a run" in complaint(tmp_path / "none")
-    assert "is not the folder of a run: it has no config.yaml" in complaint(tmp_path)
-    assert "is a file" in complaint(tmp_path / "mine.txt")
-    assert "cannot write" in complaint(run, "--out", tmp_path / "none" / "x.html")
+    assert "does not exist; give the folder of a run" in complaint("report", tmp_path / "none")
+    assert "is not the folder of a run: it has no config.yaml" in complaint("report", tmp_path)
+    assert "is a file" in complaint("report", tmp_path / "mine.txt")
+    assert "cannot write" in complaint("report", run, "--out", tmp_path / "none" / "x.html")
     with pytest.raises(FolderError):
         write_report([run, tmp_path / "none"])
 
 
 def test_the_command_prints_where_the_page_is(tmp_path):
     run = write_run(tmp_path / "run")
-    done = CliRunner().invoke(main, ["report", str(run)])
+    done = tinyreason("report", run)
     assert done.output.split() == [str(run / "report.html")]
     assert {path.name for path in run.iterdir()} >= {"report.html"}
     assert not list(run.glob(".*.part"))

@@ -71,7 +71,7 @@ def test_the_first_half_is_half_and_has_no_end(rows_of):
 def test_rows_that_are_too_long_are_left_out_and_counted(rows_of):
     rows, lengths, _ = rows_of(example(), example(completion="1" * 600, id="b"))
     assert (len(rows), lengths.rows, lengths.left_out) == (1, 1, 1)
-    assert "1 longer than 512 left out" in str(lengths)
+    assert "1 longer than 512 tokens (train.max_tokens) left out" in str(lengths)
     with pytest.raises(DataError, match=r"all 1 rows are longer than train.max_tokens=512"):
         rows_of(example(completion="1" * 600))
 
@@ -174,4 +174,89 @@ def test_real_solutions_are_read_and_the_loss_on_them_falls(tmp_path, shared_dat
     file = shared_data / "gsm8k_train.jsonl"
     overrides = (f"data.file={file}", "data.size=200", "train.max_steps=6", "train.max_tokens=1024")
     _, metrics, _ = train(tmp_path / "run", *overrides)
+    assert metrics[-1]["loss"] < metrics[0]["loss"]
+
+
+TURNS = (
+    {"role": "system", "content": "Sum."},
+    {"role": "user", "content": "1+1?"},
+    {"role": "assistant", "content": "2"},
+    {"role": "tool", "content": "3"},
+    {"role": "assistant", "content": "\\boxed{3}"},
+    {"role": "user", "content": "2+2?"},
+)
+CHAT = "<|system|>Sum.<|end|><|user|>1+1?<|end|><|assistant|>2<|end|><|tool|>3<|end|><|assistant|>\\boxed{3}<|end|>"
+CHAT += "<|user|>2+2?<|end|><|assistant|>4<|end|>"
+
+
+def conversation(every_turn, **more):
+    return Example("a", TURNS, "4", "4", meta={"trains_every_turn": True} if every_turn else {}, **more)
+
+
+def spoken(row, tokenizer):
+    """(whole row, its trained stretches) as text"""
+    stretches, before = [], IGNORED
+    for token, label in zip(row["input_ids"], row["labels"], strict=True):
+        assert label in (IGNORED, token)
+        if label != IGNORED:
+            stretches = [*stretches, [token]] if before == IGNORED else [*stretches[:-1], [*stretches[-1], token]]
+        before = label
+    return tokenizer.decode(row["input_ids"]), [tokenizer.decode(stretch) for stretch in stretches]
+
+
+@pytest.mark.parametrize(
+    ("every_turn", "trained"), [(False, ["4<|end|>"]), (True, ["2<|end|>", "\\boxed{3}<|end|>", "4<|end|>"])]
+)
+def test_the_loss_of_a_conversation_is_on_the_last_or_on_every_answer_token_by_token(rows_of, every_turn, trained):
+    (row,), _, tokenizer = rows_of(conversation(every_turn), overrides=("prompt=plain",))
+    assert spoken(row, tokenizer) == (CHAT, trained)
+    assert [weight > 0 for weight in row["weights"]] == [label != IGNORED for label in row["labels"]]
+
+
+def test_an_earlier_answer_weighs_and_is_truncated_as_the_last_is(rows_of):
+    (row,), _, tokenizer = rows_of(
+        conversation(True, weight=2.0), overrides=("prompt=plain", "train.truncate_ratio=0.5")
+    )
+    assert spoken(row, tokenizer)[1] == ["2", "\\boxed{3", "4"]
+    assert {weight for weight in row["weights"] if weight} == {2.0}
+
+
+def test_where_a_template_writes_earlier_turns_otherwise_each_answer_is_a_row_of_its_own(rows_of, sandbox):
+    """As Qwen3's, which leaves the reasoning out of all turns but the last."""
+    sandbox[1].chat_template = (
+        "{% for m in messages %}<|{{ m['role'] }}|>"
+        "{{ m['content'] if loop.last else m['content'].split('</think>')[-1] }}<|end|>{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    thought = {"role": "assistant", "content": "<think>1+1</think>2"}
+    turns = (TURNS[1], thought, TURNS[5])
+    told = Example("a", turns, "4", "4", meta={"trains_every_turn": True})
+    rows, lengths, tokenizer = rows_of(told, overrides=("prompt=plain",))
+    first, second = "<|user|>1+1?<|end|><|assistant|>", "<|end|><|user|>2+2?<|end|><|assistant|>4<|end|>"
+    assert [spoken(row, tokenizer) for row in rows] == [
+        (f"{first}<think>1+1</think>2<|end|>", ["<think>1+1</think>2<|end|>"]),
+        (f"{first}2{second}", ["4<|end|>"]),
+    ]
+    assert lengths.rows == 2
+
+
+def test_the_prompt_is_put_to_the_last_user_and_never_to_a_tool(rows_of):
+    (row,), _, tokenizer = rows_of(conversation(True), overrides=("prompt=boxed",))
+    assert spoken(row, tokenizer)[0].count("Reason step by step") == 1
+    asked = Example("a", TURNS[:4], "3", "3")
+    (row,), _, tokenizer = rows_of(asked, overrides=("prompt=boxed",))
+    assert "Reason step by step" not in spoken(row, tokenizer)[0]
+
+
+def test_rows_longer_than_the_models_context_are_left_out(sandbox):
+    config = read_recipe("reasoning_sft").resolve("sandbox")
+    rows, lengths = tokenised(config, sandbox[1], [example(), example(completion="1" * 60, id="b")], context=40)
+    assert len(rows) == 1 and "1 longer than 40 tokens (the model's context) left out" in str(lengths)
+    with pytest.raises(DataError, match=r"all 1 rows are longer than the model's context=10; take another model"):
+        tokenised(config, sandbox[1], [example()], context=10)
+
+
+def test_conversations_train_on_every_turn(tmp_path):
+    rows = [conversation(True)] * 8
+    _, metrics, _ = train(tmp_path / "run", examples=rows)
     assert metrics[-1]["loss"] < metrics[0]["loss"]

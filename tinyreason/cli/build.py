@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -142,12 +143,22 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
         click.echo(json.dumps(vars(summary), indent=1))
     else:
         click.echo("\n".join(_lines(what, summary, options["n"])))
+        if summary.kept and not summary.stopped:
+            recipe = _trained_by(what, is_one_problem=config.data.is_one_prompt)
+            click.echo(f"train       {shlex.join(['tinyreason', 'recipe', recipe, f'data.file={summary.out}'])}")
     if summary.stopped:
         from tinyreason.runs.environment import command
 
         twice = re.sub(r"(--max-cost[ =])(\S+)", lambda found: f"{found[1]}{2 * float(found[2]) or 1:g}", command())
         click.echo(f"tinyreason: stopped, {summary.stopped}; to resume, type: {twice}", err=True)
         sys.exit(3)
+
+
+def _trained_by(what: str, is_one_problem: bool) -> str:
+    """Returns the name of the recipe that trains on such a set."""
+    if what == "solutions":
+        return "reasoning_sft"
+    return "one_shot_cft" if is_one_problem else "critique_ft"
 
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:

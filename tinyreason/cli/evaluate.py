@@ -38,8 +38,11 @@ from tinyreason.prompts import PROMPTS
 )
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Nucleus sampling; default: 1, off.")
 @click.option(
-    "--max-tokens", type=COUNT, help="Length of the longest completion, in tokens; default: the run's, else 3072."
+    "--max-completion-tokens",
+    type=COUNT,
+    help="Length of the longest completion, in tokens; default: the run's, else 3072.",
 )
+@click.option("--max-tokens", type=COUNT, hidden=True)  # the earlier name
 @click.option(
     "--prompt",
     type=click.Choice(list(PROMPTS)),
@@ -87,7 +90,8 @@ def evaluate_command(
     sides = read_sides(reference, against, base)
     quiet_libraries(offline=needs_no_network(sides.values(), bench, data))
     benches = load_benches(bench, data, problems)
-    asked["max_completion_tokens"] = asked.pop("max_tokens")
+    earlier_name = asked.pop("max_tokens")
+    asked["max_completion_tokens"] = asked["max_completion_tokens"] or earlier_name
     sampling, console = settle(sides["model"], asked), Console(stderr=as_json)
     result, folder = evaluate_sides(sides, benches, sampling, out, console, template_check, announce_evaluation)
     if as_json:

@@ -10,7 +10,9 @@ from tinyreason.cli.chat import chat_command
 from tinyreason.cli.doctor import doctor_command
 from tinyreason.cli.evaluate import audit_command, compare_command, evaluate_command
 from tinyreason.cli.grade import grade_command, select_command
+from tinyreason.cli.new import new_command
 from tinyreason.cli.plan import dry_run_command, plan_command
+from tinyreason.cli.preview import preview_command
 from tinyreason.cli.recipes import check_command, recipes_command, show_command
 from tinyreason.cli.report import report_command
 from tinyreason.cli.sweep import sweep_command
@@ -46,7 +48,8 @@ def main() -> None:
 
 
 for command in (
-    *(recipe_command, recipes_command, show_command, check_command, plan_command, dry_run_command, doctor_command),
+    *(recipe_command, recipes_command, show_command, new_command, check_command, preview_command),
+    *(plan_command, dry_run_command, doctor_command),
     *(evaluate_command, compare_command, audit_command, sweep_command, report_command, chat_command),
     *(critiques, solutions, grade_command, select_command),
 ):

@@ -24,7 +24,7 @@ def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
     """Prints the first lines: what was chosen and why."""
     console, compute = context.console, context.compute
     console.say(f"tier    {config.tier} ({context.tier_reason})")
-    console.say(f"recipe  {config.recipe}: {config.about}")
+    console.say(f"recipe  {config.recipe}{config.about and ': '}{config.about}")
     console.say(f"model   {config.model.name}, adapter {config.adapter.kind} of rank {config.adapter.rank}")
     console.say(
         f"machine {compute.card.describe() if compute.card else 'CPU'}, {compute.dtype.got} ({compute.dtype.why})"

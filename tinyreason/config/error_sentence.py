@@ -1,5 +1,6 @@
 """What pydantic finds wrong with a config, as the one sentence that a person reads."""
 
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -10,40 +11,67 @@ from tinyreason.schema import Schema
 
 
 def sentence(error: ValidationError, values: dict[str, Any]) -> str:
-    """Writes the first thing pydantic found wrong as one sentence: the path, the value and what is allowed."""
-    first, *others = error.errors(include_url=False)
+    """Writes what pydantic found wrong as one sentence: all keys that are missing or unknown, else the first fault."""
+    errors = error.errors(include_url=False)
+    keys = [fault for fault in errors if fault["type"] in ("missing", "extra_forbidden", "union_tag_not_found")]
+    left = len(errors) - max(1, len(keys))
+    text = _keys(keys, values) if len(keys) > 1 else _fault((keys or errors)[0], values)
+    return text + (f" ({left} more after this one.)" if left else "")
+
+
+def _keys(faults: list[Any], values: dict[str, Any]) -> str:
+    """Writes all keys that are unknown, each with its nearest, and all that are missing."""
+    unknown, missing = [], []
+    for fault in faults:
+        path = _path(fault, values)
+        if fault["type"] == "extra_forbidden":
+            close = get_close_matches(path[-1], _options(fault["loc"][:-1]), n=1)
+            unknown.append(f"'{'.'.join(path)}'" + (f" (did you mean '{close[0]}'?)" if close else ""))
+        else:
+            missing.append(".".join(path) + (".kind" if fault["type"] == "union_tag_not_found" else ""))
+    parts = [f"there is no option {', '.join(unknown)}"] * bool(unknown)
+    parts += [f"missing: {', '.join(missing)}"] * bool(missing)
+    return f"{'; '.join(parts)}; tinyreason show rlvr has every option in its place."
+
+
+def _path(fault: Any, values: dict[str, Any]) -> list[str]:
+    """Returns the path of a fault as a person types it, without pydantic's names of classes."""
     place: Any = values
     path = []
-    for key in first["loc"]:
+    for key in fault["loc"]:
         inside = (isinstance(place, dict) and key in place) or (isinstance(place, list) and isinstance(key, int))
         if inside:
             place = place[key]
-        if inside or (first["type"] in ("missing", "extra_forbidden") and key == first["loc"][-1]):
+        if inside or (fault["type"] in ("missing", "extra_forbidden") and key == fault["loc"][-1]):
             path.append(str(key))
+    return path
+
+
+def _fault(first: Any, values: dict[str, Any]) -> str:
+    """Writes one fault as a sentence: the path, the value and what is allowed."""
+    path = _path(first, values)
     name = ".".join(path)
     match first["type"]:
         case "extra_forbidden":
-            text = f"there is no option '{name}'{nearest(path[-1], _options(first['loc'][:-1]))}."
+            return f"there is no option '{name}'{nearest(path[-1], _options(first['loc'][:-1]))}."
         case "missing":
-            text = f"{name} is missing; type {name}=…"
+            return f"{name} is missing; type {name}=…"
         case "union_tag_not_found":
-            text = f"{name}.kind is missing; type {name}.kind=…"
+            return f"{name}.kind is missing; type {name}.kind=…"
         case "union_tag_invalid":
             kinds = [kind.strip(" '") for kind in first["ctx"]["expected_tags"].split(",")]
-            text = f"{name}.kind '{first['ctx']['tag']}' is unknown{nearest(first['ctx']['tag'], kinds)}."
+            return f"{name}.kind '{first['ctx']['tag']}' is unknown{nearest(first['ctx']['tag'], kinds)}."
         case "int_parsing" | "int_from_float" | "int_type":
-            text = f"{name}={first['input']!r:.80} is not a whole number."
+            return f"{name}={first['input']!r:.80} is not a whole number."
         case "float_parsing" | "float_type":
-            text = f"{name}={first['input']!r:.80} is not a number."
+            return f"{name}={first['input']!r:.80} is not a number."
         case "bool_parsing" | "bool_type":
-            text = f"{name}={first['input']!r:.80} is neither true nor false."
+            return f"{name}={first['input']!r:.80} is neither true nor false."
         case "tuple_type" | "list_type":
-            text = f"{name}={first['input']!r:.80} is not a list; a list is typed in brackets, [a, b]."
+            return f"{name}={first['input']!r:.80} is not a list; a list is typed in brackets, [a, b]."
         case "value_error":
-            text = f"{name + ': ' if name else ''}{first['ctx']['error']}."
-        case _:
-            text = f"{name}={first['input']!r:.80}: {first['msg'][0].lower()}{first['msg'][1:]}."
-    return text + (f" ({len(others)} more after this one.)" if others else "")
+            return f"{name + ': ' if name else ''}{first['ctx']['error']}."
+    return f"{name}={first['input']!r:.80}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
 def _options(location: tuple[str | int, ...]) -> list[str]:

@@ -1,16 +1,26 @@
 """`path.to.key=value`, as a person types it after a recipe's name, laid over the recipe's values."""
 
 import json
+from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 
 import yaml
 
 from tinyreason.config.plain_yaml import read_yaml
+from tinyreason.config.training_file import take_training_file
+from tinyreason.data._source import Source
 from tinyreason.errors import ConfigError
 
-ALTERNATIVES = {"data.file": "data.name", "data.name": "data.file", "data.index": "data.id", "data.id": "data.index"}
-"""Giving one of these takes the other away where only the recipe has set it."""
+ALTERNATIVES = {"index": "id", "id": "index", "file": "name", "name": "file"}
+"""Giving one of these to a source of data takes the other away where only the recipe has set it."""
+SOURCES = {"data": {}, "evaluation.data": {"kind": "problems"}, "warmup.data": {}}
+"""The sections that are sources of data → what they are unless it is said."""
+OF_A_SET = {
+    *("size", "subset", "split", "hub_file"),
+    *("problem_column", "answer_column", "completion_column", "weight_column", "spans_column"),
+}
+"""What a recipe says of its own set, and not of a file that is given in its place: a file sets its own size."""
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -32,26 +42,64 @@ def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:
                 f"'{override}' is not an override; type it as path.to.key=value, e.g. train.max_steps=50."
             )
         pairs.append((path, _parse(text)))
-    given = {path for path, _ in pairs}
-    for path in given & ALTERNATIVES.keys():
-        section, _, other = ALTERNATIVES[path].rpartition(".")
-        if ALTERNATIVES[path] not in given and isinstance(values.get(section), dict):
-            values[section] = {key: value for key, value in values[section].items() if key != other}
-    for path, value in pairs:
-        if path == "adapter.kind" and value != values.get("adapter", {}).get("kind"):
-            forget_adapter(values)
-    for path, value in pairs:
-        if path.startswith("rewards.") and path.count(".") == 2 and path.endswith(".kind"):
-            forget_reward(values, path.removesuffix(".kind"), value)
+    make_room(values, dict(pairs))
     for path, value in pairs:
         _put(values, path, value)
 
 
-def forget_adapter(values: dict[str, Any]) -> None:
-    """Lets another kind of adapter start from its own defaults: the recipe's were chosen for the recipe's kind."""
-    values["adapter"] = {}
-    if isinstance(values.get("train"), dict):
-        values["train"] = {key: value for key, value in values["train"].items() if key != "learning_rate"}
+def lay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Lays the values of a file over those of the recipe that it extends, as `apply_overrides` does what is typed."""
+    values = dict(below)
+    make_room(values, dict(_paths(above)))
+    return merge(values, above)
+
+
+def make_room(values: dict[str, Any], given: dict[str, Any]) -> None:
+    """Takes away what the recipe chose for what is now given otherwise: path → value."""
+    take_training_file(values, given)
+    for section, usual in SOURCES.items():
+        own = {
+            path.removeprefix(f"{section}."): value for path, value in given.items() if path.startswith(f"{section}.")
+        }
+        choose_source(values, section, usual, {key: value for key, value in own.items() if value is not None})
+    for path, value in given.items():
+        if path.endswith(".kind"):
+            forget_kind(values, path.removesuffix(".kind"), value)
+
+
+def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
+    """Lets another kind start from its own defaults: the recipe's were chosen for the recipe's kind.
+
+    Of data the source stays; the learning rate goes with the adapter.
+    """
+    if section.startswith("rewards.") and section.count(".") == 1:
+        forget_reward(values, section, kind)
+    elif section in ("adapter", "advantage", "data") and isinstance(values.get(section), dict):
+        if values[section].get("kind") == kind:
+            return
+        _keep(values, section, lambda key: section == "data" and key in Source.model_fields)
+        if section == "adapter":
+            _keep(values, "train", lambda key: key != "learning_rate")
+
+
+def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], given: dict[str, Any]) -> None:
+    """Takes away what the recipe says of its own set where another is given. Errors: `ConfigError` where two are."""
+    if "file" in given and "name" in given:
+        raise ConfigError(
+            f"{section}.file={given['file']} and {section}.name={given['name']} are both given; data come from one "
+            f"place: leave one out."
+        )
+    parent, _, last = section.rpartition(".")
+    place = values.get(parent) if parent else values
+    old = (place.get(last) or {}) if isinstance(place, dict) else None
+    if not isinstance(old, dict) or not given.keys() & ALTERNATIVES.keys():
+        return
+    gone = {ALTERNATIVES[key] for key in given if key in ALTERNATIVES} | (OF_A_SET if "file" in given else set())
+    kept = usual | {key: value for key, value in old.items() if key not in gone}
+    if parent:
+        values[parent] = place | {last: kept}
+    else:
+        values[last] = kept
 
 
 def forget_reward(values: dict[str, Any], path: str, kind: Any) -> None:
@@ -71,6 +119,24 @@ def listed(text: str) -> tuple[str, list[str]]:
     if not key or not isinstance(found, list) or not found:
         raise ConfigError(f"'{text}' is not an option with values; type it as path.to.key=a,b, e.g. train.kl=0,0.01.")
     return key, [json.dumps(value, ensure_ascii=False) for value in found]
+
+
+def _paths(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields (path, value) of every value that is not a section."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _paths(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _keep(values: dict[str, Any], path: str, wanted: Callable[[str], bool]) -> None:
+    """Leaves of a section what is wanted, in place; the recipe's own section stays as it is."""
+    place: Any = values
+    for key in path.split("."):
+        place = place.get(key) if isinstance(place, dict) else None
+    if isinstance(place, dict):
+        _put(values, path, {key: value for key, value in place.items() if wanted(key)})
 
 
 def _parse(text: str) -> Any:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from importlib import util
+from pathlib import Path
 
 from tinyreason.config.describe import sections
 from tinyreason.config.run_config import RunConfig
@@ -29,10 +30,30 @@ def check_preconditions(config: RunConfig) -> None:
     check_trackers(config.trl.get("report_to"))
     for section in sections_with_files(config):
         existing(section.file)
+    folders = {"adapter.start": config.adapter.start, "warmup.adapter": config.warmup and config.warmup.adapter}
+    for option, folder in folders.items():
+        if folder and not Path(folder, "adapter_config.json").is_file():
+            raise ConfigError(f"{option}={folder} is not the folder of an adapter; give one with adapter_config.json.")
+
+
+def check_history(config: RunConfig, problems: int) -> None:
+    """Refuses a reward that compares a problem with its earlier visits where none comes back. Errors: `ConfigError`."""
+    names = [reward.kind for reward in config.rewards if reward.needs_history]
+    if not names:
+        return
+    a_step = config.train.rollouts_per_step // config.train.group_size
+    visits = config.train.max_steps * a_step
+    if visits <= max(problems, a_step):
+        fewer = f"type data.size={visits // 4} or " if visits >= max(4, 2 * a_step) else ""
+        raise ConfigError(
+            f"{names[0]} compares a problem with its visits in earlier steps, and {visits:,} visits to "
+            f"{problems:,} problems never come back to one; {fewer}raise train.max_steps."
+        )
 
 
 def sections_with_files(config: RunConfig) -> Iterator[Schema]:
-    """Yields the sources of data that are files: of training, warm-up and evaluation."""
-    for _, section in sections(config):
+    """Yields what is read from files: data of training, warm-up and evaluation, and the answers of a teacher."""
+    built = [] if config.critiques is None else sections(config.critique_build_config())
+    for _, section in (*sections(config), *built):
         if getattr(section, "file", None):
             yield section

@@ -119,6 +119,12 @@ class Evaluation(Schema):
     template_check: bool = True
     """Whether the baseline is also asked without its chat template and with the other prompt, 64 problems once each."""
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def data_are_problems(cls, values: Any) -> Any:
+        """Takes a source without a kind for problems."""
+        return {"kind": "problems"} | values if isinstance(values, dict) else values
+
     @property
     def other_way_completions(self) -> int:
         """How many completions the template check samples."""
@@ -163,9 +169,9 @@ class RunConfig(Schema):
     """Name of the recipe."""
     tier: Literal[*TIERS]
     """Class of machines whose values these are."""
-    about: str
+    about: str = ""
     """What the recipe is, in one line."""
-    paper: str
+    paper: str = ""
     """Where the method comes from."""
     trainer: Literal[*TRAINERS]
     """The training loop."""

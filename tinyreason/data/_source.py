@@ -8,9 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
-from tinyreason.data.columns import add_completions, to_examples
+from tinyreason.data.columns import Columns, problems_of
+from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row, read_hub, read_rows
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example, different
@@ -29,7 +30,7 @@ class Source(Schema):
     is_one_prompt: ClassVar[bool] = False  # whether all rows of a step have one and the same prompt
 
     file: Path | None = None
-    """A .jsonl, .json, .parquet or .csv file, relative to the current folder. Give this or `name`."""
+    """A .jsonl, .json, .parquet, .csv or .tsv file, relative to the current folder. Give this or `name`."""
     name: str | None = None
     """`sandbox`, `sandbox:long_chain`, `sandbox:compare`, or a data set on the hub such as `openai/gsm8k`."""
     split: str = "train"
@@ -39,9 +40,22 @@ class Source(Schema):
     hub_file: str | None = None
     """Which file of the hub data set, where its files are sets of their own: `DSR-CFT-p0.jsonl`."""
     problem_column: str | None = None
-    """The column that holds the problem, `a.b` for a nested one. Found by itself in the published sets."""
+    """The column that holds the problem, `a.b` or `messages.0.content` for a nested one; the usual ones are found."""
     answer_column: str | None = None
-    """The column that holds the gold answer, `a.b` for a nested one."""
+    """The column that holds the gold answer, `a.b` for a nested one; without one it is what the completion marks."""
+    encoding: str | None = None
+    """How the file's text is encoded, as `cp1252`; unset: UTF-8, or UTF-16 where its byte order mark says so."""
+    strict: bool = False
+    """Whether a row without a problem, completion or answer ends the run; else it is left out and counted."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, name: str | None) -> str | None:
+        try:
+            "".encode(name or "utf-8")
+        except LookupError:
+            raise ValueError(f"Python knows no text encoding '{name}'; common are cp1252, utf-16 and utf-8") from None
+        return name
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -73,6 +87,11 @@ class Source(Schema):
         return self.family is not None
 
     @property
+    def is_taken_whole(self) -> bool:
+        """Returns whether all of it is trained on, so that a test can only be held back."""
+        return "size" in type(self).model_fields and self.size is None and not self.is_endless
+
+    @property
     def is_offline(self) -> bool:
         """Returns whether reading it needs no network: a file or the sandbox."""
         return self.file is not None or self.family is not None
@@ -97,17 +116,34 @@ class Source(Schema):
         """Returns what messages call this source."""
         return self.file.name if self.file else f"the sandbox ({self.family})" if self.family else str(self.name)
 
+    @property
+    def columns(self) -> Columns:
+        """Returns the columns that are named."""
+        return Columns(self.problem_column, self.answer_column)
+
     def examples(self, split: str | None = None) -> Iterator[Example]:
         """Yields all of it in order, also rows with an empty answer; the sandbox makes its problems on the way."""
+        return (example for _, example in self.numbered(split))
+
+    def numbered(self, split: str | None = None, dropped: Dropped | None = None) -> Iterator[tuple[int, Example]]:
+        """Yields (place in the source, example), less the places that hold no problem; `dropped` is told which."""
         split = split or self.split
         if self.family:
-            return islice(_sandbox(self.family, split), SANDBOX_SIZE)
-        return iter(to_examples(self.rows(split), self.origin, self.problem_column, self.answer_column))
+            return enumerate(islice(_sandbox(self.family, split), SANDBOX_SIZE))
+        return self.read(self.rows(split), dropped or self.dropped())
+
+    def read(self, rows: list[Row], dropped: Dropped) -> Iterator[tuple[int, Example]]:
+        """Yields (place, example) of these rows; a kind of data whose rows hold more reads more."""
+        return problems_of(rows, self.columns, dropped)
+
+    def dropped(self) -> Dropped:
+        """Returns what counts the rows that are left out."""
+        return Dropped(self.origin, self.strict)
 
     def rows(self, split: str | None = None) -> list[Row]:
         """Returns the rows of the file or hub data set as they stand there."""
         if self.file:
-            return read_rows(self.file)
+            return read_rows(self.file, self.encoding)
         return read_hub(str(self.name), self.subset, split or self.split, self.hub_file)
 
     def solved(self, count: int, rambling: float = 0.0) -> list[Example]:
@@ -118,31 +154,33 @@ class Source(Schema):
             for example, problem in zip(islice(self.examples(), count), problems, strict=True)
         ]
 
-    def with_completions(self, *columns: str | None) -> list[Example]:
-        """Returns all rows of a file or hub data set, with completion, weight and spans from these three columns."""
-        rows = self.rows()
-        examples = to_examples(rows, self.origin, self.problem_column, self.answer_column)
-        return add_completions(examples, rows, self.origin, *columns)
-
     def pool(self, size: int | None = None) -> list[Example]:
         """Returns the first `size` problems that have an answer; None is all of them, of the sandbox 2,000."""
-        size = size or self.usual_size
-        answered, unanswered = [], []
-        for example in self.examples():
-            (answered if example.answer else unanswered).append(example)
+        size, dropped = size or self.usual_size, self.dropped()
+        answered = []
+        for place, example in self.numbered(dropped=dropped):
+            if example.answer:
+                answered.append(example)
+            else:
+                dropped.add("answer", example.id, f"{self.origin} row {place + 1} has no answer; give it one.")
             if len(answered) == size:
                 break
-        if unanswered:
-            ids = ", ".join(example.id for example in unanswered[:5]) + (", …" if len(unanswered) > 5 else "")
-            print(f"{self.origin}: left out {len(unanswered)} without an answer (id {ids})", file=sys.stderr)
+        self.say(dropped)
         if not answered:
-            raise DataError(f"{self.origin} has no problem with an answer.")
+            raise DataError(
+                dropped.first if "answer" not in dropped.ids else f"{self.origin} has no problem with an answer."
+            )
         if size and len(answered) < size:
             raise DataError(
                 f"{self.origin} has {len(answered):,} problems with an answer, not {size:,}; "
                 f"lower data.size (null = all)."
             )
         return answered
+
+    def say(self, dropped: Dropped) -> None:
+        """Says in one line which rows are left out, where any are."""
+        if dropped.ids:
+            print(dropped, file=sys.stderr)
 
     def held_out(self, count: int, purpose: Literal["test", "validation"], without: set[str]) -> list[Example]:
         """Returns at most `count` problems that training never saw; test and validation share none.

@@ -2,41 +2,127 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row
+from tinyreason.data.shapes import ASKING, in_usual_columns, read_turns
 from tinyreason.errors import DataError, nearest
 from tinyreason.example import Example
 
 PROBLEM_COLUMNS = ("problem", "question", "prompt")
 ANSWER_COLUMNS = ("answer", "final_answer", "reward_model.ground_truth", "ground_truth", "solution")
+GOLD_COLUMNS = tuple(column for column in ANSWER_COLUMNS if column != "solution")
 COMPLETION_COLUMNS = ("completion", "solution", "critique", "response", "generation", "answer")
+MARKED_COLUMNS = ("completion", "response", "generation")
+MARKED = re.compile(r"\\boxed\s*\{|^####", re.MULTILINE)
+"""What marks the answer in a completion, so that it can be graded by it; where no column holds an answer."""
+LONGEST_BARE_ANSWER = 80
 LARGEST_WEIGHT, DEEPEST_NAME = 1e30, 5
 ID_COLUMNS = ("id", "unique_id", "extra_info.index")
 PRINTED_LIST = re.compile(r"""\[\s*(['"])((?:(?!\1).)*)\1\s*\]""", re.DOTALL)
 """`['$\\\\frac{1}{2}$']`: a list of one string that a table has turned into text."""
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Names the columns of a set; None is found by itself."""
+
+    problem: str | None = None
+    answer: str | None = None
+    completion: str | None = None
+    weight: str | None = None
+    spans: str | None = None
+
+
 def to_examples(
     rows: list[Row], origin: str, problem_column: str | None = None, answer_column: str | None = None
 ) -> list[Example]:
-    """Returns one Example per row, in order; `origin` is what errors call the source.
+    """Returns one Example per row, in order, and refuses a row without; `origin` is what errors call the source.
 
     The id is the row's own if every row has one and no two are the same, else its number from 0.
     An answer that is the empty text stays empty: the set was published without it.
     """
-    problem_column = _column(rows, "problem", problem_column, PROBLEM_COLUMNS, origin)
-    answer_column = _column(rows, "answer", answer_column, ANSWER_COLUMNS, origin)
-    examples = []
-    for number, (row, id) in enumerate(zip(rows, _ids(rows), strict=True), 1):
-        messages = _messages(_value(row, problem_column))
-        answer = _text(_value(row, answer_column))
-        for role, column, value in (("problem", problem_column, messages), ("answer", answer_column, answer)):
-            if value is None:
-                raise DataError(f"{origin} row {number} has no usable {role} in column '{column}'; give it one.")
-        examples.append(whole(Example(id=id, messages=messages, answer=answer), f"{origin} row {number}"))
-    return examples
+    columns, strict = Columns(problem_column, answer_column), Dropped(origin, is_strict=True)
+    return [example for _, example in problems_of(rows, columns, strict)]
+
+
+def problems_of(rows: list[Row], columns: Columns, dropped: Dropped) -> Iterator[tuple[int, Example]]:
+    """Yields (place of the row, its problem and answer); a row without a problem is dropped, an answer may be empty."""
+    ids, rows = _ids(rows), in_usual_columns(rows, (PROBLEM_COLUMNS, COMPLETION_COLUMNS))
+    problem = _column(rows, "problem", columns.problem, PROBLEM_COLUMNS, dropped.origin)
+    answer = columns.answer or _found(rows, ANSWER_COLUMNS) or _marked_column(rows)
+    answer = _column(rows, "answer", answer, ANSWER_COLUMNS, dropped.origin)
+    is_marked = not columns.answer and answer in MARKED_COLUMNS and answer not in ANSWER_COLUMNS
+    for place, (row, id) in enumerate(zip(rows, ids, strict=True)):
+        text = _text(value_at(row, answer))
+        if is_marked:
+            text = text if MARKED.search(text or "") else ""
+        elif text is None and dropped.is_strict and _messages(value_at(row, problem)):
+            dropped.add("answer", id, _lacks(dropped.origin, place, "answer", answer))
+        if example := _asked(place, row, id, problem, text or "", dropped):
+            yield place, example
+
+
+def solutions_of(rows: list[Row], columns: Columns, dropped: Dropped) -> Iterator[tuple[int, Example]]:
+    """Yields (place of the row, its problem with a completion); a row without either is dropped.
+
+    The answer is that of its column, or what the completion marks; a completion may have none. GSM8K's closing
+    `#### 18` becomes a box.
+    """
+    origin = dropped.origin
+    ids, rows = _ids(rows), in_usual_columns(rows, (PROBLEM_COLUMNS, COMPLETION_COLUMNS))
+    problem = _column(rows, "problem", columns.problem, PROBLEM_COLUMNS, origin)
+    answer = _column(rows, "answer", columns.answer, (), origin) if columns.answer else _found(rows, GOLD_COLUMNS)
+    column = _column(rows, "completion", columns.completion, COMPLETION_COLUMNS, origin)
+    for place, (row, id) in enumerate(zip(rows, ids, strict=True)):
+        text = _completion(value_at(row, column))
+        if not text:
+            dropped.add("completion", id, _lacks(origin, place, "completion", column))
+            continue
+        gold = _text(value_at(row, answer)) if answer else ""
+        gold = next((t for t in (gold, text) if t and (MARKED.search(t) or (t is gold and is_short(t)))), "")
+        if not (example := _asked(place, row, id, problem, gold, dropped)):
+            continue
+        where = f"{origin} row {place + 1}"
+        yield place, whole(_weighed(replace(example, completion=_boxed(text)), row, text, columns, where), where)
+
+
+def is_short(text: str) -> bool:
+    """Returns whether a text without a mark may be an answer by itself: one line of a few words."""
+    return len(text) <= LONGEST_BARE_ANSWER and "\n" not in text.strip()
+
+
+def are_bare_answers(examples: list[Example]) -> bool:
+    """Returns whether completions to learn from are the answers alone, with nothing worked out."""
+    pairs = [(example.completion.strip(), example.answer.strip()) for example in examples]
+    bare = sum(said == answer and is_short(said) and not MARKED.search(said) for said, answer in pairs)
+    return bare > len(examples) / 2
+
+
+def _asked(place: int, row: Row, id: str, column: str, answer: str, dropped: Dropped) -> Example | None:
+    messages = _messages(value_at(row, column))
+    if messages is None:
+        dropped.add("problem", id, _lacks(dropped.origin, place, "problem", column))
+        return None
+    return whole(Example(id=id, messages=messages, answer=answer), f"{dropped.origin} row {place + 1}")
+
+
+def _lacks(origin: str, place: int, role: str, column: str) -> str:
+    return f"{origin} row {place + 1} has no usable {role} in column '{column}'; give it one."
+
+
+def find_columns(
+    rows: list[Row], origin: str, problem_column: str | None = None, answer_column: str | None = None
+) -> tuple[str, str]:
+    """Returns the columns that hold the problem and the answer. Errors: `DataError`."""
+    rows = in_usual_columns(rows, (PROBLEM_COLUMNS, COMPLETION_COLUMNS))
+    answer = answer_column or _found(rows, ANSWER_COLUMNS) or _marked_column(rows)
+    return (
+        _column(rows, "problem", problem_column, PROBLEM_COLUMNS, origin),
+        _column(rows, "answer", answer, ANSWER_COLUMNS, origin),
+    )
 
 
 def whole(example: Example, where: str) -> Example:
@@ -59,32 +145,17 @@ def first_text(row: Row, columns: tuple[str, ...]) -> str | None:
     return next((row[name] for name in columns if isinstance(row.get(name), str) and row[name].strip()), None)
 
 
-def add_completions(
-    examples: list[Example],
-    rows: list[Row],
-    origin: str,
-    column: str | None,
-    weight_column: str | None,
-    spans_column: str | None,
-) -> list[Example]:
-    """Returns the examples with each row's completion, weight and spans. GSM8K's closing `#### 18` becomes a box."""
-    column = _column(rows, "completion", column, COMPLETION_COLUMNS, origin)
-    done = []
-    for number, (example, row) in enumerate(zip(examples, rows, strict=True), 1):
-        text = _completion(_value(row, column))
-        weight = _weight(_value(row, weight_column)) if weight_column else 1.0
-        spans = _spans(_value(row, spans_column), text) if spans_column else ()
-        for found, name, place, wanted in (
-            (text, "completion", column, "give it one"),
-            (weight, "weight", weight_column, "give a number >= 0"),
-            (spans, "spans", spans_column, "give a list of [start, end, weight] within the completion"),
-        ):
-            if found is None or found == "":
-                raise DataError(f"{origin} row {number} has no usable {name} in column '{place}'; {wanted}.")
-        done.append(
-            whole(replace(example, completion=_boxed(text), weight=weight, spans=spans), f"{origin} row {number}")
-        )
-    return done
+def _weighed(example: Example, row: Row, text: str, columns: Columns, where: str) -> Example:
+    """Returns the example with the row's weight and spans. Errors: `DataError` where they cannot be used."""
+    weight = _weight(value_at(row, columns.weight)) if columns.weight else 1.0
+    spans = _spans(value_at(row, columns.spans), text) if columns.spans else ()
+    for found, name, place, wanted in (
+        (weight, "weight", columns.weight, "give a number >= 0"),
+        (spans, "spans", columns.spans, "give a list of [start, end, weight] within the completion"),
+    ):
+        if found is None:
+            raise DataError(f"{where} has no usable {name} in column '{place}'; {wanted}.")
+    return replace(example, weight=weight, spans=spans)
 
 
 def _completion(value: Any) -> str:
@@ -118,16 +189,31 @@ def _spans(value: Any, text: str) -> tuple[tuple[int, int, float], ...] | None:
 
 
 def _column(rows: list[Row], role: str, chosen: str | None, candidates: tuple[str, ...], origin: str) -> str:
-    for column in (chosen,) if chosen else candidates:
-        if any(_value(row, column) is not None for row in rows):
-            return column
+    column = _found(rows, (chosen,) if chosen else candidates)
+    if column:
+        return column
     present = list(dict.fromkeys(name for row in rows for name in _names(row)))
     if chosen:
         raise DataError(f"{origin} has no column '{chosen}' (data.{role}_column){nearest(chosen, present)}.")
     raise DataError(
         f"{origin} has no column known to hold the {role}; it has {', '.join(present) or 'none at all'}: "
-        "rename them problem and answer, or to a recipe type data.problem_column=COLUMN data.answer_column=COLUMN."
+        f"rename it {role}, or to a recipe type data.{role}_column=COLUMN, nested ones as a.b or messages.0.content."
     )
+
+
+def _found(rows: list[Row], candidates: tuple[str, ...]) -> str | None:
+    """Returns the first of these columns that any row has something in, as the set spells it; None without one."""
+    spelled = {str(name).strip().lower(): name for row in rows for name in row}
+    for candidate in candidates:
+        for column in (candidate, spelled.get(candidate)):
+            if column is not None and any(value_at(row, column) is not None for row in rows):
+                return column
+    return None
+
+
+def _marked_column(rows: list[Row]) -> str | None:
+    column = _found(rows, MARKED_COLUMNS)
+    return column if column and any(MARKED.search(_text(value_at(row, column)) or "") for row in rows) else None
 
 
 def _names(row: Row, prefix: str = "") -> Iterator[str]:
@@ -136,31 +222,33 @@ def _names(row: Row, prefix: str = "") -> Iterator[str]:
         yield from _names(value, f"{prefix}{key}.") if is_section else [prefix + key]
 
 
-def _value(row: Row, column: str) -> Any:
-    """Returns `row["a"]["b"]` for `a.b`, unless a column is really called `a.b`; None if absent."""
-    if column in row:
-        return row[column]
+def value_at(place: Any, column: str) -> Any:
+    """Returns `place["a"]["b"]` for `a.b`, of a list `a.0` or `a.-1`, unless a column is called `a.b`; else None."""
+    if isinstance(place, dict) and column in place:
+        return place[column]
     head, _, rest = column.partition(".")
-    return _value(row[head], rest) if rest and isinstance(row.get(head), dict) else None
+    inside = None
+    if isinstance(place, dict) and rest:
+        inside = place.get(head)
+    elif isinstance(place, list) and re.fullmatch(r"-?\d{1,6}", head) and -len(place) <= int(head) < len(place):
+        inside = place[int(head)]
+    return value_at(inside, rest) if rest and inside is not None else inside
 
 
 def _ids(rows: list[Row]) -> list[str]:
     for column in ID_COLUMNS:
-        ids = [_value(row, column) for row in rows]
+        ids = [value_at(row, column) for row in rows]
         if None not in ids and len({str(id) for id in ids}) == len(rows):
             return [str(id) for id in ids]
     return [str(number) for number in range(len(rows))]
 
 
-def _messages(value: Any) -> tuple[dict[str, str], ...] | None:
-    """Returns the chat of a text or of a list of messages; None unless a user speaks last and says something."""
-    turns = [{"role": "user", "content": value}] if isinstance(value, str) else value
-    if not isinstance(turns, list) or not turns or not all(isinstance(turn, dict) for turn in turns):
+def _messages(value: Any) -> tuple[dict[str, Any], ...] | None:
+    """Returns the chat of a text or a list of messages; None unless a user or a tool speaks last, not in blanks."""
+    messages = ({"role": "user", "content": value},) if isinstance(value, str) else read_turns(value)
+    if messages is None or messages[-1]["role"] not in ASKING:
         return None
-    messages = tuple({"role": turn.get("role"), "content": turn.get("content")} for turn in turns)
-    if not all(isinstance(text, str) for message in messages for text in message.values()):
-        return None
-    return messages if messages[-1]["role"] == "user" and messages[-1]["content"].strip() else None
+    return messages if messages[-1]["content"].strip() else None
 
 
 def _text(value: Any) -> str | None:

@@ -1,11 +1,13 @@
 """Attempts with their critiques, to learn to criticise and so to reason."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tinyreason.data._source import Source
 from tinyreason.data.columns import whole
+from tinyreason.data.files import read_lines, read_rows
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.prompts import CRITIQUE_REQUEST
@@ -32,6 +34,11 @@ class Critiques(Source):
     kind: Literal["critiques"] = "critiques"
     size: Annotated[int, Field(ge=1)] | None = None
     """Number of rows, from the first on. Unset: all."""
+
+    @property
+    def is_taken_whole(self) -> bool:
+        """Returns that nothing is held back: a critique is not a problem that can be asked."""
+        return False
 
     def load(self) -> list[Example]:
         """Returns the requests with their critiques, in the order of the source."""
@@ -80,3 +87,9 @@ def request_and_critique(row: dict) -> tuple[str | None, str | None]:
                 return query, response
             return CRITIQUE_REQUEST.format(problem=query, attempt=response), critique
     return request, critique
+
+
+def holds_critiques(file: Path) -> bool:
+    """Returns whether the first row of a file is a request with a critique. Errors: `DataError`."""
+    rows = read_lines(file) if file.suffix.lower() == ".jsonl" else iter(read_rows(file))
+    return all(isinstance(text, str) for text in request_and_critique(next(rows, {})))

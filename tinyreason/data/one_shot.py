@@ -38,13 +38,17 @@ class OneShot(Source):
 
     def load(self) -> list[Example]:
         """Returns the one problem."""
-        first = example = None
-        for position, example in enumerate(self.examples()):
+        first, dropped = None, self.dropped()
+        for position, example in self.numbered(dropped=dropped):
             first = first or example
             if position == self.index or example.id == self.id:
                 if not example.answer:
                     raise DataError(f"{self.describe()} has no answer to train on; choose another.")
                 return [example]
+        if first is None:
+            raise DataError(dropped.first)
+        if self.id is None and self.index < position:
+            raise DataError(f"{self.describe()} is empty; choose another.")
         if self.id is None:
             has = f"{self.origin} has {position + 1:,} problems, 0 to {position}"
             raise DataError(f"data.index={self.index}, but {has}.")

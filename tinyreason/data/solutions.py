@@ -1,12 +1,21 @@
 """Problems with worked solutions, to imitate."""
 
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tinyreason.data._source import Source
+from tinyreason.data.columns import Columns, are_bare_answers, solutions_of
+from tinyreason.data.dropped import Dropped
+from tinyreason.data.files import Row
 from tinyreason.errors import DataError
 from tinyreason.example import Example
+
+BARE = "it has no worked solutions, so this trains on bare answers, which teach no reasoning; rlvr needs no more"
 
 
 class Solutions(Source):
@@ -28,18 +37,38 @@ class Solutions(Source):
     """A column with how much each row counts in the loss; unset: all the same."""
     spans_column: str | None = None
     """A column of [start, end, weight] lists: characters that count otherwise than the rest of their solution."""
+    turns: Literal["last", "all"] = "last"
+    """Which answers of a conversation are trained on: the last, or the assistant's every turn."""
     rambling_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the sandbox's solutions in which every step is checked and restated, as correct and twice as long."""
+
+    @property
+    def columns(self) -> Columns:
+        """Returns the columns that are named."""
+        named = (self.completion_column, self.weight_column, self.spans_column)
+        return Columns(self.problem_column, self.answer_column, *named)
+
+    def read(self, rows: list[Row], dropped: Dropped) -> Iterator[tuple[int, Example]]:
+        """Yields (place, problem with its solution) of these rows."""
+        for place, example in solutions_of(rows, self.columns, dropped):
+            every_turn = {"trains_every_turn": True} if self.turns == "all" and len(example.messages) > 1 else {}
+            yield place, replace(example, meta=example.meta | every_turn)
 
     def load(self) -> list[Example]:
         """Returns the problems with their solutions, in the order of the source."""
         if self.family:
             return self.solved(self.size or self.usual_size, self.rambling_share)
-        examples = self.with_completions(self.completion_column, self.weight_column, self.spans_column)[: self.size]
+        dropped = self.dropped()
+        examples = [example for _, example in islice(self.numbered(dropped=dropped), self.size)]
+        self.say(dropped)
+        if not examples:
+            raise DataError(dropped.first)
         if self.size and len(examples) < self.size:
             raise DataError(
                 f"{self.origin} has {len(examples):,} rows, not {self.size:,}; lower data.size (null = all)."
             )
+        if are_bare_answers(examples):
+            print(f"{self.origin}: {BARE}", file=sys.stderr)
         return examples
 
     def describe(self) -> str:

@@ -1,6 +1,7 @@
 """The benchmarks that `tinyreason eval --bench` knows: one row each."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,7 @@ from tinyreason.data import is_sandbox_name
 from tinyreason.data.columns import to_examples
 from tinyreason.data.files import READERS, Row
 from tinyreason.data.problems import Problems
+from tinyreason.data.solutions import Solutions
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example, different
 
@@ -150,13 +152,23 @@ def read_training(word: str, split: str, subset: str | None) -> list[Example]:
     """Reads the problems of a file, of a sandbox family (as many as a run takes) or of a data set on the hub."""
     path = Path(word)
     if path.exists() or path.suffix in READERS:
-        return Problems(file=path).load()
+        return read_any(path)
     if not is_sandbox_name(word) and word.count("/") != 1:
         raise DataError(f"there is no file {word}; give a file, sandbox, sandbox:FAMILY or a data set on the hub.")
     try:
         return Problems(name=word, split=split, subset=subset).load()
     except ValidationError as error:
         raise ConfigError(f"{error.errors()[0]['ctx']['error']}.") from None
+
+
+def read_any(path: Path) -> list[Example]:
+    """Reads the problems of a file, or what it holds to imitate where it has no answers. Errors: `DataError`."""
+    try:
+        return Problems(file=path).load()
+    except DataError:
+        with suppress(DataError):
+            return Solutions(file=path).load()
+        raise
 
 
 def with_groups(examples: Iterable[Example], rows: list[Row], groups: dict[str, str]) -> list[Example]:

@@ -48,8 +48,8 @@ def grade_rows(rows: Iterable[dict], completion_field: str, answer_field: str, g
     """
     numbered = enumerate(rows, start=1)
     while chunk := list(islice(numbered, ROWS_AT_ONCE)):
-        completions = [_text(row, completion_field, number) for number, row in chunk]
-        answers = [_text(row, answer_field, number) for number, row in chunk]
+        completions = [_text(row, completion_field, number, "--completion-field") for number, row in chunk]
+        answers = [_text(row, answer_field, number, "--answer-field") for number, row in chunk]
         truncated = [row.get("truncated") is True for _, row in chunk]
         problems = [row["problem"] if isinstance(row.get("problem"), str) else "" for _, row in chunk]
         yield from grader.grade(completions, answers, truncated, problems)
@@ -62,12 +62,14 @@ def tally(verdicts: list[Verdict]) -> dict[str, int | float | None]:
     return {"rows": len(verdicts), "judged": len(graded), "right": sum(graded), "accuracy": accuracy}
 
 
-def _text(row: dict, name: str, number: int) -> str:
+def _text(row: dict, name: str, number: int, option: str) -> str:
     if name not in row:
-        raise DataError(f"row {number} has no field '{name}'{nearest(name, row)}")
+        raise DataError(f"row {number} has no field '{name}'{nearest(name, row)}; name another with {option} COLUMN.")
     value = row[name]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise DataError(f"row {number} holds {value!r:.40} in '{name}'; give text or a number, or name another field")
+        raise DataError(
+            f"row {number} holds {value!r:.40} in '{name}'; give text or a number, or name another with {option}."
+        )
     return str(value)
 
 
@@ -131,6 +133,12 @@ class Grader(AbstractContextManager):
         golds = [gold_text(answer) for answer in answers]
         fine = self._check(golds)
         return [fine[gold] for gold in golds]
+
+    def glance_at_gold(self, answer: str) -> bool | None:
+        """Returns whether a gold answer can be graded, without a worker; None where only Math-Verify can tell."""
+        gold = gold_text(answer)
+        verdict = self._at_a_glance(Pair(gold, gold))
+        return None if verdict is None else verdict.correct is True
 
     def _check(self, golds: Iterable[str]) -> dict[str, bool]:
         verdicts = self._verdicts([Pair(gold, gold) for gold in golds])

@@ -1,7 +1,10 @@
 """The chat template: what the model reads of a conversation, and which token ends a turn of it."""
 
+import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tinyreason.errors import ConfigError
@@ -15,21 +18,27 @@ ANSWER = "42"
 """Stands in for an answer where a template is rendered to see what follows it."""
 
 
+class TurnsRefused(ConfigError):
+    """A conversation that the chat template does not take."""
+
+    def __init__(self, roles: str, reason: str):
+        super().__init__(f"the model's chat template refuses turns of {roles}: {reason}.")
+        self.reason = reason
+
+
 def render(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any]) -> list[str]:
     """Returns what the model reads of each conversation, up to where its completion begins.
 
     `options` are the template's own, as `enable_thinking`. Errors: `ConfigError` for one that it does not read.
     """
-    for name in options:
-        if name in OURS or not re.search(rf"\b{re.escape(name)}\b", str(tokenizer.chat_template)):
-            raise ConfigError(f"{name} is not an option of this model's chat template; drop template_options.{name}.")
+    check_options(str(tokenizer.chat_template), options)
     chats = fitting(tokenizer, chats, options)
     try:
         return tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False, **options)
     except Exception as error:  # of jinja, or what the template raises
         roles = ", ".join(sorted({" ".join(message["role"] for message in chat) for chat in chats})[:4])
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise ConfigError(f"the model's chat template refuses turns of {roles}: {reason}.") from None
+        raise TurnsRefused(roles, reason) from None
 
 
 def fitting(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any]) -> list[list[dict[str, str]]]:
@@ -52,6 +61,23 @@ def takes_system(tokenizer, options: dict[str, Any]) -> bool:
         return SYSTEM in tokenizer.apply_chat_template(chat, tokenize=False, **options)
     except Exception:  # what the template raises
         return False
+
+
+def check_options(template: str, options: dict[str, Any]) -> None:
+    """Refuses an option that the template does not read. Errors: `ConfigError`."""
+    for name in options:
+        if name in OURS or not re.search(rf"\b{re.escape(name)}\b", template):
+            raise ConfigError(f"{name} is not an option of this model's chat template; drop template_options.{name}.")
+
+
+def read_template(folder: Path) -> str | None:
+    """Returns the chat template in a model's folder, as text; None where its files hold none. No library is loaded."""
+    with suppress(OSError, ValueError):
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    with suppress(OSError, ValueError, AttributeError):
+        found = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template")
+        return found if isinstance(found, str) or not found else json.dumps(found)
+    return None
 
 
 def opens_thought(tokenizer, options: dict[str, Any]) -> bool:

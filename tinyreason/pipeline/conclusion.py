@@ -58,7 +58,7 @@ def close_run(
         tokens=token_change([before], [after]),
         expected=config.expected and config.expected.model_dump(exclude_none=True),
         training=TrainingSummary(
-            problems=config.data.describe(),
+            problems=config.data.describe() + (f" but {problems.held_back:,} held back" if problems.held_back else ""),
             steps=training.step,
             kept_step=training.kept_step,
             validation_accuracy=training.kept_accuracy if config.validation else None,

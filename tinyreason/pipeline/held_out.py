@@ -5,6 +5,7 @@ import sys
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
 from tinyreason.data._source import Source
+from tinyreason.data.held_back import Split
 from tinyreason.errors import DataError
 from tinyreason.evaluation.contamination import copies_in_words, without_copies
 from tinyreason.example import Example, different
@@ -13,31 +14,36 @@ MORE = 4
 """So many times the problems halve the interval of a gain."""
 
 
-def held_out(config: RunConfig, examples: list[Example], console: Console) -> tuple[list[Example], list[Example], int]:
+def held_out(config: RunConfig, split: Split, console: Console) -> tuple[list[Example], list[Example], int]:
     """Returns the problems of the evaluation, those that select the checkpoint, and how many the first could be.
 
     None is trained on, nor is a copy of one that is, and the two share none: whole but for case and space, or nearly.
     """
+    examples = split.training
     source, wanted = config.evaluation.data or config.data, config.evaluation.problems
     trained = [(config.data, examples)]
     if config.warmup:
         trained.append((config.warmup.data, config.warmup.data.load()))
-    candidates = test_problems(config, examples)
+    candidates = test_problems(config, split)
     known = comparable(source, trained)
     evaluation, others = first_unknown(candidates, known, wanted, "evaluation", "training", console)
-    available = min(MORE * wanted, len(evaluation) + others)
+    available = min(MORE * wanted, max(len(evaluation) + others, split.largest_test))
     if config.validation is None:
         return evaluation, [], available
     trained_ids, wanted = {example.id for example in examples}, config.validation.problems
-    candidates = config.data.held_out(most_needed(config.data, wanted), "validation", without=trained_ids)
+    candidates = split.validation or config.data.held_out(
+        most_needed(config.data, wanted), "validation", without=trained_ids
+    )
     known = comparable(config.data, [*trained, (source, evaluation)])
     validation, _ = first_unknown(candidates, known, wanted, "validation", "training or the evaluation", console)
     return evaluation, validation, available
 
 
-def test_problems(config: RunConfig, examples: list[Example]) -> list[Example]:
+def test_problems(config: RunConfig, split: Split) -> list[Example]:
     """Returns what the evaluation takes its problems from, first to last: a test set of its own, or held-out data."""
-    own = config.evaluation.data
+    own, examples = config.evaluation.data, split.training
+    if split.test:
+        return split.test
     if own is None or own.is_endless:
         source, trained_ids = own or config.data, {example.id for example in examples}
         return source.held_out(most_needed(source, config.evaluation.problems), "test", without=trained_ids)

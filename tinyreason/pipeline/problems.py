@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinyreason.algorithms.rewards import ask_for_tokens
+from tinyreason.config.preconditions import check_history
 from tinyreason.config.run_config import RunConfig
+from tinyreason.config.training_split import training_split
 from tinyreason.console import Console
 from tinyreason.data.critiques import Critiques
-from tinyreason.errors import ConfigError, DataError
+from tinyreason.errors import DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.held_out import held_out
 from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
+
+NAMED_IDS = 10
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class RunProblems:
     """Asked on the way, to select the checkpoint; empty where the last step is kept."""
     available: int
     """How many could be in the evaluation, counted up to `MORE` times as many as are asked for."""
+    held_back: int = 0
+    """How many of the training data's own are held back for the evaluation and the validation."""
 
     def sha256(self) -> str:
         """Returns the SHA-256 of every problem, in order."""
@@ -38,14 +44,17 @@ class RunProblems:
 
 def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console: Console) -> RunProblems:
     """Returns the problems of a run, all of them checked. Errors: `ConfigError`, `DataError`."""
-    examples = config.data.load()
+    split = training_split(config, config.data.load())
+    examples = split.training
+    if split.test or split.validation:
+        console.say(f"split   {split.in_words}; a test set of its own is evaluation.data.file=FILE")
     if config.train.needs_rewards:
         check_gold_answers(examples, grader)
-    evaluation, validation, available = held_out(config, examples, console)
+    evaluation, validation, available = held_out(config, split, console)
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
     for line in counts(config, len(evaluation), len(validation)):
         console.say(line)
-    check_history(config, examples)
+    check_history(config, len(examples))
     examples, evaluation, validation = (
         ask_for_tokens(config.rewards, found) for found in (examples, evaluation, validation)
     )
@@ -53,7 +62,8 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
         examples = built_critiques(config, folder, console)
     if config.train.needs_completions:
         check_completions(examples)
-    return RunProblems(examples, evaluation, validation, available)
+    held_back = len(split.test) + len(split.validation)
+    return RunProblems(examples, evaluation, validation, available, held_back)
 
 
 def counts(config: RunConfig, evaluation: int, validation: int) -> Iterator[str]:
@@ -88,21 +98,6 @@ def check_gold_answers(examples: list[Example], grader: Grader) -> None:
             )
 
 
-def check_history(config: RunConfig, examples: list[Example]) -> None:
-    """Refuses a reward that compares a problem with its earlier visits where none comes back. Errors: `ConfigError`."""
-    names = [reward.kind for reward in config.rewards if reward.needs_history]
-    if not names:
-        return
-    a_step = config.train.rollouts_per_step // config.train.group_size
-    visits = config.train.max_steps * a_step
-    if visits <= max(len(examples), a_step):
-        fewer = f"type data.size={visits // 4} or " if visits >= max(4, 2 * a_step) else ""
-        raise ConfigError(
-            f"{names[0]} compares a problem with its visits in earlier steps, and {visits:,} visits to "
-            f"{len(examples):,} problems never come back to one; {fewer}raise train.max_steps."
-        )
-
-
 def check_completions(examples: list[Example]) -> None:
     """Refuses rows without a completion to train on. Errors: `DataError`."""
     without = [example.id for example in examples if not example.completion]
@@ -118,7 +113,8 @@ def gradable(examples: list[Example], grader: Grader, console: Console) -> list[
     fine = grader.check_gold([example.answer for example in examples])
     odd = [example.id for example, is_fine in zip(examples, fine, strict=True) if not is_fine]
     if odd:
-        console.say(f"left out of the held-out problems, their gold answers cannot be graded: {', '.join(odd)}")
+        named = ", ".join(odd[:NAMED_IDS]) + (f", … ({len(odd):,})" if len(odd) > NAMED_IDS else "")
+        console.say(f"left out of the held-out problems, their gold answers cannot be graded: {named}")
     if examples and len(odd) == len(examples):
         raise DataError("no held-out problem has a gold answer that can be graded; set evaluation.data.")
     return [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]

@@ -16,7 +16,9 @@ from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.models.chat_template import turn_end_caveat
 from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
+from tinyreason.models.training_rows import context_for
 from tinyreason.pipeline.conclusion import close_run
+from tinyreason.pipeline.fitting import fitting
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import train_adapter
 from tinyreason.pipeline.warmup import warm_up
@@ -60,6 +62,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
         check_finite(model, config.model)
         if caveat := turn_end_caveat(tokenizer):
             console.say(f"caveat  {caveat}")
+        problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)
         evaluator = Evaluator(config, context, tokenizer, grader)
         used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
         baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None

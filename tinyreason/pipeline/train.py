@@ -14,6 +14,7 @@ from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import SIGNS, alarming_signs
 from tinyreason.models.saved import save_base_facts
+from tinyreason.pipeline.adapter_card import save_adapter
 from tinyreason.runs.checkpoint import (
     TRAINED,
     Checkpoint,
@@ -105,10 +106,10 @@ class Training:
 
     def write(self) -> None:
         """Saves the present adapter as the run's."""
-        config = self.session.config
+        config, model = self.session.config, self.session.model
 
         def save(place: Path) -> None:
-            config.adapter.save(self.session.model, place)
+            save_adapter(config, model, place)
             save_base_facts(config.model, self.session.tokenizer, place)
 
         self.session.folder.write_adapter(save)

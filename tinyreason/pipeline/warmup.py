@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyreason import trainers
+from tinyreason.pipeline.adapter_card import save_adapter
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
 
@@ -20,7 +21,7 @@ def warm_up(session: TrainingSession) -> None:
         shutil.rmtree(kept.parent, ignore_errors=True)
         fine_tune(replace(session, config=config.warmup_config, folder=RunFolder(kept.parent)))
         half = kept.with_name(".adapter.part")
-        config.adapter.save(model, half)
+        save_adapter(config.warmup_config, model, half)
         half.rename(kept)  # what is there is whole
     config.adapter.start_from(model, kept)
     session.context.console.say(

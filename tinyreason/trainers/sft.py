@@ -1,8 +1,6 @@
 """Supervised fine-tuning through TRL: on the completions alone, each row as much as it weighs."""
 
 from dataclasses import dataclass
-from math import ceil
-from statistics import median
 from typing import Any
 
 import torch
@@ -10,65 +8,13 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 from trl import SFTConfig, SFTTrainer
 
-from tinyreason.config.run_config import RunConfig
-from tinyreason.errors import ConfigError, DataError
+from tinyreason.errors import ConfigError
 from tinyreason.example import Example
-from tinyreason.grading.thought import as_written
-from tinyreason.models.chat_template import last_token, render
-from tinyreason.prompts import chat_messages
+from tinyreason.models.training_rows import IGNORED, context_for, tokenised
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetryRows
 from tinyreason.trainers.session import TrainingSession, Watch
-
-IGNORED = -100
-"""Label of a token that no loss is on."""
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """What the rows look like before training."""
-
-    rows: int
-    median_tokens: int
-    longest_tokens: int
-    left_out: int
-    max_tokens: int
-
-    def __str__(self) -> str:
-        text = f"{self.rows:,} rows, {self.median_tokens} tokens in the middle, {self.longest_tokens} at most"
-        return text + (f"; {self.left_out:,} longer than {self.max_tokens} left out" if self.left_out else "")
-
-
-def tokenised(config: RunConfig, tokenizer, examples: list[Example]) -> tuple[list[dict[str, Any]], Lengths]:
-    """Returns rows {input_ids, labels, weights}, each (T,), and their lengths; prompt labels are ignored.
-
-    Errors: `DataError` where no row fits.
-    """
-    train = config.train
-    rows, left_out, end = [], 0, last_token(tokenizer)
-    for example in examples:
-        chat = chat_messages(example, config.prompt)
-        (prompt,) = render(tokenizer, [chat], config.template_options)
-        completion = as_written(example.completion, prompt, str(tokenizer.chat_template))
-        start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        encoded = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=bool(example.spans))
-        ids = [*encoded["input_ids"], end]
-        weights = [example.weight] * len(ids)
-        for place, (first, _) in enumerate(encoded.get("offset_mapping", ())):
-            weights[place] *= span_weight(example, first + len(example.completion) - len(completion))
-        if train.truncate_ratio < 1:
-            ids = ids[: ceil(train.truncate_ratio * len(ids))]
-        if len(start) + len(ids) > train.max_tokens:
-            left_out += 1
-            continue
-        labels = [IGNORED] * len(start) + ids
-        weights = [0.0] * len(start) + weights[: len(ids)]
-        rows.append({"input_ids": start + ids, "labels": labels, "weights": weights})
-    if not rows:
-        raise DataError(f"all {left_out:,} rows are longer than train.max_tokens={train.max_tokens}; raise it.")
-    sizes = [len(row["input_ids"]) for row in rows]
-    return rows, Lengths(len(rows), round(median(sizes)), max(sizes), left_out, train.max_tokens)
 
 
 class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
@@ -84,11 +30,6 @@ class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
         "num_tokens": "tokens_seen",
     }
     step_sign = "loss"
-
-
-def span_weight(example: Example, place: int) -> float:
-    """Returns what a character of the completion counts, by the last span that holds it; 1 outside them all."""
-    return next((weight for start, end, weight in reversed(example.spans) if start <= place < end), 1.0)
 
 
 class WeightedSFTTrainer(LeafSFTTrainer):
@@ -125,7 +66,9 @@ def train(
 
     Errors: `ConfigError` where packing is asked for and the rows differ in weight, `DataError` where no row fits.
     """
-    rows, lengths = tokenised(session.config, session.tokenizer, examples)
+    rows, lengths = tokenised(
+        session.config, session.tokenizer, examples, context_for(session.config, session.model.config)
+    )
     session.context.console.say(f"rows    {lengths}")
     is_even = all(example.weight == examples[0].weight and not example.spans for example in examples)
     if session.config.train.packing and not is_even:

@@ -1,0 +1,135 @@
+"""`tinyreason check`: what it looks at, what it says that it could not, and what it refuses before anything is run."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import complaint, printed
+
+from tinyreason.planning import inspection
+from tinyreason.sandbox import BASE
+
+PROBLEMS = [{"question": f"{number}+1?", "answer": str(number + 1)} for number in range(8)]
+FORMULA = {"question": "Solve it.", "answer": "\\frac{\\sqrt{2}+x}{3}"}
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model's folder, whose files a test may change."""
+    folder = tmp_path / "model"
+    shutil.copytree(BASE, folder)
+    return folder
+
+
+def lines(*words):
+    """What is said of each thing: (name, text), without the spaces between."""
+    return [tuple(line.split(maxsplit=1)) for line in printed("check", *words).splitlines()[1:]]
+
+
+def test_it_says_what_it_looked_at_in_the_data_the_model_and_the_rewards(jsonl):
+    found = lines("rlvr", f"data.file={jsonl(*PROBLEMS)}", "data.size=4")
+    assert ("data", "rows.jsonl, 4 problems; problem in column 'question', answer in 'answer'") in found
+    assert ("data", "4 of 4 gold answers can be graded") in found
+    assert ("model", "sandbox, qwen3; its files are there, and its chat template  [sandbox]") in found
+    assert ("rewards", "correctness + format, compared by dr_grpo  [sandbox]") in found
+
+
+def test_it_says_what_it_could_not_look_at(jsonl):
+    file = jsonl(*PROBLEMS, FORMULA, name="formulas.jsonl")
+    found = lines("one_shot_rlvr", f"data.file={file}", "data.index=8")
+    assert ("data", "0 of 1 gold answers can be graded") in found
+    assert ("data", "not looked at: 1 gold answers that are formulas, which a run has graded first") in found
+    hub = "not looked at: Qwen/Qwen2.5-Math-1.5B, a model of the hub, and its chat template  [8gb, t4, 24gb, 80gb]"
+    assert ("model", hub) in found
+
+
+def test_of_many_gold_answers_it_looks_at_the_first(jsonl, monkeypatch):
+    monkeypatch.setattr(inspection, "FIRST_ROWS", 2)
+    found = lines("rlvr", f"data.file={jsonl(*PROBLEMS)}", "data.size=4")
+    assert ("data", "2 of the first 2 gold answers can be graded") in found
+
+
+def test_of_a_large_file_it_reads_the_first_rows(jsonl, monkeypatch):
+    monkeypatch.setattr(inspection, "WHOLE_BYTES", 100)
+    monkeypatch.setattr(inspection, "FIRST_ROWS", 5)
+    file = jsonl(*PROBLEMS)
+    with file.open("a") as opened:
+        opened.write("{")
+    found = lines("rlvr", f"data.file={file}")
+    assert found[0] == ("data", "the first 5 rows of rows.jsonl; problem in column 'question', answer in 'answer'")
+
+
+def test_a_file_of_critiques_is_looked_at_too(jsonl):
+    file = jsonl({"prompt": "Is 3 correct?", "completion": "No."})
+    assert ("data", "rows.jsonl, 1 critiques") in lines("critique_ft", f"data.file={file}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "answer"),
+    [
+        ([{"a": 1}], "", "has no column known to hold the problem; it has a"),
+        (PROBLEMS, "data.answer_column=anwser", "did you mean 'answer'?"),
+        (PROBLEMS, "data.size=9", "has 8 problems with an answer, not 9"),
+        (PROBLEMS, "data.size=null", "leaves no problem for the test"),
+        (PROBLEMS, "data.kind=one_shot data.index=8", "has 8 problems, 0 to 7"),
+        ([{"question": "1+1?", "answer": "x" * 9999}] * 8, "data.size=4", "the gold answer of problem 0 cannot be"),
+        (PROBLEMS, "data.size=4 evaluation.data.file=none.jsonl", "there is no file none.jsonl"),
+        (PROBLEMS, "data.size=4 adapter.start=none", "adapter.start=none is not the folder of an adapter"),
+        (PROBLEMS, "data.size=4 model.name=a/b/c", "model.name=a/b/c is neither"),
+    ],
+)
+def test_what_a_run_would_end_in_is_one_sentence(jsonl, rows, words, answer):
+    assert answer in complaint("check", "rlvr", f"data.file={jsonl(*rows)}", *words.split())
+
+
+@pytest.mark.parametrize(
+    ("missing", "answer"),
+    [
+        ("chat_template.jinja", "has no chat template; choose an instruct model"),
+        ("config.json", "has no config.json"),
+        ("model.safetensors", "has no weights"),
+    ],
+)
+def test_a_models_folder_that_lacks_something_is_one_sentence(model, missing, answer):
+    (model / missing).unlink()
+    assert answer in complaint("check", "rlvr", f"model.name={model}")
+
+
+def test_a_template_may_stand_in_the_tokenizers_config_and_is_asked_for_its_options(model):
+    template = (model / "chat_template.jinja").read_text()
+    (model / "chat_template.jinja").unlink()
+    config = json.loads((model / "tokenizer_config.json").read_text())
+    (model / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": template}))
+    assert "its chat template" in printed("check", "rlvr", f"model.name={model}")
+    wrong = "template_options.enable_thinking=false"
+    assert "enable_thinking is not an option of this model" in complaint("check", "rlvr", f"model.name={model}", wrong)
+
+
+def test_what_is_wrong_on_each_tier_is_said_once(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: rlvr\ntiers: {sandbox: {train: {kll: 1}}, t4: {trian: {}}}\n")
+    said = complaint("check", own)
+    assert "On sandbox: there is no option 'train.kll'" in said and "On 8gb, t4: there is no option 'trian'" in said
+
+
+def test_one_tier_alone_is_checked_where_another_cannot_be():
+    model = "model.name=Qwen/Qwen2.5-0.5B-Instruct"
+    assert "the sandbox tier never uses the network" in complaint("check", "rlvr", model)
+    assert printed("check", "rlvr", model, "--on", "t4").splitlines()[0] == "rlvr: valid on t4"
+    assert "did you mean 't4'" in complaint("check", "rlvr", "--on", "t4x")
+
+
+def test_it_loads_nothing_heavy_and_starts_no_process(jsonl):
+    file = jsonl(*PROBLEMS, FORMULA)
+    code = f"""
+import multiprocessing, subprocess, sys
+subprocess.Popen = multiprocessing.Process.start = None
+from tinyreason.cli.main import main
+main(["check", "rlvr", "data.file={file.as_posix()}", "data.size=4"], standalone_mode=False)
+print(*sorted(sys.modules.keys() & {{"torch", "transformers", "trl", "datasets", "pyarrow"}}), "end")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert done.stdout.splitlines()[-1] == "end"

@@ -1,0 +1,40 @@
+"""What follows where a person gives a file to train on: what the recipe chose for its own data is not the file's."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tinyreason.data import is_sandbox_name
+from tinyreason.data.critiques import holds_critiques
+from tinyreason.errors import DataError
+
+
+def take_training_file(values: dict[str, Any], given: dict[str, Any]) -> None:
+    """Fits the recipe's values, in place, to the training file among the values that are given: path → value.
+
+    A file of critiques takes the place of those that would be built. With critiques to learn from, the sandbox's model
+    is evaluated on the problems that the recipe had.
+    """
+    file, data = given.get("data.file"), values.get("data")
+    if not isinstance(file, str) or not isinstance(data, dict):
+        return
+    is_given = {path.partition(".")[0] for path in given}
+    if values.get("critiques") and "critiques" not in is_given and "data.kind" not in given:
+        with suppress(DataError):  # a file that cannot be read is refused where it is read
+            if holds_critiques(Path(file)):
+                values["critiques"] = None
+                data = values["data"] = {"name": data.get("name"), "kind": "critiques"}
+    evaluation = values.get("evaluation") or {}
+    has_test = any(f"{path}.".startswith("evaluation.data.") for path in given)
+    is_free = not has_test and isinstance(evaluation, dict) and not evaluation.get("data")
+    if is_free and _asks_the_sandbox(values, given, data):
+        values["evaluation"] = evaluation | {"data": {"kind": "problems", "name": data["name"]}}
+
+
+def _asks_the_sandbox(values: dict[str, Any], given: dict[str, Any], data: dict[str, Any]) -> bool:
+    """Returns whether the sandbox's model was to learn from critiques."""
+    model = values.get("model")
+    name = given.get("model.name", model.get("name") if isinstance(model, dict) else None)
+    sources = (name, data.get("name"))
+    is_sandbox = all(isinstance(source, str) and is_sandbox_name(source) for source in sources)
+    return is_sandbox and data.get("kind") == "critiques"

@@ -1,0 +1,154 @@
+"""What `tinyreason check` looks at: the data, its gold answers, the model's chat template, the rewards. No torch."""
+
+from collections.abc import Iterator
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from tinyreason.config.describe import sections
+from tinyreason.config.preconditions import check_history
+from tinyreason.config.run_config import Model, RunConfig
+from tinyreason.data._source import Source
+from tinyreason.data.columns import find_columns, to_examples
+from tinyreason.data.critiques import Critiques
+from tinyreason.data.files import read_lines
+from tinyreason.errors import DataError, ModelError
+from tinyreason.example import Example
+from tinyreason.grading.grader import Grader
+from tinyreason.models.chat_template import check_options, read_template
+from tinyreason.models.load import check_model_folder, is_on_this_machine, read_model_config, source_of
+
+WHOLE_BYTES = 8_000_000
+"""A larger .jsonl file is read in part."""
+FIRST_ROWS = 1_000
+"""So many rows of it are read, and so many gold answers are looked at."""
+
+
+class Finding(NamedTuple):
+    """One line: what was looked at, what was found, and whether it could be looked at."""
+
+    what: str
+    text: str
+    is_seen: bool = True
+
+
+@dataclass
+class Inspector:
+    """Looks at the configs of one recipe; what several have alike is read once."""
+
+    grader: Grader = field(default_factory=Grader)
+    known: dict[str, tuple[list[Finding], list[str] | None]] = field(default_factory=dict)
+
+    def inspect(self, config: RunConfig) -> list[Finding]:
+        """Returns what was found. Errors: `ConfigError`, `DataError`, `ModelError`, as a run would end in them."""
+        found = []
+        for path, section in sections(config):
+            if isinstance(section, Source):
+                is_rewarded = section is config.data and config.train.needs_rewards
+                key = f"{type(section).__name__} {section.model_dump_json()} {is_rewarded}"
+                if key not in self.known:
+                    self.known[key] = self.look_at_data(path, section, is_rewarded)
+                lines, ids = self.known[key]
+                found += lines
+                if section is config.data and ids is not None:
+                    check_history(config, len(ids))
+                    check_held_out(config, ids)
+        return [*found, *look_at_model(config.model, config.template_options), *list_rewards(config)]
+
+    def look_at_data(self, path: str, source: Source, is_rewarded: bool) -> tuple[list[Finding], list[str] | None]:
+        """Returns what a source of data holds, and the ids of its problems, None where they are not known."""
+        if source.family:
+            return [Finding(path, source.describe())], [example.id for example in source.load()]
+        if not source.file:
+            return [Finding(path, f"{source.name}, a data set of the hub", False)], None
+        if source.file.suffix.lower() == ".jsonl" and source.file.stat().st_size > WHOLE_BYTES:
+            examples, is_whole = read_beginning(source), False
+            text = f"the first {len(examples):,} rows of {source.origin}"
+        else:
+            with redirect_stderr(StringIO()):  # a run says which rows it leaves out
+                examples, is_whole = source.load(), True
+            text = f"{source.origin}, {rows_in_words(source, examples)}"
+        text += "" if isinstance(source, Critiques) else columns_in_words(source)
+        found = [Finding(path, text)]
+        if not isinstance(source, Critiques):
+            found += self.look_at_gold(path, examples, is_rewarded)
+        return found, [example.id for example in examples] if is_whole else None
+
+    def look_at_gold(self, path: str, examples: list[Example], is_rewarded: bool) -> Iterator[Finding]:
+        """Yields how many gold answers can be graded. Errors: `DataError` for one to be trained on that cannot."""
+        formulas = odd = 0
+        looked_at = [example for example in examples[:FIRST_ROWS] if example.answer]
+        for example in looked_at:
+            is_fine = self.grader.glance_at_gold(example.answer)
+            if is_fine is False and is_rewarded:
+                raise DataError(
+                    f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose "
+                    f"another problem or correct it."
+                )
+            formulas, odd = formulas + (is_fine is None), odd + (is_fine is False)
+        fine = len(looked_at) - formulas - odd
+        cannot = f", {odd:,} cannot" if odd else ""
+        of = "of the first" if len(examples) > FIRST_ROWS else "of"
+        yield Finding(path, f"{fine:,} {of} {len(looked_at):,} gold answers can be graded{cannot}")
+        if formulas:
+            yield Finding(path, f"{formulas:,} gold answers that are formulas, which a run has graded first", False)
+
+
+def check_held_out(config: RunConfig, ids: list[str]) -> None:
+    """Refuses a file whose problems are all trained on, where some are to be held out of it. Errors: `DataError`."""
+    if config.data.file:
+        purposes = ["test"] * (config.evaluation.data is None) + ["validation"] * (config.validation is not None)
+        for purpose in purposes:
+            config.data.held_out(1, purpose, without=set(ids))
+
+
+def read_beginning(source: Source) -> list[Example]:
+    """Returns the first rows of a large file. Errors: `DataError`."""
+    rows = list(islice(read_lines(source.file), FIRST_ROWS))
+    if isinstance(source, Critiques):
+        return [source.example(number, row) for number, row in enumerate(rows)]
+    return to_examples(rows, source.origin, source.problem_column, source.answer_column)
+
+
+def rows_in_words(source: Source, examples: list[Example]) -> str:
+    """Returns how many rows are read of a file, and of what kind."""
+    if source.is_one_prompt:
+        return source.describe().removesuffix(f" of {source.origin}")
+    kind = "critiques" if isinstance(source, Critiques) else "solutions" if examples[0].completion else "problems"
+    return f"{len(examples):,} {kind}"
+
+
+def columns_in_words(source: Source) -> str:
+    """Returns where the problems and the answers stand in a file."""
+    rows = islice(read_lines(source.file), FIRST_ROWS) if source.file.suffix.lower() == ".jsonl" else source.rows()
+    columns = find_columns(list(rows), source.origin, source.problem_column, source.answer_column)
+    return "; problem in column '{}', answer in '{}'".format(*columns)
+
+
+def look_at_model(model: Model, options: dict) -> Iterator[Finding]:
+    """Yields what a local model's folder holds. Errors: `ModelError`, `ConfigError`."""
+    if not is_on_this_machine(model.name):
+        if model.name.count("/") != 1 or model.name.startswith((".", "/", "~")):
+            raise ModelError(f"model.name={model.name} is neither a folder on this machine nor the id of a hub model.")
+        yield Finding("model", f"{model.name}, a model of the hub, and its chat template", False)
+        return
+    folder = Path(source_of(model))
+    check_model_folder(folder, model.name)
+    kind = read_model_config(model).get("model_type")
+    template = read_template(folder)
+    if template is None:
+        raise ModelError(f"the tokenizer of model.name={model.name} has no chat template; choose an instruct model.")
+    check_options(template, options)
+    yield Finding("model", f"{model.name}, {kind}; its files are there, and its chat template")
+
+
+def list_rewards(config: RunConfig) -> Iterator[Finding]:
+    """Yields what is rewarded, which the config has been checked for."""
+    if config.rewards:
+        named = [
+            f"{reward.kind} · {reward.weight:g}" if reward.weight != 1 else reward.kind for reward in config.rewards
+        ]
+        yield Finding("rewards", f"{' + '.join(named)}, compared by {config.advantage.kind}")
