@@ -72,6 +72,7 @@ def test_a_run_on_a_gguf_file_trains_and_its_adapter_is_loaded_again(file, tmp_p
     words = ["--bench", "chain", "--problems", "2", "--samples", "1", "--max-tokens", "4", "--no-template-check"]
     done = CliRunner().invoke(main, ["eval", str(adapter), *words, "--against", "base", "--out", str(tmp_path / "e")])
     assert done.exit_code == 0, done.output
+    assert f'from_pretrained("adapter", gguf_file={file.name!r})' in (adapter / "README.md").read_text()
     model = AutoPeftModelForCausalLM.from_pretrained(adapter, gguf_file=file.name)
     assert any("lora_B" in name for name, _ in model.named_parameters())
 

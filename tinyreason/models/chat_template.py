@@ -18,6 +18,14 @@ ANSWER = "42"
 """Stands in for an answer where a template is rendered to see what follows it."""
 
 
+class TurnsRefused(ConfigError):
+    """A conversation that the chat template does not take."""
+
+    def __init__(self, roles: str, reason: str):
+        super().__init__(f"the model's chat template refuses turns of {roles}: {reason}.")
+        self.reason = reason
+
+
 def render(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any]) -> list[str]:
     """Returns what the model reads of each conversation, up to where its completion begins.
 
@@ -30,7 +38,7 @@ def render(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, 
     except Exception as error:  # of jinja, or what the template raises
         roles = ", ".join(sorted({" ".join(message["role"] for message in chat) for chat in chats})[:4])
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise ConfigError(f"the model's chat template refuses turns of {roles}: {reason}.") from None
+        raise TurnsRefused(roles, reason) from None
 
 
 def fitting(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any]) -> list[list[dict[str, str]]]:

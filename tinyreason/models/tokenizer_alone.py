@@ -7,8 +7,8 @@ from pathlib import Path
 from tinyreason.config.run_config import Model
 from tinyreason.errors import ModelError
 from tinyreason.models.gguf import gguf_file
-from tinyreason.models.load import cannot_load, is_on_this_machine, source_of
-from tinyreason.models.tokenizer import check_chat_template, load_tokenizer, read_chat_template
+from tinyreason.models.load import cannot_load, is_on_this_machine, loading, source_of
+from tinyreason.models.token_fit import read_tokenizer
 
 WITHOUT_TORCH = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes of tokenizers that transformers loads without torch, which `AutoTokenizer` imports."""
@@ -17,6 +17,9 @@ WITHOUT_TORCH = ("TokenizersBackend", "PreTrainedTokenizerFast")
 def load_tokenizer_alone(config: Model):
     """Returns the model's tokenizer, without torch where that can be. Errors: `ModelError` as in `load_tokenizer`."""
     source = source_of(config)
+    if config.chat_template or gguf_file(config):
+        with loading(config):
+            return read_tokenizer(source, config)
     try:
         if gguf_file(config) or config.trust_remote_code or tokenizer_class(source) not in WITHOUT_TORCH:
             return load_tokenizer(source, config)

@@ -10,7 +10,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.grading.thought import as_written
-from tinyreason.models.chat_template import last_token, render
+from tinyreason.models.chat_template import TurnsRefused, fitting, last_token, render
 from tinyreason.prompts import chat_messages
 
 IGNORED = -100
@@ -67,13 +67,13 @@ def tokenised(
     """
     limit, limit_is = row_limit(config, context)
     rows = list(chain.from_iterable(rows_of(config, tokenizer, example) for example in examples))
-    fitting = [row for row in rows if len(row["input_ids"]) <= limit]
-    if not fitting:
+    kept = [row for row in rows if len(row["input_ids"]) <= limit]
+    if not kept:
         way = "raise it" if limit == config.train.token_limit else "take another model, or shorter rows"
         raise DataError(f"all {len(rows):,} rows are longer than {limit_is}={limit}; {way}.")
-    sizes = [len(row["input_ids"]) for row in fitting]
-    counts = (len(fitting), round(median(sizes)), max(sizes), len(rows) - len(fitting), len(rows))
-    return fitting, Lengths(*counts, limit, limit_is)
+    sizes = [len(row["input_ids"]) for row in kept]
+    counts = (len(kept), round(median(sizes)), max(sizes), len(rows) - len(kept), len(rows))
+    return kept, Lengths(*counts, limit, limit_is)
 
 
 def row_limit(config: RunConfig, context: int | None) -> tuple[int, str]:
@@ -93,8 +93,11 @@ def prompt_of(config: RunConfig, tokenizer, example: Example) -> str:
     """Returns what the model reads before it completes. Errors: `DataError` for turns that its template refuses."""
     try:
         (prompt,) = render(tokenizer, [chat_messages(example, config.prompt)], config.template_options)
-    except ConfigError as error:
-        raise DataError(f"problem {example.id}, model.name={config.model.name}: {error}") from None
+    except TurnsRefused as error:
+        raise DataError(
+            f"the chat template of model.name={config.model.name} refuses problem {example.id}, whose turns are by "
+            f"{', '.join(message['role'] for message in example.messages)}: {error.reason}"
+        ) from None
     return prompt
 
 
@@ -103,7 +106,8 @@ def rows_of(config: RunConfig, tokenizer, example: Example) -> list[Row]:
 
     Such a template writes an earlier turn otherwise than it was sampled, as those that leave out its reasoning do.
     """
-    chat, options = chat_messages(example, config.prompt), config.template_options
+    options = config.template_options
+    (chat,) = fitting(tokenizer, [chat_messages(example, config.prompt)], options)
     prompt = prompt_of(config, tokenizer, example)
     last = completion_part(tokenizer, example, prompt, example.completion, config.train.truncate_ratio)
     if not example.meta.get("trains_every_turn"):
@@ -159,7 +163,8 @@ def completion_part(
     tokenizer, example: Example, prompt: str, completion: str, truncate_ratio: float
 ) -> tuple[list[int], list[float]]:
     """Returns (ids, weights) of a completion and its end, as much of it as is trained on."""
-    whole, completion = completion, as_written(completion, prompt, str(tokenizer.chat_template))
+    whole = completion
+    completion = as_written(completion, prompt, str(tokenizer.chat_template))
     found = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=bool(example.spans))
     ids = [*found["input_ids"], last_token(tokenizer)]
     weights = [example.weight] * len(ids)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
+from tinyreason.models.gguf import gguf_file
 
 CARD = """\
 ---
@@ -18,8 +19,8 @@ What it gained stands in `result.json` of its run.
 from peft import AutoPeftModelForCausalLM
 from transformers import AutoTokenizer
 
-model = AutoPeftModelForCausalLM.from_pretrained("adapter")  # this folder
-tokenizer = AutoTokenizer.from_pretrained(model.peft_config["default"].base_model_name_or_path)
+model = AutoPeftModelForCausalLM.from_pretrained("adapter"{file})  # this folder
+tokenizer = AutoTokenizer.from_pretrained(model.peft_config["default"].base_model_name_or_path{file})
 chat = [{{"role": "user", "content": "What is 12 + 30?"}}]
 prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
 print(tokenizer.decode(model.generate(**prompt, max_new_tokens={tokens})[0]))
@@ -37,7 +38,9 @@ def adapter_card(config: RunConfig) -> str:
     """Returns the card; of a base in a folder it has the folder's name alone."""
     name = config.model.name
     is_of_the_hub = not config.model.is_built_in and not Path(name).exists()
+    file = gguf_file(config.model)
     return CARD.format(
+        file=f", gguf_file={file!r}" if file else "",
         base_line=f"\nbase_model: {name}" if is_of_the_hub else "",
         base=name if is_of_the_hub else Path(name).name,
         kind=config.adapter.kind,

@@ -106,13 +106,13 @@ class Training:
 
     def write(self) -> None:
         """Saves the present adapter as the run's."""
-        config, session = self.session.config, self.session
+        config, model = self.session.config, self.session.model
 
         def save(place: Path) -> None:
-            save_adapter(config, session.model, place)
-            save_base_facts(config.model, session.tokenizer, place)
+            save_adapter(config, model, place)
+            save_base_facts(config.model, self.session.tokenizer, place)
 
-        session.folder.write_adapter(save)
+        self.session.folder.write_adapter(save)
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint saves of it; the metrics are in their file."""
