@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.errors import ConfigError, DataError
+from tinyreason.errors import DataError
 from tinyreason.example import Example
 from tinyreason.grading.thought import as_written
 from tinyreason.models.chat_template import TurnsRefused, fitting, last_token, render

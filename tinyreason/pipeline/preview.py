@@ -17,7 +17,7 @@ from tinyreason.evaluation.contamination import audit_summary, find_contaminatio
 from tinyreason.example import Example
 from tinyreason.models.chat_template import last_token
 from tinyreason.models.load import read_model_config
-from tinyreason.models.tokenizer_alone import load_tokenizer_alone
+from tinyreason.models.tokenizer import load_tokenizer
 from tinyreason.models.training_rows import IGNORED, Row, context_of, encoded, prompt_of, row_limit, rows_of
 from tinyreason.pipeline.fitting import training_prompt_limit
 from tinyreason.pipeline.held_out import test_problems
@@ -75,7 +75,7 @@ class Preview:
 def preview(config: RunConfig, console: Console) -> Preview:
     """Reads a run's data and tokenizer and returns what it will train on. Errors: `DataError`, `ModelError`."""
     split, test, test_is = read_parts(config)
-    tokenizer = load_tokenizer_alone(config.model)
+    tokenizer = load_tokenizer(config.model)
     examples = split.training
     has_completions = config.train.needs_completions and all(example.completion for example in examples)
     make = rows_of if has_completions else prompt_rows

@@ -14,25 +14,23 @@ WITHOUT_TORCH = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes of tokenizers that transformers loads without torch, which `AutoTokenizer` imports."""
 
 
-def load_tokenizer_alone(config: Model):
-    """Returns the model's tokenizer, without torch where that can be. Errors: `ModelError` as in `load_tokenizer`."""
+def load_tokenizer(config: Model):
+    """Returns the model's tokenizer. Errors: `ModelError` where there is none, or none with a chat template."""
     source = source_of(config)
     if config.chat_template or gguf_file(config):
         with loading(config):
             return read_tokenizer(source, config)
     try:
-        if gguf_file(config) or config.trust_remote_code or tokenizer_class(source) not in WITHOUT_TORCH:
-            return load_tokenizer(source, config)
-        from transformers import PreTrainedTokenizerFast
-
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(source, padding_side="left")
+        if tokenizer_class(source) in WITHOUT_TORCH and not config.trust_remote_code:
+            from transformers import PreTrainedTokenizerFast as Loader
+        else:
+            from transformers import AutoTokenizer as Loader
+        trust = {"trust_remote_code": True} if config.trust_remote_code else {}
+        tokenizer = Loader.from_pretrained(source, padding_side="left", **trust)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        if isinstance(error, ModelError):
-            raise
         raise ModelError(cannot_load(config, error, is_local=is_on_this_machine(config.name))) from None
-    if config.chat_template:
-        tokenizer.chat_template = read_chat_template(config.chat_template)
-    check_chat_template(tokenizer, config)
+    if tokenizer.chat_template is None:
+        raise ModelError(f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model.")
     return tokenizer
 
 
