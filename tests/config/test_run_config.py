@@ -274,6 +274,7 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
         (["train.entropy_bonus=nan"], "train.entropy_bonus="),
         (["train.entropy_bonus=.nan"], "train.entropy_bonus="),
         (["rewards=[]"], "trainer grpo needs rewards"),
+        (["adapter={kind: {}}"], "adapter.kind"),
         (["rewards=5"], "rewards=5"),
         (["rewards.0=5"], "rewards.0=5"),
         (["data=null"], "data=None"),

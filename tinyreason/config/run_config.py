@@ -259,7 +259,7 @@ class RunConfig(Schema):
     def adapter_fits_the_sandbox(cls, values: Any, others: ValidationInfo) -> Any:
         """Gives an adapter of the sandbox's base the values that suit its narrow layers, where none are given."""
         model, kind = others.data.get("model"), values.get("kind") if isinstance(values, dict) else None
-        if model is None or not model.is_built_in or kind not in ADAPTERS:
+        if model is None or not model.is_built_in or not isinstance(kind, str) or kind not in ADAPTERS:
             return values
         return ADAPTERS[kind].on_sandbox | values
 

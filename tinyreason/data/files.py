@@ -93,12 +93,9 @@ def read_hub(name: str, subset: str | None, split: str, file: str | None = None)
         try:
             return datasets.load_dataset(name, subset, split=split, data_files=file).to_list()
         except Exception as error:  # the hub fails in a dozen types, none of them a fault of ours
-            reason = (
-                _first_line(error)
-                if answers or os.path.isdir(name)
-                else "the hub cannot be reached, and its cache does not hold the set"
-            )
-            fault = error
+            is_unreachable = not answers and isinstance(error, ConnectionError)
+            unreachable = "the hub cannot be reached, and its cache does not hold the set"
+            fault, reason = error, unreachable if is_unreachable else _first_line(error)
     raise DataError(
         f"the hub data set data.name={name} data.subset={subset or 'null'} data.split={split} cannot be loaded: "
         f"{reason}; check the three, or download it and type data.file=PATH (to eval, --data PATH)."
