@@ -1,4 +1,4 @@
-"""What a run needs of this machine before it begins, checked at once: packages, keys and files. Torch-free."""
+"""What a run needs of this machine before it begins, checked at once: packages, keys, files, folders. Torch-free."""
 
 import os
 from collections.abc import Iterator
