@@ -22,7 +22,7 @@ setup: .venv/ready
 	touch $@
 
 demo: .venv/installed
-	$(BIN)/tinyreason recipe one_shot_rlvr --on sandbox --out runs/demo
+	$(BIN)/tinyreason recipe one_shot_rlvr --out runs/demo
 
 test: setup
 	$(BIN)/ruff check .
