@@ -77,7 +77,7 @@ def test_a_file_of_critiques_is_looked_at_too(jsonl):
         (PROBLEMS, "data.kind=one_shot data.index=8", "has 8 problems, 0 to 7"),
         ([{"question": "1+1?", "answer": "x" * 9999}] * 8, "data.size=4", "the gold answer of problem 0 cannot be"),
         (PROBLEMS, "data.size=4 evaluation.data.file=none.jsonl", "there is no file none.jsonl"),
-        (PROBLEMS, "data.size=4 adapter.start=none", "adapter.start=none is not the folder of an adapter"),
+        (PROBLEMS, "data.size=4 adapter.start=none", "adapter.start=none is not an adapter folder"),
         (PROBLEMS, "data.size=4 model.name=a/b/c", "model.name=a/b/c is neither"),
     ],
 )

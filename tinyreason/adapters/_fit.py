@@ -17,11 +17,8 @@ Shapes = dict[str, tuple[int, ...]]
 """Tensor name → its shape."""
 
 
-def check_folder(where: str, folder: Path, config, layers: Iterable[str]) -> None:
-    """Refuses, from its small files alone, a folder whose adapter is not like PEFT's `config` on these layers.
-
-    `where` is what the error calls the folder. Errors: `ModelError`.
-    """
+def read_adapter_config(where: str, folder: Path) -> dict:
+    """Returns the adapter_config.json of a folder, which `where` names in an error. Errors: `ModelError`."""
     file = folder / "adapter_config.json"
     if not file.is_file():
         raise ModelError(f"{where} is not an adapter folder: it has no adapter_config.json.")
@@ -31,6 +28,15 @@ def check_folder(where: str, folder: Path, config, layers: Iterable[str]) -> Non
         there = None
     if not isinstance(there, dict):
         raise ModelError(f"{where} is not an adapter folder: its adapter_config.json cannot be read.")
+    return there
+
+
+def check_folder(where: str, folder: Path, config, layers: Iterable[str]) -> None:
+    """Refuses, from its small files alone, a folder whose adapter is not like PEFT's `config` on these layers.
+
+    `where` is what the error calls the folder. Errors: `ModelError`.
+    """
+    there = read_adapter_config(where, folder)
     names = {name: option for name, option in OPTIONS.items() if hasattr(config, name) and name in there}
     differing = [option for name, option in names.items() if there[name] != getattr(config, name)]
     if differing:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from importlib import util
 from pathlib import Path
 
+from tinyreason.adapters._fit import read_adapter_config
 from tinyreason.config.describe import sections
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.trackers import check_trackers
@@ -32,8 +33,8 @@ def check_preconditions(config: RunConfig) -> None:
         existing(section.file)
     folders = {"adapter.start": config.adapter.start, "warmup.adapter": config.warmup and config.warmup.adapter}
     for option, folder in folders.items():
-        if folder and not Path(folder, "adapter_config.json").is_file():
-            raise ConfigError(f"{option}={folder} is not the folder of an adapter; give one with adapter_config.json.")
+        if folder:
+            read_adapter_config(f"{option}={folder}", Path(folder))
 
 
 def check_history(config: RunConfig, problems: int) -> None:
