@@ -177,6 +177,7 @@ def test_12_a_template_in_which_the_base_fails(plant):
 
 def test_13_the_best_of_many_checkpoints_on_the_test_set(tmp_path, jsonl):
     """A validation set that is the test set selects by it, so what both hold is left out of the validation."""
+    from tinyreason.config.training_split import training_split
     from tinyreason.pipeline.held_out import held_out
 
     train, test = jsonl(*sums(1, 60), name="train.jsonl"), jsonl(*sums(21, 60), name="test.jsonl")
@@ -184,7 +185,7 @@ def test_13_the_best_of_many_checkpoints_on_the_test_set(tmp_path, jsonl):
     asked = ("evaluation.problems=60", "validation={problems: 40, every_steps: 1}")
     config = read_recipe("rlvr").resolve("sandbox", (*data, *asked))
     with pytest.raises(DataError, match="holds every problem there is for the validation"):
-        held_out(config, config.data.load(), context_of(config).console)
+        held_out(config, training_split(config, config.data.load()), context_of(config).console)
 
 
 def test_14_the_best_of_many_models_that_learnt_nothing(tmp_path):

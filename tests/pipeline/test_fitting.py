@@ -64,7 +64,7 @@ def test_rows_to_imitate_are_counted_before_the_baseline_is_measured(fit, most, 
 
 def test_turns_that_a_chat_template_refuses_are_one_sentence(fit, sandbox):
     sandbox[1].chat_template = "{{ raise_exception('Conversation roles must alternate') }}"
-    with pytest.raises(DataError, match=r"problem a, model.name=sandbox: .* refuses turns of .* must alternate"):
+    with pytest.raises(DataError, match=r"chat template of model.name=sandbox refuses problem a, .* must alternate"):
         fit("rlvr", [problem(SHORT, "a")], [])
 
 
