@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from tinyreason.schema import Schema
@@ -48,8 +49,14 @@ def option_help(schema: type[Schema]) -> dict[str, str]:
     for kind in reversed(schema.__mro__):
         if not issubclass(kind, Schema) or kind is Schema:
             continue
-        body = ast.parse(inspect.getsource(kind)).body[0].body
-        for field, text in pairwise(body):
+        for field, text in pairwise(_classes(inspect.getfile(kind))[kind.__name__].body):
             if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
                 texts[field.target.id] = text.value.value
     return texts
+
+
+@cache
+def _classes(file: str) -> dict[str, ast.ClassDef]:
+    """Returns the classes of a source file by name; `inspect.getsource` would read the file anew for each."""
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
