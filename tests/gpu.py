@@ -241,6 +241,32 @@ def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
     return stage
 
 
+def merged(bench: Bench) -> dict[str, Any]:
+    """Seconds of the same rollouts with the adapter beside the base, and merged into it."""
+    import torch
+
+    from tinyreason.models.load import load_model
+
+    config = config_of(bench, "rlvr", "bfloat16")
+    model, tokenizer = load_model(config.model, context_of(bench, config).compute)
+    model = config.adapter.attach(model, seed=0)
+    prompts = tokenizer(["What is 12 + 30?"] * 16, return_tensors="pt").to(model.device)
+    tokens = {"min_new_tokens": 32, "max_new_tokens": 32, "do_sample": False}
+
+    def seconds() -> float:
+        began = time.monotonic()
+        model.generate(**prompts, **tokens)
+        if not bench.on_cpu:
+            torch.cuda.synchronize()
+        return time.monotonic() - began
+
+    seconds()
+    beside = [seconds() for _ in range(3)]
+    model.merge_adapter()
+    inside = [seconds() for _ in range(3)]
+    return {"rows": 16, "tokens": 32, "unmerged_s": sorted(beside)[1], "merged_s": sorted(inside)[1]}
+
+
 def out_of_memory(bench: Bench) -> dict[str, Any]:
     """A step too large for the memory is taken in parts, with the groups unchanged."""
     import torch
@@ -287,6 +313,7 @@ STAGES: dict[str, tuple[Callable[[Bench], dict[str, Any]], int]] = {
     "tests": (gpu_tests, 120),
     **{f"{name} {dtype}": (trained(recipe, dtype), 75) for recipe, name in TRAINED.items() for dtype in DTYPES},
     **{f"{tier} {quantize}": (capped(tier, quantize), 60) for tier in CAPPED for quantize in ("none", "nf4")},
+    "merged": (merged, 40),
     "out of memory": (out_of_memory, 40),
     "killed": (killed, 60),
 }
