@@ -1,4 +1,4 @@
-"""Fourteen ways to be told of a gain that is none, planted in whole runs: not one of them is called improved.
+"""Fourteen ways to be told of a gain that is none, planted, most in whole runs: not one is called improved.
 
 Training is real and short; what the model says before and after it is planted, and everything from there on is real.
 """

@@ -177,6 +177,14 @@ class Source(Schema):
             )
         return answered
 
+    def check_size(self, examples: list[Example], size: int | None, dropped: Dropped) -> None:
+        """Says what was dropped. Errors: `DataError` where nothing is left, or fewer rows than are asked for."""
+        self.say(dropped)
+        if not examples:
+            raise DataError(dropped.first)
+        if size and len(examples) < size:
+            raise DataError(f"{self.origin} has {len(examples):,} rows, not {size:,}; lower data.size (null = all).")
+
     def say(self, dropped: Dropped) -> None:
         """Says in one line which rows are left out, where any are."""
         if dropped.ids:

@@ -51,13 +51,7 @@ class Critiques(Source):
         dropped = self.dropped()
         found = (self.example(number, row, dropped) for number, row in enumerate(self.rows()))
         examples = list(islice((example for example in found if example), self.size))
-        self.say(dropped)
-        if not examples:
-            raise DataError(dropped.first)
-        if self.size and len(examples) < self.size:
-            raise DataError(
-                f"{self.origin} has {len(examples):,} rows, not {self.size:,}; lower data.size (null = all)."
-            )
+        self.check_size(examples, self.size, dropped)
         return examples
 
     def example(self, number: int, row: dict, dropped: Dropped) -> Example | None:

@@ -12,7 +12,6 @@ from tinyreason.data._source import Source
 from tinyreason.data.columns import Columns, are_bare_answers, solutions_of
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row
-from tinyreason.errors import DataError
 from tinyreason.example import Example
 
 BARE = "it has no worked solutions, so this trains on bare answers, which teach no reasoning; rlvr needs no more"
@@ -60,13 +59,7 @@ class Solutions(Source):
             return self.solved(self.size or self.usual_size, self.rambling_share)
         dropped = self.dropped()
         examples = [example for _, example in islice(self.numbered(dropped=dropped), self.size)]
-        self.say(dropped)
-        if not examples:
-            raise DataError(dropped.first)
-        if self.size and len(examples) < self.size:
-            raise DataError(
-                f"{self.origin} has {len(examples):,} rows, not {self.size:,}; lower data.size (null = all)."
-            )
+        self.check_size(examples, self.size, dropped)
         if are_bare_answers(examples):
             print(f"{self.origin}: {BARE}", file=sys.stderr)
         return examples
