@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import OVERRIDES, PATH, TIER, hub_model_of, seeds_option
+from tinyreason.cli.options import OVERRIDES, PATH, TIER, seeds_option
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def recipe_command(
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import check_tier, choose_tier, take_card
+    from tinyreason.models.hardware import check_tier, take_card, tier_for
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline, read_deadline
@@ -63,10 +63,10 @@ def recipe_command(
 
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), take_card()
-    tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, card)
+    tier, reason = tier_for(recipe, tier, overrides, card)
     check_seeds(seed, seeds, verify_resume)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
-    check_tier(tier, card, hub_model_of(overrides))
+    check_tier(tier, card)
     check_preconditions(configs[0])
     if controls:
         from tinyreason.evaluation.controls import check_has_controls

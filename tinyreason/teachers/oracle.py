@@ -1,7 +1,8 @@
-"""Asks the sandbox's own critic."""
+"""Asks the critic of generated problems."""
 
 from typing import ClassVar, Literal
 
+from tinyreason.data import word_problems
 from tinyreason.errors import TeacherError
 from tinyreason.sandbox import oracle
 from tinyreason.sandbox.reader import read_attempt, read_problem
@@ -10,7 +11,7 @@ from tinyreason.teachers.teacher import Teacher
 
 
 class Oracle(Teacher):
-    """Works a sandbox problem out, points at the first incorrect step of an attempt, and is never mistaken.
+    """Works a generated problem out, points at the first incorrect step of an attempt, and is never mistaken.
 
     Why: a teacher that costs nothing and needs no network, so that the whole way can be tried and tested.
 
@@ -28,10 +29,13 @@ class Oracle(Teacher):
 
 
 def _say(request: Request) -> str:
+    if words := word_problems.problem_of(request.example.meta):
+        attempt = request.attempt
+        return word_problems.critique(words, attempt.text) if attempt else word_problems.worked(words)
     problem = read_problem(request.example.problem)
     if problem is None:
         raise TeacherError(
-            f"the oracle knows the sandbox's problems only, and problem '{request.example.id}' is not one of them; "
+            f"the oracle knows generated problems only (sandbox, words), and problem '{request.example.id}' is not one of them; "
             "choose another --teacher: openai, local or file."
         )
     if request.attempt is None:
