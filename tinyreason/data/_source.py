@@ -114,7 +114,7 @@ class Source(Schema):
 
     @property
     def usual_attempts_by(self) -> tuple[str, ...]:
-        """Returns who makes attempts at its problems where nobody is named: of generated ones the oracle, else nobody."""
+        """Returns who makes attempts at its problems where nobody is named: the oracle at generated ones."""
         return ("oracle",) if self.is_endless else ()
 
     @property

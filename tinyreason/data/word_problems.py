@@ -1,7 +1,7 @@
 """Makes word problems that a small instruct model can partly solve: one to three steps, each with its worked solution.
 
-A kind of problem is a story, the ranges of its numbers and the lines that solve it. Which split a problem belongs to is
-decided by a hash of its kind and numbers, so train, validation and test never share a calculation, whatever the seed.
+A story has holes for numbers, people and things, and the lines that solve it. Which split a problem belongs to is
+decided by a hash of its story and numbers, so train, validation and test never share these, whatever the seed.
 """
 
 import random
@@ -31,77 +31,77 @@ SMALL, MEDIUM, LARGE, NOTES = range(2, 10), range(3, 20), range(11, 60), (20, 50
 
 
 @dataclass(frozen=True)
-class Kind:
+class Story:
     """A story with holes, the ranges of its numbers, and its lines: (what is computed, the sentence around it)."""
 
-    story: str
+    text: str
     numbers: dict[str, Any]
     lines: tuple[tuple[str, str], ...]
 
 
-KINDS = {
+STORIES = {
     # one step
-    "more": Kind(
+    "more": Story(
         "{name} has {a} {things} and buys {b} more. How many {things} does {name} have now?",
         {"a": LARGE, "b": LARGE},
         (("a + b", "{name} has {} {things} now."),),
     ),
-    "fewer": Kind(
+    "fewer": Story(
         "{name} has {a} {things} and gives {b} of them to {other}. How many {things} does {name} have left?",
         {"a": LARGE, "b": LARGE},
         (("a - b", "{name} has {} {things} left."),),
     ),
-    "price": Kind(
+    "price": Story(
         "{name} buys {a} {things} for {b} dollars each. How many dollars does {name} pay?",
         {"a": SMALL, "b": SMALL},
         (("a * b", "{name} pays {} dollars."),),
     ),
-    "sharing": Kind(
+    "sharing": Story(
         "{b} friends share {a} {things} equally. How many {things} does each of them get?",
         {"a": LARGE, "b": SMALL},
         (("a / b", "Each of them gets {} {things}."),),
     ),
-    "age": Kind(
+    "age": Story(
         "{name} is {a} years old, and {other} is {b} years older than {name}. How old is {other}?",
         {"a": LARGE, "b": MEDIUM},
         (("a + b", "{other} is {} years old."),),
     ),
-    "hours": Kind(
+    "hours": Story(
         "A train travels {a} kilometers an hour. How many kilometers does it travel in {b} hours?",
         {"a": range(20, 100, 10), "b": SMALL},
         (("a * b", "It travels {} kilometers."),),
     ),
     # two steps
-    "change": Kind(
+    "change": Story(
         "{name} buys {a} {things} for {b} dollars each and pays with a {c} dollar note. How many dollars does {name} "
         "get back?",
         {"a": SMALL, "b": SMALL, "c": NOTES},
         (("a * b", "The {things} cost {} dollars."), ("c - s", "{name} gets back {} dollars.")),
     ),
-    "boxes": Kind(
+    "boxes": Story(
         "{name} fills {a} boxes with {b} {things} each and has {c} {things} left over. How many {things} does {name} "
         "have in all?",
         {"a": SMALL, "b": SMALL, "c": MEDIUM},
         (("a * b", "The boxes hold {} {things}."), ("s + c", "With those left over it is {} {things}.")),
     ),
-    "rest": Kind(
+    "rest": Story(
         "{name} has {a} {things}, keeps {b} of them and shares the rest equally among {c} friends. How many {things} "
         "does each friend get?",
         {"a": LARGE, "b": MEDIUM, "c": SMALL},
         (("a - b", "The rest is {} {things}."), ("s / c", "Each friend gets {} {things}.")),
     ),
-    "ages": Kind(
+    "ages": Story(
         "{name} is {a} years old, and {other} is {b} years older than {name}. How old will {other} be in {c} years?",
         {"a": MEDIUM, "b": MEDIUM, "c": MEDIUM},
         (("a + b", "{other} is {} years old now."), ("s + c", "In {c} years {other} will be {} years old.")),
     ),
-    "trip": Kind(
-        "{name} wants to walk {a} kilometers and walks {b} kilometers a day for {c} days. How many kilometers are left?",
+    "trip": Story(
+        "{name} wants to walk {a} kilometers and walks {b} of them a day for {c} days. How many kilometers are left?",
         {"a": range(40, 100), "b": SMALL, "c": SMALL},
         (("b * c", "{name} walks {} kilometers."), ("a - s", "Then {} kilometers are left.")),
     ),
     # three steps
-    "basket": Kind(
+    "basket": Story(
         "{name} buys {a} {things} for {b} dollars each and {c} pencils for {d} dollars each. How many dollars does "
         "{name} pay in all?",
         {"a": SMALL, "b": SMALL, "c": SMALL, "d": SMALL},
@@ -111,7 +111,7 @@ KINDS = {
             ("r + s", "{name} pays {} dollars in all."),
         ),
     ),
-    "note": Kind(
+    "note": Story(
         "{name} buys {a} {things} for {b} dollars each and a bag for {c} dollars, and pays with a {d} dollar note. How "
         "many dollars does {name} get back?",
         {"a": SMALL, "b": SMALL, "c": SMALL, "d": NOTES},
@@ -121,7 +121,7 @@ KINDS = {
             ("d - s", "{name} gets back {} dollars."),
         ),
     ),
-    "savings": Kind(
+    "savings": Story(
         "{name} saves {a} dollars a week for {b} weeks, spends {c} dollars of that and shares the rest equally with "
         "{other}. How many dollars does {other} get?",
         {"a": MEDIUM, "b": SMALL, "c": MEDIUM},
@@ -131,7 +131,7 @@ KINDS = {
             ("s / 2", "{other} gets {} dollars."),
         ),
     ),
-    "stages": Kind(
+    "stages": Story(
         "A bus travels {a} kilometers an hour for {b} hours and then {c} kilometers an hour for {d} hours. How many "
         "kilometers does it travel in all?",
         {"a": range(10, 50, 10), "b": range(2, 5), "c": range(10, 50, 5), "d": range(2, 5)},
@@ -142,30 +142,30 @@ KINDS = {
         ),
     ),
     # arithmetic
-    "sum": Kind("What is {a} + {b}?", {"a": LARGE, "b": LARGE}, (("a + b", "{}."),)),
-    "product": Kind(
+    "sum": Story("What is {a} + {b}?", {"a": LARGE, "b": LARGE}, (("a + b", "{}."),)),
+    "product": Story(
         "What is {a} * {b} + {c}?", {"a": SMALL, "b": MEDIUM, "c": LARGE}, (("a * b", "{}."), ("s + c", "{}."))
     ),
-    "difference": Kind(
+    "difference": Story(
         "What is {a} + {b} - {c}?", {"a": LARGE, "b": LARGE, "c": LARGE}, (("a + b", "{}."), ("s - c", "{}."))
     ),
 }
-STORIES = tuple(name for name in KINDS if not KINDS[name].story.startswith("What is"))
+TOLD = tuple(name for name in STORIES if not STORIES[name].text.startswith("What is"))
 FAMILIES = {
-    "mixed": STORIES,
+    "mixed": TOLD,
     **{
-        family: tuple(name for name in STORIES if len(KINDS[name].lines) == steps)
+        family: tuple(name for name in TOLD if len(STORIES[name].lines) == steps)
         for steps, family in enumerate(("one_step", "two_step", "three_step"), 1)
     },
-    "arithmetic": tuple(name for name in KINDS if name not in STORIES),
+    "arithmetic": tuple(name for name in STORIES if name not in TOLD),
 }
-"""Family → its kinds, each as frequent as the other; the first is what is taken where none is named."""
+"""Family → its stories, each as frequent as the other; the first is what is taken where none is named."""
 LONGEST_PROMPT_TOKENS = dict.fromkeys(FAMILIES, 128)
 """Family → more tokens than any of its prompts has, with a request for a box and a chat template."""
 
 
 @dataclass(frozen=True)
-class Step:
+class WordStep:
     """One calculation with what is written down as its result, and the sentence that they stand in."""
 
     left: int
@@ -185,19 +185,19 @@ class Step:
 
 @dataclass(frozen=True)
 class WordProblem:
-    """A kind with its holes filled."""
+    """A story with its holes filled."""
 
     family: str
-    kind: str
+    story: str
     values: dict[str, Any]
     """Hole → what fills it: numbers by one letter, people and things."""
 
     @property
     def text(self) -> str:
-        return KINDS[self.kind].story.format(**self.values)
+        return STORIES[self.story].text.format(**self.values)
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[WordStep, ...]:
         """The steps that solve it."""
         return tuple(self.worked_out())
 
@@ -207,40 +207,40 @@ class WordProblem:
 
     @property
     def split(self) -> str:
-        numbers = " ".join(str(self.values[letter]) for letter in sorted(KINDS[self.kind].numbers))
-        digest = zlib.crc32(f"{self.kind}:{numbers}".encode()) % 10
+        numbers = " ".join(str(self.values[letter]) for letter in sorted(STORIES[self.story].numbers))
+        digest = zlib.crc32(f"{self.story}:{numbers}".encode()) % 10
         return {0: "test", 1: "validation"}.get(digest, "train")
 
-    def worked_out(self, slips: Mapping[int, int] = MappingProxyType({})) -> Iterator[Step]:
+    def worked_out(self, slips: Mapping[int, int] = MappingProxyType({})) -> Iterator[WordStep]:
         """Yields its steps; `slips` has by how much the result of a step is off, and the steps after it follow from it.
 
         Errors: `ValueError` at a result that is not a whole number from 1 to `LARGEST`.
         """
         known = dict(self.values)
-        for number, (formula, sentence) in enumerate(KINDS[self.kind].lines):
+        for number, (formula, sentence) in enumerate(STORIES[self.story].lines):
             first, operation, second = formula.split()
             left, right = (int(known.get(word, word)) for word in (first, second))
             result = OPERATIONS[operation](Fraction(left), Fraction(right)) + slips.get(number, 0)
             if result.denominator != 1 or not 1 <= result <= LARGEST:
                 raise ValueError(f"{left} {operation} {right} = {result}")
-            step = Step(left, operation, right, int(result), "")
-            yield Step(left, operation, right, step.written, sentence.format(step, **self.values))
+            step = WordStep(left, operation, right, int(result), "")
+            yield WordStep(left, operation, right, step.written, sentence.format(step, **self.values))
             known |= {"r": known.get("s"), "s": step.written}
 
 
 def word_problem(family: str, rng: random.Random) -> WordProblem:
-    """Makes a problem of one of the family's kinds, whose steps give whole numbers from 1 to `LARGEST`."""
-    kind = rng.choice(FAMILIES[family])
+    """Makes a problem of one of the family's stories, whose steps give whole numbers from 1 to `LARGEST`."""
+    story = rng.choice(FAMILIES[family])
     while True:
         name, other = rng.sample(PEOPLE, 2)
-        numbers = {letter: rng.choice(options) for letter, options in KINDS[kind].numbers.items()}
-        problem = WordProblem(family, kind, {"name": name, "other": other, "things": rng.choice(THINGS)} | numbers)
+        numbers = {letter: rng.choice(options) for letter, options in STORIES[story].numbers.items()}
+        problem = WordProblem(family, story, {"name": name, "other": other, "things": rng.choice(THINGS)} | numbers)
         with suppress(ValueError):
             list(problem.worked_out())
             return problem
 
 
-def generate(family: str, split: str, seed: int) -> Iterator[WordProblem]:
+def endless_problems(family: str, split: str, seed: int) -> Iterator[WordProblem]:
     """Yields endless problems of one family and split, the same for the same seed."""
     rng = random.Random(f"{NAME}/{family}/{split}/{seed}")
     while True:
@@ -251,20 +251,20 @@ def generate(family: str, split: str, seed: int) -> Iterator[WordProblem]:
 
 def facts(problem: WordProblem) -> dict[str, Any]:
     """Returns what `problem_of` makes the problem from again."""
-    return {"kind": problem.kind, "values": problem.values}
+    return {"story": problem.story, "values": problem.values}
 
 
 def problem_of(meta: dict[str, Any]) -> WordProblem | None:
     """Returns the word problem that an example's `meta` is of; None where it is of another."""
-    return WordProblem(meta["family"], meta["kind"], meta["values"]) if meta.get("kind") in KINDS else None
+    return WordProblem(meta["family"], meta["story"], meta["values"]) if meta.get("story") in STORIES else None
 
 
-def worked(problem: WordProblem) -> str:
+def short_solution(problem: WordProblem) -> str:
     """Returns its solution: a line a step, then the answer."""
     return solution(problem.steps)
 
 
-def rambling(problem: WordProblem) -> str:
+def long_solution(problem: WordProblem) -> str:
     """Returns the long solution: every step is checked backwards and restated. It is as correct as the short one."""
     lines = []
     for step in problem.steps:
@@ -272,13 +272,13 @@ def rambling(problem: WordProblem) -> str:
     return "\n".join([*lines, f"The answer is \\boxed{{{problem.answer}}}."])
 
 
-def solution(steps: Iterable[Step]) -> str:
+def solution(steps: Iterable[WordStep]) -> str:
     """Returns the steps, a line each, and the last one's result as the answer."""
     *_, last = steps = list(steps)
     return "\n".join([*(step.sentence for step in steps), f"The answer is \\boxed{{{last.written}}}."])
 
 
-def attempt(problem: WordProblem, rng: random.Random) -> str:
+def student_attempt(problem: WordProblem, rng: random.Random) -> str:
     """Makes an attempt as a student does: half of them with mistakes, from which the other steps follow."""
     while True:
         has_mistakes, steps = rng.random() < 0.5, range(len(problem.steps))
@@ -287,16 +287,16 @@ def attempt(problem: WordProblem, rng: random.Random) -> str:
             return solution(problem.worked_out(slips))
 
 
-def critique(problem: WordProblem, attempt: str) -> str:
+def critique_of(problem: WordProblem, attempt: str) -> str:
     """Works the problem out, names the first line of the attempt that holds a false equation, ends in the verdict."""
     boxes = BOX.findall(attempt)
     said, line = int(boxes[-1]) if boxes else None, first_false_line(attempt)
-    lines = [worked(problem)]
+    lines = [short_solution(problem)]
     if said == problem.answer:
         lines.append(f"The attempt says {said}, that agrees.")
     else:
         lines.append(f"The attempt says {'nothing' if said is None else said}, not {problem.answer}.")
-        lines += [f"Line {line} is wrong."] if line else []
+        lines += [f"Line {line} does not hold."] if line else []
     return "\n".join([*lines, f"Conclusion: {'right' if said == problem.answer else 'wrong'}"])
 
 

@@ -155,7 +155,9 @@ def read_training(word: str, split: str, subset: str | None) -> list[Example]:
     if path.exists() or path.suffix in READERS:
         return read_any(path)
     if not world_of(word) and word.count("/") != 1:
-        raise DataError(f"there is no file {word}; give a file, sandbox, words, either with :FAMILY, or a data set on the hub.")
+        raise DataError(
+            f"there is no file {word}; give a file, sandbox, words, either with :FAMILY, or a data set on the hub."
+        )
     try:
         return Problems(name=word, split=split, subset=subset).load()
     except ValidationError as error:

@@ -19,6 +19,7 @@ from tinyreason.errors import ConfigError
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SLICES_FROM = (8, 0)
 """The first compute capability whose cards can be cut into slices (MIG)."""
+CPU_INFO = "/proc/cpuinfo"
 BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 LISTED_CARD = re.compile(r"GPU \d+: .*\(UUID: (\S+)\)")
 LISTED_SLICE = re.compile(r"\s+MIG (\S*?(\d+)gb\S*)\s.*\(UUID: (\S+)\)")
@@ -74,9 +75,9 @@ class Cpu:
 
 @cache
 def find_cpu() -> Cpu:
-    """Returns the processor, by /proc/cpuinfo; elsewhere than on Linux without its flags."""
+    """Returns the processor, as Linux describes it; elsewhere without its flags."""
     found = {}
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+    with suppress(OSError), open(CPU_INFO, encoding="utf-8") as lines:
         for line in takewhile(str.strip, lines):
             name, _, value = line.partition(":")
             found[name.strip()] = value.strip()
@@ -193,9 +194,7 @@ def nvidia_smi(*arguments: str) -> list[str]:
     return [] if answer.returncode else answer.stdout.splitlines()
 
 
-def tier_for(
-    recipe: Recipe, asked: str | None, overrides: tuple[str, ...], card: Card | None
-) -> tuple[str, str]:
+def tier_for(recipe: Recipe, asked: str | None, overrides: tuple[str, ...], card: Card | None) -> tuple[str, str]:
     """Returns the tier that was asked for, or the recipe's for this machine, and why. Errors: `ConfigError`.
 
     Another base than the sandbox's, named in the overrides or in a recipe of one's own, runs on `cpu` where no GPU tier
@@ -246,7 +245,9 @@ def check_tier(tier: str, card: Card | None) -> None:
     if card is None:
         raise ConfigError(f"tier {tier} needs a CUDA GPU and none was found; type --on {CPU_TIER} to run without one.")
     if why := obstacle(tier, card):
-        raise ConfigError(f"tier {tier} cannot run here: {why}; choose a smaller one with --on, {CPU_TIER} for the CPU.")
+        raise ConfigError(
+            f"tier {tier} cannot run here: {why}; choose a smaller one with --on, {CPU_TIER} for the CPU."
+        )
 
 
 def dotted(capability: tuple[int, int]) -> str:

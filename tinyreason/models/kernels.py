@@ -98,8 +98,8 @@ def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU, is_built
     if card is None:
         has_bfloat16 = cpu.bfloat16_by is not None
         fitting = "bfloat16" if has_bfloat16 and not is_built_in else "float32"
-        slow = "a CPU without bfloat16 arithmetic" if cpu.flags else "no CUDA GPU"
-        why = f"a CPU with {cpu.bfloat16_by}" if fitting == "bfloat16" else "as its figures were" if is_built_in else slow
+        why = f"a CPU with {cpu.bfloat16_by}" if has_bfloat16 else "no CUDA GPU"
+        why = "no CUDA GPU, and the sandbox's figures are float32" if is_built_in else why
         impossible = ("float16",) if has_bfloat16 else ("bfloat16", "float16")
     else:
         fitting = "bfloat16" if card.has_bfloat16 else "float16"

@@ -57,13 +57,13 @@ def oracle_attempts(examples: list[Example], count: int, seed: int) -> Iterator[
     for example in examples:
         rng = random.Random(f"{example.problem}/{seed}")
         if words := word_problems.problem_of(example.meta):
-            yield from ((example, word_problems.attempt(words, rng), "oracle") for _ in range(count))
+            yield from ((example, word_problems.student_attempt(words, rng), "oracle") for _ in range(count))
             continue
         problem = read_problem(example.problem)
         if problem is None:
             raise ConfigError(
-                f"--from oracle makes attempts at generated problems only (sandbox, words), and problem '{example.id}' "
-                f"is not one."
+                f"--from oracle makes attempts at the sandbox's and word problems only, and problem '{example.id}' is "
+                "not one."
             )
         yield from ((example, oracle.attempt(problem, rng).text, "oracle") for _ in range(count))
 

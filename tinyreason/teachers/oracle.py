@@ -31,12 +31,12 @@ class Oracle(Teacher):
 def _say(request: Request) -> str:
     if words := word_problems.problem_of(request.example.meta):
         attempt = request.attempt
-        return word_problems.critique(words, attempt.text) if attempt else word_problems.worked(words)
+        return word_problems.critique_of(words, attempt.text) if attempt else word_problems.short_solution(words)
     problem = read_problem(request.example.problem)
     if problem is None:
         raise TeacherError(
-            f"the oracle knows generated problems only (sandbox, words), and problem '{request.example.id}' is not one of them; "
-            "choose another --teacher: openai, local or file."
+            f"the oracle knows the sandbox's and word problems only, and problem '{request.example.id}' is not one of "
+            "them; choose another --teacher: openai, local or file."
         )
     if request.attempt is None:
         return oracle.worked(problem)
