@@ -80,3 +80,10 @@ def test_a_step_of_grpo_samples_rollouts_that_differ_and_are_not_empty(smollm2, 
     rows = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").read_text().splitlines()]
     assert len({row["completion"] for row in rows}) > 1 and all(row["completion"].strip() for row in rows)
     assert result.adapter.trainable_parameters > 1e5
+
+
+def test_a_published_gguf_file_is_read_as_the_model_that_completes_a_sentence(smollm2, load):
+    model, tokenizer = load(smollm2)
+    ids = tokenizer("The capital of France is", return_tensors="pt")["input_ids"]
+    assert tokenizer.decode(model(ids).logits[0, -1].argmax()).strip() == "Paris"
+    assert sum(parameter.numel() for parameter in model.parameters()) == 134_515_008

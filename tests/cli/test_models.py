@@ -34,4 +34,4 @@ def test_a_card_that_is_too_small_for_a_tier_is_answered_with_the_cpus(monkeypat
     words = ["recipe", "rlvr", f"model.name={HUB}", "--on", "t4"]
     done = CliRunner().invoke(main, words, env={"CUDA_VISIBLE_DEVICES": ""})
     assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
-    assert "cpu is the CPU's" in done.output
+    assert "cpu for the CPU" in done.output

@@ -94,7 +94,7 @@ def test_the_longest_prompt_is_no_longer_than_is_said(smollm2):
 
     from tinyreason.prompts import PROMPTS
 
-    tokenizer = AutoTokenizer.from_pretrained(smollm2.parent, gguf_file=smollm2.name)
+    tokenizer = AutoTokenizer.from_pretrained(smollm2)
     texts = [PROMPTS["boxed"].format(problem=problem.text) for problem in some("mixed", count=1000)]
     rows = [[{"role": "user", "content": text}] for text in texts]
     lengths = map(len, tokenizer.apply_chat_template(rows, add_generation_prompt=True, return_dict=True)["input_ids"])
