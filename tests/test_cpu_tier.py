@@ -52,6 +52,11 @@ def test_a_recipe_of_ones_own_with_a_model_of_the_hub_takes_the_cpu_tier(tmp_pat
     assert tier_for(read_recipe(str(tmp_path / "mine.yaml")), None, (), None)[0] == CPU_TIER
 
 
+def test_an_adapter_to_start_from_takes_the_place_of_the_tiers_warm_up():
+    config = read_recipe("rlvr").resolve(CPU_TIER, ("adapter.start=FOLDER",))
+    assert config.warmup is None and read_recipe("rlvr").resolve(CPU_TIER).warmup
+
+
 def test_a_tier_that_is_asked_for_is_taken():
     assert tier_for(read_recipe("rlvr"), "sandbox", ("model.name=org/model",), None)[0] == "sandbox"
     with pytest.raises(ConfigError, match="without a GPU type --on cpu"):

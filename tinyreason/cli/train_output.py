@@ -182,7 +182,7 @@ def next_steps(result: RunResult, folder: Path) -> Iterator[str]:
     more = f", gguf_file={file!r}" if file else ""
     load = f"AutoPeftModelForCausalLM.from_pretrained({str(folder / 'adapter')!r}{more})"
     if TIERS[result.tier].is_offline and result.recipe in recipe_names() and find_card() is None:
-        yield f"real model  tinyreason recipe {result.recipe} --on {CPU_TIER}: a small public one, on this CPU"
+        yield f"real model  tinyreason recipe {result.recipe} --on {CPU_TIER} (a small public one, without a GPU)"
     yield f"chat        tinyreason chat {place} --compare"
     yield f"evaluate    tinyreason eval {place} --against base --bench {bench_for(result.model)}"
     yield f"in Python   from peft import AutoPeftModelForCausalLM; model = {load}"

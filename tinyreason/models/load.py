@@ -27,6 +27,10 @@ SAMPLED, SAMPLE_BYTES = 4096, 64
 MAX_COMPLETION_TOKENS = 1024
 """Longest completion of a model that nobody says more about."""
 HUB_TIMEOUT_S = 5.0
+REACH = (
+    "Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it? Without the hub type "
+    "model.name=FOLDER or model.name=FILE.gguf."
+)
 SHOWN = 4
 """So many tensors that a base lacks are named."""
 LOG = logging.getLogger(__name__)
@@ -278,7 +282,7 @@ def cannot_load(config: Model, error: Exception, is_local: bool) -> str:
     if "ignore_mismatched_sizes" in str(error):
         return f"cannot load model.name={config.name}: its weights have other shapes than its config.json says."
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-    reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
+    reach = "" if is_local else f" {REACH}"
     return f"cannot load model.name={config.name}: {first_line}.{reach}"
 
 

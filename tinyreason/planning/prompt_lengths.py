@@ -20,7 +20,7 @@ COUNTED = 50
 """So many prompts with the most characters are counted in tokens."""
 ASKED, KNOWN, GUESSED = (
     "asked for with --prompt-tokens",
-    "the longest of them",
+    "the longest of the problems made here",
     "a usual guess, its data is not here",
 )
 
