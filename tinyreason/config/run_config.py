@@ -84,6 +84,13 @@ class Kernels(Schema):
     """AdamW of torch (auto), or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)."""
 
 
+class Inference(Schema):
+    """What samples completions: rollouts, evaluation and validation."""
+
+    engine: Literal["auto", "hf", "fused"] = "auto"
+    """Transformers' forward pass (hf), or a faster one for models of the shape of Llama (fused)."""
+
+
 class Warmup(Schema):
     """Supervised fine-tuning of the run's own adapter before GRPO; what comes after is measured against it."""
 
@@ -192,6 +199,7 @@ class RunConfig(Schema):
     warmup: Warmup | None = None
     """What the adapter learns before GRPO; the baseline is measured after it, and the KL penalty holds to it."""
     kernels: Kernels = Kernels()
+    inference: Inference = Inference()
     evaluation: Evaluation = Field(Evaluation(), validate_default=True)
     validation: Validation | None = None
     """What selects the checkpoint that is kept; null = the last step is kept."""

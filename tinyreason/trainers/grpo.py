@@ -13,6 +13,7 @@ from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
+from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
 from tinyreason.trainers.scorer import Scorer
 from tinyreason.trainers.session import TrainingSession, Watch
 
@@ -47,12 +48,20 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
         self.scorer = Scorer.of(session, examples)
         rows = training_rows(session.config, session.tokenizer, examples)
         super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
+        engine = session.config.inference.engine
+        self.rollouts = None if samples_itself(self.args) else RolloutSampler(self.args, self.scorer.ends, engine)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
 
     def before_rollouts(self) -> None:
         self.scorer.step = self.state.global_step + 1
         self.generation_config.remove_invalid_values = True  # nan logits end in a nan loss, not in a dead card
         self.generation_config.max_new_tokens = self.session.config.train.limit_at(self.scorer.step)
+
+    def complete(self, prompts: list[list[int]], first: int) -> list[list[int]] | None:
+        if self.rollouts is None:
+            return None
+        limit = self.generation_config.max_new_tokens
+        return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit)
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])

@@ -162,11 +162,11 @@ class OomRetryRollouts(RolloutSeam):
 
     limits: RowLimits
 
-    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]]], list]) -> list:
+    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]], int], list]) -> list:
         while True:
             rows, states = min(len(prompts), self.limits.generated_rows or len(prompts)), random_states()
             try:
-                parts = [sample(prompts[at : at + rows]) for at in range(0, len(prompts), rows)]
+                parts = [sample(prompts[at : at + rows], at) for at in range(0, len(prompts), rows)]
                 return [ids for part in parts for ids in part]
             except RuntimeError as error:
                 if not is_out_of_memory(error):

@@ -125,9 +125,13 @@ class RolloutSeam:
         """Returns the scored generation batch, perhaps with other advantages."""
         return output
 
-    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]]], list]) -> list:
-        """Returns the completions of the prompts by calling TRL's `sample` on all or on parts of them."""
-        return sample(prompts)
+    def complete(self, prompts: list[list[int]], first: int) -> list[list[int]] | None:
+        """Returns the completions of a step's rows from number `first` on; None where TRL is to sample them."""
+        return None
+
+    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]], int], list]) -> list:
+        """Returns the completions of the prompts by calling `sample` on all or on parts, with their first row."""
+        return sample(prompts, 0)
 
     def score_rows(self, ids, mask, batch_size: int | None, score: Callable) -> tuple:
         """Returns (log-probs, entropies, auxiliary loss) by calling TRL's `score(ids, mask, batch_size)`."""
@@ -146,9 +150,10 @@ class RolloutSeam:
         if self.use_vllm:  # it manages its memory itself
             return ask(prompt_ids, images, multimodal_fields, num_generations, *rest, **more)
 
-        def sample(prompts: list[list[int]]) -> list:
+        def sample(prompts: list[list[int]], first: int) -> list:
             with evaluating(self.model):  # TRL samples in training mode, where dropout is on
-                return ask(prompts, images, multimodal_fields, num_generations, *rest, **more)[0]
+                ours = self.complete(prompts, first)
+                return ours or ask(prompts, images, multimodal_fields, num_generations, *rest, **more)[0]
 
         return self.sample_rows(prompt_ids, sample), None
 
