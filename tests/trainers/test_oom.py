@@ -16,6 +16,7 @@ from tinyreason import trainers
 from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import MemoryLimit
 from tinyreason.trainers import oom, trl_seam
+from tinyreason.trainers import rollouts as rollouts_module
 
 QUICK = ("train.max_steps=1", "train.rollouts_per_step=16", "train.max_completion_tokens=32", "train.kl=0.1")
 SFT = ("train.max_steps=1", "train.batch_size=8", "data.size=16")
@@ -39,9 +40,7 @@ def fill_up(model, place: str, most_rows: int, spared: int = 0) -> list[int]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (injected)")
 
     def before(layer, inputs, more) -> None:
-        draws = any(more.get(name) is not None for name in ("cache", "past_key_values"))  # transformers 5.24, before
-        here = "generation" if draws else "scoring" if not torch.is_grad_enabled() else ""
-        if here == place and len(inputs[0]) > most_rows:
+        if place == "scoring" and not torch.is_grad_enabled() and len(inputs[0]) > most_rows:
             overflow(len(inputs[0]))
 
     def after(layer, inputs, output) -> None:
@@ -114,12 +113,22 @@ def test_what_a_failed_backward_pass_has_already_added_is_taken_back(load, tmp_p
     assert_close(parts, whole)
 
 
-def test_rollouts_are_sampled_fewer_at_a_time_in_whole_groups(load, tmp_path):
-    _, rollouts, heard, overflows = train(load, tmp_path / "run", "one_shot_rlvr", *QUICK, fill=("generation", 4))
-    assert overflows == [16, 8]
+def test_rollouts_are_sampled_fewer_at_a_time_in_whole_groups(load, tmp_path, monkeypatch):
+    _, whole, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *QUICK)
+    asked, make = [], rollouts_module.make_engine
+
+    def make_small(model, engine, rows):
+        asked.append(rows)
+        if rows > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (injected)")
+        return make(model, engine, rows)
+
+    monkeypatch.setattr(rollouts_module, "make_engine", make_small)
+    _, rollouts, heard, _ = train(load, tmp_path / "run", "one_shot_rlvr", *QUICK)
+    assert asked == [16, 8, 4, 4, 4, 4]
+    assert rollouts == whole
     rows = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").open()]
     assert [row["group"] for row in rows] == [0] * 8 + [1] * 8
-    assert all(rollouts)
     assert "4 completions at a time" in heard[-1]
 
 

@@ -13,9 +13,10 @@ def is_low_rank(layer) -> bool:
     from peft.tuners.lora import Linear
     from torch import nn
 
-    if type(base_of(layer)) is not nn.Linear:
+    base = base_of(layer)
+    if not isinstance(base, nn.Linear) or not base.weight.is_floating_point():
         return False
-    if layer is base_of(layer):
+    if layer is base:
         return True
     names = layer.active_adapters
     is_plain = isinstance(layer, Linear) and not layer.merged and not any(layer.use_dora.values())

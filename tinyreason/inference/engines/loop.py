@@ -37,7 +37,7 @@ def roll_out(
 
     A prompt that several rows have is prefilled once, rows that say the same so far are one slot of the engine until
     they differ, and rows that have ended leave the batch. No row ends before its token number `least`. `tell` hears the
-    tokens of the rows that go on, step by step.
+    tokens of the rows that are left, step by step.
     """
     count, limit = uniforms_R_T.shape
     uniforms_R_T = uniforms_R_T.to(engine.device)
@@ -56,8 +56,8 @@ def roll_out(
         said[rows, step] = tokens
         if tell:
             tell(tokens.tolist())
-        goes_on = ~torch.isin(tokens, end_ids)
-        rows, tokens, slots = rows[goes_on], tokens[goes_on], slots[goes_on]
+        is_open = ~torch.isin(tokens, end_ids)
+        rows, tokens, slots = rows[is_open], tokens[is_open], slots[is_open]
         if step + 1 == limit or not len(rows):
             break
         size = logits.shape[1]
