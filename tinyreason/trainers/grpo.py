@@ -9,6 +9,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import METRIC, SIGNS
 from tinyreason.models.chat_template import fitting
+from tinyreason.models.cpu_linear import fast_linears
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
@@ -16,9 +17,10 @@ from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
 from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
 from tinyreason.trainers.scorer import Scorer
 from tinyreason.trainers.session import TrainingSession, Watch
+from tinyreason.trainers.shared_prefixes import SharedPrefixes
 
 
-class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
+class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrainer, OomRetry):
     """TRL's GRPO with our advantages, our checkpoints and an OOM retry."""
 
     arguments_class = GRPOConfig
@@ -51,6 +53,10 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
         engine = session.config.inference.engine
         self.rollouts = None if samples_itself(self.args) else RolloutSampler(self.args, self.scorer.ends, engine)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
+
+    def run(self) -> None:
+        with fast_linears(self.model):
+            super().run()
 
     def before_rollouts(self) -> None:
         self.scorer.step = self.state.global_step + 1

@@ -23,6 +23,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import MemoryLimit
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import free_memory, is_out_of_memory
+from tinyreason.trainers.shared_prefixes import in_parts, together
 from tinyreason.trainers.trl_seam import (
     MicroBatchSeam,
     RolloutSeam,
@@ -181,14 +182,8 @@ class OomRetryRollouts(RolloutSeam):
             rows = min(count, self.limits.rows or count)
             if rows == count:
                 return score(ids, mask, batch_size)
-            pairs = zip(ids.split(rows), mask.split(rows), strict=True)
-            parts = [checkpoint(score, part, its_mask, use_reentrant=False) for part, its_mask in pairs]
-            logps, entropies, aux = zip(*parts, strict=True)
-            return (
-                torch.cat(logps),
-                None if entropies[0] is None else torch.cat(entropies),
-                None if aux[0] is None else torch.stack(aux).mean(),
-            )
+            parts = together(ids, rows)
+            return in_parts(parts, [checkpoint(score, ids[part], mask[part], use_reentrant=False) for part in parts])
         while True:
             rows = min(batch_size or count, self.limits.rows or count)
             try:
