@@ -77,11 +77,14 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         return output
 
     def own_state(self) -> dict[str, Any]:
-        return super().own_state() | {"store": self.scorer.store.state}
+        drafts = self.rollouts.drafts.steps if self.rollouts else []
+        return super().own_state() | {"store": self.scorer.store.state, "drafts": drafts}
 
     def restore_own_state(self, state: dict[str, Any]) -> None:
         super().restore_own_state(state)
         self.scorer.store.state = state["store"]
+        if self.rollouts:
+            self.rollouts.drafts.steps = state["drafts"]
 
 
 def training_rows(config: RunConfig, tokenizer, examples: list[Example]) -> Dataset:

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding, rms_norm, scaled_dot_product_attention, silu
+from torch.nn.functional import embedding, pad, rms_norm, scaled_dot_product_attention, silu
 
 from tinyreason.inference.engines.projection import Projection
 
@@ -47,6 +47,7 @@ class FusedEngine:
         base = decoder_of(model)
         config, weights = base.config, base.model.embed_tokens.weight
         self.device, self.dtype = weights.device, dtype or weights.dtype
+        self.parameters = base.num_parameters()
         self.heads, self.groups = config.num_attention_heads, config.num_key_value_heads
         self.size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.epsilon = config.rms_norm_eps
@@ -59,18 +60,9 @@ class FusedEngine:
 
     def prefill(self, prompts: list[list[int]], rows: int, limit: int) -> Tensor:
         """Returns (N, V) logits behind the N prompts; slot n holds prompt n, and there is room for `rows` slots."""
-        self.width, widest = 0, max(map(len, prompts))
+        widest = max(map(len, prompts))
         self.pads = torch.tensor([widest - len(prompt) for prompt in prompts], device=self.device)
-        shape = (max(rows, len(prompts)), self.groups, widest + limit, self.size)
-        self.keys, self.values = (
-            [torch.empty(shape, dtype=self.dtype, device=self.device) for _ in self.layers] for _ in range(2)
-        )
-        places = torch.arange(widest + limit, dtype=torch.float32, device=self.device)
-        angles = torch.outer(places, self.rotary.inv_freq.to(self.device, torch.float32)).repeat(1, 2)
-        scale = getattr(self.rotary, "attention_scaling", 1.0)
-        signs = torch.ones(self.size, device=self.device)
-        signs[: self.size // 2] = -1
-        self.cos, self.sin = ((angles.cos() * scale).to(self.dtype), (angles.sin() * scale * signs).to(self.dtype))
+        self._allocate(max(rows, len(prompts)), widest + limit)
         ids = torch.tensor([[0] * (widest - len(prompt)) + prompt for prompt in prompts], device=self.device)
         is_seen = torch.arange(widest, device=self.device) >= self.pads[:, None]
         mask = None
@@ -104,6 +96,37 @@ class FusedEngine:
         self.pads = torch.empty_like(inherited)
         self.pads[torch.tensor(places, device=self.device)] = inherited
         return places
+
+    def begin_tree(self, columns: int) -> None:
+        """Empties slot 0, to be filled by `grow`."""
+        self._allocate(1, columns)
+
+    def grow(self, tokens: list[int], positions: list[int], mask_Q_C: Tensor) -> Tensor:
+        """Returns (Q, V) logits behind Q more places of slot 0, which see those of all C that their mask says."""
+        columns = self.keys[0].shape[2]
+        if self.width + len(tokens) > columns:
+            more = max(columns, self.width + len(tokens) - columns)
+            self.keys, self.values = ([pad(one, (0, 0, 0, more)) for one in its] for its in (self.keys, self.values))
+            self._turn(columns + more)
+        ids, places = (torch.tensor([row], device=self.device) for row in (tokens, positions))
+        return self._logits(self._layers(ids, places, mask_Q_C[None, None])[0])
+
+    def _allocate(self, rows: int, columns: int) -> None:
+        """Makes room for keys and values, all of it empty."""
+        self.width, shape = 0, (rows, self.groups, columns, self.size)
+        self.keys, self.values = (
+            [torch.empty(shape, dtype=self.dtype, device=self.device) for _ in self.layers] for _ in range(2)
+        )
+        self._turn(columns)
+
+    def _turn(self, columns: int) -> None:
+        """Computes the rotary embedding of so many positions."""
+        places = torch.arange(columns, dtype=torch.float32, device=self.device)
+        angles = torch.outer(places, self.rotary.inv_freq.to(self.device, torch.float32)).repeat(1, 2)
+        scale = getattr(self.rotary, "attention_scaling", 1.0)
+        signs = torch.ones(self.size, device=self.device)
+        signs[: self.size // 2] = -1
+        self.cos, self.sin = ((angles.cos() * scale).to(self.dtype), (angles.sin() * scale * signs).to(self.dtype))
 
     def _layers(self, ids_N_Q: Tensor, positions_N_Q: Tensor, mask: Tensor | None) -> Tensor:
         """Returns (N, Q, D) hidden states and keeps the keys and values of the Q new places."""

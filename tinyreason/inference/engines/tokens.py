@@ -27,12 +27,21 @@ class TokenRule:
         """Returns (R,) tokens, of each row by its slot's logits and its uniform number in [0, 1)."""
         if not self.temperature:
             return logits_N_V.argmax(dim=-1)[slots_R]
+        return inverse_cdf(self.scores(logits_N_V), slots_R, uniforms_R)
+
+    def scores(self, logits_N_V: Tensor) -> Tensor:
+        """Returns (N, V) logits of the distribution that is sampled from, in float32."""
         scores_N_V = logits_N_V.float()
         if self.temperature != 1:
             scores_N_V = scores_N_V / self.temperature
         for warper in self.warpers:
             scores_N_V = warper(None, scores_N_V)
-        return inverse_cdf(scores_N_V, slots_R, uniforms_R)
+        return scores_N_V
+
+    def cumulative(self, logits_N_V: Tensor) -> Tensor:
+        """Returns (N, V) the distribution function in float64, unnormalised, as `inverse_cdf` has it in its chunks."""
+        scores_N_V = self.scores(logits_N_V)
+        return (scores_N_V - scores_N_V.amax(dim=-1, keepdim=True)).exp_().double().cumsum(dim=-1)
 
 
 def inverse_cdf(scores_N_V: Tensor, slots_R: Tensor, uniforms_R: Tensor) -> Tensor:
