@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from engine_rows import ENDS, RAGGED, SAMPLED, with_adapter
+from tiny_models import tiny_model
 
-from tests.tiny_models import tiny_model
 from tinyreason.adapters import ADAPTERS
 from tinyreason.errors import ConfigError
 from tinyreason.inference.engines import choose_engine, make_engine
@@ -14,9 +15,6 @@ from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
 FUSED = ("Llama", "Qwen2", "Qwen3", "Mistral")
 OTHERS = ("Gemma", "Phi3", "SmolLM3", "GPTNeoX", "Gemma3Text")
 LIMIT = 12
-SAMPLED = TokenRule()
-ENDS = {2, 7, 11, 30, 31, 32, 33, 34}
-RAGGED = [[5, 9, 20], [5, 9, 20], [8], [40, 41, 42, 43, 44, 45, 46], [5, 9, 20], [5, 9, 21, 22]]
 
 
 def one_by_one(model, prompts, uniforms, rule=SAMPLED, limit=LIMIT):
@@ -63,18 +61,6 @@ MORE = {
     "GPTNeoX": {"num_key_value_heads": None},
     "Gemma3Text": {"head_dim": 16, "sliding_window": 4, "query_pre_attn_scalar": 16},
 }
-
-
-def with_adapter(model, kind: str, size: float = 0.2):
-    """The model with an adapter that is not at its start, where it would change nothing."""
-    if kind == "none":
-        return model
-    model = ADAPTERS[kind](rank=2, targets="all-linear").attach(model, seed=0)
-    generator = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data += size * torch.randn(parameter.shape, generator=generator)
-    return model.eval()
 
 
 @pytest.mark.parametrize("adapter", ["none", *ADAPTERS])
