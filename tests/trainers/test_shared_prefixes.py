@@ -254,10 +254,12 @@ def test_a_step_has_the_gradients_and_metrics_of_trls(load, tmp_path, monkeypatc
         return of_rows[:, None] * torch.linspace(-1, 2, int(batch.length.max())) if by_token else of_rows
 
     monkeypatch.setattr(DrGrpo, "__call__", advantages)
-    ours, rollouts, _, _ = train(load, tmp_path / "ours", "one_shot_rlvr", *STEP, *options)
+    sentence = "one by one"
+    ours, rollouts, alone, _ = train(load, tmp_path / "ours", "one_shot_rlvr", *STEP, *options, said_of=sentence)
     monkeypatch.setattr(shared_prefixes, "obstacle", lambda model, tokens: "told so")
     monkeypatch.setattr(shared_prefixes.SharedPrefixes, "learning_rows", lambda self: None)
-    theirs, again, _, _ = train(load, tmp_path / "theirs", "one_shot_rlvr", *STEP, *options)
+    theirs, again, heard, _ = train(load, tmp_path / "theirs", "one_shot_rlvr", *STEP, *options, said_of=sentence)
+    assert (len(alone), len(heard)) == (0, 1)
     assert rollouts == again
     if "train.max_completion_tokens=3" in options:
         assert not any(gradient.any() for step in (*ours, *theirs) for gradient in step)
@@ -282,11 +284,10 @@ def test_rows_without_advantage_have_the_entropy_that_is_reported_and_no_gradien
         return score(model, packed, temperature, bonus)
 
     monkeypatch.setattr(shared_prefixes, "log_probs", spy)
+    monkeypatch.setattr(shared_prefixes, "probe", lambda model: None)
     train(load, tmp_path / "run", "one_shot_rlvr", *STEP, "train.max_steps=3")
     rollouts = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").open()]
     learning = sum(row["advantage"] != 0 for row in rollouts)
-    seen = [(is_trained, rows) for is_trained, rows in seen if rows != 2]
-    print(seen, learning)
     assert 0 < learning < 48
     assert sum(rows for is_trained, rows in seen if is_trained) == learning
     assert sum(rows for is_trained, rows in seen if not is_trained) == 48 - learning
