@@ -14,6 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+ONEDNN_LINEAR = "_linear_pointwise"
+"""PyTorch's operator (x, W, b, what follows, its numbers, its way) → x Wᵀ + b through oneDNN."""
+
 
 @cache
 def prefers_onednn() -> bool:
@@ -23,13 +26,13 @@ def prefers_onednn() -> bool:
     except OSError:
         return False
     has_wide = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    return is_amd and has_wide and torch.backends.mkldnn.is_available()
+    return is_amd and has_wide and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, ONEDNN_LINEAR)
 
 
 def frozen_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Returns x Wᵀ + b, by the faster library; keeps nothing for a gradient where oneDNN computes it."""
     if x.dtype == torch.float32 and x.device.type == "cpu" and prefers_onednn():
-        return torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "none", [], "")
+        return getattr(torch.ops.mkldnn, ONEDNN_LINEAR)(x.contiguous(), weight, bias, "none", [], "")
     return linear(x, weight, bias)
 
 
