@@ -162,6 +162,10 @@ class Expected(Schema):
     """Most minutes that the whole run takes."""
 
 
+USUAL: Any = Field({}, validate_default=True)
+"""A section that nobody gave; an instance here would have its class built at every start-up."""
+
+
 class RunConfig(Schema):
     """Everything that decides a run."""
 
@@ -191,11 +195,11 @@ class RunConfig(Schema):
     train: one_of(TRAINERS)
     warmup: Warmup | None = None
     """What the adapter learns before GRPO; the baseline is measured after it, and the KL penalty holds to it."""
-    kernels: Kernels = Kernels()
-    evaluation: Evaluation = Field(Evaluation(), validate_default=True)
+    kernels: Kernels = USUAL
+    evaluation: Evaluation = USUAL
     validation: Validation | None = None
     """What selects the checkpoint that is kept; null = the last step is kept."""
-    checkpoints: Checkpoints = Checkpoints()
+    checkpoints: Checkpoints = USUAL
     trl: dict[str, Any] = {}
     """Options passed on to TRL's config as they are."""
     seed: int = Field(0, ge=0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
+from functools import cached_property
 from io import StringIO
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,6 @@ from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import read_lines
 from tinyreason.errors import DataError, ModelError
 from tinyreason.example import Example
-from tinyreason.grading.grader import Grader
 from tinyreason.models.chat_template import check_options, read_template
 from tinyreason.models.load import check_model_folder, is_on_this_machine, read_model_config, source_of
 
@@ -36,12 +35,18 @@ class Finding(NamedTuple):
     is_seen: bool = True
 
 
-@dataclass
 class Inspector:
     """Looks at the configs of one recipe; what several have alike is read once."""
 
-    grader: Grader = field(default_factory=Grader)
-    known: dict[str, tuple[list[Finding], list[str] | None]] = field(default_factory=dict)
+    def __init__(self):
+        self.known: dict[str, tuple[list[Finding], list[str] | None]] = {}
+
+    @cached_property
+    def grader(self):
+        """The grader of the gold answers; most recipes' data are not here to be looked at."""
+        from tinyreason.grading.grader import Grader
+
+        return Grader()
 
     def inspect(self, config: RunConfig) -> list[Finding]:
         """Returns what was found. Errors: `ConfigError`, `DataError`, `ModelError`, as a run would end in them."""
