@@ -42,6 +42,9 @@ def hub_model_of(overrides: tuple[str, ...]) -> str:
     return next((name for name in names[-1:] if not is_on_this_machine(name)), "")
 
 
+ACCEPT_CHANGES = click.option(
+    "--accept-changes", is_flag=True, help="Resume with other libraries or code too; not bit-exact then."
+)
 BASE = click.option(
     "--base", metavar="MODEL", help="Where the base of the run or adapter is; default: where it was trained on it."
 )

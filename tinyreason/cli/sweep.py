@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import JSON, OVERRIDES, PATH, TIER, hub_model_of, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, JSON, OVERRIDES, PATH, TIER, hub_model_of, seeds_option
 from tinyreason.errors import ConfigError, TinyReasonError
 
 
@@ -26,6 +26,7 @@ from tinyreason.errors import ConfigError, TinyReasonError
 @seeds_option("Seeds, with each of which everything is run", default="1", show_default=True)
 @TIER
 @click.option("--out", type=PATH, help="Folder of the sweep; default: runs/frontier-NAME-TIER.")
+@ACCEPT_CHANGES
 @JSON
 def sweep_command(
     name: str,
@@ -35,6 +36,7 @@ def sweep_command(
     seeds: list[int],
     tier: str | None,
     out: Path | None,
+    accept_changes: bool,
     as_json: bool,
 ) -> None:
     """Run several rewards, or values of an option, of recipe NAME at equal compute; plot accuracy against tokens.
@@ -68,7 +70,7 @@ def sweep_command(
     for line in dict.fromkeys(f"{one.point.name}: {caveat}" for one in runs for caveat in caveats(one.config)):
         console.say(f"caveat  {line}")
     try:
-        rows = run_sweep(runs, out, RunContext(console, compute, why))
+        rows = run_sweep(runs, out, RunContext(console, compute, why, accept_changes=accept_changes))
     except KeyboardInterrupt:
         console.say(f"stopped; what is finished is kept in {out}, the same command resumes there")
         raise

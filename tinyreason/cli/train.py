@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import OVERRIDES, PATH, TIER, hub_model_of, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, OVERRIDES, PATH, TIER, hub_model_of, seeds_option
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @seeds_option("Run it for each seed, and tell the gain over all")
 @click.option("--controls", is_flag=True, help="Train again with a format-only and with a random reward, and compare.")
 @click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
-@click.option("--accept-changes", is_flag=True, help="Resume with other libraries or code too; not bit-exact then.")
+@ACCEPT_CHANGES
 @click.option(
     "--verify-resume",
     is_flag=True,

@@ -144,8 +144,11 @@ def moved(to_plain: Change) -> bool | None:
     return any(low > 0 or high < 0 for low, high in intervals)
 
 
-def sweep_markdown(rows: list[SweepRow], missing: Sequence[str] = ()) -> str:
-    """Returns the table and, under it, what it says in words; `missing`: what was asked for and is not there."""
+def sweep_markdown(rows: list[SweepRow], missing: Sequence[str] = (), changed: Sequence[str] = ()) -> str:
+    """Returns the table and, under it, what it says in words.
+
+    `missing`: runs that were asked for and are not there; `changed`: those resumed otherwise than begun.
+    """
     lines = [
         "| point | accuracy | 95 % | against the baseline, points | tokens | 95 % | tokens saved | seeds | |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -156,7 +159,7 @@ def sweep_markdown(rows: list[SweepRow], missing: Sequence[str] = ()) -> str:
             f"{points_change(row)} | {row.tokens.mean:.0f} | {span(row.tokens, '.0f')} | {saved_share(row)} | "
             f"{', '.join(map(str, row.seeds))} | {remark(row)} |"
         )
-    return "\n".join([*lines, "", *sentences(rows, missing)]) + "\n"
+    return "\n".join([*lines, "", *sentences(rows, missing, changed)]) + "\n"
 
 
 def said_name(row: SweepRow) -> str:
@@ -200,7 +203,7 @@ def remark(row: SweepRow) -> str:
     return ", ".join(text for text, holds in said.items() if holds)
 
 
-def sentences(rows: list[SweepRow], missing: Sequence[str]) -> Iterator[str]:
+def sentences(rows: list[SweepRow], missing: Sequence[str], changed: Sequence[str]) -> Iterator[str]:
     """Yields which points are worth it, which dominate, which pay with accuracy, and which did nothing."""
     front, paying = [row for row in rows if row.front], [row for row in rows if row.pays]
     safe = [row for row in rows if not row.pays and is_shorter(row)]
@@ -228,6 +231,8 @@ def sentences(rows: list[SweepRow], missing: Sequence[str]) -> Iterator[str]:
         yield f"Began elsewhere than the baseline above, by another prompt, model or warm-up: {', '.join(began)}."
     if missing:
         yield f"Not run yet, or failed: {'; '.join(missing)}."
+    if changed:
+        yield f"Not bit-exact, as they were resumed otherwise than begun: {'; '.join(changed)}."
 
 
 def listing(rows: list[SweepRow]) -> str:
