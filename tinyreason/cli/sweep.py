@@ -57,20 +57,22 @@ def sweep_command(
     quiet_libraries(offline=tier in TIERS and TIERS[tier].is_offline)
 
     from tinyreason.models.load import compute_settings_for
-    from tinyreason.pipeline.sweep import is_done, run_sweep, sweep_points, sweep_runs
+    from tinyreason.pipeline.sweep import is_done, run_sweep, sweep_points, sweep_runs, write_sweep
     from tinyreason.runs.context import RunContext
 
     points = sweep_points(plan, tier, rewards, vary)
     runs = sweep_runs(plan, tier, points, overrides, seeds, out)
-    check_tier(tier, card, hub_model_of(overrides))
-    console, first = Console(stderr=as_json), runs[0].config
-    compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
+    console, first, context = Console(stderr=as_json), runs[0].config, None
+    if not all(map(is_done, runs)):  # what is finished is shown on any machine
+        check_tier(tier, card, hub_model_of(overrides))
+        compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
+        context = RunContext(console, compute, why, accept_changes=accept_changes)
     console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds")
     console.say(f"compute {compute_spent(runs)}")
     for line in dict.fromkeys(f"{one.point.name}: {caveat}" for one in runs for caveat in caveats(one.config)):
         console.say(f"caveat  {line}")
     try:
-        rows = run_sweep(runs, out, RunContext(console, compute, why, accept_changes=accept_changes))
+        rows = run_sweep(runs, out, context) if context else write_sweep(runs, out)
     except KeyboardInterrupt:
         console.say(f"stopped; what is finished is kept in {out}, the same command resumes there")
         raise

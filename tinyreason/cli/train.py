@@ -49,7 +49,7 @@ def recipe_command(
     """Train by a recipe and measure the gain: evaluate, train, evaluate again.
 
     NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
-    command with the same --out resumes a run that was stopped.
+    command with the same --out resumes a run that was stopped, and shows one that is finished, on any machine.
     """
     from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.recipe import read_recipe
@@ -57,15 +57,22 @@ def recipe_command(
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import check_tier, choose_tier, take_card
     from tinyreason.models.load import compute_settings_for
+    from tinyreason.pipeline.finished import tier_of
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline, read_deadline
     from tinyreason.runs.folder import default_folder
 
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), take_card()
-    tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, card)
     check_seeds(seed, seeds, verify_resume)
+    begun = None if fresh else tier_of(out, seeds)
+    if tier or begun:
+        tier, reason = (tier, "asked for with --on") if tier else (begun, "the run was begun on it")
+    else:
+        tier, reason = choose_tier(recipe.tiers, card)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
+    if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
+        return
     check_tier(tier, card, hub_model_of(overrides))
     check_preconditions(configs[0])
     if controls:
@@ -96,6 +103,24 @@ def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None
         raise ConfigError("--seed and --seeds are both given; leave one out.")
     if seeds and verify_resume:
         raise ConfigError("--verify-resume is of one run; give the folder of one seed with --out, without --seeds.")
+
+
+def show_finished(configs: list["RunConfig"], out: Path, of_seeds: bool, controls: bool) -> bool:
+    """Shows the result of what is finished in `out`, whatever this machine can run; returns whether all is finished."""
+    from tinyreason.cli.train_output import conclude, conclude_seeds
+    from tinyreason.console import Console
+    from tinyreason.pipeline.finished import finished_result
+
+    console = Console()
+    found = finished_result(configs, out, console, of_seeds, controls)
+    if found:
+        (conclude_seeds if of_seeds else conclude)(console, found, out)
+    if found and controls:
+        from tinyreason.cli.evaluation_output import show_controls
+        from tinyreason.runs.result import read_controls
+
+        show_controls(console, read_controls(out))
+    return bool(found)
 
 
 def run_seeds_and_report(
