@@ -1,6 +1,7 @@
 """`tinyreason sweep`: rewards, or values of an option, side by side."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -43,7 +44,6 @@ def sweep_command(
 
     The same command resumes after an interruption; finished runs are kept. A shared warm-up is done once.
     """
-    from tinyreason.cli.train_output import caveats
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
@@ -68,9 +68,8 @@ def sweep_command(
         compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
         context = RunContext(console, compute, why, accept_changes=accept_changes)
     console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds")
-    console.say(f"compute {compute_spent(runs)}")
-    for line in dict.fromkeys(f"{one.point.name}: {caveat}" for one in runs for caveat in caveats(one.config)):
-        console.say(f"caveat  {line}")
+    for line in first_lines(runs):
+        console.say(line)
     try:
         rows = run_sweep(runs, out, context) if context else write_sweep(runs, out)
     except KeyboardInterrupt:
@@ -84,6 +83,14 @@ def sweep_command(
     failed = sum(not is_done(one) for one in runs)
     if failed:
         raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
+
+
+def first_lines(runs: list) -> Iterator[str]:
+    """Yields what all runs spend, and what is known to go wrong with the rewards of each."""
+    from tinyreason.cli.train_output import caveats
+
+    yield f"compute {compute_spent(runs)}"
+    yield from dict.fromkeys(f"caveat  {one.point.name}: {said}" for one in runs for said in caveats(one.config))
 
 
 def compute_spent(runs: list) -> str:

@@ -13,7 +13,9 @@ from tinyreason.cli.options import ACCEPT_CHANGES, OVERRIDES, PATH, TIER, hub_mo
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
+    from tinyreason.config.recipe import Recipe
     from tinyreason.config.run_config import RunConfig
+    from tinyreason.models.hardware import Card
     from tinyreason.runs.context import RunContext
 
 
@@ -55,9 +57,9 @@ def recipe_command(
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import check_tier, choose_tier, take_card
+    from tinyreason.evaluation.controls import check_has_controls
+    from tinyreason.models.hardware import check_tier, take_card
     from tinyreason.models.load import compute_settings_for
-    from tinyreason.pipeline.finished import tier_of
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline, read_deadline
     from tinyreason.runs.folder import default_folder
@@ -65,25 +67,18 @@ def recipe_command(
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), take_card()
     check_seeds(seed, seeds, verify_resume)
-    begun = None if fresh else tier_of(out, seeds)
-    if tier or begun:
-        tier, reason = (tier, "asked for with --on") if tier else (begun, "the run was begun on it")
-    else:
-        tier, reason = choose_tier(recipe.tiers, card)
+    tier, reason = tier_for(recipe, tier, None if fresh else out, seeds, card)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
     if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
         return
     check_tier(tier, card, hub_model_of(overrides))
     check_preconditions(configs[0])
-    if controls:
-        from tinyreason.evaluation.controls import check_has_controls
-
-        check_has_controls(configs[0])
     config, console, out = configs[0], Console(), out or default_folder(configs)
+    if controls:
+        check_has_controls(config)
     which = ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
-    again = ["tinyreason", "recipe", name, *overrides, "--on", tier, *which]
-    again += ["--controls"] * controls + ["--out", str(out)]
-    with Deadline(end, console.say) as stop, offering(shlex.join(again)):
+    again = ["tinyreason", "recipe", name, *overrides, "--on", tier, *which, *["--controls"] * controls]
+    with Deadline(end, console.say) as stop, offering(shlex.join([*again, "--out", str(out)])):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
         context = RunContext(console, compute, reason, stop, accept_changes)
@@ -95,6 +90,19 @@ def recipe_command(
             run_seeds_and_report(configs, out, context, fresh, controls)
         else:
             run_and_report(config, out, context, fresh, controls)
+
+
+def tier_for(
+    recipe: "Recipe", asked: str | None, out: Path | None, seeds: list[int], card: "Card | None"
+) -> tuple[str, str]:
+    """Returns the tier and why: asked for, that of the run which is there, or by the machine. Errors: `ConfigError`."""
+    from tinyreason.models.hardware import choose_tier
+    from tinyreason.pipeline.finished import tier_of
+
+    if asked:
+        return asked, "asked for with --on"
+    begun = tier_of(out, seeds)
+    return (begun, "the run was begun on it") if begun else choose_tier(recipe.tiers, card)
 
 
 def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None:
