@@ -22,6 +22,7 @@ from tinyreason.config.train_config import TRAINERS
 from tinyreason.console import Console
 from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
+from tinyreason.grading.strict import accepts
 from tinyreason.pipeline.run import run
 from tinyreason.reporting.sweep_plot import draw_sweep
 from tinyreason.reporting.sweep_table import (
@@ -235,9 +236,15 @@ def write_sweep(runs: list[SweepRun], out: Path) -> list[SweepRow]:
     return rows
 
 
+def strictly_correct(problem: StoredProblem) -> list[bool]:
+    """Returns of each completion whether the second grader accepts it."""
+    return [accepts(one.text, problem.answer, one.truncated) for one in problem.completions]
+
+
 def problem_means(side: list[StoredProblem]) -> ProblemMeans:
     """Returns each problem's means on one side of an evaluation.json."""
     return ProblemMeans(
         accuracy={problem.id: problem.accuracy for problem in side},
         tokens={problem.id: mean(completion.tokens for completion in problem.completions) for problem in side},
+        strict={problem.id: mean(strictly_correct(problem)) for problem in side},
     )
