@@ -50,6 +50,30 @@ BASE = click.option(
 )
 
 
+CHAT_TEMPLATE = click.option(
+    "--chat-template",
+    metavar="FILE",
+    help="Chat template (Jinja) of a base whose tokenizer has none, or in place of it; default: the run's.",
+)
+
+
+class LimitOption(click.Option):
+    """Lists its first name alone; the earlier one works."""
+
+    def get_help_record(self, context: click.Context) -> tuple[str, str]:
+        words, meaning = super().get_help_record(context)
+        return words.replace(", --max-tokens", ""), meaning
+
+
+LONGEST = click.option(
+    "--max-completion-tokens",
+    "--max-tokens",
+    cls=LimitOption,
+    type=COUNT,
+    help="Length of the longest completion, in tokens; default: the run's, else what is usual for the model.",
+)
+
+
 def seeds_option(meaning: str, **default):
     """Returns the option --seeds."""
     return click.option(

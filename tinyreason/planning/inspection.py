@@ -20,6 +20,7 @@ from tinyreason.errors import DataError, ModelError
 from tinyreason.example import Example
 from tinyreason.models.chat_template import check_options, read_template
 from tinyreason.models.load import check_model_folder, is_on_this_machine, read_model_config, source_of
+from tinyreason.models.token_fit import read_chat_template
 
 WHOLE_BYTES = 8_000_000
 """A larger .jsonl file is read in part."""
@@ -145,7 +146,7 @@ def look_at_model(model: Model, options: dict) -> Iterator[Finding]:
     folder = Path(source_of(model))
     check_model_folder(folder, model.name)
     kind = read_model_config(model).get("model_type")
-    template = read_template(folder)
+    template = read_chat_template(model.chat_template) if model.chat_template else read_template(folder)
     if template is None:
         raise ModelError(f"the tokenizer of model.name={model.name} has no chat template; choose an instruct model.")
     check_options(template, options)
