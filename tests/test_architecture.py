@@ -184,7 +184,7 @@ from tinyreason.schema import Schema
 main(["show", "one_shot_rlvr", "--on", "sandbox"], standalone_mode=False)
 def below(kind):
     return {kind}.union(*(below(child) for child in kind.__subclasses__()))
-parts = ("tinyreason.cli.", "tinyreason.grading")
+parts = ("tinyreason.cli.", "tinyreason.grading.grader")
 print(*sorted(name for name in sys.modules if name.startswith(parts)), file=sys.stderr)
 print(*(kind.__name__ for kind in below(Schema) if kind.__pydantic_complete__), file=sys.stderr)
 """
