@@ -194,6 +194,15 @@ print(*(kind.__name__ for kind in below(Schema) if kind.__pydantic_complete__), 
     assert built.split() == ["RunConfig"]
 
 
+def test_recipes_are_listed_without_the_config_classes():
+    code = (
+        "import sys; from tinyreason.cli.main import main; main(['recipes'], standalone_mode=False); "
+        "print('pydantic' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "one_shot_rlvr" in done.stdout and done.stderr.split() == ["False"]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_registry_holds_what_its_folder_holds(family):
     assert {SHADOWING.get(kind, kind) for kind in FAMILIES[family]} == leaves(family)

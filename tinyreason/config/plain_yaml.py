@@ -43,6 +43,15 @@ def read_yaml(text: str) -> Any:
     return yaml.load(text, Plain)
 
 
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Lays `above` over `below`; sections merge, anything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
 def check_size(values: Any, name: str) -> None:
     """Refuses what no recipe needs: aliases that multiply or hold themselves, huge numbers, broken characters."""
     left = [(name, values, 0)]
