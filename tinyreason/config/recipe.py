@@ -6,17 +6,16 @@ A file that says `extends: RECIPE` has what that recipe has, with its own values
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
-from pydantic import ValidationError
 
-from tinyreason.config.error_sentence import sentence
-from tinyreason.config.overrides import apply_overrides, lay, merge
-from tinyreason.config.plain_yaml import check_size, read_yaml
-from tinyreason.config.run_config import RunConfig
+from tinyreason.config.plain_yaml import check_size, merge, read_yaml
 from tinyreason.config.tiers import TIERS, with_derived_tiers
 from tinyreason.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from tinyreason.config.run_config import RunConfig
 
 PACKAGE = Path(__file__).parents[1]
 RECIPES = PACKAGE / "_recipes" if (PACKAGE / "_recipes").is_dir() else PACKAGE.parent / "recipes"
@@ -56,8 +55,14 @@ class Recipe:
 
     def resolve(
         self, tier: str, overrides: tuple[str, ...] = (), seed: int | None = None, variant: dict[str, Any] | None = None
-    ) -> RunConfig:
+    ) -> "RunConfig":
         """Returns the recipe on one tier, a variant and the overrides laid over it, validated as a whole."""
+        from pydantic import ValidationError
+
+        from tinyreason.config.error_sentence import sentence
+        from tinyreason.config.overrides import apply_overrides
+        from tinyreason.config.run_config import RunConfig
+
         values = merge(self.on(tier), variant or {})
         values.pop("variants", None)
         apply_overrides(values, overrides)
@@ -129,6 +134,8 @@ def read_extending(path: Path, values: dict[str, Any], reading: tuple[Path, ...]
 
     What the recipe expects and has measured is of the recipe alone.
     """
+    from tinyreason.config.overrides import lay
+
     files, base_name, own_tiers = (*reading, path), values.pop("extends"), values.pop("tiers", None) or {}
     if path.resolve() in [file.resolve() for file in reading]:
         raise ConfigError(f"{' extends '.join(map(str, files))}: that is a circle; let one extend a shipped recipe.")
@@ -155,6 +162,8 @@ def read_extending(path: Path, values: dict[str, Any], reading: tuple[Path, ...]
 
 def said(values: dict[str, Any]) -> dict[str, Any]:
     """Leaves out the keys with nothing behind them, but where null is a value: a section whose lines are comments."""
+    from tinyreason.config.run_config import RunConfig
+
     fields = RunConfig.model_fields
     return {
         key: value

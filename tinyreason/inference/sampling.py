@@ -166,7 +166,7 @@ def prompt_texts(tokenizer, examples: list[Example], sampling: Sampling) -> list
     chats = [chat_messages(example, sampling.prompt) for example in examples]
     if sampling.template == "none":
         return ["\n".join(message["content"] for message in chat) for chat in chats]
-    return render(tokenizer, chats, sampling.template_options)
+    return render(tokenizer, chats, sampling.template_options, [example.tools for example in examples])
 
 
 def read_completion(tokenizer, row: int, ids: list[int], ends: set[int]) -> SampledCompletion:
