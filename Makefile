@@ -15,6 +15,7 @@ setup: .venv/ready
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install -q torch==2.13.0
 	$(BIN)/pip install -q -e .
+	$(BIN)/python -m compileall -q tinyreason  # as pip does where it copies a package
 	touch $@
 
 .venv/ready: .venv/installed

@@ -176,6 +176,33 @@ print("imported", *(name for name in {HEAVY} if name in sys.modules), file=sys.s
     assert done.stderr.split() == ["imported"]
 
 
+def test_show_loads_its_own_command_and_builds_one_config_class():
+    code = """
+import sys
+from tinyreason.cli.main import main
+from tinyreason.schema import Schema
+main(["show", "one_shot_rlvr", "--on", "sandbox"], standalone_mode=False)
+def below(kind):
+    return {kind}.union(*(below(child) for child in kind.__subclasses__()))
+parts = ("tinyreason.cli.", "tinyreason.grading.grader")
+print(*sorted(name for name in sys.modules if name.startswith(parts)), file=sys.stderr)
+print(*(kind.__name__ for kind in below(Schema) if kind.__pydantic_complete__), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded, built = done.stderr.splitlines()
+    assert loaded.split() == ["tinyreason.cli.main", "tinyreason.cli.options", "tinyreason.cli.recipes"]
+    assert built.split() == ["RunConfig"]
+
+
+def test_recipes_are_listed_without_the_config_classes():
+    code = (
+        "import sys; from tinyreason.cli.main import main; main(['recipes'], standalone_mode=False); "
+        "print('pydantic' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "one_shot_rlvr" in done.stdout and done.stderr.split() == ["False"]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_registry_holds_what_its_folder_holds(family):
     assert {SHADOWING.get(kind, kind) for kind in FAMILIES[family]} == leaves(family)

@@ -82,12 +82,16 @@ def run(
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import check_tier, take_card
     from tinyreason.models.load import compute_settings_for
+    from tinyreason.pipeline.finished import finished_result
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline
     from tinyreason.runs.folder import default_folder
 
-    configs = _configs(config, seeds)
-    first, card, console = configs[0], take_card(), Console()
+    configs, console = _configs(config, seeds), Console()
+    if out and not fresh and (found := finished_result(configs, Path(out), console, seeds is not None)):
+        (conclude if seeds is None else conclude_seeds)(console, found, Path(out))
+        return found
+    first, card = configs[0], take_card()
     check_tier(first.tier, card)
     check_preconditions(first)
     quiet_libraries(offline=first.is_offline)

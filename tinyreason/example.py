@@ -21,6 +21,8 @@ class Example:
     """How much the completion counts in the loss."""
     spans: tuple[tuple[int, int, float], ...] = ()
     """(start, end, weight): characters of the completion that count differently from the rest, 0 = not at all."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """The tools that the model may call, as the chat template is told of them."""
 
     @property
     def problem(self) -> str:

@@ -10,6 +10,9 @@ PROMPTS = {
 SYSTEMS = {"boxed_system": "Please reason step by step, and put your final answer within \\boxed{}."}
 """The system message of a prompt; this one is Qwen2.5-Math's own, with which 1-shot RLVR trains and evaluates."""
 
+WAYS = (("chat", "plain"), ("chat", "boxed"), ("none", "plain"), ("none", "boxed"))
+"""(template, prompt): the ways of asking that the template check compares with the one that a run asks in."""
+
 USUAL_PROMPT_TOKENS = 256
 """What a prompt is taken to have where its data has not been read."""
 CRITIQUE_REQUEST = (
@@ -17,6 +20,11 @@ CRITIQUE_REQUEST = (
     "whether its answer is right or wrong.\n\nProblem:\n{problem}\n\nAttempt:\n{attempt}"
 )
 """The user's message before a critique in training."""
+
+
+def other_ways(template: str, prompt: str, has_template: bool = True) -> list[tuple[str, str]]:
+    """Returns the (template, prompt) that the template check asks in, beside these; without the chat one if none."""
+    return [way for way in WAYS if way != (template, prompt) and (has_template or way[0] == "none")]
 
 
 def chat_messages(example: Example, prompt: str) -> list[dict[str, str]]:

@@ -37,6 +37,12 @@ def test_it_says_what_it_looked_at_in_the_data_the_model_and_the_rewards(jsonl):
     assert ("rewards", "correctness + format, compared by dr_grpo  [sandbox]") in found
 
 
+@pytest.mark.parametrize("recipe", ["rlvr", "critique_ft"])
+def test_a_file_of_which_a_run_holds_a_share_back_is_valid(jsonl, recipe):
+    found = lines(recipe, f"data.file={jsonl(*PROBLEMS)}", "--on", "sandbox")
+    assert ("data", "rows.jsonl, 8 problems; problem in column 'question', answer in 'answer'") in found
+
+
 def test_it_says_what_it_could_not_look_at(jsonl):
     file = jsonl(*PROBLEMS, FORMULA, name="formulas.jsonl")
     found = lines("one_shot_rlvr", f"data.file={file}", "data.index=8")
@@ -73,7 +79,8 @@ def test_a_file_of_critiques_is_looked_at_too(jsonl):
         ([{"a": 1}], "", "has no column known to hold the problem; it has a"),
         (PROBLEMS, "data.answer_column=anwser", "did you mean 'answer'?"),
         (PROBLEMS, "data.size=9", "has 8 problems with an answer, not 9"),
-        (PROBLEMS, "data.size=null", "leaves no problem for the test"),
+        (PROBLEMS, "data.size=8", "leaves no problem for the test"),
+        (PROBLEMS[:1], "", "has 1 different problems with an answer, too few to hold any back"),
         (PROBLEMS, "data.kind=one_shot data.index=8", "has 8 problems, 0 to 7"),
         ([{"question": "1+1?", "answer": "x" * 9999}] * 8, "data.size=4", "the gold answer of problem 0 cannot be"),
         (PROBLEMS, "data.size=4 evaluation.data.file=none.jsonl", "there is no file none.jsonl"),

@@ -1,5 +1,7 @@
 """Every shipped recipe is valid on each of its tiers, can be read by a person, and promises only what was seen."""
 
+from importlib import import_module
+
 import pytest
 from pydantic import ValidationError
 
@@ -143,6 +145,38 @@ def test_every_option_has_a_help_text(schema):
     assert not silent
     assert not texts.keys() - schema.model_fields.keys()
     assert schema.__doc__.strip()
+
+
+ODD_LEAF = r'''
+from pydantic import Field
+
+from tinyreason.schema import Schema
+
+
+class Odd(Schema):
+    """Of the class."""
+
+    first: int = Field(
+        1,
+    )
+    """Over
+    two lines."""
+    silent: int = 2
+
+    def method(self):
+        """Of the method."""
+        inner: int = 3
+
+    last: str = "a: b"
+    """A \\."""
+'''
+
+
+def test_help_of_an_option_is_what_stands_under_it_and_no_other_text(tmp_path, monkeypatch):
+    (tmp_path / "odd_leaf.py").write_text(ODD_LEAF, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    help_texts = option_help(import_module("odd_leaf").Odd)
+    assert help_texts == {"first": "Over\n    two lines.", "last": "A \\."}
 
 
 def test_a_config_cannot_be_changed_after_it_was_checked():

@@ -1,5 +1,7 @@
 """Sets of every usual shape are read by nothing but the file's name."""
 
+import json
+
 import pytest
 
 from tinyreason.data import Problems, Solutions
@@ -74,6 +76,25 @@ def test_tool_turns_keep_what_the_chat_template_reads_of_them(jsonl):
     observed += [{"from": "observation", "value": "5"}, {"from": "gpt", "value": S}]
     (example,) = solved(jsonl, {"conversations": observed})
     assert [turn["role"] for turn in example.messages] == ["user", "assistant", "tool"]
+
+
+def test_a_column_of_tools_is_read_as_a_list_or_its_text_and_anything_else_is_none(jsonl):
+    add = {"name": "add", "parameters": {"type": "object"}}
+    whole = {"type": "function", "function": add}
+    for given, read in (
+        ([whole], (whole,)),
+        ([add], (whole,)),
+        (json.dumps([add]), (whole,)),
+        ("a hammer", ()),
+        ("", ()),
+        (["add"], ()),
+        ({"add": 1}, ()),
+        (None, ()),
+    ):
+        (example,) = solved(jsonl, {"messages": [USER, TOLD], "Tools": given})
+        assert example.tools == read
+    (example,) = solved(jsonl, {"messages": [USER, TOLD]})
+    assert example.tools == ()
 
 
 def test_a_column_may_be_a_turn_of_a_chat(jsonl):

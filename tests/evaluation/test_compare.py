@@ -2,6 +2,7 @@
 
 import io
 import json
+from statistics import mean
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.console import Console
 from tinyreason.errors import FolderError
 from tinyreason.evaluation.compare import compare_folders
+from tinyreason.intervals import paired_gain
 
 
 def completion(correct, tokens=10):
@@ -48,9 +50,9 @@ def run_of(tmp_path):
 
 @pytest.fixture
 def eval_of(tmp_path):
-    """The folder of a finished evaluation: bench → problem → share."""
+    """The folder of a finished evaluation: bench → problem → share; `otherwise`: bench → marks without a template."""
 
-    def write(name, benches, finished=True):
+    def write(name, benches, finished=True, otherwise=None, sides=("model",)):
         folder = tmp_path / name
         folder.mkdir()
         sampling = {
@@ -70,8 +72,15 @@ def eval_of(tmp_path):
                     samples += [key | {"sample": n} | completion(n < 4 * accuracy) for n in range(4)]
         for file, rows in (("problems.jsonl", problems), ("samples.jsonl", samples)):
             (folder / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        found = {"sides": dict.fromkeys(sides, "x"), "benches": {}}
+        for bench, correct in (otherwise or {}).items():
+            asked = [float(share >= 0.25) for share in benches[bench].values()][: len(correct)]
+            way = {"template": "none", "prompt": "plain", "accuracy": mean(map(int, correct)), "correct": correct}
+            way |= paired_gain(asked, [float(mark) for mark in correct])
+            check = {"problems": len(correct), "asked": mean(asked), "others": [way]}
+            found["benches"][bench] = {"template_check": check}
         if finished:
-            (folder / "eval.json").write_text("{}")
+            (folder / "eval.json").write_text(json.dumps(found))
         return folder
 
     return write
@@ -129,6 +138,45 @@ def test_the_best_of_many_is_certified_only_where_it_holds_for_all_comparisons_t
     console = Console(RichConsole(file=io.StringIO(), width=400))
     show_comparison(console, list(among.values()))
     assert "verdicts  allow for 4 comparisons" in console.rich.file.getvalue()
+
+
+BADLY_ASKED = {f"p{n}": float(n < 8) for n in range(64)}
+WITHOUT_TEMPLATE = "1" * 40 + "0" * 24
+
+
+@pytest.mark.parametrize(
+    ("solved", "verdict"),
+    [(41, "cannot tell"), (64, "improved")],  # as good as the base without its template; better than that too
+)
+def test_a_gain_over_a_base_asked_badly_must_be_over_its_best_way_whichever_comes_first(
+    run_of, eval_of, solved, verdict
+):
+    base = eval_of("base", {"one": BADLY_ASKED}, otherwise={"one": WITHOUT_TEMPLATE})
+    trained = run_of("trained", {f"p{n}": float(n < solved) for n in range(64)})
+    (row,) = compare_folders([base, trained])
+    assert (row.verdict, bool(row.verdict_reason)) == (verdict, verdict == "cannot tell")
+    (turned,) = compare_folders([trained, base])
+    assert turned.verdict == ("worse" if verdict == "improved" else "cannot tell")
+    assert turned.verdict_reason == row.verdict_reason
+    if row.verdict_reason:
+        assert row.verdict_reason.startswith("the base is correct on 62% of 64 problems when asked with template none")
+        console = Console(RichConsole(file=io.StringIO(), width=400))
+        show_comparison(console, [row])
+        assert "\nwhy       the base is correct on 62% of 64 problems" in console.rich.file.getvalue()
+
+
+def test_the_rule_of_the_template_is_of_the_base_that_is_compared(run_of, eval_of):
+    trained = run_of("trained", {f"p{n}": float(n < 41) for n in range(64)})
+    both = eval_of("both", {"one": BADLY_ASKED}, otherwise={"one": WITHOUT_TEMPLATE}, sides=("model", "against"))
+    (row,) = compare_folders([both, trained])  # the check is of `against`, which is not compared
+    assert row.verdict == "improved"
+    fine = eval_of("fine", {"one": BADLY_ASKED}, otherwise={"one": "1" * 10 + "0" * 54})
+    (row,) = compare_folders([fine, trained])
+    assert row.verdict == "improved"
+    others = {f"q{n}": 1.0 for n in range(20)}
+    bad = eval_of("bad", {"one": BADLY_ASKED | dict.fromkeys(others, 0.0)}, otherwise={"one": WITHOUT_TEMPLATE})
+    (row,) = compare_folders([bad, run_of("elsewhere", others)])  # none of the problems that were asked otherwise
+    assert row.verdict == "cannot tell" and row.verdict_reason.endswith("None of these problems is compared here")
 
 
 def test_runs_without_a_common_problem_are_refused(run_of):

@@ -77,8 +77,19 @@ def test_the_first_64_problems_are_asked_once_in_each_other_way(monkeypatch):
     )
     assert evaluate.asked == [("chat", "plain", 1, 64), ("none", "plain", 1, 64), ("none", "boxed", 1, 64)]
     assert (check.problems, check.asked, check.better_way.template, len(told)) == (64, 20 / 64, "none", 3)
-    assert read_recipe("rlvr").resolve("sandbox").evaluation.other_way_completions == 3 * 64
     assert check.better_way.correct == "1" * 40 + "0" * 24
+
+
+@pytest.mark.parametrize(("prompt", "ways"), [("plain", 3), ("boxed", 3), ("boxed_system", 4)])
+def test_a_plan_counts_the_completions_that_the_check_samples(monkeypatch, prompt, ways):
+    evaluate = asker()
+    monkeypatch.setattr(EVALUATE, evaluate)
+    sampling = replace(SAMPLING, prompt=prompt)
+    check_template(None, TOKENIZER, score(20, 100), sampling, None, Console(quiet=True))
+    config = read_recipe("rlvr").resolve("sandbox", (f"prompt={prompt}",))
+    assert len(evaluate.asked) == ways
+    assert config.other_way_completions == sum(problems * samples for *_, samples, problems in evaluate.asked)
+    assert read_recipe("rlvr").resolve("sandbox", ("evaluation.template_check=false",)).other_way_completions == 0
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from tinyreason.example import Example
+from tinyreason.inference import engines
 from tinyreason.inference.sampling import (
     BatchRoom,
-    KeyedSampling,
     Sampling,
     batches,
     prompt_texts,
@@ -83,19 +83,6 @@ def test_another_seed_or_another_problem_gives_other_completions(sandbox):
     assert len(set(first)) > 3
 
 
-def test_tokens_are_sampled_as_often_as_their_probabilities_say():
-    import torch
-
-    wanted = torch.tensor([0.5, 0.0, 0.3, 0.2])
-    asks = [(example(n), 0) for n in range(20_000)]
-    draw = KeyedSampling(asks, 7, replace(SAMPLING, max_completion_tokens=2))
-    for step in range(2):
-        scores = draw(torch.zeros(len(asks), 7 + step, dtype=torch.long), wanted.log().expand(len(asks), 4))
-        found = scores.argmax(dim=-1).bincount(minlength=4) / len(asks)
-        assert torch.allclose(found, wanted, atol=0.011)  # three standard errors
-        assert found[1] == 0
-
-
 def test_top_p_leaves_only_the_likeliest_tokens(sandbox):
     model, tokenizer = sandbox
     asks = [example(n, "Ann has 5 pens. Ann buys 20 more. How many pens does Ann have now?") for n in range(3)]
@@ -116,7 +103,7 @@ def test_without_the_template_the_model_reads_the_problem_alone(sandbox):
     assert prompt_texts(tokenizer, [example(0)], SAMPLING) == ["<|user|>1+1?<|end|><|assistant|>"]
 
 
-def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_completion_changes(sandbox):
+def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_completion_changes(sandbox, monkeypatch):
     import torch
 
     from tinyreason.data.problems import Problems
@@ -125,14 +112,15 @@ def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_completion_
     questions = Problems(name="sandbox").held_out(4, "test", without=set())
     sampling = Sampling(2, 1.0, 8, 8, "plain", 0)
     whole = sample_completions(model, tokenizer, questions, sampling, lambda _: None)
-    asked = []
+    asked, make = [], engines.make_engine
 
-    def overflow(layer, inputs) -> None:
-        asked.append(len(inputs[0]))
-        if len(inputs[0]) > 2:
+    def make_small(model, engine, rows):
+        asked.append(rows)
+        if rows > 2:
             raise torch.OutOfMemoryError("CUDA out of memory (injected)")
+        return make(model, engine, rows)
 
-    model.model.layers[0].register_forward_pre_hook(overflow)
+    monkeypatch.setattr(engines, "make_engine", make_small)
     assert sample_completions(model, tokenizer, questions, sampling, lambda _: None) == whole
     assert asked[:3] == [8, 4, 2]
 

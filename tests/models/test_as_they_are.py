@@ -24,6 +24,9 @@ GRPO = ("train.max_steps=1", "train.rollouts_per_step=4", "train.group_size=2", 
 EVAL = ("--bench", "chain", "--problems", "2", "--samples", "1", "--max-tokens", "4", "--no-template-check")
 
 
+PERSONAL = CHATML.replace("message['role']", "message['role'].replace('user', 'person')")
+
+
 def train(folder, out, *overrides, recipe="rlvr"):
     """Runs one step on the model of a folder; what was said on the screen."""
     quick = (*GRPO, "data.size=2", "validation=null") if recipe == "rlvr" else ("train.max_steps=1",)
@@ -63,7 +66,7 @@ def test_a_base_without_a_chat_template_is_evaluated_without_one(bare, tmp_path)
 
 def test_a_recipe_names_a_chat_template_that_training_evaluation_and_chat_use(bare, tmp_path):
     file = tmp_path / "mine.jinja"
-    file.write_text(CHATML.replace("user", "person"), encoding="utf-8")
+    file.write_text(PERSONAL, encoding="utf-8")
     for recipe in ("rlvr", "reasoning_sft"):
         out = tmp_path / recipe
         train(bare, out, f"model.chat_template={file}", recipe=recipe)
@@ -72,7 +75,7 @@ def test_a_recipe_names_a_chat_template_that_training_evaluation_and_chat_use(ba
     for place in (out, out / "adapter"):
         assert command("chat", place, "--max-completion-tokens", 4, typed="1 + 1?\n")[0] == 0
     _, tokenizer = read_model_reference(str(out / "adapter")).load()
-    assert tokenizer.chat_template == CHATML.replace("user", "person")
+    assert tokenizer.chat_template == PERSONAL
     assert command("eval", out, *EVAL, "--against", "base", "--out", tmp_path / "e")[0] == 0
 
 
@@ -81,8 +84,27 @@ def test_a_chat_template_that_cannot_be_used_is_one_sentence(text, bare, tmp_pat
     file = tmp_path / "mine.jinja"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(ModelError, match=r"model\.chat_template="):
+    with pytest.raises(ModelError, match=r"the chat template .*mine\.jinja|model\.chat_template=.*mine\.jinja"):
         train(bare, tmp_path / "run", f"model.chat_template={file}")
+    code, (line,), _ = command("eval", bare, *EVAL, "--chat-template", file, "--out", tmp_path / "e")
+    assert code == 2 and f"the chat template {file}" in line
+    assert command("chat", bare, "--chat-template", file, typed="1 + 1?\n")[0] == 2
+
+
+def test_a_bare_base_is_evaluated_checked_and_talked_to_with_a_chat_template(bare, tmp_path):
+    file = tmp_path / "mine.jinja"
+    file.write_text(PERSONAL, encoding="utf-8")
+    given = ("--chat-template", file)
+    code, _, output = command("eval", bare, *EVAL, *given, "--against", bare, "--out", tmp_path / "e")
+    assert code == 0, output
+    templates = json.loads((tmp_path / "e" / "eval.json").read_text())["templates"]
+    assert all("person" in side["first_prompt"] for side in templates.values()) and len(templates) == 2
+    for limit in ("--max-completion-tokens", "--max-tokens"):
+        assert command("chat", bare, *given, limit, 4, typed="1 + 1?\n")[0] == 0
+    code, (line,), _ = command("chat", bare, typed="1 + 1?\n")
+    assert code == 2 and "to eval and chat with --chat-template FILE" in line
+    code, _, output = command("check", "rlvr", "--on", "sandbox", f"model.name={bare}", f"model.chat_template={file}")
+    assert code == 0 and "its files are there, and its chat template" in output
 
 
 # Tokens

@@ -245,6 +245,19 @@ def test_a_file_of_thirty_rows_holds_back_a_fifth_and_says_so(jsonl, tmp_path):
     )
 
 
+def test_critiques_are_built_of_the_problems_that_are_not_held_back(jsonl, tmp_path):
+    rows = [{"problem": one.problem, "answer": one.answer} for one in islice(Problems(name="sandbox").examples(), 30)]
+    config = read_recipe("critique_ft").resolve("sandbox", (f"data.file={jsonl(*rows)}", "evaluation.samples=1"))
+    context = context_of(config)
+    with RunFolder(tmp_path / "run") as folder, Grader() as grader:
+        found = read_problems(config, folder, grader, context.console)
+    asked = {example.identity for example in found.evaluation}
+    built = [json.loads(line) for line in (tmp_path / "run" / "critiques.jsonl").open()]
+    assert (len(asked), found.held_back) == (6, 6) and "6 for the test held back of 30" in said(context)
+    assert found.training and len({row["problem"] for row in built}) > 12
+    assert not asked & {row["problem"] for row in built}
+
+
 def test_no_more_is_held_back_than_is_asked_for_and_copies_go_the_same_way(jsonl, tmp_path):
     file = jsonl(*[story(number) for number in range(40)] * 2)
     few = ("evaluation.problems=2", "validation.problems=3", "validation.every_steps=1")

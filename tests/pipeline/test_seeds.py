@@ -1,6 +1,7 @@
 """A recipe with several seeds: a run for each, which the same command resumes, and one verdict over all."""
 
 import json
+import shutil
 from statistics import mean
 
 import pytest
@@ -49,6 +50,18 @@ def test_the_same_command_keeps_what_is_done_and_a_further_seed_is_added(finishe
     assert done.exit_code == 0 and done.stdout.count("this run is finished") == 2
     assert (out / "seed1" / "metrics.jsonl").stat() == kept
     assert [row["seed"] for row in json.loads((out / "seeds.json").read_text())["runs"]] == [0, 1, 4]
+
+
+def test_a_seed_that_was_resumed_otherwise_is_told_of_all(finished, tmp_path):
+    out = shutil.copytree(finished[0], tmp_path / "out")
+    assert "bit_exact" not in json.loads((out / "seeds.json").read_text())
+    file = out / "seed1" / "result.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"bit_exact": False, "changes": ["trl is 1 there"]}))
+    done = run(out, "--seeds", "2")
+    found = json.loads((out / "seeds.json").read_text())
+    assert (found["bit_exact"], found["changes"]) == (False, ["seed 1: trl is 1 there"])
+    assert "not bit-exact, as it was resumed otherwise than begun: seed 1: trl is 1 there" in done.stdout
+    assert "resumed otherwise than it was begun, as seed 1: trl is 1 there" in (out / "report.html").read_text()
 
 
 def test_several_seeds_are_compared_seed_by_seed(finished):

@@ -2,9 +2,11 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from commands import tinyreason
 from rich.console import Console as RichConsole
 
 from tinyreason.config.recipe import read_recipe
@@ -134,6 +136,22 @@ def test_a_point_that_fails_is_named_and_the_others_are_run(plan, tmp_path):
     assert "run 1/2 hapo_length, seed 0: FAILED, hapo_length compares a problem with its visits" in console
     assert "Not run yet, or failed: hapo_length, seed 0." in (tmp_path / "out" / "frontier.md").read_text()
     assert "never come back" in (tmp_path / "out" / "runs" / "hapo_length-seed0.log").read_text()
+
+
+def test_a_run_begun_by_other_code_is_resumed_where_that_is_accepted_and_the_table_says_so(done, tmp_path):
+    out = shutil.copytree(done[-1], tmp_path / "out")
+    begun = out / "runs" / "correctness-seed0"
+    (begun / "result.json").unlink()
+    known = json.loads((begun / "environment.json").read_text())
+    (begun / "environment.json").write_text(json.dumps(known | {"versions": known["versions"] | {"trl": "0.0.1"}}))
+    line = ("length_grpo", *TINY, "--rewards", "l1_max", "--vary", "train.kl=0.01,0.02", "--on", "sandbox")
+    refused = tinyreason("sweep", *line, "--out", out)
+    assert refused.exit_code == 2 and "correctness, seed 0: FAILED" in refused.stdout
+    assert "Not run yet, or failed: correctness, seed 0." in (out / "frontier.md").read_text()
+    accepted = tinyreason("sweep", *line, "--out", out, "--accept-changes")
+    assert accepted.exit_code == 0, accepted.output
+    said = "Not bit-exact, as they were resumed otherwise than begun: correctness, seed 0."
+    assert said in (out / "frontier.md").read_text() and said in accepted.stdout
 
 
 def test_each_run_has_a_place_of_its_own_that_other_points_do_not_move(plan):

@@ -7,10 +7,15 @@ import pytest
 from tinyreason.reporting.sweep_table import Estimate, ProblemMeans, SeedFigures, sweep_markdown, sweep_rows
 
 
-def side(seed, accuracy, tokens, problems=("p0", "p1", "p2"), baseline=None):
+def side(seed, accuracy, tokens, problems=("p0", "p1", "p2"), baseline=None, strict=None):
     """One seed's figures, the same for each of three problems but for a tenth."""
+    of_grader = [
+        {name: share + (n - 1) / 10 for n, name in enumerate(problems)}
+        for share in (accuracy, accuracy if strict is None else strict)
+    ]
     means = ProblemMeans(
-        accuracy={name: accuracy + (n - 1) / 10 for n, name in enumerate(problems)},
+        accuracy=of_grader[0],
+        strict=of_grader[1],
         tokens={name: tokens + n - 1 for n, name in enumerate(problems)},
     )
     return SeedFigures(seed, means, baseline and baseline.means)
@@ -59,7 +64,9 @@ def test_what_cannot_be_told_from_plain_grpo_is_named(rows):
     assert "On the frontier (no other point is as correct in as few tokens): good, short." in text
     assert "good dominates correctness, same, worse." in text
     assert "| good | 0.800 | " in text
-    assert " | +20.0 [-100.0, +100.0] | 60 | -67 to 187 | 45% | 0, 1 | on the frontier |" in text
+    assert (
+        " | +20.0 [-100.0, +100.0] | +20.0 [-100.0, +100.0] | 60 | -67 to 187 | 45% | 0, 1 | on the frontier |" in text
+    )
 
 
 def test_brevity_that_is_paid_for_with_accuracy_is_told_from_brevity_that_is_not(rows):
@@ -71,6 +78,23 @@ def test_brevity_that_is_paid_for_with_accuracy_is_told_from_brevity_that_is_not
         "Fewest tokens at the baseline's accuracy (not below it beyond chance): good, 0.800 correct in 60 tokens"
         in text
     )
+
+
+def test_a_point_on_which_the_graders_disagree_is_shown_by_both_and_is_not_on_the_frontier():
+    found = {
+        "start": [side(0, 0.2, 100)],
+        "correctness": [side(0, 0.5, 90)],
+        "hacked": [side(0, 0.8, 20, strict=0.2)],
+    }
+    rows = {row.name: row for row in sweep_rows(found)}
+    assert [name for name, row in rows.items() if row.graders_disagree] == ["hacked"]
+    assert [name for name, row in rows.items() if row.front] == ["correctness"]
+    assert rows["hacked"].dominates == []
+    text = sweep_markdown(list(rows.values()))
+    assert "| +60.0 [+60.0, +60.0] | +0.0 [+0.0, +0.0] | 20 |" in text and "| 0 | graders disagree |" in text
+    assert "may be reward hacking, and these are not on the frontier: hacked." in text
+    assert "not below it beyond chance): correctness, 0.500 correct in 90 tokens" in text
+    assert rows["hacked"].as_json()["to_start"]["strict"]["mean"] == 0
 
 
 def test_where_a_point_began_elsewhere_and_what_is_missing_are_said():

@@ -16,6 +16,7 @@ from tinyreason.errors import ConfigError
 from tinyreason.grading.grader import Grader
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
+from tinyreason.trainers import rollouts
 
 QUICK = ("train.max_steps=2", "train.rollouts_per_step=16", "train.max_completion_tokens=64")
 
@@ -148,6 +149,29 @@ def test_micro_batches_give_the_same_rollouts_and_nearly_the_same_adapter(traine
             assert (ours[name] - theirs[name]).abs().max() < 0.3 * ours[name].abs().max()
 
 
+def test_any_engine_samples_the_same_rollouts(trained, tmp_path):
+    _, _, rows, _ = train(tmp_path / "hf", "inference.engine=hf")
+    assert [row["completion"] for row in rows] == [row["completion"] for row in trained[2]]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_theirs"),
+    [
+        (("trl.repetition_penalty=1.2",), True),
+        (("trl.generation_kwargs.no_repeat_ngram_size=3",), True),
+        (("trl.top_p=0.5", "trl.top_k=3", "trl.min_p=0.1", "trl.generation_kwargs.min_new_tokens=60"), False),
+    ],
+)
+def test_trl_samples_what_is_not_done_here(tmp_path, monkeypatch, options, is_theirs):
+    make, made = rollouts.make_engine, []
+    monkeypatch.setattr(rollouts, "make_engine", lambda *given: made.append(1) or make(*given))
+    _, _, rows, _ = train(tmp_path / "run", "train.max_steps=1", *options)
+    assert bool(made) != is_theirs
+    assert len(rows) == 16
+    if not is_theirs:
+        assert min(row["tokens"] for row in rows) >= 60
+
+
 def test_an_option_trl_does_not_know_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="betta"):
         train(tmp_path / "run", "trl.betta=0.1")
@@ -186,22 +210,20 @@ def test_a_trained_start_is_what_the_kl_penalty_holds_to(tmp_path):
 
 
 def test_rollouts_are_sampled_without_dropout_and_trained_on_with_it(trained, tmp_path, monkeypatch):
-    from transformers import GenerationMixin
-
     adapter = read_recipe("one_shot_rlvr").resolve("sandbox").adapter
     adapter.save(trained[0], tmp_path / "adapter")
-    sample, modes = GenerationMixin.generate, []
+    make, modes = rollouts.make_engine, []
 
-    def generate(self, *inputs, **options):
-        modes.append(any(module.training for module in self.modules()))
-        return sample(self, *inputs, **options)
+    def make_engine(model, *options):
+        modes.append(any(module.training for module in model.modules()))
+        return make(model, *options)
 
-    monkeypatch.setattr(GenerationMixin, "generate", generate)
+    monkeypatch.setattr(rollouts, "make_engine", make_engine)
     found = {}
     for dropout in (0.0, 0.9):
         options = (f"adapter.start={tmp_path / 'adapter'}", f"adapter.dropout={dropout}", "train.max_steps=1")
-        model, metrics, rollouts, _ = train(tmp_path / str(dropout), *options)
-        found[dropout] = [row["completion"] for row in rollouts], metrics[0]["gradient/norm"]
+        model, metrics, rows, _ = train(tmp_path / str(dropout), *options)
+        found[dropout] = [row["completion"] for row in rows], metrics[0]["gradient/norm"]
         assert model.training
     assert modes == [False, False]
     assert found[0.0][0] == found[0.9][0]

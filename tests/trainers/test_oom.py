@@ -5,17 +5,16 @@ many rows go through its first layer while completions are sampled, scored, or o
 """
 
 import json
-from contextlib import contextmanager
+from functools import partial
 
+import gradients
 import pytest
 import torch
-from sessions import said, session_of
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from gradients import assert_close
 
-from tinyreason import trainers
-from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import MemoryLimit
-from tinyreason.trainers import oom, trl_seam
+from tinyreason.trainers import oom, shared_prefixes, trl_seam
+from tinyreason.trainers import rollouts as rollouts_module
 
 QUICK = ("train.max_steps=1", "train.rollouts_per_step=16", "train.max_completion_tokens=32", "train.kl=0.1")
 SFT = ("train.max_steps=1", "train.batch_size=8", "data.size=16")
@@ -24,12 +23,29 @@ SFT = ("train.max_steps=1", "train.batch_size=8", "data.size=16")
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(shared_prefixes, "pack", shared_prefixes.pack)
     monkeypatch.setattr(trl_seam.utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", 32768)
+
+
+def train(load, folder, recipe: str, *overrides: str, fill=None):
+    """(gradients of each step, rollouts, what was said, overflows) of a training, on a card that overflows or not."""
+    change = partial(fill_up, place=fill[0], most_rows=fill[1], spared=(*fill[2:], 0)[0]) if fill else lambda model: []
+    return gradients.train(load, folder, recipe, *overrides, change=change)
 
 
 def fill_up(model, place: str, most_rows: int, spared: int = 0) -> list[int]:
     """The model overflows at `place` with more rows, but not the first `spared` times; returns the rows it had."""
-    overflows, passed = [], []
+    overflows, passed, packed = [], [], []
+    pack = shared_prefixes.pack
+
+    def packing(ids, *more):
+        packed.append(len(ids))
+        return pack(ids, *more)
+
+    shared_prefixes.pack = packing
+
+    def rows_in(hidden, more) -> int:
+        return len(hidden) if more.get("shares") is None else packed[-1]
 
     def overflow(rows: int) -> None:
         if len(passed) < spared:
@@ -39,59 +55,20 @@ def fill_up(model, place: str, most_rows: int, spared: int = 0) -> list[int]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (injected)")
 
     def before(layer, inputs, more) -> None:
-        draws = any(more.get(name) is not None for name in ("cache", "past_key_values"))  # transformers 5.24, before
-        here = "generation" if draws else "scoring" if not torch.is_grad_enabled() else ""
-        if here == place and len(inputs[0]) > most_rows:
-            overflow(len(inputs[0]))
+        rows = rows_in(inputs[0], more)
+        if place == "scoring" and not torch.is_grad_enabled() and rows > most_rows:
+            overflow(rows)
 
-    def after(layer, inputs, output) -> None:
+    def after(layer, inputs, more, output) -> None:
         hidden = output[0] if isinstance(output, tuple) else output
-        if place == "backward" and hidden.requires_grad and len(hidden) > most_rows:
-            hidden.register_hook(lambda gradient: overflow(len(gradient)))
+        rows = rows_in(hidden, more)
+        if place == "backward" and hidden.requires_grad and rows > most_rows:
+            hidden.register_hook(lambda gradient: overflow(rows))
 
     layer = next(module for name, module in model.named_modules() if name.endswith("layers.0"))
     layer.register_forward_pre_hook(before, with_kwargs=True)
-    layer.register_forward_hook(after)
+    layer.register_forward_hook(after, with_kwargs=True)
     return overflows
-
-
-@contextmanager
-def gradients():
-    """The gradients that the optimizer is given, in a list that fills."""
-    found = []
-
-    def take(optimizer, args, kwargs) -> None:
-        found.append([p.grad.clone() for group in optimizer.param_groups for p in group["params"]])
-
-    handle = register_optimizer_step_pre_hook(take)
-    try:
-        yield found
-    finally:
-        handle.remove()
-
-
-def train(load, folder, recipe: str, *overrides: str, fill=None):
-    """(gradients of each step, rollouts, what was said, overflows) of a training, on a card that overflows or not."""
-    config = read_recipe(recipe).resolve("sandbox", overrides)
-    model, tokenizer = load()
-    model = config.adapter.attach(model, 0)
-    for name, parameter in model.named_parameters():  # B starts at zero, where A has no gradient
-        if parameter.requires_grad and "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.02)
-    overflows = fill_up(model, *fill) if fill else []
-    with session_of(config, folder, model=model, tokenizer=tokenizer) as session, gradients() as found:
-        trainers.train(session, config.data.load(), lambda step, metrics: {})
-        rows = session.folder.read_rows("rollouts.jsonl")
-    heard = [line for line in said(session.context).splitlines() if "memory" in line]
-    return found, [row["completion"] for row in rows], heard, overflows
-
-
-def assert_close(ours, theirs):
-    for one, other in zip(ours, theirs, strict=True):
-        scale = max(gradient.abs().max() for gradient in other)
-        assert scale > 0
-        for a, b in zip(one, other, strict=True):
-            assert (a - b).abs().max() <= 1e-5 * scale
 
 
 @pytest.mark.parametrize("place", ["scoring", "backward"])
@@ -114,12 +91,22 @@ def test_what_a_failed_backward_pass_has_already_added_is_taken_back(load, tmp_p
     assert_close(parts, whole)
 
 
-def test_rollouts_are_sampled_fewer_at_a_time_in_whole_groups(load, tmp_path):
-    _, rollouts, heard, overflows = train(load, tmp_path / "run", "one_shot_rlvr", *QUICK, fill=("generation", 4))
-    assert overflows == [16, 8]
+def test_rollouts_are_sampled_fewer_at_a_time_in_whole_groups(load, tmp_path, monkeypatch):
+    _, whole, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *QUICK)
+    asked, make = [], rollouts_module.make_engine
+
+    def make_small(model, engine, rows):
+        asked.append(rows)
+        if rows > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (injected)")
+        return make(model, engine, rows)
+
+    monkeypatch.setattr(rollouts_module, "make_engine", make_small)
+    _, rollouts, heard, _ = train(load, tmp_path / "run", "one_shot_rlvr", *QUICK)
+    assert asked == [16, 8, 4, 4, 4, 4]
+    assert rollouts == whole
     rows = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").open()]
     assert [row["group"] for row in rows] == [0] * 8 + [1] * 8
-    assert all(rollouts)
     assert "4 completions at a time" in heard[-1]
 
 

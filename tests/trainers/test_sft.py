@@ -11,6 +11,7 @@ from tinyreason import trainers
 from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
+from tinyreason.inference.sampling import Sampling, prompt_texts
 from tinyreason.trainers.sft import IGNORED, tokenised
 
 QUICK = ("train.max_steps=4", "train.batch_size=8", "data.size=8", "train.schedule=constant")
@@ -238,6 +239,28 @@ def test_where_a_template_writes_earlier_turns_otherwise_each_answer_is_a_row_of
         (f"{first}2{second}", ["4<|end|>"]),
     ]
     assert lengths.rows == 2
+
+
+TOOLS = ({"type": "function", "function": {"name": "add"}},)
+WITH_TOOLS = (
+    "{% if tools %}<tools>{{ tools | tojson }}</tools>{% endif %}"
+    "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+@pytest.mark.parametrize("every_turn", [False, True])
+def test_the_tools_of_a_row_are_written_by_the_chat_template_and_not_trained_on(rows_of, sandbox, every_turn):
+    (plain,), _, tokenizer = rows_of(conversation(every_turn, tools=TOOLS), overrides=("prompt=plain",))
+    without, trained = spoken(plain, tokenizer)
+    assert without == CHAT  # the sandbox's template writes no tools
+    sandbox[1].chat_template = WITH_TOOLS
+    (row,), _, tokenizer = rows_of(conversation(every_turn, tools=TOOLS), overrides=("prompt=plain",))
+    written = tokenizer.decode(tokenizer(f"<tools>{json.dumps(TOOLS)}</tools>", add_special_tokens=False)["input_ids"])
+    assert spoken(row, tokenizer) == (written + without, trained)
+    sampling = Sampling(1, 1.0, 4, 4, "plain", 0)
+    asked, alone = prompt_texts(tokenizer, [conversation(False, tools=TOOLS), conversation(False)], sampling)
+    assert asked == f"<tools>{json.dumps(TOOLS)}</tools>{alone}" and "tools" not in alone
 
 
 def test_the_prompt_is_put_to_the_last_user_and_never_to_a_tool(rows_of):

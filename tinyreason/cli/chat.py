@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from tinyreason.cli.options import BASE, TEMPLATE_OPTIONS
+from tinyreason.cli.options import BASE, CHAT_TEMPLATE, LONGEST, TEMPLATE_OPTIONS
 
 
 @click.command("chat", short_help="Ask a run, an adapter or a model, and watch it answer.")
@@ -19,10 +19,9 @@ from tinyreason.cli.options import BASE, TEMPLATE_OPTIONS
     type=click.FloatRange(min=0),
     help="Sampling temperature, 0 = greedy; default: as in the run's evaluation.",
 )
-@click.option(
-    "--max-completion-tokens", type=click.IntRange(min=1), help="Length of the longest completion, in tokens."
-)
+@LONGEST
 @BASE
+@CHAT_TEMPLATE
 @TEMPLATE_OPTIONS
 @click.option("--trust-remote-code", is_flag=True, help="Run Python code that comes with the model.")
 def chat_command(
@@ -32,6 +31,7 @@ def chat_command(
     temperature: float | None,
     max_completion_tokens: int | None,
     base: str | None,
+    chat_template: str | None,
     template_options: dict | None,
     trust_remote_code: bool,
 ) -> None:
@@ -44,7 +44,7 @@ def chat_command(
     from tinyreason.inference.chat import Talker
     from tinyreason.inference.model_reference import read_model_reference
 
-    reference = read_model_reference(target, trust_remote_code, is_finished=False, base=base)
+    reference = read_model_reference(target, trust_remote_code, is_finished=False, base=base).asked_with(chat_template)
     if compare and not reference.adapter:
         raise ConfigError(f"{target} has no adapter to compare its base with; give a run or an adapter folder.")
     quiet_libraries(offline=reference.is_local)

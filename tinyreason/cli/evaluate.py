@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import BASE, COUNT, JSON, PATH, TEMPLATE_OPTIONS
+from tinyreason.cli.options import BASE, CHAT_TEMPLATE, COUNT, JSON, LONGEST, PATH, TEMPLATE_OPTIONS
 from tinyreason.prompts import PROMPTS
 
 
@@ -37,12 +37,7 @@ from tinyreason.prompts import PROMPTS
     help="Sampling temperature, 0 = greedy; default: the run's, else 0.6.",
 )
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Nucleus sampling; default: 1, off.")
-@click.option(
-    "--max-completion-tokens",
-    type=COUNT,
-    help="Length of the longest completion, in tokens; default: the run's, else 3072.",
-)
-@click.option("--max-tokens", type=COUNT, hidden=True)  # the earlier name
+@LONGEST
 @click.option(
     "--prompt",
     type=click.Choice(list(PROMPTS)),
@@ -54,6 +49,7 @@ from tinyreason.prompts import PROMPTS
     type=click.Choice(["chat", "none"]),
     help="Write the prompt with the tokenizer's chat template, or without one; default: chat.",
 )
+@CHAT_TEMPLATE
 @TEMPLATE_OPTIONS
 @click.option(
     "--batch-size", type=COUNT, help="Completions sampled at once; it changes speed and memory, not the completions."
@@ -76,6 +72,7 @@ def evaluate_command(
     against: str | None,
     base: str | None,
     problems: int | None,
+    chat_template: str | None,
     template_check: bool,
     out: Path | None,
     as_json: bool,
@@ -87,11 +84,9 @@ def evaluate_command(
     from tinyreason.evaluation.benchmark_request import evaluate_sides, load_benches, needs_no_network, read_sides
     from tinyreason.evaluation.benchmark_run import settle
 
-    sides = read_sides(reference, against, base)
+    sides = read_sides(reference, against, base, chat_template)
     quiet_libraries(offline=needs_no_network(sides.values(), bench, data))
     benches = load_benches(bench, data, problems)
-    earlier_name = asked.pop("max_tokens")
-    asked["max_completion_tokens"] = asked["max_completion_tokens"] or earlier_name
     sampling, console = settle(sides["model"], asked), Console(stderr=as_json)
     result, folder = evaluate_sides(sides, benches, sampling, out, console, template_check, announce_evaluation)
     if as_json:

@@ -91,6 +91,8 @@ def show_comparison(console: Console, rows: list[ComparisonRow]) -> None:
         table = [("accuracy", *figures), ("tokens", *(f"{tokens:.0f}" for tokens in row.mean_tokens))]
         console.table(table, header=("", row.first, row.other))
         console.say(f"gain      {gain_text(row.gain)}: {row.verdict}")
+        if row.verdict_reason:
+            console.say(f"why       {row.verdict_reason}")
         if row.asked_otherwise:
             console.say(f"warning: not asked alike: {', '.join(row.asked_otherwise)}.")
     if (count := max(row.comparisons for row in rows)) > 1:

@@ -1,23 +1,57 @@
 """The command line: a group of commands, and how each of them ends."""
 
+import os
 import sys
+from collections.abc import Iterator, Mapping
 from copy import copy
+from importlib import import_module
 
 import click
 
-from tinyreason.cli.build import critiques, solutions
-from tinyreason.cli.chat import chat_command
-from tinyreason.cli.doctor import doctor_command
-from tinyreason.cli.evaluate import audit_command, compare_command, evaluate_command
-from tinyreason.cli.grade import grade_command, select_command
-from tinyreason.cli.new import new_command
-from tinyreason.cli.plan import dry_run_command, plan_command
-from tinyreason.cli.preview import preview_command
-from tinyreason.cli.recipes import check_command, recipes_command, show_command
-from tinyreason.cli.report import report_command
-from tinyreason.cli.sweep import sweep_command
-from tinyreason.cli.train import recipe_command
 from tinyreason.errors import Stopped, TinyReasonError
+
+COMMANDS = {
+    "audit": "evaluate.audit_command",
+    "bench": "bench.bench_command",
+    "chat": "chat.chat_command",
+    "check": "recipes.check_command",
+    "compare": "evaluate.compare_command",
+    "critiques": "build.critiques",
+    "doctor": "doctor.doctor_command",
+    "dry-run": "plan.dry_run_command",
+    "eval": "evaluate.evaluate_command",
+    "grade": "grade.grade_command",
+    "new": "new.new_command",
+    "plan": "plan.plan_command",
+    "preview": "preview.preview_command",
+    "recipe": "train.recipe_command",
+    "recipes": "recipes.recipes_command",
+    "report": "report.report_command",
+    "select": "grade.select_command",
+    "show": "recipes.show_command",
+    "solutions": "build.solutions",
+    "sweep": "sweep.sweep_command",
+}
+"""What is typed → the file of `cli/` and the function in it that answer; only the one that is typed is imported."""
+EARLIER_NAMES = {"frontier": "sweep", "rehearse": "dry-run"}
+
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it reads what every installed package brings
+
+
+class LateCommands(Mapping):
+    """Maps what is typed to its command, which is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        file, _, function = COMMANDS[EARLIER_NAMES.get(name, name)].partition(".")
+        command = copy(getattr(import_module(f"tinyreason.cli.{file}"), function))
+        command.hidden = name in EARLIER_NAMES
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*COMMANDS, *EARLIER_NAMES))
+
+    def __len__(self) -> int:
+        return len(COMMANDS) + len(EARLIER_NAMES)
 
 
 class Commands(click.Group):
@@ -38,24 +72,10 @@ class Commands(click.Group):
             sys.exit(130)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, commands=LateCommands(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tinyreason")
 def main() -> None:
     """One command from a recipe's name to a trained adapter whose gain is proven.
 
     Begin with: tinyreason recipe one_shot_rlvr
     """
-
-
-for command in (
-    *(recipe_command, recipes_command, show_command, new_command, check_command, preview_command),
-    *(plan_command, dry_run_command, doctor_command),
-    *(evaluate_command, compare_command, audit_command, sweep_command, report_command, chat_command),
-    *(critiques, solutions, grade_command, select_command),
-):
-    main.add_command(command)
-
-for earlier_name, command in (("frontier", sweep_command), ("rehearse", dry_run_command)):
-    alias = copy(command)
-    alias.hidden = True
-    main.add_command(alias, earlier_name)

@@ -37,8 +37,35 @@ TEMPLATE_OPTIONS = click.option(
 )
 
 
+ACCEPT_CHANGES = click.option(
+    "--accept-changes", is_flag=True, help="Resume with other libraries or code too; not bit-exact then."
+)
 BASE = click.option(
     "--base", metavar="MODEL", help="Where the base of the run or adapter is; default: where it was trained on it."
+)
+
+
+CHAT_TEMPLATE = click.option(
+    "--chat-template",
+    metavar="FILE",
+    help="Chat template (Jinja) of a base whose tokenizer has none, or in place of it; default: the run's.",
+)
+
+
+class LimitOption(click.Option):
+    """Lists its first name alone; the earlier one works."""
+
+    def get_help_record(self, context: click.Context) -> tuple[str, str]:
+        words, meaning = super().get_help_record(context)
+        return words.replace(", --max-tokens", ""), meaning
+
+
+LONGEST = click.option(
+    "--max-completion-tokens",
+    "--max-tokens",
+    cls=LimitOption,
+    type=COUNT,
+    help="Length of the longest completion, in tokens; default: the run's, else what is usual for the model.",
 )
 
 

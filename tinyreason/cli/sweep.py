@@ -1,11 +1,12 @@
 """`tinyreason sweep`: rewards, or values of an option, side by side."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import JSON, OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, JSON, OVERRIDES, PATH, TIER, seeds_option
 from tinyreason.errors import ConfigError, TinyReasonError
 
 
@@ -26,6 +27,7 @@ from tinyreason.errors import ConfigError, TinyReasonError
 @seeds_option("Seeds, with each of which everything is run", default="1", show_default=True)
 @TIER
 @click.option("--out", type=PATH, help="Folder of the sweep; default: runs/frontier-NAME-TIER.")
+@ACCEPT_CHANGES
 @JSON
 def sweep_command(
     name: str,
@@ -35,13 +37,13 @@ def sweep_command(
     seeds: list[int],
     tier: str | None,
     out: Path | None,
+    accept_changes: bool,
     as_json: bool,
 ) -> None:
     """Run several rewards, or values of an option, of recipe NAME at equal compute; plot accuracy against tokens.
 
     The same command resumes after an interruption; finished runs are kept. A shared warm-up is done once.
     """
-    from tinyreason.cli.train_output import caveats
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
@@ -55,20 +57,21 @@ def sweep_command(
     quiet_libraries(offline=tier in TIERS and TIERS[tier].is_offline)
 
     from tinyreason.models.load import compute_settings_for
-    from tinyreason.pipeline.sweep import is_done, run_sweep, sweep_points, sweep_runs
+    from tinyreason.pipeline.sweep import is_done, run_sweep, sweep_points, sweep_runs, write_sweep
     from tinyreason.runs.context import RunContext
 
     points = sweep_points(plan, tier, rewards, vary)
     runs = sweep_runs(plan, tier, points, overrides, seeds, out)
-    check_tier(tier, card)
-    console, first = Console(stderr=as_json), runs[0].config
-    compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
+    console, first, context = Console(stderr=as_json), runs[0].config, None
+    if not all(map(is_done, runs)):  # what is finished is shown on any machine
+        check_tier(tier, card)
+        compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
+        context = RunContext(console, compute, why, accept_changes=accept_changes)
     console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds")
-    console.say(f"compute {compute_spent(runs)}")
-    for line in dict.fromkeys(f"{one.point.name}: {caveat}" for one in runs for caveat in caveats(one.config)):
-        console.say(f"caveat  {line}")
+    for line in first_lines(runs):
+        console.say(line)
     try:
-        rows = run_sweep(runs, out, RunContext(console, compute, why))
+        rows = run_sweep(runs, out, context) if context else write_sweep(runs, out)
     except KeyboardInterrupt:
         console.say(f"stopped; what is finished is kept in {out}, the same command resumes there")
         raise
@@ -80,6 +83,14 @@ def sweep_command(
     failed = sum(not is_done(one) for one in runs)
     if failed:
         raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
+
+
+def first_lines(runs: list) -> Iterator[str]:
+    """Yields what all runs spend, and what is known to go wrong with the rewards of each."""
+    from tinyreason.cli.train_output import caveats
+
+    yield f"compute {compute_spent(runs)}"
+    yield from dict.fromkeys(f"caveat  {one.point.name}: {said}" for one in runs for said in caveats(one.config))
 
 
 def compute_spent(runs: list) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, OVERRIDES, PATH, TIER, seeds_option
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @seeds_option("Run it for each seed, and tell the gain over all")
 @click.option("--controls", is_flag=True, help="Train again with a format-only and with a random reward, and compare.")
 @click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
-@click.option("--accept-changes", is_flag=True, help="Resume with other libraries or code too; not bit-exact then.")
+@ACCEPT_CHANGES
 @click.option(
     "--verify-resume",
     is_flag=True,
@@ -49,12 +49,13 @@ def recipe_command(
     """Train by a recipe and measure the gain: evaluate, train, evaluate again.
 
     NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
-    command with the same --out resumes a run that was stopped.
+    command with the same --out resumes a run that was stopped, and shows one that is finished, on any machine.
     """
     from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
+    from tinyreason.evaluation.controls import check_has_controls
     from tinyreason.models.hardware import check_tier, take_card, tier_for
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.context import RunContext
@@ -63,20 +64,19 @@ def recipe_command(
 
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), take_card()
-    tier, reason = tier_for(recipe, tier, overrides, card)
     check_seeds(seed, seeds, verify_resume)
+    tier, reason = begun_tier(tier, None if fresh else out, seeds) or tier_for(recipe, tier, overrides, card)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
+    if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
+        return
     check_tier(tier, card)
     check_preconditions(configs[0])
-    if controls:
-        from tinyreason.evaluation.controls import check_has_controls
-
-        check_has_controls(configs[0])
     config, console, out = configs[0], Console(), out or default_folder(configs)
+    if controls:
+        check_has_controls(config)
     which = ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
-    again = ["tinyreason", "recipe", name, *overrides, "--on", tier, *which]
-    again += ["--controls"] * controls + ["--out", str(out)]
-    with Deadline(end, console.say) as stop, offering(shlex.join(again)):
+    again = ["tinyreason", "recipe", name, *overrides, "--on", tier, *which, *["--controls"] * controls]
+    with Deadline(end, console.say) as stop, offering(shlex.join([*again, "--out", str(out)])):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
         context = RunContext(console, compute, reason, stop, accept_changes)
@@ -90,12 +90,38 @@ def recipe_command(
             run_and_report(config, out, context, fresh, controls)
 
 
+def begun_tier(asked: str | None, out: Path | None, seeds: list[int]) -> tuple[str, str] | None:
+    """Returns the tier of the run which is there, and that it was begun on it; None where another is asked for."""
+    from tinyreason.pipeline.finished import tier_of
+
+    begun = None if asked else tier_of(out, seeds)
+    return (begun, "the run was begun on it") if begun else None
+
+
 def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None:
     """Refuses options that several seeds do not go with. Errors: `ConfigError`."""
     if seeds and seed is not None:
         raise ConfigError("--seed and --seeds are both given; leave one out.")
     if seeds and verify_resume:
         raise ConfigError("--verify-resume is of one run; give the folder of one seed with --out, without --seeds.")
+
+
+def show_finished(configs: list["RunConfig"], out: Path, of_seeds: bool, controls: bool) -> bool:
+    """Shows the result of what is finished in `out`, whatever this machine can run; returns whether all is finished."""
+    from tinyreason.cli.train_output import conclude, conclude_seeds
+    from tinyreason.console import Console
+    from tinyreason.pipeline.finished import finished_result
+
+    console = Console()
+    found = finished_result(configs, out, console, of_seeds, controls)
+    if found:
+        (conclude_seeds if of_seeds else conclude)(console, found, out)
+    if found and controls:
+        from tinyreason.cli.evaluation_output import show_controls
+        from tinyreason.runs.result import read_controls
+
+        show_controls(console, read_controls(out))
+    return bool(found)
 
 
 def run_seeds_and_report(

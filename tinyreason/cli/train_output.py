@@ -77,8 +77,6 @@ def conclude(console: Console, result: RunResult, folder: Path) -> None:
     for line in explain_training(result.training):
         console.say(line)
     show_expectation(console, result)
-    if result.bit_exact is False:
-        console.say(f"caveat      not bit-exact, as it was resumed otherwise than begun: {', '.join(result.changes)}")
     console.say("\nWhat next:")
     for line in next_steps(result, folder):
         console.say(line)
@@ -129,6 +127,8 @@ def show_result(console: Console, result: RunResult) -> None:
         console.say(f"template    {template_check_in_words(result.template_check)}")
     low, high = tokens.interval
     console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
+    if result.bit_exact is False:
+        console.say(f"caveat      not bit-exact, as it was resumed otherwise than begun: {', '.join(result.changes)}")
 
 
 def show_expectation(console: Console, result: RunResult) -> None:

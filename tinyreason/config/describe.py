@@ -3,13 +3,16 @@
 import ast
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from tinyreason.schema import Schema
+
+STATEMENT = re.compile(r'^(?:class (\w+)|    (?:(\w+): |("{3}.*?"{3})$|[^\s)\]}]))', re.MULTILINE | re.DOTALL)
+"""The beginning of a class and of a statement in it: an option, its help, or any other."""
 
 
 def options(section: Schema) -> Iterator[tuple[str, str, Any]]:
@@ -47,16 +50,20 @@ def option_help(schema: type[Schema]) -> dict[str, str]:
     """Returns option → the string under it in the source. (Pydantic can read these too, at every start-up.)"""
     texts = {}
     for kind in reversed(schema.__mro__):
-        if not issubclass(kind, Schema) or kind is Schema:
-            continue
-        for field, text in pairwise(_classes(inspect.getfile(kind))[kind.__name__].body):
-            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-                texts[field.target.id] = text.value.value
+        if issubclass(kind, Schema) and kind is not Schema:
+            texts |= _texts(inspect.getfile(kind))[kind.__name__]
     return texts
 
 
 @cache
-def _classes(file: str) -> dict[str, ast.ClassDef]:
-    """Returns the classes of a source file by name; `inspect.getsource` would read the file anew for each."""
-    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
-    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+def _texts(file: str) -> dict[str, dict[str, str]]:
+    """Returns class → option → its help, of a source file indented by four; parsing it takes ten times as long."""
+    texts: dict[str, dict[str, str]] = {}
+    kind = option = ""
+    for begins, named, text in STATEMENT.findall(Path(file).read_text(encoding="utf-8")):
+        kind = begins or kind
+        texts.setdefault(kind, {})
+        if text and option:
+            texts[kind][option] = ast.literal_eval(text)
+        option = named
+    return texts

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tinyreason.config.plain_yaml import read_yaml
+from tinyreason.config.plain_yaml import merge, read_yaml
 from tinyreason.config.training_file import take_training_file
 from tinyreason.data._source import Source
 from tinyreason.errors import ConfigError
@@ -21,15 +21,6 @@ OF_A_SET = {
     *("problem_column", "answer_column", "completion_column", "weight_column", "spans_column"),
 }
 """What a recipe says of its own set, and not of a file that is given in its place: a file sets its own size."""
-
-
-def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Lays `above` over `below`; sections merge, anything else is replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:

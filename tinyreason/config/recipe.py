@@ -6,17 +6,16 @@ A file that says `extends: RECIPE` has what that recipe has, with its own values
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
-from pydantic import ValidationError
 
-from tinyreason.config.error_sentence import sentence
-from tinyreason.config.overrides import apply_overrides, lay, merge
-from tinyreason.config.plain_yaml import check_size, read_yaml
-from tinyreason.config.run_config import RunConfig
+from tinyreason.config.plain_yaml import check_size, merge, read_yaml
 from tinyreason.config.tiers import TIERS, with_derived_tiers
 from tinyreason.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from tinyreason.config.run_config import RunConfig
 
 PACKAGE = Path(__file__).parents[1]
 RECIPES = PACKAGE / "_recipes" if (PACKAGE / "_recipes").is_dir() else PACKAGE.parent / "recipes"
@@ -56,6 +55,8 @@ class Recipe:
 
     def laid(self, tier: str, overrides: tuple[str, ...], variant: dict[str, Any] | None = None) -> dict[str, Any]:
         """Returns the values on one tier with a variant and the overrides laid over them, not yet validated."""
+        from tinyreason.config.overrides import apply_overrides
+
         values = merge(self.on(tier), variant or {})
         values.pop("variants", None)
         apply_overrides(values, overrides)
@@ -68,8 +69,13 @@ class Recipe:
 
     def resolve(
         self, tier: str, overrides: tuple[str, ...] = (), seed: int | None = None, variant: dict[str, Any] | None = None
-    ) -> RunConfig:
+    ) -> "RunConfig":
         """Returns the recipe on one tier, a variant and the overrides laid over it, validated as a whole."""
+        from pydantic import ValidationError
+
+        from tinyreason.config.error_sentence import sentence
+        from tinyreason.config.run_config import RunConfig
+
         values = self.laid(tier, overrides, variant)
         if values.keys() & {"recipe", "tier"}:
             raise ConfigError("recipe and tier are not options; type the recipe's name and --on TIER.")
@@ -139,6 +145,8 @@ def read_extending(path: Path, values: dict[str, Any], reading: tuple[Path, ...]
 
     What the recipe expects and has measured is of the recipe alone.
     """
+    from tinyreason.config.overrides import lay
+
     files, base_name, own_tiers = (*reading, path), values.pop("extends"), values.pop("tiers", None) or {}
     if path.resolve() in [file.resolve() for file in reading]:
         raise ConfigError(f"{' extends '.join(map(str, files))}: that is a circle; let one extend a shipped recipe.")
@@ -158,13 +166,15 @@ def read_extending(path: Path, values: dict[str, Any], reading: tuple[Path, ...]
     for tier in base.tiers:
         if tier not in base.derived or tier in own_tiers:
             below = {key: value for key, value in base.on(tier).items() if key not in ("expected", "measured")}
-            tiers[tier] = lay(lay(below, said(values)), said(own_tiers.get(tier) or {}))
-    general = merge(base.values, said(values))
+            tiers[tier] = lay(lay(below, without_empty_keys(values)), without_empty_keys(own_tiers.get(tier) or {}))
+    general = merge(base.values, without_empty_keys(values))
     return Recipe.of(path.stem, {key: general[key] for key in ("about", "paper", "trainer") if key in general}, tiers)
 
 
-def said(values: dict[str, Any]) -> dict[str, Any]:
+def without_empty_keys(values: dict[str, Any]) -> dict[str, Any]:
     """Leaves out the keys with nothing behind them, but where null is a value: a section whose lines are comments."""
+    from tinyreason.config.run_config import RunConfig
+
     fields = RunConfig.model_fields
     return {
         key: value

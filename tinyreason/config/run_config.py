@@ -13,12 +13,12 @@ from tinyreason.config.tiers import CPU_TIER, TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
 from tinyreason.config.trl_options import check_trl_options
 from tinyreason.data import DATA
-from tinyreason.prompts import PROMPTS
+from tinyreason.prompts import PROMPTS, other_ways
 from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
 
-CHECKED_PROBLEMS, OTHER_WAYS = 64, 3
-"""The template check asks so many problems of an evaluation again, in so many other ways, once each."""
+CHECKED_PROBLEMS = 64
+"""The template check asks so many problems of an evaluation again, once in each of the other ways."""
 
 
 def is_gguf_name(name: str) -> bool:
@@ -77,6 +77,13 @@ class Kernels(Schema):
     """AdamW of torch (auto), or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)."""
 
 
+class Inference(Schema):
+    """What samples completions: rollouts, evaluation and validation."""
+
+    engine: Literal["auto", "hf", "fused", "trl"] = "auto"
+    """Transformers' forward pass (hf), a faster one for models like Llama (fused), or, in training, TRL's own (trl)."""
+
+
 class Warmup(Schema):
     """Supervised fine-tuning of the run's own adapter before GRPO; what comes after is measured against it."""
 
@@ -118,11 +125,6 @@ class Evaluation(Schema):
         """Takes a source without a kind for problems."""
         return {"kind": "problems"} | values if isinstance(values, dict) else values
 
-    @property
-    def other_way_completions(self) -> int:
-        """How many completions the template check samples."""
-        return OTHER_WAYS * min(CHECKED_PROBLEMS, self.problems) if self.template_check else 0
-
 
 class Validation(Schema):
     """Problems neither trained on nor in the evaluation, whose accuracy selects the checkpoint that is kept."""
@@ -155,6 +157,10 @@ class Expected(Schema):
     """Most minutes that the whole run takes."""
 
 
+USUAL: Any = Field({}, validate_default=True)
+"""A section that nobody gave; an instance here would have its class built at every start-up."""
+
+
 class RunConfig(Schema):
     """Everything that decides a run."""
 
@@ -184,11 +190,12 @@ class RunConfig(Schema):
     train: one_of(TRAINERS)
     warmup: Warmup | None = None
     """What the adapter learns before GRPO; the baseline is measured after it, and the KL penalty holds to it."""
-    kernels: Kernels = Kernels()
-    evaluation: Evaluation = Field(Evaluation(), validate_default=True)
+    kernels: Kernels = USUAL
+    inference: Inference = USUAL
+    evaluation: Evaluation = USUAL
     validation: Validation | None = None
     """What selects the checkpoint that is kept; null = the last step is kept."""
-    checkpoints: Checkpoints = Checkpoints()
+    checkpoints: Checkpoints = USUAL
     trl: dict[str, Any] = {}
     """Options passed on to TRL's config as they are."""
     seed: int = Field(0, ge=0)
@@ -222,6 +229,13 @@ class RunConfig(Schema):
     def evaluations(self) -> int:
         """How often its evaluation is asked: before and after, and of the bare base where it starts from an adapter."""
         return 3 if self.adapter.start else 2
+
+    @property
+    def other_way_completions(self) -> int:
+        """How many completions the template check samples."""
+        if not self.evaluation.template_check:
+            return 0
+        return len(other_ways("chat", self.prompt)) * min(CHECKED_PROBLEMS, self.evaluation.problems)
 
     @property
     def training_sources(self) -> list[Any]:

@@ -13,6 +13,6 @@ def training_split(config: RunConfig, examples: list[Example]) -> Split:
     data = config.data
     tests = config.evaluation.problems if config.evaluation.data is None else 0
     validations = config.validation.problems if config.validation else 0
-    if not (data.is_taken_whole and config.critiques is None and (tests or validations)):
+    if not (data.is_taken_whole and (tests or validations)):
         return Split(examples, [], [], 0)
     return hold_back(examples, data.origin, tests, validations)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row
-from tinyreason.data.shapes import ASKING, in_usual_columns, read_turns
+from tinyreason.data.shapes import ASKING, in_usual_columns, read_tools, read_turns
 from tinyreason.errors import DataError, nearest
 from tinyreason.example import Example
 
@@ -91,8 +91,8 @@ def solutions_of(rows: list[Row], columns: Columns, dropped: Dropped) -> Iterato
         gold = next((t for t in (gold, text) if t and (MARKED.search(t) or (t is gold and is_short(t)))), "")
         if not (example := _asked(place, row, id, problem, gold, dropped)):
             continue
-        where = f"{origin} row {place + 1}"
-        yield place, whole(_weighed(replace(example, completion=_boxed(text)), row, text, columns, where), where)
+        where, example = f"{origin} row {place + 1}", replace(example, completion=_boxed(text), tools=read_tools(row))
+        yield place, whole(_weighed(example, row, text, columns, where), where)
 
 
 def is_short(text: str) -> bool:

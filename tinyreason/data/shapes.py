@@ -89,6 +89,22 @@ def with_system(turns: Turns, system: Any) -> Turns:
     return ({"role": "system", "content": system}, *turns)
 
 
+def read_tools(row: Row) -> tuple[dict[str, Any], ...]:
+    """Returns the tools that a row offers, in a column of that name, a list or the text of one; none of anything else.
+
+    A bare function becomes what templates ask for: `{"type": "function", "function": {"name": …}}`.
+    """
+    value = next((value for name, value in row.items() if str(name).strip().lower() == "tools"), None)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return ()
+    if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
+        return ()
+    return tuple({"type": "function", "function": tool} if "name" in tool else tool for tool in value)
+
+
 def read_turns(value: Any) -> Turns | None:
     """Returns the turns of a chat, {"role", "content"} each, or ShareGPT's {"from", "value"}; None of anything else."""
     if isinstance(value, str) and value.lstrip().startswith("[{"):  # a table's cell

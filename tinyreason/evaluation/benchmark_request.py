@@ -48,15 +48,19 @@ def evaluate_sides(
         return run_benchmarks(benchmark_run, folder, grader, console), folder.path
 
 
-def read_sides(reference: str, against: str | None = None, base: str | None = None) -> dict[str, ModelReference]:
-    """Returns the model asked, on `base` where that is given, and, as `against`, the one it is compared with."""
+def read_sides(
+    reference: str, against: str | None = None, base: str | None = None, chat_template: str | None = None
+) -> dict[str, ModelReference]:
+    """Returns the model asked, on `base` where that is given, and, as `against`, the one it is compared with.
 
+    Both are asked with the file of a `chat_template` where that is given.
+    """
     sides = {"model": read_model_reference(reference, base=base)}
     if against == "base" and sides["model"].adapter is None:
         raise ConfigError(f"{reference} is not a run or an adapter, so it has no base; give --against a model.")
     if against:
         sides["against"] = sides["model"].base() if against == "base" else read_model_reference(against)
-    return sides
+    return {side: one.asked_with(chat_template) for side, one in sides.items()}
 
 
 def needs_no_network(references: Iterable[ModelReference], bench: str | None, data: tuple[Path, ...]) -> bool:

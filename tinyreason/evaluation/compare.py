@@ -2,19 +2,31 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import FolderError
 from tinyreason.evaluation.benchmark_folder import PROBLEMS, RESULT, SETTINGS, read_samples
 from tinyreason.evaluation.score import Completion, Score, side_summary
 from tinyreason.evaluation.second_opinion import believed_comparison
+from tinyreason.evaluation.template_check import form_alone
 from tinyreason.example import Example
 from tinyreason.inference.model_reference import check_finished, read_run_config
 from tinyreason.intervals import verdict
-from tinyreason.runs.result import EVALUATION, Gain, Interval, Number, Stored, read_seeds_result
+from tinyreason.runs.result import (
+    EVALUATION,
+    Gain,
+    Interval,
+    Number,
+    Stored,
+    TemplateCheck,
+    read_seeds_result,
+    template_check_in_words,
+)
 
 ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template", "template_options")
 
@@ -29,6 +41,8 @@ class StoredCompletions:
     answers: dict[str, str]
     """Text of the problem → gold answer."""
     sampling: dict[str, Any]
+    checks: dict[str, tuple[TemplateCheck, list[str]]] = field(default_factory=dict)
+    """Of a base without an adapter: bench → how it does when asked otherwise, and the problems, in order."""
 
     @property
     def by_problem(self) -> dict[str, list[Completion]]:
@@ -65,6 +79,8 @@ class ComparisonRow(Stored):
     mean_tokens: list[Number]
     gain: Gain
     verdict: str
+    verdict_reason: str | None = None
+    """Why nothing can be told, where it is not the interval that includes 0."""
     asked_otherwise: list[str]
     """Settings that were not the same."""
     comparisons: int = 1
@@ -126,7 +142,22 @@ def _evaluation(folder: Path) -> StoredCompletions:
     for (side, bench, id, _), completion in sorted(read_samples(folder).items(), key=lambda item: item[0]):
         if side == "model" and (bench, id) in asked:
             benches.setdefault(bench, {}).setdefault(asked[bench, id], []).append(completion)
-    return StoredCompletions(folder.resolve().name, benches, answers, sampling)
+    checks = {
+        bench: (check, [problem for (of, _), problem in asked.items() if of == bench])
+        for bench, check in _checks_of_base(folder).items()
+    }
+    return StoredCompletions(folder.resolve().name, benches, answers, sampling, checks)
+
+
+def _checks_of_base(folder: Path) -> dict[str, TemplateCheck]:
+    """Returns bench → how the model of an evaluation does when asked otherwise; of two models it is the second's."""
+    found = read_json(folder / RESULT)
+    try:
+        checks = {bench: scores.get("template_check") for bench, scores in found.get("benches", {}).items()}
+        checks = {bench: TemplateCheck.model_validate(check) for bench, check in checks.items() if check}
+        return {} if "against" in found.get("sides", {}) else checks
+    except (AttributeError, ValidationError):
+        raise FolderError(f"{folder}/{RESULT} is broken.") from None
 
 
 def identity_of(row: dict[str, Any]) -> str:
@@ -184,12 +215,15 @@ def paired_by_seed(first: str, ours: Seeds, other: str, theirs: Seeds) -> Pairs:
 def compare_bench(first: str, other: str, pairs: Pairs, bench: str) -> ComparisonRow | None:
     """Returns how `other` does against `first` on a bench; None if they share no problem of it."""
     scores: list[tuple[Score, Score]] = []
+    reasons: dict[str, str | None] = {}
     problems: list[set[str]] = [set(), set()]
     for one, another in pairs:
         ours, theirs = one.benches[bench], another.by_problem
         common = [problem for problem in ours if problem in theirs]
         if common:
             scores.append((one.score(common), another.score(common)))
+            for said, base, trained in (("improved", one, another), ("worse", another, one)):
+                reasons[said] = reasons.get(said) or form_alone_between(base, trained, common)
         problems[0] |= ours.keys()
         problems[1] |= theirs.keys()
     if not scores:
@@ -197,6 +231,7 @@ def compare_bench(first: str, other: str, pairs: Pairs, bench: str) -> Compariso
     sides = list(zip(*scores, strict=True))
     summaries = [side_summary(side) for side in sides]
     found = believed_comparison(*sides)
+    reason = reasons.get(found["verdict"])
     return ComparisonRow(
         first=first,
         other=other,
@@ -208,9 +243,24 @@ def compare_bench(first: str, other: str, pairs: Pairs, bench: str) -> Compariso
         interval=[side.interval for side in summaries],
         mean_tokens=[side.mean_tokens for side in summaries],
         gain=found["gain"],
-        verdict=found["verdict"],
+        verdict="cannot tell" if reason else found["verdict"],
+        **({"verdict_reason": reason} if reason else {}),
         asked_otherwise=asked_otherwise(*pairs[0]),
     )
+
+
+def form_alone_between(base: StoredCompletions, trained: StoredCompletions, common: Sequence[str]) -> str | None:
+    """Returns why a gain over a base on these problems may be form alone, as `form_alone` does; None of no base."""
+    for check, problems in (base.checks[bench] for bench in base.checks if base.benches[bench].keys() & {*common}):
+        if not (best := check.better_way):
+            continue
+        marks = {text: mark for text, mark in zip(problems, best.correct, strict=False) if text in common}
+        if not marks:
+            return f"{template_check_in_words(check)} None of these problems is compared here"
+        way = best.model_copy(update={"correct": "".join(marks.values())})
+        if reason := form_alone(check.model_copy(update={"others": [way]}), trained.score([*marks])):
+            return reason
+    return None
 
 
 def asked_otherwise(first: StoredCompletions, other: StoredCompletions) -> list[str]:

@@ -142,6 +142,7 @@ class Evaluator:
             prompt=self.config.prompt,
             template_options=self.config.template_options,
             seed=self.config.seed,
+            engine=self.config.inference.engine,
         )
 
 

@@ -79,7 +79,14 @@ def result_over_seeds(folders: Sequence[Path]) -> RunResult:
         seconds={part: sum(result.seconds.get(part, 0) for result in results) for part in first.seconds},
         peak_memory_gb=max(result.peak_memory_gb or 0 for result in results),
         meets_expectation=None if None in met else all(met),
+        **changes_of_all(results),
     )
+
+
+def changes_of_all(results: Sequence[RunResult]) -> dict[str, Any]:
+    """Returns that the seeds are not bit-exact, and what was other for which; nothing where all are."""
+    changes = [f"seed {result.seed}: {change}" for result in results for change in result.changes]
+    return {"bit_exact": False, "changes": changes} if any(one.bit_exact is False for one in results) else {}
 
 
 def verdict_of_all(results: Sequence[RunResult], verdict: str) -> dict[str, Any]:

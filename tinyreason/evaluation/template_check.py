@@ -9,10 +9,8 @@ from tinyreason.evaluation.score import Score, evaluate
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import Sampling
 from tinyreason.intervals import paired_gain
+from tinyreason.prompts import other_ways
 from tinyreason.runs.result import OtherWay, TemplateCheck
-
-WAYS = (("chat", "plain"), ("chat", "boxed"), ("none", "plain"), ("none", "boxed"))
-"""(template, prompt)."""
 
 
 def check_template(
@@ -30,8 +28,7 @@ def check_template(
     `check_time` is called after each batch.
     """
     asked = first_samples(score)
-    templates = ("chat", "none") if tokenizer.chat_template else ("none",)
-    ways = [way for way in WAYS if way[0] in templates and way != (sampling.template, sampling.prompt)]
+    ways = other_ways(sampling.template, sampling.prompt, has_template=bool(tokenizer.chat_template))
     others = []
     with console.live("asking the base in other ways", total=len(ways) * len(asked.examples)) as live:
 

@@ -22,6 +22,28 @@ def said(completion: str, is_thought_open: bool = False) -> str | None:
     return None if not closed and (is_thought_open or OPEN in answer) else answer
 
 
+def closings(completion: str) -> list[str]:
+    """Returns what stands before, between and after all that ends a thought, in the completion's own notation."""
+    return completion.split(FINAL if CHANNEL in completion else CLOSE)
+
+
+def never_ends(completion: str) -> bool:
+    """Returns whether a thought is opened that is not closed."""
+    if CHANNEL in completion:
+        return FINAL not in completion
+    return completion.count(OPEN) > completion.count(CLOSE)
+
+
+def thought_and_answer(completion: str) -> tuple[str, str] | None:
+    """Returns what is thought and what is said where a thought ends exactly once; else None.
+
+    `<think>` may be missing, as a prompt can end in it.
+    """
+    thought, *answers = closings(completion)
+    is_thought = CHANNEL not in completion or ANALYSIS in thought
+    return (thought, answers[0]) if len(answers) == 1 and is_thought else None
+
+
 def as_written(completion: str, prompt: str, template: str) -> str:
     """Returns a completion to learn from as the model of this chat template writes it behind the prompt.
 

@@ -94,7 +94,11 @@ class Talker:
         `is_base` = without the adapter.
         """
         import torch
-        from transformers import GenerationConfig, TextStreamer
+        from transformers import TextStreamer
+
+        from tinyreason.inference.engines import make_engine
+        from tinyreason.inference.engines.loop import roll_out
+        from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
 
         chat = chat_messages(Example("", tuple(messages), ""), self.prompt)
         (prompt,) = render(self.tokenizer, [chat], self.template_options)
@@ -109,24 +113,17 @@ class Talker:
         class Told(TextStreamer):
             """Passes words on as they are whole; the token that ends the completion is not a word."""
 
-            def put(self, value) -> None:
-                if self.next_tokens_are_prompt or int(value[-1]) not in ends:
-                    super().put(value)
+            def hear(self, tokens: list[int]) -> None:
+                if tokens[0] not in ends:
+                    self.put(torch.tensor(tokens))
 
             def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
                 reasoning.add(text, is_last=stream_end)
 
-        sampled = {"do_sample": True, "temperature": self.temperature, "top_k": 0} if self.temperature else {}
-        generation = GenerationConfig(
-            **sampled,
-            max_new_tokens=self.max_completion_tokens,
-            eos_token_id=sorted(ends),
-            pad_token_id=self.tokenizer.pad_token_id,
-        )
-        inputs = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt").to(self.model.device)
-        inputs.pop("token_type_ids", None)
-        without = is_base and self.has_adapter
-        with self.model.disable_adapter() if without else nullcontext(), torch.inference_mode():
-            streamer = Told(self.tokenizer, skip_prompt=True, skip_special_tokens=False)
-            self.model.generate(**inputs, generation_config=generation, streamer=streamer)
+        ids = self.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        uniforms, rule = uniforms_of([None], self.max_completion_tokens), TokenRule(self.temperature)
+        with self.model.disable_adapter() if is_base and self.has_adapter else nullcontext():
+            streamer = Told(self.tokenizer, skip_special_tokens=False)
+            roll_out(make_engine(self.model, "auto", rows=1), [ids], uniforms, rule, ends, tell=streamer.hear)
+            streamer.end()
         return {"role": "assistant", "content": "".join(answer).strip()}

@@ -13,6 +13,7 @@ from tinyreason.config.run_config import Model, RunConfig, is_gguf_name
 from tinyreason.errors import ConfigError, FolderError, ModelError
 from tinyreason.inference.local_sampling import base_of, is_adapter, load_with_adapter, saved_beside
 from tinyreason.models.load import check_model_folder, is_built_in, is_on_this_machine, name_of_base
+from tinyreason.models.token_fit import read_chat_template
 from tinyreason.runs.result import read_seeds_result
 
 
@@ -34,6 +35,13 @@ class ModelReference:
     def base(self) -> "ModelReference":
         """Returns the model that its adapter sits on."""
         return ModelReference(self.model.name, self.model, run=self.run)
+
+    def asked_with(self, chat_template: str | None) -> "ModelReference":
+        """Returns it with the chat template of a file; None = its own. Errors: `ModelError`."""
+        if chat_template is None:
+            return self
+        read_chat_template(chat_template)
+        return replace(self, model=self.model.model_copy(update={"chat_template": chat_template}))
 
     def load(self, needs_template: bool = True):
         """Returns (model, tokenizer). Errors: `ModelError`."""

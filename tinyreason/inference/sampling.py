@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from tinyreason.errors import NotFinite
 from tinyreason.example import Example
+from tinyreason.inference.engines import EngineName
 from tinyreason.models.chat_template import end_tokens, render
 from tinyreason.models.load import free_memory, is_out_of_memory
 from tinyreason.prompts import USUAL_PROMPT_TOKENS, chat_messages
@@ -33,6 +34,8 @@ class Sampling:
     """The tokenizer's chat template, or the bare text of the problem."""
     template_options: dict[str, Any] = field(default_factory=dict)
     """What the chat template is rendered with."""
+    engine: EngineName = "auto"
+    """What drives the model."""
 
 
 @dataclass(frozen=True)
@@ -98,43 +101,58 @@ def sample_batches(
     try:
         for rows in batches([len(ids) for ids in ids_of], sampling, room):
             prompts, its_asks = [ids_of[n] for n in rows], [asks[n] for n in rows]
-            completions = completion_ids(model, tokenizer, prompts, its_asks, sampling, ends, room)
+            completions = completion_ids(model, prompts, its_asks, sampling, ends, room)
             yield [read_completion(tokenizer, n, ids, ends) for n, ids in zip(rows, completions, strict=True)]
     finally:
         model.train(was_training)
 
 
 def completion_ids(
-    model,
-    tokenizer,
-    prompts: list[list[int]],
-    asks: list[Ask],
-    sampling: Sampling,
-    ends: set[int],
-    room: BatchRoom,
-):
+    model, prompts: list[list[int]], asks: list[Ask], sampling: Sampling, ends: set[int], room: BatchRoom
+) -> list[list[int]]:
     """Returns the token ids of one batch's completions; where the memory is too small, one half after the other."""
-    import torch
+    from tinyreason.inference.engines import make_engine
+    from tinyreason.inference.engines.loop import roll_out
 
-    inputs = tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(model.device)
-    size, check = inputs["input_ids"].shape[1], FiniteLogits()
     try:
-        with torch.inference_mode():
-            ids = model.generate(
-                **inputs,
-                generation_config=generation_config(tokenizer, sampling, ends),
-                logits_processor=[check, *processors(asks, size, sampling)],
+        engine = make_engine(model, sampling.engine, len(prompts))
+        found = roll_out(engine, prompts, uniforms(asks, sampling), token_rule(sampling), ends)
+        if not found.is_finite:
+            raise NotFinite(
+                "the model's logits are not finite (nan or infinity), so its completions mean nothing; likely its "
+                "weights grew too large for the number format: lower train.learning_rate, or type model.dtype=float32."
             )
-        check.close()
-        return ids[:, size:].tolist()
+        return found.ids
     except RuntimeError as error:
         if len(prompts) == 1 or not is_out_of_memory(error):
             raise
     free_memory()
     half = len(prompts) // 2
-    room.tokens = half * (size + sampling.max_completion_tokens)
+    room.tokens = half * (max(map(len, prompts)) + sampling.max_completion_tokens)
     halves = ((prompts[part], asks[part]) for part in (slice(half), slice(half, None)))
-    return [ids for some in halves for ids in completion_ids(model, tokenizer, *some, sampling, ends, room)]
+    return [ids for some in halves for ids in completion_ids(model, *some, sampling, ends, room)]
+
+
+def uniforms(asks: list[Ask], sampling: Sampling) -> Tensor:
+    """Returns (B, T) random numbers, each row's own: from the seed, the problem's id and the sample's number.
+
+    So a completion is the same in any batch and any order (up to the rounding of the logits), and two models compared
+    are given the same luck.
+    """
+    from tinyreason.inference.engines.tokens import uniforms_of
+
+    keys = [f"{sampling.seed}/{sample}/{example.id}" for example, sample in asks]
+    seeds = [int.from_bytes(hashlib.sha256(key.encode()).digest()) for key in keys]
+    return uniforms_of(seeds, sampling.max_completion_tokens)
+
+
+def token_rule(sampling: Sampling):
+    """Returns the `TokenRule` by which tokens are sampled."""
+    from transformers import TopPLogitsWarper
+
+    from tinyreason.inference.engines.tokens import TokenRule
+
+    return TokenRule(float(sampling.temperature), [TopPLogitsWarper(sampling.top_p)] if sampling.top_p < 1 else [])
 
 
 def prompt_ids(tokenizer, examples: list[Example], sampling: Sampling) -> list[list[int]]:
@@ -148,82 +166,7 @@ def prompt_texts(tokenizer, examples: list[Example], sampling: Sampling) -> list
     chats = [chat_messages(example, sampling.prompt) for example in examples]
     if sampling.template == "none":
         return ["\n".join(message["content"] for message in chat) for chat in chats]
-    return render(tokenizer, chats, sampling.template_options)
-
-
-def generation_config(tokenizer, sampling: Sampling, ends: set[int]):
-    """Returns a `GenerationConfig`; what it leaves open would come from the model's own, as a repetition penalty."""
-    from transformers import GenerationConfig
-
-    return GenerationConfig(
-        do_sample=False,  # a processor samples
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
-        max_new_tokens=sampling.max_completion_tokens,
-        eos_token_id=sorted(ends),
-        pad_token_id=tokenizer.pad_token_id,
-    )
-
-
-def processors(asks: list[Ask], prompt_tokens: int, sampling: Sampling) -> list:
-    """Returns what stands between the logits and the choice of a token."""
-    if not sampling.temperature:
-        return []
-    from transformers import TemperatureLogitsWarper, TopPLogitsWarper
-
-    warpers = [TemperatureLogitsWarper(float(sampling.temperature))]
-    if sampling.top_p < 1:
-        warpers.append(TopPLogitsWarper(sampling.top_p))
-    return [*warpers, KeyedSampling(asks, prompt_tokens, sampling)]
-
-
-class FiniteLogits:
-    """Notes whether all logits were finite, without waiting for the device at each token; changes nothing."""
-
-    def __init__(self):
-        self.largest: list[Tensor] = []
-
-    def __call__(self, input_ids: Tensor, scores_B_V: Tensor) -> Tensor:
-        self.largest.append(scores_B_V.amax(dim=-1))
-        return scores_B_V
-
-    def close(self) -> None:
-        """Raises `NotFinite` if a row's logits held nan or infinity: what is sampled from them means nothing."""
-        import torch
-
-        if not bool(torch.isfinite(torch.stack(self.largest)).all()):
-            raise NotFinite(
-                "the model's logits are not finite (nan or infinity), so its completions mean nothing; likely its "
-                "weights grew too large for the number format: lower train.learning_rate, or type model.dtype=float32."
-            )
-
-
-class KeyedSampling:
-    """Samples each row's tokens by inverting the distribution function at random numbers that are the row's own.
-
-    They come from the seed, the problem's id and the sample's number, so a completion is the same in any batch and
-    any order (up to the rounding of the logits), and two models compared are given the same luck.
-    """
-
-    def __init__(self, asks: list[Ask], prompt_tokens: int, sampling: Sampling):
-        import numpy
-        import torch
-
-        self.prompt_tokens = prompt_tokens
-        keys = [f"{sampling.seed}/{sample}/{example.id}" for example, sample in asks]
-        seeds = [int.from_bytes(hashlib.sha256(key.encode()).digest()) for key in keys]
-        rows = [numpy.random.default_rng(seed).random(sampling.max_completion_tokens) for seed in seeds]
-        self.uniforms_B_T = torch.tensor(numpy.stack(rows))
-
-    def __call__(self, input_ids: Tensor, scores_B_V: Tensor) -> Tensor:
-        """Returns (B, V), 0 at the sampled token, -inf elsewhere."""
-        import torch
-
-        step = input_ids.shape[1] - self.prompt_tokens
-        cumulative_B_V = scores_B_V.double().softmax(dim=-1).cumsum(dim=-1)
-        aims_B_1 = self.uniforms_B_T[:, step, None].to(scores_B_V.device) * cumulative_B_V[:, -1:]
-        sampled_B_1 = torch.searchsorted(cumulative_B_V, aims_B_1, right=True).clamp(max=scores_B_V.shape[1] - 1)
-        return torch.full_like(scores_B_V, -torch.inf).scatter(1, sampled_B_1, 0.0)
+    return render(tokenizer, chats, sampling.template_options, [example.tools for example in examples])
 
 
 def read_completion(tokenizer, row: int, ids: list[int], ends: set[int]) -> SampledCompletion:

@@ -14,6 +14,7 @@ OURS = ("messages", "add_generation_prompt")
 """What a template reads too, and is not for a person to set."""
 SYSTEM = "Answer with one word."
 """Stands in for a system text where a template is rendered to see whether it takes one."""
+Tools = Sequence[dict[str, Any]]
 ANSWER = "42"
 """Stands in for an answer where a template is rendered to see what follows it."""
 
@@ -26,11 +27,17 @@ class TurnsRefused(ConfigError):
         self.reason = reason
 
 
-def render(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any]) -> list[str]:
+def render(
+    tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any], tools: Sequence[Tools] = ()
+) -> list[str]:
     """Returns what the model reads of each conversation, up to where its completion begins.
 
-    `options` are the template's own, as `enable_thinking`. Errors: `ConfigError` for one that it does not read.
+    `options` are the template's own, as `enable_thinking`; `tools` those of each conversation. Errors: `ConfigError`
+    for an option that the template does not read.
     """
+    if any(tools):
+        each = [with_tools(tokenizer, options, of_chat) for of_chat in tools]
+        return [render(tokenizer, [chat], its)[0] for chat, its in zip(chats, each, strict=True)]
     check_options(str(tokenizer.chat_template), options)
     chats = fitting(tokenizer, chats, options)
     try:
@@ -39,6 +46,12 @@ def render(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, 
         roles = ", ".join(sorted({" ".join(message["role"] for message in chat) for chat in chats})[:4])
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise TurnsRefused(roles, reason) from None
+
+
+def with_tools(tokenizer, options: dict[str, Any], tools: Tools) -> dict[str, Any]:
+    """Returns the template's options with a conversation's tools; a template that writes no tools is told of none."""
+    writes_tools = re.search(r"\btools\b", str(tokenizer.chat_template))
+    return options | {"tools": [*tools]} if tools and writes_tools else options
 
 
 def fitting(tokenizer, chats: Sequence[list[dict[str, str]]], options: dict[str, Any]) -> list[list[dict[str, str]]]:

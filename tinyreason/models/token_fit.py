@@ -29,14 +29,14 @@ def read_tokenizer(source: str, config: Model, needs_template: bool = True):
 
 
 def read_chat_template(file: str) -> str:
-    """Returns the text of a chat template's file. Errors: `ModelError`."""
+    """Returns the text of the file that model.chat_template or --chat-template names. Errors: `ModelError`."""
     try:
         text = Path(os.path.expanduser(file)).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise ModelError(f"cannot read model.chat_template={file}: {reason}; give the path of a .jinja file.") from None
+        raise ModelError(f"cannot read the chat template {file}: {reason}; give the path of a .jinja file.") from None
     if not text.strip():
-        raise ModelError(f"model.chat_template={file} is empty; give a chat template in Jinja.")
+        raise ModelError(f"the chat template {file} is empty; give one in Jinja.")
     return text
 
 
@@ -45,14 +45,15 @@ def check_chat_template(tokenizer, config: Model) -> None:
     if not tokenizer.chat_template:
         raise ModelError(
             f"the tokenizer of model.name={config.name} has no chat template; choose an instruct model, or name a "
-            f"template with model.chat_template=FILE; tinyreason eval asks without one with --template none."
+            f"template with model.chat_template=FILE, to eval and chat with --chat-template FILE; eval asks "
+            f"without one with --template none."
         )
     try:
         probe(tokenizer)
     except Exception as error:  # jinja raises its own types, and a template what it likes
         reason = " ".join(str(error).split()) or type(error).__name__
-        what = f"model.chat_template={config.chat_template}" if config.chat_template else f"model.name={config.name}"
-        raise ModelError(f"the chat template of {what} cannot be rendered: {reason.rstrip('.')}.") from None
+        what = config.chat_template or f"of model.name={config.name}"
+        raise ModelError(f"the chat template {what} cannot be rendered: {reason.rstrip('.')}.") from None
 
 
 def fit_to_model(tokenizer, model, config: Model) -> None:

@@ -10,7 +10,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import DataError
 from tinyreason.example import Example
 from tinyreason.grading.thought import as_written
-from tinyreason.models.chat_template import TurnsRefused, fitting, last_token, render
+from tinyreason.models.chat_template import TurnsRefused, fitting, last_token, render, with_tools
 from tinyreason.prompts import chat_messages
 
 IGNORED = -100
@@ -92,7 +92,8 @@ def prompt_sizes(config: RunConfig, tokenizer, examples: list[Example]) -> list[
 def prompt_of(config: RunConfig, tokenizer, example: Example) -> str:
     """Returns what the model reads before it completes. Errors: `DataError` for turns that its template refuses."""
     try:
-        (prompt,) = render(tokenizer, [chat_messages(example, config.prompt)], config.template_options)
+        chat, options = chat_messages(example, config.prompt), config.template_options
+        (prompt,) = render(tokenizer, [chat], with_tools(tokenizer, options, example.tools))
     except TurnsRefused as error:
         raise DataError(
             f"the chat template of model.name={config.model.name} refuses problem {example.id}, whose turns are by "
@@ -106,7 +107,7 @@ def rows_of(config: RunConfig, tokenizer, example: Example) -> list[Row]:
 
     Such a template writes an earlier turn otherwise than it was sampled, as those that leave out its reasoning do.
     """
-    options = config.template_options
+    options = with_tools(tokenizer, config.template_options, example.tools)
     (chat,) = fitting(tokenizer, [chat_messages(example, config.prompt)], options)
     prompt = prompt_of(config, tokenizer, example)
     last = completion_part(tokenizer, example, prompt, example.completion, config.train.truncate_ratio)

@@ -59,7 +59,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
         ask_for_tokens(config.rewards, found) for found in (examples, evaluation, validation)
     )
     if config.critiques is not None:
-        examples = built_critiques(config, folder, console)
+        examples = built_critiques(config, examples, folder, console)
     if config.train.needs_completions:
         check_completions(examples)
     held_back = len(split.test) + len(split.validation)
@@ -78,11 +78,11 @@ def counts(config: RunConfig, evaluation: int, validation: int) -> Iterator[str]
             yield f"caveat  {name}.problems={wanted:,} are asked for, and the data holds only {count:,} for it"
 
 
-def built_critiques(config: RunConfig, folder: RunFolder, console: Console) -> list[Example]:
-    """Builds critiques of attempts at the run's problems into its folder, and returns them."""
+def built_critiques(config: RunConfig, problems: list[Example], folder: RunFolder, console: Console) -> list[Example]:
+    """Builds critiques of attempts at these problems into the run's folder, and returns them."""
     file = folder.path / "critiques.jsonl"
     build_config = config.critique_build_config()
-    summary = build_critiques(build_config, file, console)
+    summary = build_critiques(build_config, file, console, problems)
     left_out = ", ".join(f"{count} {why}" for why, count in summary.dropped.items()) or "none"
     console.say(f"built   {summary.kept} critiques by {build_config.teacher.kind}; dropped {left_out}")
     return Critiques(file=file).load()

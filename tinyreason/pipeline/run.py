@@ -14,6 +14,7 @@ from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.inference.engines import choose_engine
 from tinyreason.models.chat_template import turn_end_caveat
 from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
 from tinyreason.models.training_rows import context_for
@@ -60,6 +61,8 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
         problems = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, context.compute)
         check_finite(model, config.model)
+        engine = choose_engine(model, config.inference.engine)
+        console.say(f"        engine {engine.name} ({engine.why})")
         if caveat := turn_end_caveat(tokenizer):
             console.say(f"caveat  {caveat}")
         problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)

@@ -22,6 +22,7 @@ from tinyreason.config.train_config import TRAINERS
 from tinyreason.console import Console
 from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
+from tinyreason.grading.strict import accepts
 from tinyreason.pipeline.run import run
 from tinyreason.reporting.sweep_plot import draw_sweep
 from tinyreason.reporting.sweep_table import (
@@ -35,7 +36,7 @@ from tinyreason.reporting.sweep_table import (
 )
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import read_config
-from tinyreason.runs.result import EVALUATION, RESULT, RunResult, StoredEvaluation, StoredProblem
+from tinyreason.runs.result import EVALUATION, RESULT, RunResult, StoredEvaluation, StoredProblem, read_result
 from tinyreason.runs.resume import NOT_COMPUTED_WITH, differences
 
 
@@ -215,12 +216,14 @@ class InnerConsole(Console):
 def write_sweep(runs: list[SweepRun], out: Path) -> list[SweepRow]:
     """Writes frontier.json, .md, .svg and .png of the runs done so far; returns the rows."""
     points: dict[str, list[SeedFigures]] = {BASELINE: []}
-    missing = []
+    missing, changed = [], []
     for one in runs:
         seed = one.config.seed
+        called = f"{one.point.name}, seed {seed}"
         if not (one.path / RESULT).exists():
-            missing.append(f"{one.point.name}, seed {seed}")
+            missing.append(called)
             continue
+        changed += [called] * (read_result(one.path).bit_exact is False)
         evaluation = StoredEvaluation.model_validate(read_json(one.path / EVALUATION))
         baseline, end = problem_means(evaluation.before), problem_means(evaluation.after)
         points.setdefault(one.point.name, []).append(SeedFigures(seed, end, baseline))
@@ -228,9 +231,14 @@ def write_sweep(runs: list[SweepRun], out: Path) -> list[SweepRow]:
             points[BASELINE].append(SeedFigures(seed, baseline))
     rows = sweep_rows(points)
     write_text(out / "frontier.json", json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False))
-    write_text(out / "frontier.md", sweep_markdown(rows, missing))
+    write_text(out / "frontier.md", sweep_markdown(rows, missing, changed))
     draw_sweep(rows, out / "frontier")
     return rows
+
+
+def strictly_correct(problem: StoredProblem) -> list[bool]:
+    """Returns of each completion whether the second grader accepts it."""
+    return [accepts(one.text, problem.answer, one.truncated) for one in problem.completions]
 
 
 def problem_means(side: list[StoredProblem]) -> ProblemMeans:
@@ -238,4 +246,5 @@ def problem_means(side: list[StoredProblem]) -> ProblemMeans:
     return ProblemMeans(
         accuracy={problem.id: problem.accuracy for problem in side},
         tokens={problem.id: mean(completion.tokens for completion in problem.completions) for problem in side},
+        strict={problem.id: mean(strictly_correct(problem)) for problem in side},
     )

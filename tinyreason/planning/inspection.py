@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
+from functools import cached_property
 from io import StringIO
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tinyreason.config.describe import sections
 from tinyreason.config.preconditions import check_history
 from tinyreason.config.run_config import Model, RunConfig
+from tinyreason.config.training_split import training_split
 from tinyreason.data._source import Source
 from tinyreason.data.columns import find_columns, to_examples
 from tinyreason.data.critiques import Critiques
@@ -18,9 +19,9 @@ from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import read_lines
 from tinyreason.errors import DataError, ModelError
 from tinyreason.example import Example
-from tinyreason.grading.grader import Grader
 from tinyreason.models.chat_template import check_options, read_template
 from tinyreason.models.load import check_model_folder, is_on_this_machine, read_model_config, source_of
+from tinyreason.models.token_fit import read_chat_template
 
 WHOLE_BYTES = 8_000_000
 """A larger .jsonl file is read in part."""
@@ -36,12 +37,18 @@ class Finding(NamedTuple):
     is_seen: bool = True
 
 
-@dataclass
 class Inspector:
     """Looks at the configs of one recipe; what several have alike is read once."""
 
-    grader: Grader = field(default_factory=Grader)
-    known: dict[str, tuple[list[Finding], list[str] | None]] = field(default_factory=dict)
+    def __init__(self):
+        self.known: dict[str, tuple[list[Finding], list[Example] | None]] = {}
+
+    @cached_property
+    def grader(self):
+        """The grader of the gold answers; most recipes' data are not here to be looked at."""
+        from tinyreason.grading.grader import Grader
+
+        return Grader()
 
     def inspect(self, config: RunConfig) -> list[Finding]:
         """Returns what was found. Errors: `ConfigError`, `DataError`, `ModelError`, as a run would end in them."""
@@ -52,17 +59,16 @@ class Inspector:
                 key = f"{type(section).__name__} {section.model_dump_json()} {is_rewarded}"
                 if key not in self.known:
                     self.known[key] = self.look_at_data(path, section, is_rewarded)
-                lines, ids = self.known[key]
+                lines, examples = self.known[key]
                 found += lines
-                if section is config.data and ids is not None:
-                    check_history(config, len(ids))
-                    check_held_out(config, ids)
+                if section is config.data and examples is not None:
+                    check_history(config, len(check_held_out(config, examples)))
         return [*found, *look_at_model(config.model, config.template_options), *list_rewards(config)]
 
-    def look_at_data(self, path: str, source: Source, is_rewarded: bool) -> tuple[list[Finding], list[str] | None]:
-        """Returns what a source of data holds, and the ids of its problems, None where they are not known."""
+    def look_at_data(self, path: str, source: Source, is_rewarded: bool) -> tuple[list[Finding], list[Example] | None]:
+        """Returns what a source of data holds, and its problems, None where they are not known."""
         if source.family:
-            return [Finding(path, source.describe())], [example.id for example in source.load()]
+            return [Finding(path, source.describe())], source.load()
         if not source.file:
             return [Finding(path, f"{source.name}, a data set of the hub", False)], None
         if source.file.suffix.lower() == ".jsonl" and source.file.stat().st_size > WHOLE_BYTES:
@@ -76,7 +82,7 @@ class Inspector:
         found = [Finding(path, text)]
         if not isinstance(source, Critiques):
             found += self.look_at_gold(path, examples, is_rewarded)
-        return found, [example.id for example in examples] if is_whole else None
+        return found, examples if is_whole else None
 
     def look_at_gold(self, path: str, examples: list[Example], is_rewarded: bool) -> Iterator[Finding]:
         """Yields how many gold answers can be graded. Errors: `DataError` for one to be trained on that cannot."""
@@ -98,12 +104,15 @@ class Inspector:
             yield Finding(path, f"{formulas:,} gold answers that are formulas, which a run has graded first", False)
 
 
-def check_held_out(config: RunConfig, ids: list[str]) -> None:
-    """Refuses a file whose problems are all trained on, where some are to be held out of it. Errors: `DataError`."""
-    if config.data.file:
-        purposes = ["test"] * (config.evaluation.data is None) + ["validation"] * (config.validation is not None)
-        for purpose in purposes:
-            config.data.held_out(1, purpose, without=set(ids))
+def check_held_out(config: RunConfig, examples: list[Example]) -> list[Example]:
+    """Returns which are trained on; refuses a file that leaves none to hold out of it. Errors: `DataError`."""
+    split = training_split(config, examples)
+    trained = {example.id for example in split.training}
+    if config.data.file and config.evaluation.data is None and not split.test:
+        config.data.held_out(1, "test", without=trained)
+    if config.data.file and config.validation and not split.validation:
+        config.data.held_out(1, "validation", without=trained)
+    return split.training
 
 
 def read_beginning(source: Source) -> list[Example]:
@@ -140,7 +149,7 @@ def look_at_model(model: Model, options: dict) -> Iterator[Finding]:
     folder = Path(source_of(model))
     check_model_folder(folder, model.name)
     kind = read_model_config(model).get("model_type")
-    template = read_template(folder)
+    template = read_chat_template(model.chat_template) if model.chat_template else read_template(folder)
     if template is None:
         raise ModelError(f"the tokenizer of model.name={model.name} has no chat template; choose an instruct model.")
     check_options(template, options)

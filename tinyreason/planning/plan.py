@@ -78,10 +78,11 @@ class Plan:
     @property
     def tokens(self) -> dict[str, int]:
         """Most tokens trained on, and generated in training and in the evaluations."""
-        train, evaluation = self.job.config.train, self.job.config.evaluation
+        config = self.job.config
+        train, evaluation = config.train, config.evaluation
         sampled = train.max_steps * train.generated_rows * train.max_completion_tokens
-        completions = self.job.config.evaluations * evaluation.problems * evaluation.samples
-        asked = (completions + evaluation.other_way_completions) * evaluation.max_completion_tokens
+        completions = config.evaluations * evaluation.problems * evaluation.samples
+        asked = (completions + config.other_way_completions) * evaluation.max_completion_tokens
         trained = (job.config.train.max_steps * job.config.train.rows_per_step * job.row_tokens for job in self.jobs)
         return {
             "trained on": sum(trained),

@@ -93,7 +93,7 @@ def evaluation_seconds(job: Job, at: Speed) -> float:
     bare = Decoding(rows, batch.prompt, batch.completion, has_adapter=False)
     bare_batches = 0 if config.warmup else ceil(evaluation.problems * evaluation.samples / rows)
     batches = config.evaluations * ceil(evaluation.problems * evaluation.samples / rows) - bare_batches
-    batches += ceil(evaluation.other_way_completions / rows)
+    batches += ceil(config.other_way_completions / rows)
     if validation:
         batches += ceil(config.train.max_steps / validation.every_steps) * ceil(validation.problems / rows)
     return batches * decoding_seconds(job, at, batch) + bare_batches * decoding_seconds(job, at, bare)

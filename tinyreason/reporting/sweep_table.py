@@ -11,6 +11,10 @@ BASELINE = "start"
 """The row that all others are compared with, as frontier.json names it: the model before training."""
 PLAIN = "correctness"
 """The row of GRPO on correctness alone."""
+COLUMNS = (
+    *("point", "accuracy", "95 %", "against the baseline, points", "by the second grader"),
+    *("tokens", "95 %", "tokens saved", "seeds"),
+)
 SAID = {BASELINE: "baseline"}
 """A row's name → what people read; the others are read as they are."""
 
@@ -21,6 +25,8 @@ class ProblemMeans:
 
     accuracy: Values
     tokens: Values
+    strict: Values
+    """Accuracy by the second grader, which training never sees."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Change:
 
     accuracy: Estimate
     tokens: Estimate
+    strict: Estimate
+    """Of the accuracy by the second grader."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class SweepRow:
     """Accuracy or tokens differ from plain GRPO's, the interval excluding 0; None for plain GRPO and the baseline."""
     pays: bool = False
     """Accuracy is below the baseline's, the interval of the difference excluding 0."""
+    graders_disagree: bool = False
+    """The 95 % intervals of the two graders' gains over the baseline do not meet."""
     own_start: dict[str, float] | None = None
     """Where it began, if that is not the common baseline (another prompt, model or warm-up)."""
 
@@ -86,18 +96,28 @@ def sweep_rows(points: dict[str, list[SeedFigures]]) -> list[SweepRow]:
         accuracy = Estimate(*over_seeds([one.means.accuracy for one in found], share_interval, within=(0.0, 1.0)))
         tokens = Estimate(*over_seeds([one.means.tokens for one in found], difference_interval))
         rows.append(SweepRow(name, sorted(side.seed for side in found), accuracy, tokens, to_start, to_plain))
+    rows = [replace(row, graders_disagree=disagree(row.to_start)) for row in rows]
     trained = [row for row in rows if row.name != BASELINE]
+    believed = [row for row in trained if not row.graders_disagree]
     return [
         replace(
             row,
-            front=row in trained and not any(dominates(other, row) for other in trained),
-            dominates=[other.name for other in trained if dominates(row, other)],
+            front=row in believed and not any(dominates(other, row) for other in believed),
+            dominates=[other.name for other in trained if row in believed and dominates(row, other)],
             moved=moved(row.to_plain) if row.to_plain and row in trained else None,
             pays=row.to_start is not None and (row.to_start.accuracy.interval or [0, 0])[1] < 0,
             own_start=own_start(points[row.name], points[BASELINE]),
         )
         for row in rows
     ]
+
+
+def disagree(to_start: Change | None) -> bool:
+    """Returns whether the two graders' gains have no value in common that neither interval excludes."""
+    if to_start is None or to_start.accuracy.interval is None:
+        return False
+    (low, high), (strict_low, strict_high) = to_start.accuracy.interval, to_start.strict.interval
+    return max(low, strict_low) > min(high, strict_high)
 
 
 def change(found: list[SeedFigures], others: list[SeedFigures]) -> Change:
@@ -107,6 +127,7 @@ def change(found: list[SeedFigures], others: list[SeedFigures]) -> Change:
     return Change(
         accuracy=difference([(one.accuracy, other.accuracy) for one, other in pairs], within=(-1.0, 1.0)),
         tokens=difference([(one.tokens, other.tokens) for one, other in pairs]),
+        strict=difference([(one.strict, other.strict) for one, other in pairs], within=(-1.0, 1.0)),
     )
 
 
@@ -144,19 +165,21 @@ def moved(to_plain: Change) -> bool | None:
     return any(low > 0 or high < 0 for low, high in intervals)
 
 
-def sweep_markdown(rows: list[SweepRow], missing: Sequence[str] = ()) -> str:
-    """Returns the table and, under it, what it says in words; `missing`: what was asked for and is not there."""
-    lines = [
-        "| point | accuracy | 95 % | against the baseline, points | tokens | 95 % | tokens saved | seeds | |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+def sweep_markdown(rows: list[SweepRow], missing: Sequence[str] = (), changed: Sequence[str] = ()) -> str:
+    """Returns the table and, under it, what it says in words.
+
+    `missing`: runs that were asked for and are not there; `changed`: those resumed otherwise than begun.
+    """
+    lines = [f"| {' | '.join(COLUMNS)} | |", "|---" * (len(COLUMNS) + 1) + "|"]
     for row in sorted(rows, key=lambda row: row.tokens.mean):
-        lines.append(
-            f"| {said_name(row).replace('|', chr(92) + '|')} | {row.accuracy.mean:.3f} | {span(row.accuracy, '.3f')} | "
-            f"{points_change(row)} | {row.tokens.mean:.0f} | {span(row.tokens, '.0f')} | {saved_share(row)} | "
-            f"{', '.join(map(str, row.seeds))} | {remark(row)} |"
+        to_start = row.to_start
+        cells = (
+            *(said_name(row).replace("|", chr(92) + "|"), f"{row.accuracy.mean:.3f}", span(row.accuracy, ".3f")),
+            *(points_change(to_start and to_start.accuracy), points_change(to_start and to_start.strict)),
+            *(f"{row.tokens.mean:.0f}", span(row.tokens, ".0f"), saved_share(row), ", ".join(map(str, row.seeds))),
         )
-    return "\n".join([*lines, "", *sentences(rows, missing)]) + "\n"
+        lines.append(f"| {' | '.join(cells)} | {remark(row)} |")
+    return "\n".join([*lines, "", *sentences(rows, missing, changed)]) + "\n"
 
 
 def said_name(row: SweepRow) -> str:
@@ -170,12 +193,11 @@ def span(value: Estimate, form: str) -> str:
     return f"{low:{form}} to {high:{form}}"
 
 
-def points_change(row: SweepRow) -> str:
-    """Returns the difference to the baseline's accuracy in percentage points, `-1.2 [-2.9, +0.5]`."""
-    if row.to_start is None or row.to_start.accuracy.mean is None:
+def points_change(change: Estimate | None) -> str:
+    """Returns a difference of accuracies in percentage points, `-1.2 [-2.9, +0.5]`."""
+    if change is None or change.mean is None:
         return ""
-    accuracy = row.to_start.accuracy
-    middle, low, high = (f"{100 * value:+.1f}" for value in (accuracy.mean, *accuracy.interval))
+    middle, low, high = (f"{100 * value:+.1f}" for value in (change.mean, *change.interval))
     return f"{middle} [{low}, {high}]"
 
 
@@ -196,14 +218,15 @@ def remark(row: SweepRow) -> str:
         "on the frontier": row.front,
         "pays with accuracy": row.pays,
         "as plain GRPO": row.moved is False,
+        "graders disagree": row.graders_disagree,
     }
     return ", ".join(text for text, holds in said.items() if holds)
 
 
-def sentences(rows: list[SweepRow], missing: Sequence[str]) -> Iterator[str]:
+def sentences(rows: list[SweepRow], missing: Sequence[str], changed: Sequence[str]) -> Iterator[str]:
     """Yields which points are worth it, which dominate, which pay with accuracy, and which did nothing."""
     front, paying = [row for row in rows if row.front], [row for row in rows if row.pays]
-    safe = [row for row in rows if not row.pays and is_shorter(row)]
+    safe = [row for row in rows if not row.pays and not row.graders_disagree and is_shorter(row)]
     if safe:
         best = min(safe, key=lambda row: row.tokens.mean)
         yield (
@@ -219,6 +242,12 @@ def sentences(rows: list[SweepRow], missing: Sequence[str]) -> Iterator[str]:
     for row in front:
         if row.dominates:
             yield f"{row.name} dominates {', '.join(row.dominates)}."
+    hacked = [row for row in rows if row.graders_disagree]
+    if hacked:
+        yield (
+            f"The second grader, which training never sees, finds another gain, so the accuracy may be reward hacking, "
+            f"and these are not on the frontier: {listing(hacked)}."
+        )
     still = [row for row in rows if row.moved is False]
     if still:
         yield f"Cannot be told from plain GRPO, in accuracy or tokens: {listing(still)}."
@@ -228,6 +257,8 @@ def sentences(rows: list[SweepRow], missing: Sequence[str]) -> Iterator[str]:
         yield f"Began elsewhere than the baseline above, by another prompt, model or warm-up: {', '.join(began)}."
     if missing:
         yield f"Not run yet, or failed: {'; '.join(missing)}."
+    if changed:
+        yield f"Not bit-exact, as they were resumed otherwise than begun: {'; '.join(changed)}."
 
 
 def listing(rows: list[SweepRow]) -> str:

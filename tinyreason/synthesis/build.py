@@ -66,11 +66,16 @@ class Summary:
     """Why not every request was sent."""
 
 
-def build_critiques(config: CritiqueBuildConfig, out: Path, console: Console) -> Summary:
-    """Has attempts criticised, keeps the critiques whose verdict agrees with the grader, and writes `out`."""
+def build_critiques(
+    config: CritiqueBuildConfig, out: Path, console: Console, problems: list[Example] | None = None
+) -> Summary:
+    """Has attempts criticised, keeps the critiques whose verdict agrees with the grader, and writes `out`.
+
+    `problems`: those of `config.data` that attempts are made at; None = all.
+    """
     build, words = Build(config, out, console), config.teacher.reads_instructions
     with build.cache, Grader() as grader:
-        examples = build.problems(grader)
+        examples = build.problems(grader, problems)
         attempts = graded_attempts(build.attempts(examples), grader, build.dropped)
         check_not_empty(attempts, "attempt", build.dropped)
         asked = ((a.example, critique_messages(a.example, a.text, words), a) for a in attempts)
@@ -114,9 +119,9 @@ class Build:
             raise FolderError(f"{out} is there already and was not built here; choose another --out.")
         self.cache = ResponseCache(cache)
 
-    def problems(self, grader: Grader) -> list[Example]:
-        """Returns the problems whose gold answer the grader can read."""
-        examples = self.config.data.load()
+    def problems(self, grader: Grader, examples: list[Example] | None = None) -> list[Example]:
+        """Returns the problems, of these or of all, whose gold answer the grader can read."""
+        examples = self.config.data.load() if examples is None else examples
         fine = grader.check_gold([example.answer for example in examples])
         readable = [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]
         self.dropped["problem whose answer cannot be graded"] += len(examples) - len(readable)

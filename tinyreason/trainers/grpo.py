@@ -1,5 +1,7 @@
 """GRPO through TRL, with our rewards and advantages in place of TRL's."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from datasets import Dataset
@@ -9,15 +11,18 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import METRIC, SIGNS
 from tinyreason.models.chat_template import fitting
+from tinyreason.models.cpu_linear import fast_linears
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
+from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
 from tinyreason.trainers.scorer import Scorer
 from tinyreason.trainers.session import TrainingSession, Watch
+from tinyreason.trainers.shared_prefixes import SharedPrefixes
 
 
-class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
+class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrainer, OomRetry):
     """TRL's GRPO with our advantages, our checkpoints and an OOM retry."""
 
     arguments_class = GRPOConfig
@@ -47,12 +52,33 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
         self.scorer = Scorer.of(session, examples)
         rows = training_rows(session.config, session.tokenizer, examples)
         super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
+        engine = session.config.inference.engine
+        is_theirs = samples_itself(self.args, engine)
+        self.rollouts = None if is_theirs else RolloutSampler(self.args, self.scorer.ends, engine)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether rollouts and scoring are TRL's own, as a yardstick."""
+        return self.session.config.inference.engine == "trl"
+
+    def run(self) -> None:
+        with nullcontext() if self.is_plain else fast_linears(self.model):
+            super().run()
+
+    def scorer_of(self, model, keep: int, score: Callable, options: dict[str, Any]) -> Callable:
+        return score if self.is_plain else super().scorer_of(model, keep, score, options)
 
     def before_rollouts(self) -> None:
         self.scorer.step = self.state.global_step + 1
         self.generation_config.remove_invalid_values = True  # nan logits end in a nan loss, not in a dead card
         self.generation_config.max_new_tokens = self.session.config.train.limit_at(self.scorer.step)
+
+    def complete(self, prompts: list[list[int]], first: int) -> list[list[int]] | None:
+        if self.rollouts is None:
+            return None
+        limit = self.generation_config.max_new_tokens
+        return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit)
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])
@@ -62,11 +88,14 @@ class LeafGRPOTrainer(SessionTrainer, OomRetryRollouts, GRPOTrainer, OomRetry):
         return output
 
     def own_state(self) -> dict[str, Any]:
-        return super().own_state() | {"store": self.scorer.store.state}
+        drafts = self.rollouts.drafts.steps if self.rollouts else []
+        return super().own_state() | {"store": self.scorer.store.state, "drafts": drafts}
 
     def restore_own_state(self, state: dict[str, Any]) -> None:
         super().restore_own_state(state)
         self.scorer.store.state = state["store"]
+        if self.rollouts:
+            self.rollouts.drafts.steps = state["drafts"]
 
 
 def training_rows(config: RunConfig, tokenizer, examples: list[Example]) -> Dataset:

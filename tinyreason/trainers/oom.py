@@ -23,6 +23,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import MemoryLimit
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import free_memory, is_out_of_memory
+from tinyreason.trainers.shared_prefixes import in_parts, together
 from tinyreason.trainers.trl_seam import (
     MicroBatchSeam,
     RolloutSeam,
@@ -162,11 +163,11 @@ class OomRetryRollouts(RolloutSeam):
 
     limits: RowLimits
 
-    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]]], list]) -> list:
+    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]], int], list]) -> list:
         while True:
             rows, states = min(len(prompts), self.limits.generated_rows or len(prompts)), random_states()
             try:
-                parts = [sample(prompts[at : at + rows]) for at in range(0, len(prompts), rows)]
+                parts = [sample(prompts[at : at + rows], at) for at in range(0, len(prompts), rows)]
                 return [ids for part in parts for ids in part]
             except RuntimeError as error:
                 if not is_out_of_memory(error):
@@ -181,14 +182,8 @@ class OomRetryRollouts(RolloutSeam):
             rows = min(count, self.limits.rows or count)
             if rows == count:
                 return score(ids, mask, batch_size)
-            pairs = zip(ids.split(rows), mask.split(rows), strict=True)
-            parts = [checkpoint(score, part, its_mask, use_reentrant=False) for part, its_mask in pairs]
-            logps, entropies, aux = zip(*parts, strict=True)
-            return (
-                torch.cat(logps),
-                None if entropies[0] is None else torch.cat(entropies),
-                None if aux[0] is None else torch.stack(aux).mean(),
-            )
+            parts = together(ids, rows)
+            return in_parts(parts, [checkpoint(score, ids[part], mask[part], use_reentrant=False) for part in parts])
         while True:
             rows = min(batch_size or count, self.limits.rows or count)
             try:

@@ -42,6 +42,20 @@ def use_one_card(arguments: TrainingArguments) -> None:
     arguments._n_gpu = min(1, arguments.n_gpu)
 
 
+def attention_of(model) -> str:
+    """Returns the name of the attention function that a transformers model computes with."""
+    return model.config._attn_implementation
+
+
+def chunked_log_probs(hidden: torch.Tensor, head, targets: torch.Tensor, temperature: float) -> tuple:
+    """Returns TRL's log-probabilities and entropies of targets (tokens,), from hidden states (tokens, width)."""
+    outputs = ("log_probs", "entropy")
+    weights, chunk = (head.weight, head.bias), utils._CHUNKED_LOGPROB_CHUNK_SIZE
+    return chunked_logprob.ChunkedLogProbFunction.apply(
+        hidden, *weights, targets, temperature, chunk, None, 1.0, outputs
+    )[:2]
+
+
 class CheckpointSeam:
     """Laid before a trainer of TRL: `save_checkpoint` and `load_checkpoint` take the place of transformers' own."""
 
@@ -125,12 +139,27 @@ class RolloutSeam:
         """Returns the scored generation batch, perhaps with other advantages."""
         return output
 
-    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]]], list]) -> list:
-        """Returns the completions of the prompts by calling TRL's `sample` on all or on parts of them."""
-        return sample(prompts)
+    def complete(self, prompts: list[list[int]], first: int) -> list[list[int]] | None:
+        """Returns the completions of a step's rows from number `first` on; None where TRL is to sample them."""
+        return None
+
+    def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]], int], list]) -> list:
+        """Returns the completions of the prompts by calling `sample` on all or on parts, with their first row."""
+        return sample(prompts, 0)
+
+    present_advantages: torch.Tensor | None = None
+    """(rows,) or (rows, tokens) of the micro-batch whose loss is being computed."""
+
+    @property
+    def has_entropy_bonus(self) -> bool:
+        return self._entropy_bonus_enabled
+
+    def scorer_of(self, model, keep: int, score: Callable, options: dict[str, Any]) -> Callable:
+        """Returns TRL's `score(ids, mask, batch_size)` of the last `keep` tokens, or another that gives the same."""
+        return score
 
     def score_rows(self, ids, mask, batch_size: int | None, score: Callable) -> tuple:
-        """Returns (log-probs, entropies, auxiliary loss) by calling TRL's `score(ids, mask, batch_size)`."""
+        """Returns (log-probs, entropies, auxiliary loss) by calling `score(ids, mask, batch_size)`."""
         return score(ids, mask, batch_size)
 
     def add_metric(self, name: str, value: float) -> None:
@@ -146,9 +175,10 @@ class RolloutSeam:
         if self.use_vllm:  # it manages its memory itself
             return ask(prompt_ids, images, multimodal_fields, num_generations, *rest, **more)
 
-        def sample(prompts: list[list[int]]) -> list:
+        def sample(prompts: list[list[int]], first: int) -> list:
             with evaluating(self.model):  # TRL samples in training mode, where dropout is on
-                return ask(prompts, images, multimodal_fields, num_generations, *rest, **more)[0]
+                ours = self.complete(prompts, first)
+                return ours or ask(prompts, images, multimodal_fields, num_generations, *rest, **more)[0]
 
         return self.sample_rows(prompt_ids, sample), None
 
@@ -160,7 +190,15 @@ class RolloutSeam:
         def score(ids, mask, size: int | None = None) -> tuple:
             return ask(model, ids, mask, logits_to_keep, batch_size=size, **more)
 
+        score = self.scorer_of(model, logits_to_keep, score, more)
         return self.score_rows(input_ids, attention_mask, batch_size, score)
+
+    def _compute_loss(self, model, inputs) -> torch.Tensor:
+        self.present_advantages = inputs["advantages"]
+        try:
+            return super()._compute_loss(model, inputs)
+        finally:
+            self.present_advantages = None
 
     def _get_train_sampler(self, dataset=None) -> "EpochSampler":
         sampler = super()._get_train_sampler(dataset)

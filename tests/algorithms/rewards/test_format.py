@@ -5,6 +5,8 @@ from tinyreason.store import Store
 
 WELL_FORMED = "<think>\n1+1=2\n</think>\n\\boxed{2}"
 
+CHANNELS = "<|channel|>analysis<|message|>1+1=2<|end|><|start|>assistant<|channel|>final<|message|>so it is \\boxed{2}"
+
 
 @pytest.mark.parametrize(
     ("text", "formatted"),
@@ -18,6 +20,11 @@ WELL_FORMED = "<think>\n1+1=2\n</think>\n\\boxed{2}"
         (WELL_FORMED + WELL_FORMED, False),
         (WELL_FORMED + "\\boxed{3}", False),
         ("", False),
+        (CHANNELS, True),
+        (CHANNELS.partition("<|end|>")[0] + "\\boxed{2}", False),  # never says anything
+        (CHANNELS.replace("1+1=2", "\\boxed{2}"), False),
+        (CHANNELS + CHANNELS, False),
+        ("<|channel|>final<|message|>\\boxed{2}", False),  # without a thought
     ],
 )
 def test_reasoning_closes_once_and_one_box_follows(text, formatted):
@@ -38,6 +45,8 @@ def test_an_incorrect_answer_in_the_asked_form_earns_full_marks(batch_of):
         ("<think>1+1=2</think>\\boxed{2}", False),
         (WELL_FORMED + WELL_FORMED, False),
         ("\\boxed{2}", False),
+        (CHANNELS, True),
+        (CHANNELS + CHANNELS, False),
     ],
 )
 def test_without_the_box_only_the_end_of_the_reasoning_counts_as_tinas_reward_has_it(batch_of, text, formatted):

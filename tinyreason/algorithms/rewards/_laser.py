@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tinyreason.algorithms.rewards._loop import loop_start
 from tinyreason.algorithms.rewards._reward import Reward
+from tinyreason.grading.thought import closings, never_ends
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -32,8 +33,7 @@ def brief(batch: Batch, target: Tensor | float) -> Tensor:
 
 def is_broken(text: str) -> bool:
     """Returns whether the box is missing, or the thoughts are opened and not closed, or closed twice."""
-    closed = text.count("</think>")
-    return "\\boxed{" not in text or closed > 1 or text.count("<think>") > closed
+    return "\\boxed{" not in text or len(closings(text)) > 2 or never_ends(text)
 
 
 def difficulty(pass_rate: float) -> str:

@@ -14,12 +14,13 @@ import re
 from typing import ClassVar, Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
+from tinyreason.grading.thought import ANALYSIS, OPEN
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
 
 EASY_ABOVE = 0.625
-TAG = re.compile(r"\s*(?:<think>\s*)?\[(Easy|Hard)\]")
+TAG = re.compile(rf"\s*(?:(?:{OPEN}|{re.escape(ANALYSIS)})\s*)?\[(Easy|Hard)\]")
 
 
 class AdactrlTags(Reward):

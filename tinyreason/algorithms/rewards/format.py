@@ -3,7 +3,8 @@
 Why: separates learning to answer in the asked form from learning to be correct; alone, it is the control that 1-shot
 RLVR runs beside its gain (arXiv 2504.20571, format reward only).
 Formula: 1 if `</think>` occurs once and exactly one `\\boxed{` follows it, and none precedes it, else 0. With `box:
-false`: 1 if `</think>` stands on a line of its own exactly once, wherever boxes are, as Tina and Open-RS reward it.
+false`: 1 if `</think>` stands on a line of its own exactly once, wherever boxes are, as Tina and Open-RS reward it. Of
+gpt-oss the end of the reasoning is the beginning of the channel `final`, after one of `analysis`.
 Reward hacking: an empty reasoning block earns full marks.
 Example: `rewards: [{kind: correctness}, {kind: format, weight: 0.2}]`
 """
@@ -11,6 +12,7 @@ Example: `rewards: [{kind: correctness}, {kind: format, weight: 0.2}]`
 from typing import Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
+from tinyreason.grading.thought import CHANNEL, CLOSE, thought_and_answer
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -30,10 +32,10 @@ class Format(Reward):
 
 def is_formatted(text: str) -> bool:
     """Returns whether the reasoning is closed once and one box follows it."""
-    reasoning, closed, answer = text.partition("</think>")
-    return bool(closed) and "</think>" not in answer and "\\boxed{" not in reasoning and answer.count("\\boxed{") == 1
+    reasoning, answer = thought_and_answer(text) or ("", "")
+    return "\\boxed{" not in reasoning and answer.count("\\boxed{") == 1
 
 
 def ends_its_reasoning(text: str) -> bool:
-    """Returns whether the reasoning is closed exactly once, on a line of its own."""
-    return text.count("\n</think>\n") == 1
+    """Returns whether the reasoning is closed exactly once, on a line of its own; channels have no lines."""
+    return text.count(f"\n{CLOSE}\n") == 1 or (CHANNEL in text and thought_and_answer(text) is not None)

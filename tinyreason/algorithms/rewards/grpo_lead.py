@@ -17,6 +17,7 @@ from pydantic import Field
 
 from tinyreason.algorithms.rewards._loop import loop_start
 from tinyreason.algorithms.rewards._reward import Reward
+from tinyreason.grading.thought import never_ends
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -45,4 +46,4 @@ class GrpoLead(Reward):
 
 def has_answer(text: str) -> bool:
     """Returns whether there is a box, and no thought that is opened and never closed."""
-    return "\\boxed{" in text and text.count("<think>") <= text.count("</think>")
+    return "\\boxed{" in text and not never_ends(text)

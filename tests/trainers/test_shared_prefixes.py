@@ -1,0 +1,298 @@
+"""Rows that share what they begin with have the log-probabilities and gradients that TRL gives rows side by side."""
+
+import json
+
+import pytest
+import torch
+import transformers
+from gradients import assert_close, train
+from tiny_models import SHAPE
+from trl.trainer.utils import add_fused_lm_head
+
+from tinyreason.adapters.lora import Lora
+from tinyreason.adapters.lora_xs import LoraXs
+from tinyreason.adapters.miss import Miss
+from tinyreason.adapters.tinylora import Tinylora
+from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
+from tinyreason.models.cpu_linear import fast_linears
+from tinyreason.trainers import shared_prefixes
+from tinyreason.trainers.shared_prefixes import log_probs, obstacle, pack, probe, together
+
+VOCAB, KEEP = 90, 5
+LETTERS = {letter: 5 + n for n, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
+ROWS = {  # prompt|completion, · = padding, x = a token that is masked, as of a truncated completion
+    "ragged": ("abc|defgh", "abc|dek··", "·ab|d····", "·ab|defgh", "abc|defgh", "bcd|defg·"),
+    "one token": ("·ab|c····",),
+    "all alike": ("abc|defgh",) * 4,
+    "nothing alike": ("abc|defgh", "·bd|jklmn", "··q|rst··"),
+    "masked": ("abc|defgh", "abc|xxxxx", "·bd|xxxxx", "abc|de···"),
+}
+ARCHITECTURES = ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma", "Gemma3Text", "Phi3", "SmolLM3")
+ADAPTERS = {
+    "lora": Lora(rank=4, targets="all-linear"),
+    "dora": Lora(rank=4, targets="mlp", dora=True),
+    "lora_xs": LoraXs(rank=4, targets="all-linear"),
+    "miss": Miss(rank=4, targets="all-linear"),
+    "tinylora": Tinylora(rank=2, targets="all-linear"),
+}
+
+
+def rows_of(name):
+    """(ids, mask), each (rows, 3 + KEEP)."""
+    texts = [text.replace("|", "") for text in ROWS[name]]
+    ids = torch.tensor([[LETTERS.get(letter, 0) for letter in text] for text in texts])
+    return ids, torch.tensor([[letter not in "·x" for letter in text] for text in texts]).long()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Returns the folder of a tiny model of an architecture, with weights large enough to tell rows apart."""
+    made = {}
+
+    def make(architecture, **changes):
+        key = (architecture, *changes.items())
+        if key not in made:
+            shape = SHAPE | {"vocab_size": VOCAB, "num_key_value_heads": 1, "head_dim": 32, "pad_token_id": 0}
+            config = getattr(transformers, f"{architecture}Config")(**(shape | {"initializer_range": 0.2} | changes))
+            torch.manual_seed(0)
+            model = transformers.AutoModelForCausalLM.from_config(config)
+            made[key] = tmp_path_factory.mktemp("model")
+            model.save_pretrained(made[key])
+        return made[key]
+
+    return make
+
+
+def tiny(folder, quantize="none", dtype=torch.float32):
+    options = {"nf4": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "int8": {"load_in_8bit": True}}
+    quantization = transformers.BitsAndBytesConfig(**options[quantize]) if quantize != "none" else None
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, quantization_config=quantization, attn_implementation="sdpa"
+    )
+    for layer in model.modules():
+        layer.support_avx512bf16_for_cpu = False  # else bitsandbytes computes NF4 in bfloat16 where the CPU can
+    return model
+
+
+def adapted(model, adapter="lora"):
+    """The model with a trained adapter, as TRL would hold it."""
+    add_fused_lm_head(model, temperature=0.7, outputs=("log_probs", "entropy"))
+    model = ADAPTERS[adapter].attach(model, 0).train()
+    torch.manual_seed(1)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+def by_trl(model, ids, mask):
+    labels = ids.masked_fill(mask == 0, -100)
+    labels[:, :-KEEP] = -100
+    output = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True)
+    return output.log_probs[:, -KEEP:], output.entropy[:, -KEEP:]
+
+
+def by_sharing(model, ids, mask, way=None):
+    return log_probs(model.get_base_model(), pack(ids, mask, KEEP, 16, way), 0.7, bonus=True)
+
+
+def gradients(model, values):
+    """Log-probs, entropies, and the gradient of a loss in which every token has another weight, in one vector."""
+    model.zero_grad()
+    torch.manual_seed(2)
+    sum((value * torch.randn_like(value)).sum() for value in values).backward()
+    gradient = torch.cat([p.grad.flatten().float() for p in model.parameters() if p.requires_grad])
+    return *(value.detach() for value in values), gradient
+
+
+def assert_same(ours, theirs, relative):
+    for one, other in zip(ours, theirs, strict=True):
+        assert other.norm() > 0
+        assert (one - other).norm() <= relative * other.norm()
+
+
+@pytest.mark.parametrize("way", ["trees", "rows"])
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_and_every_kind_of_rows(folder, architecture, rows, way):
+    model, (ids, mask) = adapted(tiny(folder(architecture))), rows_of(rows)
+    assert obstacle(model.get_base_model(), ids.shape[1]) is None
+    theirs = gradients(model, by_trl(model, ids, mask))
+    with fast_linears(model):
+        assert_same(gradients(model, by_sharing(model, ids, mask, way)), theirs, 1e-4)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize(("quantize", "relative"), [("none", 1e-4), ("nf4", 1e-4), ("int8", 1e-1)])
+def test_every_adapter_on_every_base(folder, adapter, quantize, relative):
+    if quantize not in ("none", *ADAPTERS[adapter].quantized_bases):
+        pytest.skip("refused by the config")
+    model, (ids, mask) = adapted(tiny(folder("Llama"), quantize), adapter), rows_of("ragged")
+    theirs = gradients(model, by_trl(model, ids, mask))
+    with fast_linears(model):
+        assert_same(gradients(model, by_sharing(model, ids, mask)), theirs, relative)
+
+
+def test_in_bfloat16_it_is_as_near_as_bfloat16_is(folder):
+    model, (ids, mask) = adapted(tiny(folder("Llama"), dtype=torch.bfloat16)), rows_of("ragged")
+    exact = gradients(model, by_trl(model, ids, mask))
+    assert_same(gradients(model, by_sharing(model, ids, mask)), exact, 0.05)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_layers_that_are_checkpointed_are_recomputed_with_the_same_sharing(folder, reentrant):
+    model, (ids, mask) = adapted(tiny(folder("Qwen3"))), rows_of("ragged")
+    theirs = gradients(model, by_trl(model, ids, mask))
+    base = model.get_base_model()
+    base.gradient_checkpointing_enable({"use_reentrant": reentrant})
+    base.enable_input_require_grads()
+    assert_same(gradients(model, by_sharing(model, ids, mask)), theirs, 1e-4)
+
+
+def test_without_its_adapter_the_model_is_the_reference(folder):
+    model, (ids, mask) = adapted(tiny(folder("Llama"))), rows_of("ragged")
+    with torch.no_grad(), model.disable_adapter(), fast_linears(model):
+        assert_same(by_sharing(model, ids, mask), by_trl(model, ids, mask), 1e-4)
+
+
+def test_each_beginning_is_there_once_in_a_tree_and_each_distinct_row_once_behind_its_prompt():
+    ids, mask = rows_of("ragged")
+    as_trees, as_rows = pack(ids, mask, KEEP, 1, "trees"), pack(ids, mask, KEEP, 1, "rows")
+    # abc + defgh k, ab + defgh, bcd + defg; abc + defgh dek, ab + defgh d, bcd + defg
+    assert as_trees.tokens.numel() == (3 + 6) + (2 + 5) + (3 + 4)
+    assert as_rows.tokens.numel() == (3 + 5 + 3) + (2 + 5 + 1) + (3 + 4)
+    there = mask[:, -KEEP:] == 1
+    for packed in (as_trees, as_rows):
+        assert torch.equal(packed.found >= 0, there)
+        assert torch.equal(packed.targets[packed.found[there]], ids[:, -KEEP:][there])
+
+
+def test_what_costs_less_is_chosen():
+    long = torch.randint(5, 80, (1, 40)).repeat(8, 1)
+    long[:, -1] = torch.arange(8)
+    apart = torch.randint(5, 80, (8, 40))
+    apart[:, :4] = apart[0, :4]
+    there = torch.ones(8, 40, dtype=torch.long)
+    assert [share.places is None for share in pack(long, there, 36, 64).shares] == [True]
+    assert [share.places is None for share in pack(apart, there, 36, 1).shares] == [False]
+
+
+def test_nothing_is_packed_where_no_token_counts():
+    ids, mask = rows_of("ragged")
+    mask[:, -KEEP:] = 0
+    assert pack(ids, mask, KEEP, 1) is None
+
+
+def test_rows_that_begin_alike_stay_in_one_part():
+    ids = torch.tensor([[1, 2, 3], [4, 5, 6], [1, 2, 4], [4, 5, 7], [1, 2, 5]])
+    assert [part.tolist() for part in together(ids, 3)] == [[0, 2, 4], [1, 3]]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes", "why"),
+    [
+        ("Mistral", {"sliding_window": 6}, "window of 6"),
+        ("Llama", {"attention_dropout": 0.1}, "dropout"),
+        ("Mixtral", {"num_local_experts": 2}, "mixture of experts"),
+        ("Granite", {"logits_scaling": 8.0}, "logits"),
+        ("Gemma3Text", {"final_logit_softcapping": 30.0}, "logits"),
+    ],
+)
+def test_a_model_that_cannot_share_says_why(folder, architecture, changes, why):
+    assert why in obstacle(tiny(folder(architecture, **changes)), 8)
+
+
+def test_a_model_that_is_told_nothing_about_is_found_out_by_a_probe(folder):
+    model = tiny(folder("Llama"))
+    assert probe(model) is None
+    model.model.layers[0].self_attn.register_forward_pre_hook(
+        lambda layer, args, more: (args, more | {"shares": None}), with_kwargs=True
+    )
+    assert "something else" in probe(model)
+    model = tiny(folder("Llama"))
+    forward = model.base_model.forward
+    model.base_model.forward = lambda *args, position_ids=None, shares=None, **more: forward(*args, **more)
+    assert "something else" in probe(model)  # positions are counted from the beginning of the packed sequence
+    model.base_model.forward = lambda input_ids, attention_mask, use_cache=None, **more: (
+        forward(input_ids, attention_mask, **more) if more.keys().isdisjoint({"shares"}) else int("shares")
+    )
+    assert "takes no packed rows" in probe(model)
+
+
+STEP = (
+    "train.max_steps=2",
+    "train.rollouts_per_step=16",
+    "train.max_completion_tokens=32",
+    "train.learning_rate=1e-6",
+    "train.kl=0",
+)
+"""Two steps whose rollouts are the same whichever way the gradient of the first was computed."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *((f"train.loss={loss}", f"train.kl={kl}") for loss in ("grpo", "dr_grpo", "dapo", "bnpo") for kl in (0, 0.1)),
+        ("train.kl=0.1", "train.entropy_bonus=0.01"),
+        ("train.entropy_bonus=0.01", "train.micro_batch_size=4"),
+        ("train.loss=dr_grpo", "train.micro_batch_size=4"),
+        ("train.kl=0.1", "trl.mask_truncated_completions=true"),
+        ("trl.mask_truncated_completions=true", "train.max_completion_tokens=3"),  # no token counts
+        ("trl.num_iterations=2",),
+        ("trl.importance_sampling_level=sequence", "train.loss=grpo"),
+        ("trl.gradient_checkpointing=true", "train.kl=0.1"),
+        ("adapter.kind=lora_xs", "train.kl=0.1"),
+        ("data={kind: problems, name: sandbox, size: 20}", "train.kl=0.1"),
+        ("data={kind: problems, name: sandbox, size: 20}", "train.micro_batch_size=8"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("by_token", [False, True], ids=["rows", "tokens"])
+def test_a_step_has_the_gradients_and_metrics_of_trls(load, tmp_path, monkeypatch, by_token, options):
+    def advantages(self, batch, of_trl, store):
+        of_rows = torch.tensor([1.0, 0.0, -0.5, 0.0]).repeat(len(of_trl) // 4)
+        return of_rows[:, None] * torch.linspace(-1, 2, int(batch.length.max())) if by_token else of_rows
+
+    monkeypatch.setattr(DrGrpo, "__call__", advantages)
+    sentence = "one by one"
+    ours, rollouts, alone, _ = train(load, tmp_path / "ours", "one_shot_rlvr", *STEP, *options, said_of=sentence)
+    monkeypatch.setattr(shared_prefixes, "obstacle", lambda model, tokens: "told so")
+    monkeypatch.setattr(shared_prefixes.SharedPrefixes, "learning_rows", lambda self: None)
+    theirs, again, heard, _ = train(load, tmp_path / "theirs", "one_shot_rlvr", *STEP, *options, said_of=sentence)
+    assert (len(alone), len(heard)) == (0, 1)
+    assert rollouts == again
+    if "train.max_completion_tokens=3" in options:
+        assert not any(gradient.any() for step in (*ours, *theirs) for gradient in step)
+    else:
+        assert_close(ours, theirs)
+    for one, other in zip(*(read(tmp_path / name) for name in ("ours", "theirs")), strict=True):
+        assert one == pytest.approx(other, rel=1e-3, abs=1e-6)
+
+
+def read(folder):
+    """The metrics of each step, times apart."""
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+    return [{name: value for name, value in row.items() if not name.startswith("time/")} for row in rows]
+
+
+def test_rows_without_advantage_have_the_entropy_that_is_reported_and_no_gradient(load, tmp_path, monkeypatch):
+    seen = []
+    score = shared_prefixes.log_probs
+
+    def spy(model, packed, temperature, bonus):
+        seen.append((torch.is_grad_enabled(), len(packed.found)))
+        return score(model, packed, temperature, bonus)
+
+    monkeypatch.setattr(shared_prefixes, "log_probs", spy)
+    monkeypatch.setattr(shared_prefixes, "probe", lambda model: None)
+    train(load, tmp_path / "run", "one_shot_rlvr", *STEP, "train.max_steps=3")
+    rollouts = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").open()]
+    learning = sum(row["advantage"] != 0 for row in rollouts)
+    assert 0 < learning < 48
+    assert sum(rows for is_trained, rows in seen if is_trained) == learning
+    assert sum(rows for is_trained, rows in seen if not is_trained) == 48 - learning
+
+
+def test_why_rows_are_scored_one_by_one_is_said_once(load, tmp_path):
+    _, _, heard, _ = train(load, tmp_path / "run", "one_shot_rlvr", *STEP, "adapter.dropout=0.1", said_of="one by one")
+    assert len(heard) == 1 and "there is dropout" in heard[0]

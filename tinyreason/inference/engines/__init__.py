@@ -1,0 +1,49 @@
+"""Rollout engines: each turns prompts, token by token, into the logits of the next one.
+
+An engine has `prefill(prompts, rows, limit)`, `step(tokens)` and `arrange(parents)`; `roll_out` drives it and samples.
+"""
+
+from typing import Literal, NamedTuple
+
+from tinyreason.errors import ConfigError
+
+EngineName = Literal["auto", "hf", "fused", "trl"]
+
+
+class EngineChoice(NamedTuple):
+    """Which engine serves a model, and why."""
+
+    name: str
+    why: str
+
+
+def choose_engine(model, asked: EngineName = "auto") -> EngineChoice:
+    """Returns the engine of a loaded model. Errors: `ConfigError` where `fused` is asked for and cannot drive it."""
+    from tinyreason.inference.engines.fused import fused_obstacle
+
+    if asked == "hf":
+        return EngineChoice("hf", "asked for")
+    if asked == "trl":
+        return EngineChoice("hf", "in evaluations; training is TRL's own, as asked for")
+    reason = fused_obstacle(model)
+    if asked == "fused":
+        if reason:
+            raise ConfigError(f"inference.engine=fused cannot drive this model: {reason}; type inference.engine=hf.")
+        return EngineChoice("fused", "asked for")
+    if not reason and model.device.type != "cpu":
+        reason = "fused is measured on CPUs alone so far"
+    return EngineChoice("hf", reason) if reason else EngineChoice("fused", "a CPU, and a model of the shape of Llama")
+
+
+def make_engine(model, asked: EngineName, rows: int, dtype=None):
+    """Returns an engine of the model as it is now, adapter included, for at most `rows` rows at once.
+
+    `dtype` (torch.dtype) is what the fused engine computes in; None = in the base's.
+    """
+    if choose_engine(model, asked).name == "hf":
+        from tinyreason.inference.engines.hf import HFEngine
+
+        return HFEngine(model)
+    from tinyreason.inference.engines.fused import FusedEngine
+
+    return FusedEngine(model, rows, dtype)

@@ -1,0 +1,74 @@
+"""Rollouts: completions of many prompts at once, the schedule of which changes no token."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from tinyreason.inference.engines.tokens import TokenRule
+
+
+@dataclass
+class Rollouts:
+    """What `roll_out` found."""
+
+    ids: list[list[int]]
+    """Token ids of each row, up to and with its end token."""
+    largest: list[Tensor] = field(default_factory=list)
+    """Largest logit of each slot at each step; not finite where the model computed nan or infinity."""
+
+    @property
+    def is_finite(self) -> bool:
+        return bool(torch.isfinite(torch.cat(self.largest)).all())
+
+
+@torch.no_grad()
+def roll_out(
+    engine,
+    prompts: list[list[int]],
+    uniforms_R_T: Tensor,
+    rule: TokenRule,
+    ends: set[int],
+    least: int = 0,
+    tell: Callable[[list[int]], None] | None = None,
+) -> Rollouts:
+    """Samples a completion of at most T tokens to each of R prompts, token t of row r by `uniforms_R_T[r, t]`.
+
+    A prompt that several rows have is prefilled once, rows that say the same so far are one slot of the engine until
+    they differ, and rows that have ended leave the batch. No row ends before its token number `least`. `tell` hears the
+    tokens of the rows that are left, step by step.
+    """
+    count, limit = uniforms_R_T.shape
+    uniforms_R_T = uniforms_R_T.to(engine.device)
+    slot_of: dict[tuple[int, ...], int] = {}
+    slots = [slot_of.setdefault(tuple(prompt), len(slot_of)) for prompt in prompts]
+    logits = engine.prefill([list(prompt) for prompt in slot_of], count, limit)
+    slots, rows = torch.tensor(slots, device=engine.device), torch.arange(count, device=engine.device)
+    end_ids = torch.tensor(sorted(ends), device=engine.device)
+    said = torch.full((count, limit), -1, device=engine.device)
+    found = Rollouts([])
+    for step in range(limit):
+        found.largest.append(logits.amax(dim=-1))
+        if step < least - 1:
+            logits[:, end_ids] = -torch.inf
+        tokens = rule.tokens(logits, slots, uniforms_R_T[rows, step])
+        said[rows, step] = tokens
+        if tell:
+            tell(tokens.tolist())
+        is_open = ~torch.isin(tokens, end_ids)
+        rows, tokens, slots = rows[is_open], tokens[is_open], slots[is_open]
+        if step + 1 == limit or not len(rows):
+            break
+        size = logits.shape[1]
+        children, child_of_row = torch.unique(slots * size + tokens, return_inverse=True)
+        parents, tokens = (children // size).tolist(), children % size
+        if parents == list(range(len(logits))):
+            slots = child_of_row
+        else:
+            places = torch.tensor(engine.arrange(parents), device=engine.device)
+            slots = places[child_of_row]
+            tokens = torch.empty_like(tokens).index_copy_(0, places, tokens)
+        logits = engine.step(tokens)
+    found.ids = [[token for token in row if token >= 0] for row in said.tolist()]
+    return found

@@ -1,0 +1,48 @@
+"""What is finished is shown on any machine, also on one that could not run it: no card and no data are asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinyreason.config.run_config import RunConfig
+from tinyreason.console import Console
+from tinyreason.evaluation.seeds import seed_folder, write_seeds_result
+from tinyreason.reporting.report import leave_report
+from tinyreason.runs.environment import command
+from tinyreason.runs.folder import read_config
+from tinyreason.runs.result import CONTROLS, RESULT, RunResult, SeedsResult, read_result
+from tinyreason.runs.resume import check_config
+
+
+def finished_result(
+    configs: Sequence[RunConfig], out: Path, console: Console, of_seeds: bool, controls: bool = False
+) -> RunResult | SeedsResult | None:
+    """Returns the result of the runs with these configs in `out`, with their controls, where all are finished.
+
+    Errors: `ResumeError` where a run of another config is in its place; `FolderError` where a result is damaged.
+    """
+    folders = [seed_folder(out, config.seed) for config in configs] if of_seeds else [out]
+    if not all(is_finished(folder, config) for folder, config in zip(folders, configs, strict=True)):
+        return None
+    if controls and not all((folder / CONTROLS).is_file() for folder in {*folders, out}):
+        return None
+    console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
+    if not of_seeds:
+        return read_result(out)
+    seeds = [config.seed for config in configs]
+    result = write_seeds_result(out, seeds, seeds, command())
+    leave_report(out, console.say)
+    return result
+
+
+def is_finished(out: Path, config: RunConfig) -> bool:
+    """Returns whether `out` holds a finished run of this config. Errors: `ResumeError` for one of another config."""
+    earlier = read_config(out)
+    if earlier:
+        check_config(out, earlier, config)
+    return bool(earlier) and (out / RESULT).is_file()
+
+
+def tier_of(out: Path | None, seeds: Sequence[int]) -> str | None:
+    """Returns the tier of the run in `out`, or of those of its seeds; None where there is none."""
+    folders = [out, *(seed_folder(out, seed) for seed in seeds)] if out else []
+    return next((str(found["tier"]) for folder in folders if (found := read_config(folder))), None)

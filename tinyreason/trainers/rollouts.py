@@ -1,0 +1,60 @@
+"""The rollouts of a step: sampled by an engine of ours, each row with random numbers of its own."""
+
+from dataclasses import dataclass, field
+
+from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from trl import GRPOConfig
+
+from tinyreason.inference.engines import EngineName, make_engine
+from tinyreason.inference.engines.loop import roll_out
+from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
+from tinyreason.inference.engines.tree import Drafts, grow_rollouts, is_worth_it
+
+THEIRS = {"use_vllm": False, "use_transformers_continuous_batching": False, "repetition_penalty": 1.0}
+"""Options of TRL's config with which TRL samples itself → their values where it need not."""
+OURS_OF_GENERATE = {"min_new_tokens"}
+"""What of TRL's `generation_kwargs` is done here too."""
+
+
+def samples_itself(arguments: GRPOConfig, engine: EngineName) -> bool:
+    """Returns whether TRL is to sample: it is asked to, or for what is not done here."""
+    others = set(arguments.generation_kwargs or ()) - OURS_OF_GENERATE
+    return engine == "trl" or bool(others) or any(getattr(arguments, name) != usual for name, usual in THEIRS.items())
+
+
+@dataclass
+class RolloutSampler:
+    """Samples the rows of a step; a row depends on the weights, its prompt, the seed, the step and its number alone."""
+
+    arguments: GRPOConfig
+    ends: set[int]
+    """Tokens that end a completion."""
+    engine: EngineName
+    drafts: Drafts = field(default_factory=Drafts)
+
+    def sample(self, model, prompts: list[list[int]], step: int, first: int, limit: int) -> list[list[int]]:
+        """Returns the token ids of the step's rows from number `first` on, at most `limit` of each."""
+        seed = self.arguments.seed
+        uniforms = uniforms_of([[seed, step, first + row] for row in range(len(prompts))], limit)
+        least = (self.arguments.generation_kwargs or {}).get("min_new_tokens", 0)
+        engine = make_engine(model, self.engine, len(prompts))
+        if least or not is_worth_it(engine):
+            return roll_out(engine, prompts, uniforms, self.rule(), self.ends, least).ids
+        tries = self.drafts.tries()
+        if all(tuple(prompt) in tries for prompt in prompts):
+            rows = grow_rollouts(engine, prompts, uniforms, self.rule(), self.ends, tries)
+        else:
+            rows = roll_out(engine, prompts, uniforms, self.rule(), self.ends).ids
+        self.drafts.learn(step, prompts, rows)
+        return rows
+
+    def rule(self) -> TokenRule:
+        """Returns how a token is chosen by the logits."""
+        arguments, warpers = self.arguments, []
+        if arguments.top_k:
+            warpers.append(TopKLogitsWarper(arguments.top_k))
+        if arguments.top_p < 1:
+            warpers.append(TopPLogitsWarper(arguments.top_p))
+        if arguments.min_p:
+            warpers.append(MinPLogitsWarper(arguments.min_p))
+        return TokenRule(arguments.temperature, warpers)
