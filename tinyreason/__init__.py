@@ -41,20 +41,21 @@ def load_recipe(
 ) -> "RunConfig":
     """Returns a recipe resolved to one config, validated as a whole.
 
-    `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, 8gb, t4, 24gb or
-    80gb; None = the one for this machine, which is said with the reason. `overrides`: a list of words such as
+    `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, cpu, 8gb, t4,
+    24gb or 80gb; None = the one for this machine, which is said with the reason. `overrides`: a list of words such as
     `"train.max_steps=20"`, or one such word.
     Errors: `ConfigError` for an unknown recipe, tier or option, and for a value that is not allowed.
     """
     from tinyreason.config.recipe import read_recipe
     from tinyreason.console import Console
-    from tinyreason.models.hardware import choose_tier, find_card
+    from tinyreason.models.hardware import find_card, tier_for
 
     recipe = read_recipe(str(name))
+    words = (overrides,) if isinstance(overrides, str) else tuple(overrides)
     if tier is None:
-        tier, reason = choose_tier(recipe.tiers, find_card())
+        tier, reason = tier_for(recipe, None, words, find_card())
         Console().say(f"tier    {tier} ({reason})")
-    return recipe.resolve(tier, (overrides,) if isinstance(overrides, str) else tuple(overrides), seed)
+    return recipe.resolve(tier, words, seed)
 
 
 def run(

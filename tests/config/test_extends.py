@@ -99,7 +99,7 @@ def test_a_mistake_is_one_sentence(write, text, words):
 
 def test_every_command_that_takes_a_recipe_takes_it(write, folder):
     mine = write("extends: one_shot_rlvr\nabout: a short one\ntrain: {max_steps: 1, max_completion_tokens: 32}\n")
-    assert printed("check", mine).startswith("mine: valid on sandbox, 8gb, t4, 24gb, 80gb")
+    assert printed("check", mine).startswith("mine: valid on sandbox, cpu, 8gb, t4, 24gb, 80gb")
     assert json.loads(printed("show", mine, "--on", "t4", "--json"))["train"]["max_steps"] == 1
     assert "a short one" in printed("recipes", mine) and "not yet" in printed("recipes", mine)
     assert printed("plan", mine, "--on", "t4", "--gpu", "t4").startswith("mine on Tesla T4")

@@ -114,7 +114,7 @@ def test_the_tier_of_small_cards_trains_as_t4_on_an_nf4_base_with_fewer_rows_at_
 
 def test_a_recipe_may_write_its_own_tier_of_small_cards_or_have_none(tmp_path):
     written = (RECIPES / "rlvr.yaml").read_text(encoding="utf-8")
-    (tmp_path / "none.yaml").write_text(written.split("  t4:")[0])
+    (tmp_path / "none.yaml").write_text(written.split("  cpu:")[0])
     assert list(read_recipe(str(tmp_path / "none.yaml")).tiers) == ["sandbox"]
     (tmp_path / "own.yaml").write_text(written.replace("  t4:", "  8gb: {model: {name: tiny}}\n  t4:"))
     assert read_recipe(str(tmp_path / "own.yaml")).tiers["8gb"] == {"model": {"name": "tiny"}}

@@ -23,9 +23,9 @@ def test_a_source_is_either_a_file_or_a_name():
 
 
 def test_unknown_sandbox_words_get_the_nearest_one():
-    with pytest.raises(ValidationError, match=r"no family 'long_chian'; did you mean 'long_chain'\?"):
+    with pytest.raises(ValidationError, match=r"no family 'long_chian' of the sandbox; did you mean 'long_chain'\?"):
         Problems(name="sandbox:long_chian")
-    with pytest.raises(ValidationError, match=r"no split 'tests'; did you mean 'test'\?"):
+    with pytest.raises(ValidationError, match=r"no split 'tests' of the sandbox; did you mean 'test'\?"):
         Problems(name="sandbox", split="tests")
 
 

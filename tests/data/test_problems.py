@@ -54,7 +54,7 @@ def test_the_sandbox_gives_two_thousand_unless_told_otherwise():
 
 
 def test_the_pool_is_described_in_a_few_words(file):
-    assert Problems(name="sandbox").describe() == "2,000 sandbox problems (chain)"
+    assert Problems(name="sandbox").describe() == "2,000 problems of the sandbox (chain)"
     assert Problems(file=file).describe() == "all problems of rows.jsonl"
     assert (
         Problems(name="openai/gsm8k", subset="main", size=1000).describe() == "the first 1,000 problems of openai/gsm8k"

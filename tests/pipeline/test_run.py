@@ -263,7 +263,7 @@ def test_a_warm_up_comes_before_the_baseline_and_the_kl_penalty_holds_to_it(tmp_
     start, end = (read_lora(tmp_path / "run" / folder) for folder in ("warmup/adapter", "adapter"))
     assert all(b.abs().max() > 0 for _, b in start.values())
     assert all(torch.allclose(b, end[name][1], atol=1e-7) for name, (_, b) in start.items())
-    assert "start   after the warm-up on 64 rambling sandbox problems" in console
+    assert "start   after the warm-up on 64 rambling problems of the sandbox (chain)" in console
     assert result.seconds["warmup"] > 0
     kl = [json.loads(line)["kl/mean"] for line in (tmp_path / "run" / "metrics.jsonl").open()]
     assert max(kl) < 1e-4

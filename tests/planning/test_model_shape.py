@@ -22,6 +22,7 @@ LLAMA = {
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", 134_515_008),
         ("Qwen/Qwen2.5-0.5B", 494_032_768),
         ("Qwen/Qwen2.5-1.5B-Instruct", 1_543_714_304),
         ("Qwen/Qwen2.5-3B", 3_085_938_688),

@@ -13,13 +13,13 @@ from tinyreason.cli.options import COUNT, JSON, PATH
 
 NOT_NEGATIVE = click.FloatRange(min=0)
 SHARED = (
-    click.option("--data", metavar="FILE", help="Problems with answers: a file, sandbox or sandbox:FAMILY."),
+    click.option("--data", metavar="FILE", help="Problems with answers: a file, sandbox or words, also with :FAMILY."),
     click.option("--index", type=click.IntRange(min=0), help="Take only the problem in this place; the first is 0."),
     click.option("--id", help="Take only the problem with this id."),
     click.option("--problems", type=COUNT, help="Take only this many problems, from the first on."),
     click.option("--teacher", metavar="KIND",
                  help="Who writes them: openai (any endpoint with its API), local (a model on this machine), oracle "
-                 "(the sandbox's own, no model) or file (answers already written)."),
+                 "(of generated problems, no model) or file (answers already written)."),
     click.option("--base-url", help="openai: the part of the address before /chat/completions."),
     click.option("--model", help="openai: the model's name at the endpoint. local: a folder or hub id."),
     click.option("--key-variable", help="openai: environment variable with the key; default OPENAI_API_KEY."),
@@ -163,14 +163,14 @@ def _trained_by(what: str, is_one_problem: bool) -> str:
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the build config as plain values."""
-    from tinyreason.data import is_sandbox_name
+    from tinyreason.data import world_of
     from tinyreason.errors import ConfigError
 
     data, place, size = options["data"], {key: options[key] for key in ("index", "id")}, options["problems"]
     place = {key: value for key, value in place.items() if value is not None}
     if len(place) + (size is not None) > 1:
         raise ConfigError("--index, --id and --problems are given; give one of them.")
-    source = {"name": data} if is_sandbox_name(data) else {"file": data}
+    source = {"name": data} if world_of(data) else {"file": data}
     chosen = {"kind": "one_shot", **place} if place else {"kind": "problems", "size": size}
     teacher = {TEACHER_OPTIONS[name]: options[name] for name in TEACHER_OPTIONS if options[name] is not None}
     if options["teacher"] == "local":

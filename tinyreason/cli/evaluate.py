@@ -15,8 +15,8 @@ from tinyreason.prompts import PROMPTS
 @click.option(
     "--bench",
     metavar="NAME,NAME",
-    help="Benchmarks: gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; of the sandbox chain, "
-    "long_chain, compare.",
+    help="Benchmarks: gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; made here: words, and of "
+    "the sandbox chain, long_chain, compare.",
 )
 @click.option(
     "--data",
@@ -120,13 +120,13 @@ def compare_command(folders: tuple[Path, ...], as_json: bool) -> None:
     "--against", required=True, metavar="BENCH|FILE", help="The test set: a benchmark, or a file of problems."
 )
 @click.option("--data", type=PATH, help="A local copy of the benchmark.")
-@click.option("--split", default="train", show_default=True, help="Split of a hub data set or a sandbox family.")
+@click.option("--split", default="train", show_default=True, help="Split of a hub data set or of generated problems.")
 @click.option("--subset", help="Subset of a hub data set.")
 @JSON
 def audit_command(train: str, against: str, data: Path | None, split: str, subset: str | None, as_json: bool) -> None:
     """Find test problems that are in the training data: whole, nearly, or in 13 words in a row.
 
-    DATA is a file, sandbox, sandbox:FAMILY or a data set on the hub.
+    DATA is a file, sandbox, words, either with :FAMILY, or a data set on the hub.
     """
     from tinyreason.cli.evaluation_output import show_audit
     from tinyreason.console import Console

@@ -24,11 +24,11 @@ def new_command(name: str, base: str, tier: str | None, out: Path | None) -> Non
     """
     from tinyreason.config.new_recipe import new_recipe
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.models.hardware import choose_tier, find_card
+    from tinyreason.models.hardware import find_card, tier_for
 
     file = file_of(name, out)
     recipe = read_recipe(base)
-    config = recipe.resolve(tier or choose_tier(recipe.tiers, find_card())[0])
+    config = recipe.resolve(tier_for(recipe, tier, (), find_card())[0])
     word = shlex.quote(str(file))
     text = new_recipe(word, base, config)
     try:

@@ -9,7 +9,10 @@ from tinyreason.errors import ConfigError
 PATH = click.Path(path_type=Path)
 COUNT = click.IntRange(min=1)
 TIER = click.option(
-    "--on", "tier", metavar="TIER", help="Tier of the recipe: sandbox, 8gb, t4, 24gb or 80gb; default: by this machine."
+    "--on",
+    "tier",
+    metavar="TIER",
+    help="Tier of the recipe: sandbox, cpu, 8gb, t4, 24gb or 80gb; default: by this machine.",
 )
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[key=value ...]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -32,14 +35,6 @@ TEMPLATE_OPTIONS = click.option(
     callback=read_template_options,
     help="Option of the model's chat template, as enable_thinking=false; default: the run's.",
 )
-
-
-def hub_model_of(overrides: tuple[str, ...]) -> str:
-    """Returns the base that is named among the overrides where it is one of the hub; empty where none is."""
-    from tinyreason.models.load import is_on_this_machine
-
-    names = [word.partition("=")[2] for word in overrides if word.startswith("model.name=")]
-    return next((name for name in names[-1:] if not is_on_this_machine(name)), "")
 
 
 ACCEPT_CHANGES = click.option(

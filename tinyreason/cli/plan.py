@@ -72,7 +72,7 @@ def plan_command(
         raise ConfigError("--measure is of the machine at hand; leave --gpu out.")
     recipe = read_recipe(name)
     card, sheet = chosen_card(gpu)
-    tier, reason = (tier, "asked for with --on") if tier else tier_to_plan(recipe, card)
+    tier, reason = tier_to_plan(recipe, tier, overrides, card)
     config = recipe.resolve(tier, overrides)
     machine = machine_for(config, card, sheet)
     if is_measured:
@@ -124,15 +124,17 @@ def chosen_card(gpu: str | None) -> tuple["Card | None", "Datasheet | None"]:
     return card, card and datasheet_of(card)
 
 
-def tier_to_plan(recipe: "Recipe", card: "Card | None") -> tuple[str, str]:
+def tier_to_plan(
+    recipe: "Recipe", asked: str | None, overrides: tuple[str, ...], card: "Card | None"
+) -> tuple[str, str]:
     """Chooses as a run does, but takes the smallest GPU tier for a card below it, to say what must change."""
     from tinyreason.config.tiers import GPU_TIERS
-    from tinyreason.models.hardware import choose_tier, obstacle
+    from tinyreason.models.hardware import obstacle, tier_for
 
     smallest = next((tier for tier in GPU_TIERS if tier in recipe.tiers), None)
-    if card and smallest and (why := obstacle(smallest, card)):
+    if card and smallest and not asked and (why := obstacle(smallest, card)):
         return smallest, f"the smallest for a GPU; {why}"
-    return choose_tier(recipe.tiers, card)
+    return tier_for(recipe, asked, overrides, card)
 
 
 def machine_for(config: "RunConfig", card: "Card | None", sheet: "Datasheet | None") -> "Machine":
@@ -185,13 +187,13 @@ def dry_run_command(name: str, overrides: tuple[str, ...], tier: str | None, out
     from tinyreason.cli.train_output import announce
     from tinyreason.config.recipe import read_recipe
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import choose_tier, find_card
+    from tinyreason.models.hardware import find_card, tier_for
     from tinyreason.models.load import compute_settings_for
     from tinyreason.pipeline.dry_run import dry_run_config, not_seen, reload_adapter, seen_to_work
     from tinyreason.runs.context import RunContext
 
     recipe = read_recipe(name)
-    tier, reason = (tier, "asked for with --on") if tier else choose_tier(recipe.tiers, find_card())
+    tier, reason = tier_for(recipe, tier, overrides, find_card())
     config = dry_run_config(recipe, tier, overrides)
     quiet_libraries(offline=config.is_offline)
     compute = compute_settings_for(config.model, config.kernels, card=None)

@@ -27,10 +27,10 @@ def preview_command(name: str, overrides: tuple[str, ...], tier: str | None, as_
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import choose_tier, find_card
+    from tinyreason.models.hardware import find_card, tier_for
 
     recipe = read_recipe(name)
-    tier = tier or choose_tier(recipe.tiers, find_card())[0]
+    tier, _ = tier_for(recipe, tier, overrides, find_card())
     config = recipe.resolve(tier, overrides)
     check_preconditions(config)
     quiet_libraries(offline=TIERS[tier].is_offline)

@@ -50,14 +50,14 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
     NAME is a recipe or a .yaml file. key=value sets an option, so that you see what it changes.
     """
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.config.tiers import TIERS
-    from tinyreason.models.hardware import choose_tier, find_card
+    from tinyreason.config.tiers import CPU_TIER, TIERS
+    from tinyreason.models.hardware import find_card, tier_for
 
     recipe = read_recipe(name)
     if tier is None:
         card = find_card()
-        tier, reason = choose_tier(recipe.tiers, card)
-        if card and not TIERS[tier].needs_gpu:
+        tier, reason = tier_for(recipe, None, overrides, card)
+        if not TIERS[tier].needs_gpu and (card or tier == CPU_TIER):
             click.echo(f"tinyreason: tier {tier}: {reason}", err=True)
     config = recipe.resolve(tier, overrides)
     if as_json:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import ACCEPT_CHANGES, JSON, OVERRIDES, PATH, TIER, hub_model_of, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, JSON, OVERRIDES, PATH, TIER, seeds_option
 from tinyreason.errors import ConfigError, TinyReasonError
 
 
@@ -47,10 +47,10 @@ def sweep_command(
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import check_tier, choose_tier, take_card
+    from tinyreason.models.hardware import check_tier, take_card, tier_for
 
     plan, card = read_recipe(name), take_card()
-    tier, why = (tier, "asked for with --on") if tier else choose_tier(plan.tiers, card)
+    tier, why = tier_for(plan, tier, overrides, card)
     if rewards is None and not vary:
         raise ConfigError("there is nothing to compare; give --rewards all, --rewards A,B or --vary KEY=A,B.")
     out = out or Path("runs") / f"frontier-{plan.name}-{tier}"
@@ -64,7 +64,7 @@ def sweep_command(
     runs = sweep_runs(plan, tier, points, overrides, seeds, out)
     console, first, context = Console(stderr=as_json), runs[0].config, None
     if not all(map(is_done, runs)):  # what is finished is shown on any machine
-        check_tier(tier, card, hub_model_of(overrides))
+        check_tier(tier, card)
         compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
         context = RunContext(console, compute, why, accept_changes=accept_changes)
     console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import ACCEPT_CHANGES, OVERRIDES, PATH, TIER, hub_model_of, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, OVERRIDES, PATH, TIER, seeds_option
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def recipe_command(
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), take_card()
     check_seeds(seed, seeds, verify_resume)
-    tier, reason = tier_for(recipe, tier, None if fresh else out, seeds, card)
+    tier, reason = tier_of_run(recipe, tier, overrides, None if fresh else out, seeds, card)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
     if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
         return
-    check_tier(tier, card, hub_model_of(overrides))
+    check_tier(tier, card)
     check_preconditions(configs[0])
     config, console, out = configs[0], Console(), out or default_folder(configs)
     if controls:
@@ -92,17 +92,20 @@ def recipe_command(
             run_and_report(config, out, context, fresh, controls)
 
 
-def tier_for(
-    recipe: "Recipe", asked: str | None, out: Path | None, seeds: list[int], card: "Card | None"
+def tier_of_run(
+    recipe: "Recipe",
+    asked: str | None,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    seeds: list[int],
+    card: "Card | None",
 ) -> tuple[str, str]:
     """Returns the tier and why: asked for, that of the run which is there, or by the machine. Errors: `ConfigError`."""
-    from tinyreason.models.hardware import choose_tier
+    from tinyreason.models.hardware import tier_for
     from tinyreason.pipeline.finished import tier_of
 
-    if asked:
-        return asked, "asked for with --on"
-    begun = tier_of(out, seeds)
-    return (begun, "the run was begun on it") if begun else choose_tier(recipe.tiers, card)
+    begun = None if asked else tier_of(out, seeds)
+    return (begun, "the run was begun on it") if begun else tier_for(recipe, asked, overrides, card)
 
 
 def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None:

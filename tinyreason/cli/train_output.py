@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinyreason.cli.evaluation_output import gain_text
+from tinyreason.config.recipe import recipe_names
 from tinyreason.config.run_config import RunConfig
+from tinyreason.config.tiers import CPU_TIER, TIERS
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmarks import bench_for
 from tinyreason.inference.local_sampling import saved_beside
+from tinyreason.models.hardware import find_card
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import (
     RunResult,
@@ -178,6 +181,8 @@ def next_steps(result: RunResult, folder: Path) -> Iterator[str]:
     file = saved_beside(folder / "adapter").get("gguf_file")
     more = f", gguf_file={file!r}" if file else ""
     load = f"AutoPeftModelForCausalLM.from_pretrained({str(folder / 'adapter')!r}{more})"
+    if TIERS[result.tier].is_offline and result.recipe in recipe_names() and find_card() is None:
+        yield f"real model  tinyreason recipe {result.recipe} --on {CPU_TIER} (a small public one, without a GPU)"
     yield f"chat        tinyreason chat {place} --compare"
     yield f"evaluate    tinyreason eval {place} --against base --bench {bench_for(result.model)}"
     yield f"in Python   from peft import AutoPeftModelForCausalLM; model = {load}"

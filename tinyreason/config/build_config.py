@@ -33,7 +33,7 @@ class CritiqueBuildConfig(SolutionBuildConfig):
     attempts: int = Field(100, ge=1)
     """Attempts at each problem, shared evenly among those who make them."""
     attempts_by: tuple[str, ...] = ()
-    """Makers of attempts: `oracle` (sandbox problems only), `sandbox`, hub ids, folders of models, adapters or runs."""
+    """Makers of attempts: `oracle` (generated problems only), `sandbox`, ids, folders of models, adapters or runs."""
     attempts_file: Path | None = None
     """File of attempts already made: rows with `attempt` (or `completion`) and `problem_id` or `problem`."""
 

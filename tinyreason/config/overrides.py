@@ -48,6 +48,8 @@ def lay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def make_room(values: dict[str, Any], given: dict[str, Any]) -> None:
     """Takes away what the recipe chose for what is now given otherwise: path → value."""
     take_training_file(values, given)
+    if given.get("adapter.start") and not any(path.startswith("warmup") for path in given):
+        values.pop("warmup", None)  # it began before
     for section, usual in SOURCES.items():
         own = {
             path.removeprefix(f"{section}."): value for path, value in given.items() if path.startswith(f"{section}.")

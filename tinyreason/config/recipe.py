@@ -53,6 +53,20 @@ class Recipe:
         """Returns short name → the values laid over the tier's: what `sweep` compares."""
         return self.on(tier).get("variants") or {}
 
+    def laid(self, tier: str, overrides: tuple[str, ...], variant: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Returns the values on one tier with a variant and the overrides laid over them, not yet validated."""
+        from tinyreason.config.overrides import apply_overrides
+
+        values = merge(self.on(tier), variant or {})
+        values.pop("variants", None)
+        apply_overrides(values, overrides)
+        return values
+
+    def base_on(self, tier: str, overrides: tuple[str, ...]) -> str:
+        """Returns the name of the model on one tier; empty where none is given."""
+        model = self.laid(tier, overrides).get("model")
+        return str(model.get("name") or "") if isinstance(model, dict) else ""
+
     def resolve(
         self, tier: str, overrides: tuple[str, ...] = (), seed: int | None = None, variant: dict[str, Any] | None = None
     ) -> "RunConfig":
@@ -60,12 +74,9 @@ class Recipe:
         from pydantic import ValidationError
 
         from tinyreason.config.error_sentence import sentence
-        from tinyreason.config.overrides import apply_overrides
         from tinyreason.config.run_config import RunConfig
 
-        values = merge(self.on(tier), variant or {})
-        values.pop("variants", None)
-        apply_overrides(values, overrides)
+        values = self.laid(tier, overrides, variant)
         if values.keys() & {"recipe", "tier"}:
             raise ConfigError("recipe and tier are not options; type the recipe's name and --on TIER.")
         values |= {"recipe": self.name, "tier": tier}

@@ -9,7 +9,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.config.describe import explained, sections
-from tinyreason.config.tiers import TIERS
+from tinyreason.config.tiers import CPU_TIER, TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
 from tinyreason.config.trl_options import check_trl_options
 from tinyreason.data import DATA
@@ -26,13 +26,6 @@ def is_gguf_name(name: str) -> bool:
     return name.lower().endswith(".gguf")
 
 
-def local_copy(name: str) -> str:
-    """Returns what to type so that a model of the hub is trained where there is no GPU."""
-    return (
-        f"type: hf download {name} --local-dir FOLDER (where there is a network), then --on sandbox model.name=FOLDER"
-    )
-
-
 class Model(Schema):
     """The base model."""
 
@@ -45,7 +38,7 @@ class Model(Schema):
     quantize: Literal["none", "nf4", "int8"] = "none"
     """How bitsandbytes holds the frozen weights: NF4 with double quantisation, LLM.int8, or as they are."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """Number format that the base computes in; auto = bfloat16 from Ampere on, float16 before, float32 on a CPU."""
+    """Number format that the base computes in; auto = what card or CPU is made for: `tinyreason doctor` says it."""
     trust_remote_code: bool = False
     """Runs Python code that comes with the model; off unless you trust its author."""
 
@@ -60,7 +53,7 @@ class Model(Schema):
         if run.is_offline and not self.is_built_in and not os.path.exists(self.name):
             raise ValueError(
                 f"the {run.tier} tier never uses the network, and {path}.name={self.name} is neither 'sandbox' nor a "
-                f"local folder; with a GPU choose its tier with --on, without one {local_copy(self.name)}"
+                f"local folder; without a GPU type --on {CPU_TIER}, with one its tier"
             )
         if (self.gguf_file or is_gguf_name(self.name)) and self.quantize != "none":
             raise ValueError(

@@ -18,8 +18,17 @@ class Tier:
         return self.memory_gb > 0
 
 
-TIERS = {"sandbox": Tier(is_offline=True), "8gb": Tier(5.9), "t4": Tier(14.0), "24gb": Tier(22.0), "80gb": Tier(75.0)}
+TIERS = {
+    "sandbox": Tier(is_offline=True),
+    "cpu": Tier(),
+    "8gb": Tier(5.9),
+    "t4": Tier(14.0),
+    "24gb": Tier(22.0),
+    "80gb": Tier(75.0),
+}
 """The word typed after --on → the tier, the smallest first."""
+CPU_TIER = "cpu"
+"""The one for a real model without a GPU."""
 GPU_TIERS = {name: tier for name, tier in TIERS.items() if tier.needs_gpu}
 """Those that need a CUDA GPU."""
 LEAST_CAPABILITY = (6, 0)

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tinyreason.data import is_sandbox_name
+from tinyreason.data import world_of
 from tinyreason.data.critiques import holds_critiques
 from tinyreason.errors import DataError
 
@@ -12,8 +12,8 @@ from tinyreason.errors import DataError
 def take_training_file(values: dict[str, Any], given: dict[str, Any]) -> None:
     """Fits the recipe's values, in place, to the training file among the values that are given: path → value.
 
-    A file of critiques takes the place of those that would be built. With critiques to learn from, the sandbox's model
-    is evaluated on the problems that the recipe had.
+    A file of critiques takes the place of those that would be built. With critiques to learn from, a model is evaluated
+    on the generated problems that the recipe had, where they suit it.
     """
     file, data = given.get("data.file"), values.get("data")
     if not isinstance(file, str) or not isinstance(data, dict):
@@ -27,14 +27,15 @@ def take_training_file(values: dict[str, Any], given: dict[str, Any]) -> None:
     evaluation = values.get("evaluation") or {}
     has_test = any(f"{path}.".startswith("evaluation.data.") for path in given)
     is_free = not has_test and isinstance(evaluation, dict) and not evaluation.get("data")
-    if is_free and _asks_the_sandbox(values, given, data):
+    if is_free and _asks_generated(values, given, data):
         values["evaluation"] = evaluation | {"data": {"kind": "problems", "name": data["name"]}}
 
 
-def _asks_the_sandbox(values: dict[str, Any], given: dict[str, Any], data: dict[str, Any]) -> bool:
-    """Returns whether the sandbox's model was to learn from critiques."""
+def _asks_generated(values: dict[str, Any], given: dict[str, Any], data: dict[str, Any]) -> bool:
+    """Returns whether the model was to learn from critiques of generated problems that suit it."""
     model = values.get("model")
     name = given.get("model.name", model.get("name") if isinstance(model, dict) else None)
-    sources = (name, data.get("name"))
-    is_sandbox = all(isinstance(source, str) and is_sandbox_name(source) for source in sources)
-    return is_sandbox and data.get("kind") == "critiques"
+    if data.get("kind") != "critiques" or not isinstance(name, str) or not isinstance(data.get("name"), str):
+        return False
+    world = world_of(data["name"])
+    return world is not None and (world.suits_any_model or world is world_of(name))

@@ -1,8 +1,8 @@
 """Sources of a run's problems, one file each; its name is the `kind`."""
 
-from tinyreason.data._source import is_sandbox_name as is_sandbox_name
 from tinyreason.data.critiques import Critiques
 from tinyreason.data.files import read_rows as read_rows
+from tinyreason.data.generated import world_of as world_of
 from tinyreason.data.one_shot import OneShot
 from tinyreason.data.problems import Problems
 from tinyreason.data.solutions import Solutions

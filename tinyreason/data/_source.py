@@ -1,4 +1,4 @@
-"""Holds what every kind of data shares: a file, a hub data set or the sandbox, and what of it training must not see."""
+"""Holds what every kind of data shares: a file, a hub data set or a generated world, and what training must not see."""
 
 import random
 import sys
@@ -13,14 +13,14 @@ from pydantic import field_validator, model_validator
 from tinyreason.data.columns import Columns, problems_of
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row, read_hub, read_rows
+from tinyreason.data.generated import SPLITS, World, world_of
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example, different
-from tinyreason.sandbox import NAME, oracle, tasks
 from tinyreason.schema import Schema
 
-SANDBOX_SIZE = 100_000
-"""The sandbox never ends; so many problems of a family and split have an id."""
-SANDBOX_POOL = 2_000
+ENDLESS_SIZE = 100_000
+"""Generated problems never end; so many of a family and split have an id."""
+ENDLESS_POOL = 2_000
 """So many of them are taken where nobody says how many."""
 
 
@@ -32,9 +32,9 @@ class Source(Schema):
     file: Path | None = None
     """A .jsonl, .json, .parquet, .csv or .tsv file, relative to the current folder. Give this or `name`."""
     name: str | None = None
-    """`sandbox`, `sandbox:long_chain`, `sandbox:compare`, or a data set on the hub such as `openai/gsm8k`."""
+    """`sandbox`, `words`, a family of them as `sandbox:compare`, or a data set on the hub such as `openai/gsm8k`."""
     split: str = "train"
-    """Which split of the hub data set or the sandbox. A file has none."""
+    """Which split of the hub data set or of generated problems. A file has none."""
     subset: str | None = None
     """Which configuration of the hub data set, `main` for `openai/gsm8k`."""
     hub_file: str | None = None
@@ -61,12 +61,13 @@ class Source(Schema):
     def _check_source(self) -> Self:
         if (self.file is None) == (self.name is None):
             given = "neither" if self.file is None else "both"
-            choice = "data.file=PATH, data.name=sandbox or a hub id such as data.name=openai/gsm8k"
+            choice = "data.file=PATH, data.name=sandbox, data.name=words or a hub id such as data.name=openai/gsm8k"
             raise ConfigError(f"{given} of data.file and data.name are given; type {choice}")
-        if self.family is not None and self.family not in tasks.FAMILIES:
-            raise ConfigError(f"the sandbox has no family '{self.family}'{nearest(self.family, tasks.FAMILIES)}")
-        if self.family is not None and self.split not in tasks.SPLITS:
-            raise ConfigError(f"the sandbox has no split '{self.split}'{nearest(self.split, tasks.SPLITS)}")
+        if self.world and self.family not in self.world.families:
+            hint = nearest(self.family, self.world.families)
+            raise ConfigError(f"there is no family '{self.family}' of {self.world.title}{hint}")
+        if self.world and self.split not in SPLITS:
+            raise ConfigError(f"there is no split '{self.split}' of {self.world.title}{nearest(self.split, SPLITS)}")
         return self
 
     def check(self, run, path: str) -> None:
@@ -77,14 +78,19 @@ class Source(Schema):
             )
 
     @property
+    def world(self) -> World | None:
+        """Returns the world that makes its problems; None for a file or a hub data set."""
+        return world_of(self.name)
+
+    @property
     def family(self) -> str | None:
-        """Returns the sandbox family; None for a file or a hub data set."""
-        return ((self.name or "").partition(":")[2] or "chain") if is_sandbox_name(self.name) else None
+        """Returns the family of generated problems; None for a file or a hub data set."""
+        return ((self.name or "").partition(":")[2] or self.world.families[0]) if self.world else None
 
     @property
     def is_endless(self) -> bool:
-        """Returns whether it never ends, as the sandbox: take a slice of it."""
-        return self.family is not None
+        """Returns whether it never ends, as generated problems: take a slice of it."""
+        return self.world is not None
 
     @property
     def is_taken_whole(self) -> bool:
@@ -93,28 +99,28 @@ class Source(Schema):
 
     @property
     def is_offline(self) -> bool:
-        """Returns whether reading it needs no network: a file or the sandbox."""
-        return self.file is not None or self.family is not None
+        """Returns whether reading it needs no network: a file or generated problems."""
+        return self.file is not None or self.is_endless
 
     @property
     def usual_size(self) -> int | None:
         """Returns how many problems are taken where nobody says how many; None is all."""
-        return SANDBOX_POOL if self.family else None
+        return ENDLESS_POOL if self.is_endless else None
 
     @property
     def max_prompt_tokens(self) -> int | None:
         """Returns the tokens of its longest prompt, chat template included; None where it must be read to know."""
-        return tasks.LONGEST_PROMPT_TOKENS[self.family] if self.family else None
+        return self.world.longest_prompt_tokens[self.family] if self.world else None
 
     @property
     def usual_attempts_by(self) -> tuple[str, ...]:
-        """Returns who makes attempts at its problems where nobody is named: the sandbox's oracle, elsewhere nobody."""
-        return ("oracle",) if self.family else ()
+        """Returns who makes attempts at its problems where nobody is named: the oracle at generated ones."""
+        return ("oracle",) if self.is_endless else ()
 
     @property
     def origin(self) -> str:
         """Returns what messages call this source."""
-        return self.file.name if self.file else f"the sandbox ({self.family})" if self.family else str(self.name)
+        return self.file.name if self.file else f"{self.world.title} ({self.family})" if self.world else str(self.name)
 
     @property
     def columns(self) -> Columns:
@@ -122,14 +128,14 @@ class Source(Schema):
         return Columns(self.problem_column, self.answer_column)
 
     def examples(self, split: str | None = None) -> Iterator[Example]:
-        """Yields all of it in order, also rows with an empty answer; the sandbox makes its problems on the way."""
+        """Yields all of it in order, also rows with an empty answer; generated problems are made on the way."""
         return (example for _, example in self.numbered(split))
 
     def numbered(self, split: str | None = None, dropped: Dropped | None = None) -> Iterator[tuple[int, Example]]:
         """Yields (place in the source, example), less the places that hold no problem; `dropped` is told which."""
         split = split or self.split
-        if self.family:
-            return enumerate(islice(_sandbox(self.family, split), SANDBOX_SIZE))
+        if self.world:
+            return enumerate(islice(self.world.examples(self.family, split), ENDLESS_SIZE))
         return self.read(self.rows(split), dropped or self.dropped())
 
     def read(self, rows: list[Row], dropped: Dropped) -> Iterator[tuple[int, Example]]:
@@ -147,15 +153,16 @@ class Source(Schema):
         return read_hub(str(self.name), self.subset, split or self.split, self.hub_file)
 
     def solved(self, count: int, rambling: float = 0.0) -> list[Example]:
-        """Returns the first `count` sandbox problems with the oracle's trace, this share of them with the long one."""
-        problems, rng = islice(tasks.generate(self.family, self.split, seed=0), count), random.Random(0)
+        """Returns the first `count` generated problems with their solution, of this share of them the long one."""
+        world, rng = self.world, random.Random(0)
+        problems = islice(world.generate(self.family, self.split, 0), count)
         return [
-            replace(example, completion=(oracle.rambling if rng.random() < rambling else oracle.worked)(problem))
+            replace(example, completion=(world.rambling if rng.random() < rambling else world.worked)(problem))
             for example, problem in zip(islice(self.examples(), count), problems, strict=True)
         ]
 
     def pool(self, size: int | None = None) -> list[Example]:
-        """Returns the first `size` problems that have an answer; None is all of them, of the sandbox 2,000."""
+        """Returns the first `size` problems that have an answer; None is all of them, of generated ones 2,000."""
         size, dropped = size or self.usual_size, self.dropped()
         answered = []
         for place, example in self.numbered(dropped=dropped):
@@ -193,10 +200,10 @@ class Source(Schema):
     def held_out(self, count: int, purpose: Literal["test", "validation"], without: set[str]) -> list[Example]:
         """Returns at most `count` problems that training never saw; test and validation share none.
 
-        `without` holds the ids trained on. The sandbox has a split for each purpose. The different problems of a
-        file or hub split are dealt in a fixed shuffled order, one to the test, one to the validation.
+        `without` holds the ids trained on. Generated problems have a split for each purpose. The different problems
+        of a file or hub split are dealt in a fixed shuffled order, one to the test, one to the validation.
         """
-        if self.family:
+        if self.is_endless:
             return list(islice((e for e in self.examples(purpose) if e.id not in without), count))
         examples = list(self.examples())
         trained = {example.identity for example in examples if example.id in without}
@@ -208,18 +215,3 @@ class Source(Schema):
             left_none = f"training on {self.origin} leaves no problem for the {purpose}"
             raise DataError(f"{left_none}; train on fewer or set evaluation.data.")
         return left
-
-
-def is_sandbox_name(word: str | None) -> bool:
-    """Returns whether `data.name` with this value is the sandbox, or a family of it."""
-    return (word or "").partition(":")[0] == NAME
-
-
-def _sandbox(family: str, split: str) -> Iterator[Example]:
-    for position, problem in enumerate(tasks.generate(family, split, seed=0)):
-        yield Example(
-            id=f"{family}/{split}/{position}",
-            messages=({"role": "user", "content": problem.text},),
-            answer=str(problem.answer),
-            meta={"family": family, "steps": len(problem.steps)},
-        )

@@ -44,9 +44,9 @@ class Critiques(Source):
 
     def load(self) -> list[Example]:
         """Returns the requests with their critiques, in the order of the source."""
-        if self.family:
+        if self.world:
             raise ConfigError(
-                "the sandbox has no critiques ready-made; give data.file, or have them built by critiques:"
+                f"{self.world.title} come without critiques; give data.file, or have them built by critiques:"
             )
         dropped = self.dropped()
         found = (self.example(number, row, dropped) for number, row in enumerate(self.rows()))

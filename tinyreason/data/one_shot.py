@@ -27,7 +27,7 @@ class OneShot(Source):
     index: Annotated[int, Field(ge=0)] | None = None
     """Which problem, by its place in the source, the first is 0 (in DSR-sub this equals `extra_info.index`)."""
     id: Annotated[str, Field(coerce_numbers_to_str=True)] | None = None
-    """Which problem, by its id: the row's `id`, `unique_id` or `extra_info.index`, `chain/train/17` in the sandbox."""
+    """Which problem, by its id: the row's `id`, `unique_id` or `extra_info.index`, `chain/train/17` of the sandbox."""
 
     @model_validator(mode="after")
     def _check_choice(self) -> Self:

@@ -21,7 +21,7 @@ class Problems(Source):
 
     kind: Literal["problems"] = "problems"
     size: Annotated[int, Field(ge=1)] | None = None
-    """Number of problems, from the first on. Unset: all that have an answer; of the sandbox 2,000."""
+    """Number of problems, from the first on. Unset: all that have an answer; of generated ones 2,000."""
 
     def load(self) -> list[Example]:
         """Returns the problems, in the order of the source."""
@@ -29,6 +29,6 @@ class Problems(Source):
 
     def describe(self) -> str:
         """Returns what is trained on, in a few words."""
-        if self.family:
-            return f"{self.size or self.usual_size:,} sandbox problems ({self.family})"
+        if self.world:
+            return f"{self.size or self.usual_size:,} problems of {self.origin}"
         return f"{f'the first {self.size:,}' if self.size else 'all'} problems of {self.origin}"

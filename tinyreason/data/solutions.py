@@ -29,7 +29,7 @@ class Solutions(Source):
 
     kind: Literal["solutions"] = "solutions"
     size: Annotated[int, Field(ge=1)] | None = None
-    """Number of solutions, from the first on. Unset: all; of the sandbox 2,000."""
+    """Number of solutions, from the first on. Unset: all; of generated ones 2,000."""
     completion_column: str | None = None
     """The column that holds the solution, `a.b` for a nested one. Found by itself in the published sets."""
     weight_column: str | None = None
@@ -39,7 +39,7 @@ class Solutions(Source):
     turns: Literal["last", "all"] = "last"
     """Which answers of a conversation are trained on: the last, or the assistant's every turn."""
     rambling_share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the sandbox's solutions in which every step is checked and restated, as correct and twice as long."""
+    """Share of generated solutions in which every step is checked and restated, as correct and twice as long."""
 
     @property
     def columns(self) -> Columns:
@@ -55,7 +55,7 @@ class Solutions(Source):
 
     def load(self) -> list[Example]:
         """Returns the problems with their solutions, in the order of the source."""
-        if self.family:
+        if self.is_endless:
             return self.solved(self.size or self.usual_size, self.rambling_share)
         dropped = self.dropped()
         examples = [example for _, example in islice(self.numbered(dropped=dropped), self.size)]
@@ -66,7 +66,7 @@ class Solutions(Source):
 
     def describe(self) -> str:
         """Returns what is trained on, in a few words."""
-        if self.family:
+        if self.is_endless:
             kind = "rambling" if self.rambling_share else "worked"
-            return f"{self.size or self.usual_size:,} {kind} sandbox problems ({self.family})"
+            return f"{self.size or self.usual_size:,} {kind} problems of {self.origin}"
         return f"{f'the first {self.size:,}' if self.size else 'all'} solutions of {self.origin}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tinyreason.data import is_sandbox_name
+from tinyreason.data import world_of
 from tinyreason.data.columns import to_examples
 from tinyreason.data.files import READERS, Row
 from tinyreason.data.problems import Problems
@@ -19,7 +19,7 @@ from tinyreason.example import Example, different
 
 GROUPS = ("level", "subject")
 ENDLESS_PROBLEMS = 256
-"""Problems of a bench that never ends, as those of the sandbox, where nobody says how many."""
+"""Problems of a bench that never ends, as generated ones, where nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Bench:
         return self.source().is_offline
 
     def source(self, file: Path | None = None) -> Problems:
-        """Returns where its problems are read from: a local copy, the hub or the sandbox."""
+        """Returns where its problems are read from: a local copy, the hub or generated ones."""
         return Problems(file=file) if file else Problems(name=self.name, subset=self.subset, split=self.split)
 
     def load(self, file: Path | None = None, limit: int | None = None) -> list[Example]:
@@ -116,6 +116,7 @@ BENCHES = {
     "chain": Bench("sandbox: two or three changes, the family it is trained on", "sandbox:chain"),
     "long_chain": Bench("sandbox: four or five changes", "sandbox:long_chain"),
     "compare": Bench("sandbox: two people, one has more", "sandbox:compare"),
+    "words": Bench("generated word problems of one to three steps", "words"),
 }
 
 
@@ -149,12 +150,14 @@ def read_test(word: str, file: Path | None = None) -> list[Example]:
 
 
 def read_training(word: str, split: str, subset: str | None) -> list[Example]:
-    """Reads the problems of a file, of a sandbox family (as many as a run takes) or of a data set on the hub."""
+    """Reads the problems of a file, of a generated family (as many as a run takes) or of a data set on the hub."""
     path = Path(word)
     if path.exists() or path.suffix in READERS:
         return read_any(path)
-    if not is_sandbox_name(word) and word.count("/") != 1:
-        raise DataError(f"there is no file {word}; give a file, sandbox, sandbox:FAMILY or a data set on the hub.")
+    if not world_of(word) and word.count("/") != 1:
+        raise DataError(
+            f"there is no file {word}; give a file, sandbox, words, either with :FAMILY, or a data set on the hub."
+        )
     try:
         return Problems(name=word, split=split, subset=subset).load()
     except ValidationError as error:

@@ -6,15 +6,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import takewhile
 
-from tinyreason.config.run_config import local_copy
-from tinyreason.config.tiers import GPU_TIERS, LEAST_CAPABILITY, TIERS
+from tinyreason.config.recipe import Recipe
+from tinyreason.config.run_config import Model
+from tinyreason.config.tiers import CPU_TIER, GPU_TIERS, LEAST_CAPABILITY, TIERS
 from tinyreason.errors import ConfigError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SLICES_FROM = (8, 0)
 """The first compute capability whose cards can be cut into slices (MIG)."""
+CPU_INFO = "/proc/cpuinfo"
+BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 LISTED_CARD = re.compile(r"GPU \d+: .*\(UUID: (\S+)\)")
 LISTED_SLICE = re.compile(r"\s+MIG (\S*?(\d+)gb\S*)\s.*\(UUID: (\S+)\)")
 """`  MIG 3g.40gb     Device  0: (UUID: MIG-…)`: its profile, its memory, its UUID."""
@@ -51,6 +57,40 @@ class Card:
             return ""
         verb = "idles" if len(self.idle) == 1 else "idle"
         return f"{', '.join(self.idle)} {verb}: a run computes on one card, which {VISIBLE} chooses"
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """The processor, as far as it decides how a run computes."""
+
+    name: str
+    flags: frozenset[str] = frozenset()
+    """What it can do, in Linux's words; empty where that is not known."""
+
+    @property
+    def bfloat16_by(self) -> str | None:
+        """The fastest of its instructions that multiply in bfloat16; None where it has none."""
+        return next((flag for flag in BFLOAT16_FLAGS if flag in self.flags), None)
+
+
+@cache
+def find_cpu() -> Cpu:
+    """Returns the processor, as Linux describes it; elsewhere without its flags."""
+    found = {}
+    with suppress(OSError), open(CPU_INFO, encoding="utf-8") as lines:
+        for line in takewhile(str.strip, lines):
+            name, _, value = line.partition(":")
+            found[name.strip()] = value.strip()
+    return Cpu(found.get("model name", "CPU"), frozenset(found.get("flags", "").split()))
+
+
+def usable_cores() -> int:
+    """Returns how many cores this process may use: of those that it is bound to as many as its container grants."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError), open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+        quota, period = file.read().split()
+        return max(1, min(bound, int(quota) // int(period)))  # `max` of a container without a limit is not a number
+    return bound
 
 
 def find_card() -> Card | None:
@@ -154,6 +194,21 @@ def nvidia_smi(*arguments: str) -> list[str]:
     return [] if answer.returncode else answer.stdout.splitlines()
 
 
+def tier_for(recipe: Recipe, asked: str | None, overrides: tuple[str, ...], card: Card | None) -> tuple[str, str]:
+    """Returns the tier that was asked for, or the recipe's for this machine, and why. Errors: `ConfigError`.
+
+    Another base than the sandbox's, named in the overrides or in a recipe of one's own, runs on `cpu` where no GPU tier
+    can.
+    """
+    if asked:
+        return asked, "asked for with --on"
+    tier, why = choose_tier(recipe.tiers, card)
+    base = recipe.base_on(tier, overrides) if TIERS[tier].is_offline else ""
+    if CPU_TIER in recipe.tiers and base and not Model(name=base).is_built_in:
+        return CPU_TIER, f"{why}, and {base} is not the sandbox's model"
+    return tier, why
+
+
 def choose_tier(tiers: Collection[str], card: Card | None) -> tuple[str, str]:
     """Returns the largest of these tiers that the card holds, and why in a few words. Errors: `ConfigError`."""
     without_gpu = next((name for name in tiers if not TIERS[name].needs_gpu), None)
@@ -183,19 +238,16 @@ def obstacle(tier: str, card: Card, called: str = "the tier") -> str | None:
     return None
 
 
-def check_tier(tier: str, card: Card | None, model: str = "") -> None:
-    """Refuses a tier that was asked for and that this machine cannot run; no other is taken in its place.
-
-    `model`: the id of the run's base, where it is one of the hub, which no tier without a GPU takes.
-    """
+def check_tier(tier: str, card: Card | None) -> None:
+    """Refuses a tier that was asked for and that this machine cannot run; no other is taken in its place."""
     if not TIERS[tier].needs_gpu:
         return
     if card is None:
-        without = f"without one {local_copy(model)}" if model else "type --on sandbox to run without one"
-        raise ConfigError(f"tier {tier} needs a CUDA GPU and none was found; {without}.")
+        raise ConfigError(f"tier {tier} needs a CUDA GPU and none was found; type --on {CPU_TIER} to run without one.")
     if why := obstacle(tier, card):
-        without = f"for the CPU {local_copy(model)}" if model else "sandbox for the CPU"
-        raise ConfigError(f"tier {tier} cannot run here: {why}; choose a smaller one with --on, {without}.")
+        raise ConfigError(
+            f"tier {tier} cannot run here: {why}; choose a smaller one with --on, {CPU_TIER} for the CPU."
+        )
 
 
 def dotted(capability: tuple[int, int]) -> str:

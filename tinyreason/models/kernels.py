@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ConfigError
-from tinyreason.models.hardware import Card, dotted
+from tinyreason.models.hardware import Card, Cpu, dotted
 
+UNKNOWN_CPU = Cpu("CPU")
 FLASH_FOR_BLACKWELL = "2.8.3.post1"
 """The first flash-attn built for compute capability 12.x."""
 
@@ -67,13 +68,18 @@ class ComputeSettings:
 
 
 def choose_compute_settings(
-    model: Model, kernels: Kernels, card: Card | None, packages: Mapping[str, str], model_type: str | None
+    model: Model,
+    kernels: Kernels,
+    card: Card | None,
+    packages: Mapping[str, str],
+    model_type: str | None,
+    cpu: Cpu = UNKNOWN_CPU,
 ) -> ComputeSettings:
-    """Returns the fastest settings that card, installed packages (name → version) and model allow; a pure function.
+    """Returns the fastest settings that card or CPU, installed packages (name → version) and model allow; it is pure.
 
     Errors: `ConfigError` for what was asked for and cannot be had; `auto` never fails.
     """
-    dtype = choose_dtype(model.dtype, card)
+    dtype = choose_dtype(model.dtype, card, cpu, model.is_built_in)
     return ComputeSettings(
         card=card,
         dtype=dtype,
@@ -84,12 +90,19 @@ def choose_compute_settings(
     )
 
 
-def choose_dtype(asked: str, card: Card | None) -> Setting:
-    """Chooses bfloat16 from Ampere on, float16 before, float32 on a CPU."""
-    fitting = "float32" if card is None else "bfloat16" if card.has_bfloat16 else "float16"
+def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU, is_built_in: bool = False) -> Setting:
+    """Chooses bfloat16 from Ampere on, float16 before; on a CPU bfloat16 where it multiplies in it, else float32.
+
+    The sandbox's model is computed in float32, as its figures were.
+    """
     if card is None:
-        why, impossible = "no CUDA GPU", ("bfloat16", "float16")
+        has_bfloat16 = cpu.bfloat16_by is not None
+        fitting = "bfloat16" if has_bfloat16 and not is_built_in else "float32"
+        why = f"a CPU with {cpu.bfloat16_by}" if has_bfloat16 else "no CUDA GPU"
+        why = "no CUDA GPU, and the sandbox's figures are float32" if is_built_in else why
+        impossible = ("float16",) if has_bfloat16 else ("bfloat16", "float16")
     else:
+        fitting = "bfloat16" if card.has_bfloat16 else "float16"
         generation = "Ampere or newer" if card.has_bfloat16 else "before Ampere, no bfloat16"
         if card.capability == SLOW_FLOAT16:
             generation += ", and float16 saves memory alone: it is not faster than float32"

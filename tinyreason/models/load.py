@@ -16,7 +16,7 @@ from tinyreason.errors import ModelError
 from tinyreason.models.attention import avoid_enable_gqa
 from tinyreason.models.chat_template import end_tokens
 from tinyreason.models.gguf import as_float_model, check_gguf, gguf_file, gguf_options, read_gguf_config, reading
-from tinyreason.models.hardware import Card, take_card
+from tinyreason.models.hardware import Card, find_cpu, take_card, usable_cores
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 from tinyreason.models.token_fit import fit_to_model, read_tokenizer
 from tinyreason.sandbox import BASE, NAME
@@ -27,6 +27,10 @@ SAMPLED, SAMPLE_BYTES = 4096, 64
 MAX_COMPLETION_TOKENS = 1024
 """Longest completion of a model that nobody says more about."""
 HUB_TIMEOUT_S = 5.0
+REACH = (
+    "Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it? Without the hub type "
+    "model.name=FOLDER or model.name=FILE.gguf."
+)
 SHOWN = 4
 """So many tensors that a base lacks are named."""
 LOG = logging.getLogger(__name__)
@@ -34,7 +38,7 @@ LOG = logging.getLogger(__name__)
 
 def compute_settings_for(config: Model, kernels: Kernels, card: Card | None) -> ComputeSettings:
     """Returns how this model computes on this machine; of the model only its config.json is read."""
-    return choose_compute_settings(config, kernels, card, installed_packages(), read_model_type(config))
+    return choose_compute_settings(config, kernels, card, installed_packages(), read_model_type(config), find_cpu())
 
 
 def read_model_type(config: Model) -> str | None:
@@ -120,6 +124,7 @@ def load_model(config: Model, compute: ComputeSettings, needs_template: bool = T
     logging.disable_default_handler()  # what it says goes where all logs go, not to the screen
     logging.enable_propagation()
     avoid_enable_gqa(compute.avoids_enable_gqa)
+    use_cores(compute)
     with loading(config):
         tokenizer = read_tokenizer(source_of(config), config, needs_template)
         model = read_weights(config, compute)
@@ -133,6 +138,15 @@ def load_model(config: Model, compute: ComputeSettings, needs_template: bool = T
 
         _apply_liger_kernel_to_instance(model, fused_linear_cross_entropy=False)  # the trainers have their own loss
     return model.eval(), tokenizer
+
+
+def use_cores(compute: ComputeSettings) -> None:
+    """Has torch compute on no more threads than the cores that this process may use, where nobody set a number."""
+    import torch
+
+    is_set = os.environ.get("OMP_NUM_THREADS") or os.environ.get("MKL_NUM_THREADS")
+    if compute.device == "cpu" and not is_set and torch.get_num_threads() > usable_cores():
+        torch.set_num_threads(usable_cores())
 
 
 def read_weights(config: Model, compute: ComputeSettings):
@@ -268,7 +282,7 @@ def cannot_load(config: Model, error: Exception, is_local: bool) -> str:
     if "ignore_mismatched_sizes" in str(error):
         return f"cannot load model.name={config.name}: its weights have other shapes than its config.json says."
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-    reach = "" if is_local else " Is the id right, the hub reachable, and HF_TOKEN set if the model asks for it?"
+    reach = "" if is_local else f" {REACH}"
     return f"cannot load model.name={config.name}: {first_line}.{reach}"
 
 

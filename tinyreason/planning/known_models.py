@@ -8,6 +8,7 @@ QWEN_1_5B = ("qwen2", 1536, 28, 8960, 12, 2, 128, 151936)
 QWEN_7B = ("qwen2", 3584, 28, 18944, 28, 4, 128, 152064, False)
 
 KNOWN = {
+    "HuggingFaceTB/SmolLM2-135M-Instruct": ("llama", 576, 30, 1536, 9, 3, 64, 49152, True),
     "Qwen/Qwen2.5-0.5B": ("qwen2", 896, 24, 4864, 14, 2, 64, 151936, True),
     "Qwen/Qwen2.5-0.5B-Instruct": ("qwen2", 896, 24, 4864, 14, 2, 64, 151936, True),
     "Qwen/Qwen2.5-1.5B": (*QWEN_1_5B, True),

@@ -9,11 +9,11 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from tinyreason.config.recipe import read_recipe
+from tinyreason.config.recipe import Recipe, read_recipe
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.config.tiers import TIERS
-from tinyreason.models.hardware import Card, choose_tier, dotted, find_card
-from tinyreason.models.kernels import choose_compute_settings, installed_packages
+from tinyreason.models.hardware import Card, choose_tier, dotted, find_card, find_cpu, usable_cores
+from tinyreason.models.kernels import choose_compute_settings, choose_dtype, installed_packages
 
 NEEDS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "math-verify", "pebble", "click")
 LEAST_DISK_GB = 5.0
@@ -38,6 +38,7 @@ def machine_facts() -> list[Fact]:
         Fact("python", platform.python_version(), True),  # an older one could not have installed this
         *(library_fact(name) for name in NEEDS),
         *cuda_facts(card),
+        cpu_fact(),
         tier_fact(card),
         *kernel_facts(card),
         disk_fact(),
@@ -90,7 +91,7 @@ def cuda_facts(card: Card | None) -> list[Fact]:
     """Says which card there is, and whether this build of torch can compute on it."""
     if card is None:
         mac = "; Apple's GPU is not used" if platform.system() == "Darwin" else ""
-        return [Fact("GPU", f"no CUDA GPU: the sandbox tier runs on the CPU{mac}")]
+        return [Fact("GPU", f"no CUDA GPU: the tiers sandbox and cpu run on the CPU{mac}")]
     idle = f"; {card.describe_idle()}" if card.idle else ""
     facts = [Fact("GPU", f"{card.describe()}, {card.memory_gb:.0f} GB{idle}")]
     try:
@@ -115,6 +116,13 @@ def cuda_facts(card: Card | None) -> list[Fact]:
     return [*facts, Fact("CUDA", torch.version.cuda, True)]
 
 
+def cpu_fact() -> Fact:
+    """Says what processor there is, and in what a model other than the sandbox's computes on it."""
+    cpu = find_cpu()
+    dtype = choose_dtype("auto", None, cpu)
+    return Fact("CPU", f"{cpu.name}, {usable_cores()} cores; a real model computes in {dtype.got} ({dtype.why})")
+
+
 def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
     """Returns whether code built for `sm_80`, `compute_90`, … runs on a card: same major, no newer minor, or PTX."""
     for name in built:
@@ -129,7 +137,12 @@ def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
 
 def main_tier(card: Card | None) -> tuple[str, str]:
     """Returns the tier that the main job runs on here, and why."""
-    return choose_tier(read_recipe("one_shot_rlvr").tiers, card)
+    return choose_tier(main_recipe().tiers, card)
+
+
+def main_recipe() -> Recipe:
+    """Returns the recipe of the main job."""
+    return read_recipe("one_shot_rlvr")
 
 
 def tier_fact(card: Card | None) -> Fact:
@@ -140,8 +153,9 @@ def tier_fact(card: Card | None) -> Fact:
 
 def kernel_facts(card: Card | None) -> list[Fact]:
     """Says which optional kernels a run would take, and why; a card that runs no tier computes nothing."""
-    used = card if TIERS[main_tier(card)[0]].needs_gpu else None
-    compute = choose_compute_settings(Model(name="any"), Kernels(), used, installed_packages(), "qwen2")
+    recipe, tier = main_recipe(), main_tier(card)[0]
+    used, model = card if TIERS[tier].needs_gpu else None, Model(name=recipe.base_on(tier, ()))
+    compute = choose_compute_settings(model, Kernels(), used, installed_packages(), "qwen2", find_cpu())
     shown = ("dtype", "attention", "fused", "optimizer")
     return [Fact(name, f"{compute.settings()[name].got} ({compute.settings()[name].why})") for name in shown]
 

@@ -8,7 +8,7 @@ from math import floor
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.models.hardware import Card
+from tinyreason.models.hardware import Card, find_cpu
 from tinyreason.models.kernels import choose_compute_settings, installed_packages
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.memory import FLOAT, Job, Phase, optimizer_bytes, phases
@@ -171,7 +171,9 @@ def make_plan(
     """Plans a resolved run. Errors: `ModelError` for a model of which nothing is known, `ConfigError` as in a run."""
     shape = shape or read_shape(config.model)
     packages = {"bitsandbytes": "assumed"} | installed_packages()
-    compute = choose_compute_settings(config.model, config.kernels, machine.card, packages, shape.model_type)
+    compute = choose_compute_settings(
+        config.model, config.kernels, machine.card, packages, shape.model_type, find_cpu()
+    )
     tokens = prompt_tokens or config.data.max_prompt_tokens or USUAL_PROMPT_TOKENS  # the data is not read
     job = Job(config, shape, compute, tokens, evaluation_prompt_tokens)
     at = speed_of(job, machine.sheet)

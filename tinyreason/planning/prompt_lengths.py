@@ -18,7 +18,11 @@ TEMPLATE_TOKENS = 32
 """What a chat template adds to a prompt, a short system message included."""
 COUNTED = 50
 """So many prompts with the most characters are counted in tokens."""
-ASKED, KNOWN, GUESSED = "asked for with --prompt-tokens", "the sandbox's longest", "a usual guess, its data is not here"
+ASKED, KNOWN, GUESSED = (
+    "asked for with --prompt-tokens",
+    "the longest of the problems made here",
+    "a usual guess, its data is not here",
+)
 
 
 @dataclass(frozen=True)

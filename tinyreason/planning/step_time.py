@@ -4,10 +4,10 @@ An estimate, not a measurement: the efficiencies below and those of `gpus.py` ar
 serving engine. Every completion is taken to be as long as it may be, so a run that learns to stop is faster.
 """
 
-import os
 from dataclasses import dataclass
 from math import ceil
 
+from tinyreason.models.hardware import usable_cores
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.launches import attention_traffic, layer_kernels, token_kernels
 from tinyreason.planning.memory import Job, evaluation_batch, weight_bytes
@@ -17,9 +17,12 @@ OF_BANDWIDTH = 0.75
 OF_ARITHMETIC_32 = 0.35
 """Share of its float32 arithmetic that a forward or backward pass reaches."""
 CPU_BANDWIDTH_GB_S = 10.0
-CPU_TFLOPS_A_CORE = 0.01
+CPU_TFLOPS_A_CORE, CPU_WIDTH = {4: 0.05, 2: 0.1}, 640
 CPU_KERNEL_S = 10e-6
-"""The same for the busy cores of a cloud machine, as two steps of the sandbox and of a 0.5 B model took there."""
+"""The same for the busy cores of a cloud machine, as steps of the sandbox and of SmolLM2-135M took there.
+
+The arithmetic is by bytes of a number, of models at least `CPU_WIDTH` wide; narrower ones reach as much less.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Decoding:
 def speed_of(job: Job, sheet: Datasheet | None) -> Speed | None:
     """Returns the speed of the job's machine; None for a card that is in no table."""
     if job.on_cpu:
-        return Speed(1e9 * CPU_BANDWIDTH_GB_S, 1e12 * CPU_TFLOPS_A_CORE * (os.cpu_count() or 1), CPU_KERNEL_S)
+        tflops = CPU_TFLOPS_A_CORE[job.width] * min(1, job.shape.hidden / CPU_WIDTH)
+        return Speed(1e9 * CPU_BANDWIDTH_GB_S, 1e12 * tflops * usable_cores(), CPU_KERNEL_S)
     if sheet is None:
         return None
     tflops = OF_ARITHMETIC_32 * sheet.tflops_32 if job.width == 4 else sheet.reached * sheet.tflops_16

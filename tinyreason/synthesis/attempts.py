@@ -1,11 +1,11 @@
-"""Gathers attempts at the problems: read from a file, made by the sandbox's oracle, or sampled from models."""
+"""Gathers attempts at the problems: read from a file, made by the oracle, or sampled from models."""
 
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tinyreason.data import read_rows
+from tinyreason.data import read_rows, word_problems
 from tinyreason.data.columns import first_text
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
@@ -53,14 +53,18 @@ def read_attempts(path: Path, examples: list[Example], dropped: Counter[str]) ->
 
 
 def oracle_attempts(examples: list[Example], count: int, seed: int) -> Iterator[Made]:
-    """Yields attempts as a student of the sandbox makes them, `count` at each problem."""
+    """Yields attempts as a student of generated problems makes them, `count` at each problem."""
     for example in examples:
+        rng = random.Random(f"{example.problem}/{seed}")
+        if words := word_problems.problem_of(example.meta):
+            yield from ((example, word_problems.student_attempt(words, rng), "oracle") for _ in range(count))
+            continue
         problem = read_problem(example.problem)
         if problem is None:
             raise ConfigError(
-                f"--from oracle makes attempts at the sandbox's problems only, and problem '{example.id}' is not one."
+                f"--from oracle makes attempts at the sandbox's and word problems only, and problem '{example.id}' is "
+                "not one."
             )
-        rng = random.Random(f"{example.problem}/{seed}")
         yield from ((example, oracle.attempt(problem, rng).text, "oracle") for _ in range(count))
 
 

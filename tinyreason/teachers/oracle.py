@@ -1,7 +1,8 @@
-"""Asks the sandbox's own critic."""
+"""Asks the critic of generated problems."""
 
 from typing import ClassVar, Literal
 
+from tinyreason.data import word_problems
 from tinyreason.errors import TeacherError
 from tinyreason.sandbox import oracle
 from tinyreason.sandbox.reader import read_attempt, read_problem
@@ -10,7 +11,7 @@ from tinyreason.teachers.teacher import Teacher
 
 
 class Oracle(Teacher):
-    """Works a sandbox problem out, points at the first incorrect step of an attempt, and is never mistaken.
+    """Works a generated problem out, points at the first incorrect step of an attempt, and is never mistaken.
 
     Why: a teacher that costs nothing and needs no network, so that the whole way can be tried and tested.
 
@@ -28,11 +29,14 @@ class Oracle(Teacher):
 
 
 def _say(request: Request) -> str:
+    if words := word_problems.problem_of(request.example.meta):
+        attempt = request.attempt
+        return word_problems.critique_of(words, attempt.text) if attempt else word_problems.short_solution(words)
     problem = read_problem(request.example.problem)
     if problem is None:
         raise TeacherError(
-            f"the oracle knows the sandbox's problems only, and problem '{request.example.id}' is not one of them; "
-            "choose another --teacher: openai, local or file."
+            f"the oracle knows the sandbox's and word problems only, and problem '{request.example.id}' is not one of "
+            "them; choose another --teacher: openai, local or file."
         )
     if request.attempt is None:
         return oracle.worked(problem)
