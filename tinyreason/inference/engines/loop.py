@@ -45,7 +45,7 @@ def roll_out(
     slots = [slot_of.setdefault(tuple(prompt), len(slot_of)) for prompt in prompts]
     logits = engine.prefill([list(prompt) for prompt in slot_of], count, limit)
     slots, rows = torch.tensor(slots, device=engine.device), torch.arange(count, device=engine.device)
-    end_ids = torch.tensor(sorted(ends), device=engine.device)
+    end_ids = torch.tensor(sorted(ends), dtype=torch.long, device=engine.device)
     said = torch.full((count, limit), -1, device=engine.device)
     found = Rollouts([])
     for step in range(limit):
