@@ -3,7 +3,7 @@
 from tinyreason.tensors import Tensor
 
 
-def base_of(layer):
+def bare_layer(layer):
     """Returns the layer under an adapter, or the layer itself."""
     return getattr(layer, "base_layer", layer)
 
@@ -13,7 +13,7 @@ def is_low_rank(layer) -> bool:
     from peft.tuners.lora import Linear
     from torch import nn
 
-    base = base_of(layer)
+    base = bare_layer(layer)
     if not isinstance(base, nn.Linear) or not base.weight.is_floating_point():
         return False
     if layer is base:
@@ -25,7 +25,7 @@ def is_low_rank(layer) -> bool:
 
 def low_rank_factors(layer) -> tuple[Tensor, Tensor] | None:
     """Returns A (r, in) and s B (out, r) of the layer's active adapter in float32; None without one."""
-    if layer is base_of(layer) or layer.disable_adapters:
+    if layer is bare_layer(layer) or layer.disable_adapters:
         return None
     name = next((name for name in layer.active_adapters if name in layer.lora_A), None)
     if name is None:

@@ -12,6 +12,7 @@ from tinyreason.errors import Stopped, TinyReasonError
 
 COMMANDS = {
     "audit": "evaluate.audit_command",
+    "bench": "bench.bench_command",
     "chat": "chat.chat_command",
     "check": "recipes.check_command",
     "compare": "evaluate.compare_command",

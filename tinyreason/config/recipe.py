@@ -155,12 +155,12 @@ def read_extending(path: Path, values: dict[str, Any], reading: tuple[Path, ...]
     for tier in base.tiers:
         if tier not in base.derived or tier in own_tiers:
             below = {key: value for key, value in base.on(tier).items() if key not in ("expected", "measured")}
-            tiers[tier] = lay(lay(below, said(values)), said(own_tiers.get(tier) or {}))
-    general = merge(base.values, said(values))
+            tiers[tier] = lay(lay(below, without_empty_keys(values)), without_empty_keys(own_tiers.get(tier) or {}))
+    general = merge(base.values, without_empty_keys(values))
     return Recipe.of(path.stem, {key: general[key] for key in ("about", "paper", "trainer") if key in general}, tiers)
 
 
-def said(values: dict[str, Any]) -> dict[str, Any]:
+def without_empty_keys(values: dict[str, Any]) -> dict[str, Any]:
     """Leaves out the keys with nothing behind them, but where null is a value: a section whose lines are comments."""
     from tinyreason.config.run_config import RunConfig
 

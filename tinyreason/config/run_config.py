@@ -87,8 +87,8 @@ class Kernels(Schema):
 class Inference(Schema):
     """What samples completions: rollouts, evaluation and validation."""
 
-    engine: Literal["auto", "hf", "fused"] = "auto"
-    """Transformers' forward pass (hf), or a faster one for models of the shape of Llama (fused)."""
+    engine: Literal["auto", "hf", "fused", "trl"] = "auto"
+    """Transformers' forward pass (hf), a faster one for models like Llama (fused), or, in training, TRL's own (trl)."""
 
 
 class Warmup(Schema):

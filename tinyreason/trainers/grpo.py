@@ -1,5 +1,7 @@
 """GRPO through TRL, with our rewards and advantages in place of TRL's."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from datasets import Dataset
@@ -51,12 +53,21 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         rows = training_rows(session.config, session.tokenizer, examples)
         super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
         engine = session.config.inference.engine
-        self.rollouts = None if samples_itself(self.args) else RolloutSampler(self.args, self.scorer.ends, engine)
+        is_theirs = samples_itself(self.args, engine)
+        self.rollouts = None if is_theirs else RolloutSampler(self.args, self.scorer.ends, engine)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether rollouts and scoring are TRL's own, as a yardstick."""
+        return self.session.config.inference.engine == "trl"
+
     def run(self) -> None:
-        with fast_linears(self.model):
+        with nullcontext() if self.is_plain else fast_linears(self.model):
             super().run()
+
+    def scorer_of(self, model, keep: int, score: Callable, options: dict[str, Any]) -> Callable:
+        return score if self.is_plain else super().scorer_of(model, keep, score, options)
 
     def before_rollouts(self) -> None:
         self.scorer.step = self.state.global_step + 1

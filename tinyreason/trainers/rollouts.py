@@ -1,7 +1,6 @@
 """The rollouts of a step: sampled by an engine of ours, each row with random numbers of its own."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 from trl import GRPOConfig
@@ -17,10 +16,10 @@ OURS_OF_GENERATE = {"min_new_tokens"}
 """What of TRL's `generation_kwargs` is done here too."""
 
 
-def samples_itself(arguments: GRPOConfig) -> bool:
-    """Returns whether TRL is to sample, as its options ask for what is not done here."""
+def samples_itself(arguments: GRPOConfig, engine: EngineName) -> bool:
+    """Returns whether TRL is to sample: it is asked to, or for what is not done here."""
     others = set(arguments.generation_kwargs or ()) - OURS_OF_GENERATE
-    return bool(others) or any(getattr(arguments, name) != usual for name, usual in THEIRS.items())
+    return engine == "trl" or bool(others) or any(getattr(arguments, name) != usual for name, usual in THEIRS.items())
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from tinyreason.errors import ConfigError
 
-EngineName = Literal["auto", "hf", "fused"]
+EngineName = Literal["auto", "hf", "fused", "trl"]
 
 
 class EngineChoice(NamedTuple):
@@ -19,11 +19,13 @@ class EngineChoice(NamedTuple):
 
 def choose_engine(model, asked: EngineName = "auto") -> EngineChoice:
     """Returns the engine of a loaded model. Errors: `ConfigError` where `fused` is asked for and cannot drive it."""
-    from tinyreason.inference.engines.fused import obstacle
+    from tinyreason.inference.engines.fused import fused_obstacle
 
     if asked == "hf":
         return EngineChoice("hf", "asked for")
-    reason = obstacle(model)
+    if asked == "trl":
+        return EngineChoice("hf", "in evaluations; training is TRL's own, as asked for")
+    reason = fused_obstacle(model)
     if asked == "fused":
         if reason:
             raise ConfigError(f"inference.engine=fused cannot drive this model: {reason}; type inference.engine=hf.")

@@ -12,7 +12,7 @@ ROPES = ("default", "linear", "llama3", "yarn")
 """Rotary embeddings whose frequencies do not depend on the length."""
 
 
-def obstacle(model) -> str | None:
+def fused_obstacle(model) -> str | None:
     """Returns why a model cannot be driven by this engine; None = it can."""
     base = decoder_of(model)
     config = base.config

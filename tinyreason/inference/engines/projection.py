@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from tinyreason.adapters import base_of, is_low_rank, low_rank_factors
+from tinyreason.adapters import bare_layer, is_low_rank, low_rank_factors
 
 PACKED_FROM = 2**17
 """Weights with at least so many numbers are reordered for oneDNN on a CPU; with fewer, MKL is faster."""
@@ -21,12 +21,12 @@ class Projection:
     """
 
     def __init__(self, layers: Sequence[nn.Module], dtype: torch.dtype, rows: int):
-        is_folded = all(map(is_low_rank, layers)) and base_of(layers[0]).weight.device.type == "cpu"
+        is_folded = all(map(is_low_rank, layers)) and bare_layer(layers[0]).weight.device.type == "cpu"
         self.layers = None if is_folded else layers
         if not is_folded:
             return
-        weights = [base_of(layer).weight.detach() for layer in layers]
-        biases = [base_of(layer).bias for layer in layers]
+        weights = [bare_layer(layer).weight.detach() for layer in layers]
+        biases = [bare_layer(layer).bias for layer in layers]
         loras = [low_rank_factors(layer) for layer in layers]
         self.beside = None
         if dtype == torch.float32:
