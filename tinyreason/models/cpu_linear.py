@@ -1,7 +1,7 @@
 """Faster linear layers on a CPU in float32: LoRA as one operation, and on AMD through oneDNN.
 
 On AMD, PyTorch's own float32 product goes through MKL, which keeps AVX-512 to Intel; oneDNN does not. On Intel, MKL is
-the faster by 2 to 8 % (Xeon with AVX-512, layers of 128 to 1536). Which of them is used follows from the processor
+the faster by 1 to 13 % (Xeon with AVX-512, layers of 128 to 1536). Which of them is used follows from the processor
 alone, so that a run that is resumed computes as before.
 """
 

@@ -129,6 +129,8 @@ class SharedPrefixes(RolloutSeam):
     """Why rows were scored as TRL does it; each is said once."""
 
     def scorer_of(self, model, keep: int, score: Callable, options: dict[str, Any]) -> Callable:
+        if self.args.top_entropy_quantile < 1:  # rounding decides which of equal tokens is above the quantile
+            return score
         model = self.accelerator.unwrap_model(model)
         model = model.get_base_model() if hasattr(model, "get_base_model") else model
         wants_entropy = options.get("compute_entropy", False)
