@@ -137,6 +137,8 @@ def test_in_bfloat16_it_is_as_near_as_bfloat16_is(folder):
     model, (ids, mask) = adapted(tiny(folder("Llama"), dtype=torch.bfloat16)), rows_of("ragged")
     exact = gradients(model, by_trl(model, ids, mask))
     assert_same(gradients(model, by_sharing(model, ids, mask)), exact, 0.05)
+    with fast_linears(model):
+        assert_same(gradients(model, by_sharing(model, ids, mask)), exact, 0.05)
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
