@@ -1,6 +1,8 @@
 """Rows that share what they begin with have the log-probabilities and gradients that TRL gives rows side by side."""
 
 import json
+from contextlib import nullcontext
+from copy import deepcopy
 
 import pytest
 import torch
@@ -133,12 +135,15 @@ def test_every_adapter_on_every_base(folder, adapter, quantize, relative):
         assert_same(gradients(model, by_sharing(model, ids, mask)), theirs, relative)
 
 
-def test_in_bfloat16_it_is_as_near_as_bfloat16_is(folder):
+def test_in_bfloat16_it_is_about_as_near_to_float32_as_trl_is(folder):
     model, (ids, mask) = adapted(tiny(folder("Llama"), dtype=torch.bfloat16)), rows_of("ragged")
-    exact = gradients(model, by_trl(model, ids, mask))
-    assert_same(gradients(model, by_sharing(model, ids, mask)), exact, 0.05)
-    with fast_linears(model):
-        assert_same(gradients(model, by_sharing(model, ids, mask)), exact, 0.05)
+    exact = deepcopy(model).float()
+    wanted, theirs = gradients(exact, by_trl(exact, ids, mask)), gradients(model, by_trl(model, ids, mask))
+    for linears in (nullcontext(), fast_linears(model)):
+        with linears:
+            ours = gradients(model, by_sharing(model, ids, mask))
+        for one, other, truth in zip(ours, theirs, wanted, strict=True):
+            assert (one - truth).norm() <= 2 * (other - truth).norm()
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
