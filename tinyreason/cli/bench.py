@@ -30,13 +30,13 @@ def bench_command(
     """
     from tinyreason.config.recipe import read_recipe
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.models.hardware import check_tier, choose_tier, take_card
+    from tinyreason.models.hardware import check_tier, take_card, tier_for
     from tinyreason.models.load import compute_settings_for
     from tinyreason.planning.bench import bench
     from tinyreason.runs.context import RunContext
 
     recipe, card = read_recipe(name), take_card()
-    tier = tier or choose_tier(recipe.tiers, card)[0]
+    tier, _ = tier_for(recipe, tier, overrides, card)
     config = recipe.resolve(tier, (*overrides, f"train.max_steps={steps}"))
     check_tier(config.tier, card)
     quiet_libraries(offline=config.is_offline)

@@ -13,9 +13,7 @@ from tinyreason.cli.options import ACCEPT_CHANGES, OVERRIDES, PATH, TIER, seeds_
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
-    from tinyreason.config.recipe import Recipe
     from tinyreason.config.run_config import RunConfig
-    from tinyreason.models.hardware import Card
     from tinyreason.runs.context import RunContext
 
 
@@ -58,7 +56,7 @@ def recipe_command(
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.evaluation.controls import check_has_controls
-    from tinyreason.models.hardware import check_tier, take_card
+    from tinyreason.models.hardware import check_tier, take_card, tier_for
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline, read_deadline
@@ -67,7 +65,7 @@ def recipe_command(
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), take_card()
     check_seeds(seed, seeds, verify_resume)
-    tier, reason = tier_of_run(recipe, tier, overrides, None if fresh else out, seeds, card)
+    tier, reason = begun_tier(tier, None if fresh else out, seeds) or tier_for(recipe, tier, overrides, card)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
     if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
         return
@@ -92,20 +90,12 @@ def recipe_command(
             run_and_report(config, out, context, fresh, controls)
 
 
-def tier_of_run(
-    recipe: "Recipe",
-    asked: str | None,
-    overrides: tuple[str, ...],
-    out: Path | None,
-    seeds: list[int],
-    card: "Card | None",
-) -> tuple[str, str]:
-    """Returns the tier and why: asked for, that of the run which is there, or by the machine. Errors: `ConfigError`."""
-    from tinyreason.models.hardware import tier_for
+def begun_tier(asked: str | None, out: Path | None, seeds: list[int]) -> tuple[str, str] | None:
+    """Returns the tier of the run which is there, and that it was begun on it; None where another is asked for."""
     from tinyreason.pipeline.finished import tier_of
 
     begun = None if asked else tier_of(out, seeds)
-    return (begun, "the run was begun on it") if begun else tier_for(recipe, asked, overrides, card)
+    return (begun, "the run was begun on it") if begun else None
 
 
 def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None:

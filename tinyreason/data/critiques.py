@@ -46,7 +46,7 @@ class Critiques(Source):
         """Returns the requests with their critiques, in the order of the source."""
         if self.world:
             raise ConfigError(
-                f"{self.world.title} come without critiques; give data.file, or have them built by critiques:"
+                f"no critiques come with {self.world.title}; give data.file, or have them built by critiques:"
             )
         dropped = self.dropped()
         found = (self.example(number, row, dropped) for number, row in enumerate(self.rows()))
