@@ -78,9 +78,9 @@ def test_a_run_says_in_its_first_line_why_it_is_on_the_cpu_tier(smollm2, tmp_pat
 
 def test_a_step_of_grpo_samples_rollouts_that_differ_and_are_not_empty(smollm2, tmp_path, own_cpu):
     steps = ("train.max_steps=1", "train.rollouts_per_step=4", "train.group_size=4", "warmup=null")
-    config = read_recipe("rlvr").resolve(CPU_TIER, (f"model.name={smollm2}", *FEW, *steps))
+    dtype = "bfloat16" if own_cpu.bfloat16_by else "float32"
+    config = read_recipe("rlvr").resolve(CPU_TIER, (f"model.name={smollm2}", f"model.dtype={dtype}", *FEW, *steps))
     context = context_of(config)
-    assert context.compute.dtype.got == ("bfloat16" if own_cpu.bfloat16_by else "float32")
     result = run(config, tmp_path / "run", context)
     rows = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").read_text().splitlines()]
     assert len({row["completion"] for row in rows}) > 1 and all(row["completion"].strip() for row in rows)

@@ -147,19 +147,11 @@ def test_the_models_said_to_be_ligers_are():
 AMX = Cpu("Xeon", frozenset({"avx512f", "avx512_bf16", "amx_bf16"}))
 
 
-@pytest.mark.parametrize(
-    ("cpu", "name", "dtype"),
-    [
-        (AMX, "org/model", "bfloat16"),
-        (Cpu("Zen 4", frozenset({"avx512_bf16"})), "org/model", "bfloat16"),
-        (Cpu("Zen 2", frozenset({"avx2"})), "org/model", "float32"),
-        (AMX, "sandbox", "float32"),
-    ],
-)
-def test_a_cpu_that_multiplies_in_bfloat16_computes_a_real_model_in_it(cpu, name, dtype):
-    compute = choose_compute_settings(Model(name=name), Kernels(), None, {}, "llama", cpu)
-    assert compute.dtype.got == dtype
-    assert ("amx_bf16" in compute.dtype.why) == (cpu is AMX and dtype == "bfloat16")
+@pytest.mark.parametrize("cpu", [AMX, Cpu("Zen 4", frozenset({"avx512_bf16"})), Cpu("Zen 2", frozenset({"avx2"}))])
+def test_a_cpu_computes_in_float32_and_one_that_multiplies_in_bfloat16_says_so(cpu):
+    compute = choose_compute_settings(Model(name="org/model"), Kernels(), None, {}, "llama", cpu)
+    assert compute.dtype.got == "float32"
+    assert ("model.dtype=bfloat16" in compute.dtype.why) == (cpu.bfloat16_by is not None)
 
 
 def test_bfloat16_is_allowed_on_a_cpu_that_has_it_and_float16_on_none():

@@ -181,7 +181,8 @@ def next_steps(result: RunResult, folder: Path) -> Iterator[str]:
     file = saved_beside(folder / "adapter").get("gguf_file")
     more = f", gguf_file={file!r}" if file else ""
     load = f"AutoPeftModelForCausalLM.from_pretrained({str(folder / 'adapter')!r}{more})"
-    if TIERS[result.tier].is_offline and result.recipe in recipe_names() and find_card() is None:
+    on_sandbox = result.tier in TIERS and TIERS[result.tier].is_offline  # an early result has no tier
+    if on_sandbox and result.recipe in recipe_names() and find_card() is None:
         yield f"real model  tinyreason recipe {result.recipe} --on {CPU_TIER} (a small public one, without a GPU)"
     yield f"chat        tinyreason chat {place} --compare"
     yield f"evaluate    tinyreason eval {place} --against base --bench {bench_for(result.model)}"

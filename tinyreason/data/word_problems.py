@@ -31,7 +31,7 @@ SMALL, MEDIUM, LARGE, NOTES = range(2, 10), range(3, 20), range(11, 60), (20, 50
 
 
 @dataclass(frozen=True)
-class Story:
+class WordStory:
     """A story with holes, the ranges of its numbers, and its lines: (what is computed, the sentence around it)."""
 
     text: str
@@ -41,67 +41,67 @@ class Story:
 
 STORIES = {
     # one step
-    "more": Story(
+    "more": WordStory(
         "{name} has {a} {things} and buys {b} more. How many {things} does {name} have now?",
         {"a": LARGE, "b": LARGE},
         (("a + b", "{name} has {} {things} now."),),
     ),
-    "fewer": Story(
+    "fewer": WordStory(
         "{name} has {a} {things} and gives {b} of them to {other}. How many {things} does {name} have left?",
         {"a": LARGE, "b": LARGE},
         (("a - b", "{name} has {} {things} left."),),
     ),
-    "price": Story(
+    "price": WordStory(
         "{name} buys {a} {things} for {b} dollars each. How many dollars does {name} pay?",
         {"a": SMALL, "b": SMALL},
         (("a * b", "{name} pays {} dollars."),),
     ),
-    "sharing": Story(
+    "sharing": WordStory(
         "{b} friends share {a} {things} equally. How many {things} does each of them get?",
         {"a": LARGE, "b": SMALL},
         (("a / b", "Each of them gets {} {things}."),),
     ),
-    "age": Story(
+    "age": WordStory(
         "{name} is {a} years old, and {other} is {b} years older than {name}. How old is {other}?",
         {"a": LARGE, "b": MEDIUM},
         (("a + b", "{other} is {} years old."),),
     ),
-    "hours": Story(
+    "hours": WordStory(
         "A train travels {a} kilometers an hour. How many kilometers does it travel in {b} hours?",
         {"a": range(20, 100, 10), "b": SMALL},
         (("a * b", "It travels {} kilometers."),),
     ),
     # two steps
-    "change": Story(
+    "change": WordStory(
         "{name} buys {a} {things} for {b} dollars each and pays with a {c} dollar note. How many dollars does {name} "
         "get back?",
         {"a": SMALL, "b": SMALL, "c": NOTES},
         (("a * b", "The {things} cost {} dollars."), ("c - s", "{name} gets back {} dollars.")),
     ),
-    "boxes": Story(
+    "boxes": WordStory(
         "{name} fills {a} boxes with {b} {things} each and has {c} {things} left over. How many {things} does {name} "
         "have in all?",
         {"a": SMALL, "b": SMALL, "c": MEDIUM},
         (("a * b", "The boxes hold {} {things}."), ("s + c", "With those left over it is {} {things}.")),
     ),
-    "rest": Story(
+    "rest": WordStory(
         "{name} has {a} {things}, keeps {b} of them and shares the rest equally among {c} friends. How many {things} "
         "does each friend get?",
         {"a": LARGE, "b": MEDIUM, "c": SMALL},
         (("a - b", "The rest is {} {things}."), ("s / c", "Each friend gets {} {things}.")),
     ),
-    "ages": Story(
+    "ages": WordStory(
         "{name} is {a} years old, and {other} is {b} years older than {name}. How old will {other} be in {c} years?",
         {"a": MEDIUM, "b": MEDIUM, "c": MEDIUM},
         (("a + b", "{other} is {} years old now."), ("s + c", "In {c} years {other} will be {} years old.")),
     ),
-    "trip": Story(
+    "trip": WordStory(
         "{name} wants to walk {a} kilometers and walks {b} of them a day for {c} days. How many kilometers are left?",
         {"a": range(40, 100), "b": SMALL, "c": SMALL},
         (("b * c", "{name} walks {} kilometers."), ("a - s", "Then {} kilometers are left.")),
     ),
     # three steps
-    "basket": Story(
+    "basket": WordStory(
         "{name} buys {a} {things} for {b} dollars each and {c} pencils for {d} dollars each. How many dollars does "
         "{name} pay in all?",
         {"a": SMALL, "b": SMALL, "c": SMALL, "d": SMALL},
@@ -111,7 +111,7 @@ STORIES = {
             ("r + s", "{name} pays {} dollars in all."),
         ),
     ),
-    "note": Story(
+    "note": WordStory(
         "{name} buys {a} {things} for {b} dollars each and a bag for {c} dollars, and pays with a {d} dollar note. How "
         "many dollars does {name} get back?",
         {"a": SMALL, "b": SMALL, "c": SMALL, "d": NOTES},
@@ -121,7 +121,7 @@ STORIES = {
             ("d - s", "{name} gets back {} dollars."),
         ),
     ),
-    "savings": Story(
+    "savings": WordStory(
         "{name} saves {a} dollars a week for {b} weeks, spends {c} dollars of that and shares the rest equally with "
         "{other}. How many dollars does {other} get?",
         {"a": MEDIUM, "b": SMALL, "c": MEDIUM},
@@ -131,7 +131,7 @@ STORIES = {
             ("s / 2", "{other} gets {} dollars."),
         ),
     ),
-    "stages": Story(
+    "stages": WordStory(
         "A bus travels {a} kilometers an hour for {b} hours and then {c} kilometers an hour for {d} hours. How many "
         "kilometers does it travel in all?",
         {"a": range(10, 50, 10), "b": range(2, 5), "c": range(10, 50, 5), "d": range(2, 5)},
@@ -142,11 +142,11 @@ STORIES = {
         ),
     ),
     # arithmetic
-    "sum": Story("What is {a} + {b}?", {"a": LARGE, "b": LARGE}, (("a + b", "{}."),)),
-    "product": Story(
+    "sum": WordStory("What is {a} + {b}?", {"a": LARGE, "b": LARGE}, (("a + b", "{}."),)),
+    "product": WordStory(
         "What is {a} * {b} + {c}?", {"a": SMALL, "b": MEDIUM, "c": LARGE}, (("a * b", "{}."), ("s + c", "{}."))
     ),
-    "difference": Story(
+    "difference": WordStory(
         "What is {a} + {b} - {c}?", {"a": LARGE, "b": LARGE, "c": LARGE}, (("a + b", "{}."), ("s - c", "{}."))
     ),
 }

@@ -79,7 +79,7 @@ def choose_compute_settings(
 
     Errors: `ConfigError` for what was asked for and cannot be had; `auto` never fails.
     """
-    dtype = choose_dtype(model.dtype, card, cpu, model.is_built_in)
+    dtype = choose_dtype(model.dtype, card, cpu)
     return ComputeSettings(
         card=card,
         dtype=dtype,
@@ -90,17 +90,17 @@ def choose_compute_settings(
     )
 
 
-def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU, is_built_in: bool = False) -> Setting:
-    """Chooses bfloat16 from Ampere on, float16 before; on a CPU bfloat16 where it multiplies in it, else float32.
+def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU) -> Setting:
+    """Chooses bfloat16 from Ampere on, float16 before; float32 on a CPU, where bfloat16 is for who asks.
 
-    The sandbox's model is computed in float32, as its figures were.
+    In bfloat16 a layer's output is rounded after the adapter's part is added, and a part below half a unit of its last
+    place is lost: it is faster on a CPU, and learns less in as many steps (docs/results.md, "The cpu tier").
     """
     if card is None:
-        has_bfloat16 = cpu.bfloat16_by is not None
-        fitting = "bfloat16" if has_bfloat16 and not is_built_in else "float32"
-        why = f"a CPU with {cpu.bfloat16_by}" if has_bfloat16 else "no CUDA GPU"
-        why = "no CUDA GPU, and the sandbox's figures are float32" if is_built_in else why
-        impossible = ("float16",) if has_bfloat16 else ("bfloat16", "float16")
+        fitting, why = "float32", "no CUDA GPU"
+        if cpu.bfloat16_by:
+            why += f"; model.dtype=bfloat16 is faster by {cpu.bfloat16_by}, and rounds small updates away"
+        impossible = ("float16",) if cpu.bfloat16_by else ("bfloat16", "float16")
     else:
         fitting = "bfloat16" if card.has_bfloat16 else "float16"
         generation = "Ampere or newer" if card.has_bfloat16 else "before Ampere, no bfloat16"

@@ -9,11 +9,11 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from tinyreason.config.recipe import Recipe, read_recipe
+from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.config.tiers import TIERS
 from tinyreason.models.hardware import Card, choose_tier, dotted, find_card, find_cpu, usable_cores
-from tinyreason.models.kernels import choose_compute_settings, choose_dtype, installed_packages
+from tinyreason.models.kernels import choose_compute_settings, installed_packages
 
 NEEDS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "math-verify", "pebble", "click")
 LEAST_DISK_GB = 5.0
@@ -117,10 +117,10 @@ def cuda_facts(card: Card | None) -> list[Fact]:
 
 
 def cpu_fact() -> Fact:
-    """Says what processor there is, and in what a model other than the sandbox's computes on it."""
+    """Says what processor there is, how many cores of it are used, and whether it multiplies in bfloat16."""
     cpu = find_cpu()
-    dtype = choose_dtype("auto", None, cpu)
-    return Fact("CPU", f"{cpu.name}, {usable_cores()} cores; a real model computes in {dtype.got} ({dtype.why})")
+    bfloat16 = f"bfloat16 by {cpu.bfloat16_by}" if cpu.bfloat16_by else "no bfloat16"
+    return Fact("CPU", f"{cpu.name}, {usable_cores()} cores, {bfloat16}")
 
 
 def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
@@ -137,12 +137,7 @@ def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
 
 def main_tier(card: Card | None) -> tuple[str, str]:
     """Returns the tier that the main job runs on here, and why."""
-    return choose_tier(main_recipe().tiers, card)
-
-
-def main_recipe() -> Recipe:
-    """Returns the recipe of the main job."""
-    return read_recipe("one_shot_rlvr")
+    return choose_tier(read_recipe("one_shot_rlvr").tiers, card)
 
 
 def tier_fact(card: Card | None) -> Fact:
@@ -153,9 +148,8 @@ def tier_fact(card: Card | None) -> Fact:
 
 def kernel_facts(card: Card | None) -> list[Fact]:
     """Says which optional kernels a run would take, and why; a card that runs no tier computes nothing."""
-    recipe, tier = main_recipe(), main_tier(card)[0]
-    used, model = card if TIERS[tier].needs_gpu else None, Model(name=recipe.base_on(tier, ()))
-    compute = choose_compute_settings(model, Kernels(), used, installed_packages(), "qwen2", find_cpu())
+    used = card if TIERS[main_tier(card)[0]].needs_gpu else None
+    compute = choose_compute_settings(Model(name="any"), Kernels(), used, installed_packages(), "qwen2", find_cpu())
     shown = ("dtype", "attention", "fused", "optimizer")
     return [Fact(name, f"{compute.settings()[name].got} ({compute.settings()[name].why})") for name in shown]
 
