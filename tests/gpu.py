@@ -241,30 +241,46 @@ def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
     return stage
 
 
-def merged(bench: Bench) -> dict[str, Any]:
-    """Seconds of the same rollouts with the adapter beside the base, and merged into it."""
+def engines(bench: Bench) -> dict[str, Any]:
+    """Seconds of the same rollouts by transformers' generate, adapter beside and merged, and by each engine of ours."""
     import torch
 
+    from tinyreason.inference.engines import make_engine
+    from tinyreason.inference.engines.loop import roll_out
+    from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
     from tinyreason.models.load import load_model
 
     config = config_of(bench, "rlvr", "bfloat16")
     model, tokenizer = load_model(config.model, context_of(bench, config).compute)
-    model = config.adapter.attach(model, seed=0)
+    model = config.adapter.attach(model, seed=0).eval()
     prompts = tokenizer(["What is 12 + 30?"] * 16, return_tensors="pt").to(model.device)
-    tokens = {"min_new_tokens": 32, "max_new_tokens": 32, "do_sample": False}
+    rows, tokens, said = prompts["input_ids"].tolist(), 32, {}
 
-    def seconds() -> float:
-        began = time.monotonic()
-        model.generate(**prompts, **tokens)
-        if not bench.on_cpu:
-            torch.cuda.synchronize()
-        return time.monotonic() - began
+    def generate() -> None:
+        model.generate(**prompts, min_new_tokens=tokens, max_new_tokens=tokens, do_sample=False)
 
-    seconds()
-    beside = [seconds() for _ in range(3)]
+    def by(name: str) -> Callable[[], None]:
+        def roll() -> None:
+            engine, uniforms = make_engine(model, name, len(rows)), uniforms_of(list(range(len(rows))), tokens)
+            said[name] = roll_out(engine, rows, uniforms, TokenRule(), set(), least=tokens).ids
+
+        return roll
+
+    def seconds(work: Callable[[], None]) -> float:
+        times = []
+        for _ in range(4):
+            began = time.monotonic()
+            work()
+            if not bench.on_cpu:
+                torch.cuda.synchronize()
+            times.append(time.monotonic() - began)
+        return sorted(times[1:])[1]
+
+    found = {"rows": len(rows), "tokens": tokens, "generate_s": seconds(generate)}
+    found |= {f"{name}_s": seconds(by(name)) for name in ("hf", "fused")}
+    found["rows_with_the_same_tokens"] = sum(map(list.__eq__, said["hf"], said["fused"]))
     model.merge_adapter()
-    inside = [seconds() for _ in range(3)]
-    return {"rows": 16, "tokens": 32, "unmerged_s": sorted(beside)[1], "merged_s": sorted(inside)[1]}
+    return found | {"generate_merged_s": seconds(generate)}
 
 
 def out_of_memory(bench: Bench) -> dict[str, Any]:
@@ -313,7 +329,7 @@ STAGES: dict[str, tuple[Callable[[Bench], dict[str, Any]], int]] = {
     "tests": (gpu_tests, 120),
     **{f"{name} {dtype}": (trained(recipe, dtype), 75) for recipe, name in TRAINED.items() for dtype in DTYPES},
     **{f"{tier} {quantize}": (capped(tier, quantize), 60) for tier in CAPPED for quantize in ("none", "nf4")},
-    "merged": (merged, 40),
+    "engines": (engines, 40),
     "out of memory": (out_of_memory, 40),
     "killed": (killed, 60),
 }

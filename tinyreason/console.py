@@ -32,15 +32,6 @@ SENTENCES = (
         "a text of {0} tokens is longer than the {1} that the tokenizer was made for: take shorter prompts and rows, "
         "or a base with a longer context",
     ),
-    (
-        r"exceeded the model's predefined maximum length \((\d+)\)",
-        "prompt and completion together are longer than the {0} tokens that the model was made for: lower "
-        "train.max_completion_tokens and evaluation.max_completion_tokens (--max-tokens of eval)",
-    ),
-    (
-        r"generation flags are not valid and may be ignored: \[(.*?)\]",
-        "the model's generation_config.json sets {0}, which is ignored: temperature and top_p are those asked for here",
-    ),
 )
 """What a library warns of → what the person reads: warnings on which a person can act."""
 

@@ -25,7 +25,7 @@ def test_it_writes_a_file_that_is_valid_and_ends_with_the_lines_to_type():
     wrote, *lines = printed("new", "mine", "--from", "one_shot_rlvr", "--on", "sandbox").splitlines()
     assert wrote.startswith("wrote mine.yaml: one_shot_rlvr")
     assert lines == ["tinyreason check mine.yaml", "tinyreason recipe mine.yaml"]
-    assert printed("check", "mine.yaml").startswith("mine: valid on sandbox, 8gb, t4, 24gb, 80gb")
+    assert printed("check", "mine.yaml").startswith("mine: valid on sandbox, cpu, 8gb, t4, 24gb, 80gb")
     assert re.search(r"\n  # max_steps: 90 +# Number of optimizer steps\.\n", Path("mine.yaml").read_text())
 
 

@@ -91,23 +91,25 @@ def test_evaluate_tells_of_every_completion_and_groups_them_by_problem(sandbox):
     assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= side_summary([score]).as_json().keys()
 
 
-def test_after_an_overflow_the_next_evaluation_and_validation_begin_with_the_batch_that_fitted(sandbox):
+def test_after_an_overflow_the_next_evaluation_and_validation_begin_with_the_batch_that_fitted(sandbox, monkeypatch):
     import torch
 
     from tinyreason.config.recipe import read_recipe
     from tinyreason.console import Console
+    from tinyreason.inference import engines
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.context import RunContext
 
     model, tokenizer = sandbox
-    asked = []
+    asked, make = [], engines.make_engine
 
-    def overflow(layer, inputs) -> None:
-        asked.append(len(inputs[0]))
-        if len(inputs[0]) > 2:
+    def make_small(model, engine, rows):
+        asked.append(rows)
+        if rows > 2:
             raise torch.OutOfMemoryError("CUDA out of memory (injected)")
+        return make(model, engine, rows)
 
-    model.model.layers[0].register_forward_pre_hook(overflow)
+    monkeypatch.setattr(engines, "make_engine", make_small)
     short = ("evaluation.batch_size=8", "evaluation.max_completion_tokens=4", "evaluation.samples=2")
     config = read_recipe("one_shot_rlvr").resolve("sandbox", short)
     context = RunContext(Console(quiet=True), compute_settings_for(config.model, config.kernels, None))

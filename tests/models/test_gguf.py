@@ -21,6 +21,7 @@ from tinyreason.planning.model_shape import read_shape
 
 pytest.importorskip("gguf", reason="the package gguf is not installed: pip install gguf")
 
+RUN = ("recipe", "rlvr", "--on", "sandbox")
 QUICK = (
     *("train.max_steps=2", "train.rollouts_per_step=4", "train.group_size=2", "train.max_completion_tokens=6"),
     *("data.size=2", "evaluation.problems=2", "evaluation.samples=1", "evaluation.max_completion_tokens=6"),
@@ -138,7 +139,10 @@ def broken(file, how):
 @pytest.mark.parametrize("how", ["text", "no tensors", "half", "its architecture"])
 def test_a_gguf_file_that_cannot_be_read_is_one_sentence(file, how):
     broken(file, how)
-    for words in (["chat", str(file)], ["recipe", "rlvr", f"model.name={file}", *QUICK, "--out", f"{file}-run"]):
+    for words in (
+        ["chat", str(file)],
+        ["recipe", "rlvr", "--on", "sandbox", f"model.name={file}", *QUICK, "--out", f"{file}-run"],
+    ):
         done = CliRunner().invoke(main, [*words], input="1 + 1?\n")
         lines = [line for line in done.output.splitlines() if line.startswith("tinyreason: ")]
         assert (done.exit_code, len(lines)) == (2, 1), done.output
@@ -155,7 +159,7 @@ def test_a_gguf_file_that_cannot_be_read_is_one_sentence(file, how):
 )
 def test_a_gguf_file_that_is_not_there_is_one_sentence(file, words, said, tmp_path):
     words = [word.format(file.parent) for word in words]
-    done = CliRunner().invoke(main, ["recipe", "rlvr", *words, *QUICK, "--out", str(tmp_path / "run")])
+    done = CliRunner().invoke(main, [*RUN, *words, *QUICK, "--out", str(tmp_path / "run")])
     assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output
     assert said in done.output
 

@@ -23,7 +23,7 @@ SFT = ("train.max_steps=1", "train.batch_size=8", "data.size=16")
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(shared_prefixes, "pack", shared_prefixes.pack)
+    monkeypatch.setattr(shared_prefixes, "pack_rows", shared_prefixes.pack_rows)
     monkeypatch.setattr(trl_seam.utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", 32768)
 
 
@@ -36,13 +36,13 @@ def train(load, folder, recipe: str, *overrides: str, fill=None):
 def fill_up(model, place: str, most_rows: int, spared: int = 0) -> list[int]:
     """The model overflows at `place` with more rows, but not the first `spared` times; returns the rows it had."""
     overflows, passed, packed = [], [], []
-    pack = shared_prefixes.pack
+    pack = shared_prefixes.pack_rows
 
     def packing(ids, *more):
         packed.append(len(ids))
         return pack(ids, *more)
 
-    shared_prefixes.pack = packing
+    shared_prefixes.pack_rows = packing
 
     def rows_in(hidden, more) -> int:
         return len(hidden) if more.get("shares") is None else packed[-1]

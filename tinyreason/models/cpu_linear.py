@@ -1,7 +1,7 @@
 """Faster linear layers on a CPU in float32: LoRA as one operation, and on AMD through oneDNN.
 
 On AMD, PyTorch's own float32 product goes through MKL, which keeps AVX-512 to Intel; oneDNN does not. On Intel, MKL is
-the faster by 2 to 8 % (Xeon with AVX-512, layers of 128 to 1536). Which of them is used follows from the processor
+the faster by 1 to 13 % (Xeon with AVX-512, layers of 128 to 1536). Which of them is used follows from the processor
 alone, so that a run that is resumed computes as before.
 """
 
@@ -51,11 +51,14 @@ class FrozenLinear(torch.autograd.Function):
 
 
 class LoraLinear(torch.autograd.Function):
-    """x Wᵀ + b + s (x Aᵀ) Bᵀ on a frozen W, added in place where PEFT makes a copy for every term."""
+    """x Wᵀ + b + s (x Aᵀ) Bᵀ on a frozen W, added in place where PEFT makes a copy for every term.
+
+    In bfloat16 A and B are rounded to it, as they are under autocast on a card; they themselves stay in float32.
+    """
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
+        rows, a, b = x.reshape(-1, x.shape[-1]), a.to(x.dtype), b.to(x.dtype)
         low = linear(rows, a)
         output = frozen_linear(rows, weight, bias).addmm_(low, b.t(), alpha=scale)
         ctx.save_for_backward(rows, low, weight, a, b)
@@ -71,7 +74,7 @@ class LoraLinear(torch.autograd.Function):
         of_x = frozen_linear(gradient, weight.t(), None).addmm_(of_low, a).view(*shape, -1) if needs_x else None
         of_a = of_low.t() @ rows if needs_a else None
         of_b = (gradient.t() @ low).mul_(ctx.scale) if needs_b else None
-        return of_x, None, None, of_a, of_b, None
+        return of_x, None, None, *(None if grad is None else grad.float() for grad in (of_a, of_b)), None
 
 
 class FastLinear:
@@ -105,8 +108,10 @@ class FastLora:
 
 
 def is_plain(x: Tensor, layer: nn.Linear) -> bool:
-    """Returns whether a layer is frozen and computes in float32 on a CPU."""
-    is_float = x.dtype == layer.weight.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
+    """Returns whether a layer is frozen and computes in float32 or bfloat16 on a CPU."""
+    is_float = x.dtype == layer.weight.dtype in (torch.float32, torch.bfloat16) and not torch.is_autocast_enabled(
+        x.device.type
+    )
     return is_float and x.device.type == "cpu" and not layer.weight.requires_grad
 
 

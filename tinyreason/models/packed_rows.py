@@ -32,7 +32,7 @@ class Packed:
     """(rows, completion tokens) → number of the target; -1 where there is none."""
 
 
-def pack(ids: Tensor, mask: Tensor, keep: int, hidden: int, way: str | None = None) -> Packed | None:
+def pack_rows(ids: Tensor, mask: Tensor, keep: int, hidden: int, way: str | None = None) -> Packed | None:
     """Packs rows (rows, width) whose last `keep` tokens are the completion; None where nothing is asked for.
 
     `hidden` is the width of the model, by which a token's cost is weighed against attention's; `way` names one of
@@ -69,7 +69,7 @@ class Packing:
     def add(self, prompt: tuple[int, ...], completions: dict[tuple[int, ...], list[int]]) -> None:
         """Appends a prompt and its distinct completions, each with the rows that it stands for."""
         start, length = len(self.tokens), len(prompt)
-        tree = Tree(completions)
+        tree = Beginnings(completions)
         longest, whole = max(map(len, completions)), sum(map(len, completions))
         self.tokens += prompt
         self.positions += range(length)
@@ -126,7 +126,7 @@ class Packing:
         )
 
 
-class Tree:
+class Beginnings:
     """The distinct beginnings of completions: each node's token, depth and parent, and each completion's path."""
 
     def __init__(self, completions: Sequence[tuple[int, ...]]):

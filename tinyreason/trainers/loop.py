@@ -87,7 +87,7 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
         "disable_tqdm": True,
         "gradient_checkpointing": not is_cpu,
         "use_cpu": is_cpu,
-        "bf16": compute.dtype.got == "bfloat16",
+        "bf16": compute.dtype.got == "bfloat16" and not is_cpu,  # autocast casts every weight anew there
         "fp16": compute.dtype.got == "float16",
         "optim": OPTIMIZERS[compute.optimizer.got] + ("_fused" if compute.fuses_optimizer else ""),
         "dataloader_pin_memory": not is_cpu,

@@ -1,5 +1,6 @@
 """Supervised fine-tuning through TRL: on the completions alone, each row as much as it weighs."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from trl import SFTConfig, SFTTrainer
 
 from tinyreason.errors import ConfigError
 from tinyreason.example import Example
+from tinyreason.models.cpu_linear import fast_linears
+from tinyreason.models.shared_attention import NAME
 from tinyreason.models.training_rows import IGNORED, context_for, tokenised
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
@@ -30,6 +33,14 @@ class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
         "num_tokens": "tokens_seen",
     }
     step_sign = "loss"
+
+    def run(self) -> None:
+        compute = self.session.context.compute
+        is_half_on_cpu = compute.device == "cpu" and compute.dtype.got == "bfloat16"
+        if is_half_on_cpu and compute.attention.got == "sdpa":
+            self.model.get_base_model().set_attn_implementation(NAME)
+        with fast_linears(self.model) if is_half_on_cpu else nullcontext():
+            super().run()
 
 
 class WeightedSFTTrainer(LeafSFTTrainer):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tinyreason.models.head_log_probs import HeadLogProbs
 from tinyreason.models.load import is_out_of_memory
-from tinyreason.models.packed_rows import Packed, pack
+from tinyreason.models.packed_rows import Packed, pack_rows
 from tinyreason.models.shared_attention import NAME
 from tinyreason.trainers.trl_seam import RolloutSeam, attention_of, chunked_log_probs, evaluating
 
@@ -98,7 +98,7 @@ def obstacle(model: nn.Module, tokens: int = 0) -> str | None:
 
 
 @torch.no_grad()
-def probe(model: nn.Module) -> str | None:
+def probe_packing(model: nn.Module) -> str | None:
     """Returns how the packed model differs from its own forward pass on a few tokens, or None."""
     prompt, *completions = PROBE
     keep, device = max(map(len, completions)), next(model.parameters()).device
@@ -110,7 +110,7 @@ def probe(model: nn.Module) -> str | None:
     is_exact = logits.dtype == torch.float32 and not getattr(model, "is_quantized", False)
     for way in ("trees", "rows"):
         try:
-            ours, _ = log_probs(model, pack(ids, mask, keep, 1, way), 1.0)
+            ours, _ = log_probs(model, pack_rows(ids, mask, keep, 1, way), 1.0)
         except (TypeError, ValueError, RuntimeError, AttributeError) as error:
             if is_out_of_memory(error):
                 raise
@@ -129,6 +129,8 @@ class SharedPrefixes(RolloutSeam):
     """Why rows were scored as TRL does it; each is said once."""
 
     def scorer_of(self, model, keep: int, score: Callable, options: dict[str, Any]) -> Callable:
+        if self.args.top_entropy_quantile < 1:  # rounding decides which of equal tokens is above the quantile
+            return score
         model = self.accelerator.unwrap_model(model)
         model = model.get_base_model() if hasattr(model, "get_base_model") else model
         wants_entropy = options.get("compute_entropy", False)
@@ -142,7 +144,7 @@ class SharedPrefixes(RolloutSeam):
             return in_parts(parts, [score_packed(ids[part], mask[part]) for part in parts])
 
         def score_packed(ids: Tensor, mask: Tensor) -> tuple:
-            packed = pack(ids, mask, keep, model.config.get_text_config().hidden_size)
+            packed = pack_rows(ids, mask, keep, model.config.get_text_config().hidden_size)
             if packed is None:
                 values = self.without_tokens(len(ids), keep)
             else:
@@ -157,7 +159,7 @@ class SharedPrefixes(RolloutSeam):
         why = obstacle(model, tokens)
         if not (why or self.probed):
             with evaluating(model), self.accelerator.autocast():
-                self.probe_found, self.probed = probe(model), True
+                self.probe_found, self.probed = probe_packing(model), True
         why = why or self.probe_found
         if why and why not in self.obstacles:
             self.obstacles += (why,)

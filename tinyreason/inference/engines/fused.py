@@ -47,7 +47,7 @@ class FusedEngine:
         base = decoder_of(model)
         config, weights = base.config, base.model.embed_tokens.weight
         self.device, self.dtype = weights.device, dtype or weights.dtype
-        self.parameters = base.num_parameters()
+        self.parameters, self.context = base.num_parameters(), config.max_position_embeddings
         self.heads, self.groups = config.num_attention_heads, config.num_key_value_heads
         self.size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.epsilon = config.rms_norm_eps

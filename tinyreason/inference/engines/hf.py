@@ -11,6 +11,7 @@ class HFEngine:
 
     def __init__(self, model):
         self.model, self.device = model, model.device
+        self.context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         takes_cache = "cache" in inspect.signature(base.forward).parameters
         self.cache_argument = "cache" if takes_cache else "past_key_values"  # its name before transformers 5.24

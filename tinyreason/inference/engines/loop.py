@@ -1,5 +1,6 @@
 """Rollouts: completions of many prompts at once, the schedule of which changes no token."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -7,6 +8,8 @@ import torch
 from torch import Tensor
 
 from tinyreason.inference.engines.tokens import TokenRule
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -40,12 +43,17 @@ def roll_out(
     tokens of the rows that are left, step by step.
     """
     count, limit = uniforms_R_T.shape
+    if engine.context and max(map(len, prompts)) + limit > engine.context:
+        LOG.warning(
+            f"prompt and completion together may be longer than the {engine.context:,} tokens that the model was made "
+            f"for: lower train.max_completion_tokens and evaluation.max_completion_tokens (--max-tokens of eval)"
+        )
     uniforms_R_T = uniforms_R_T.to(engine.device)
     slot_of: dict[tuple[int, ...], int] = {}
     slots = [slot_of.setdefault(tuple(prompt), len(slot_of)) for prompt in prompts]
     logits = engine.prefill([list(prompt) for prompt in slot_of], count, limit)
     slots, rows = torch.tensor(slots, device=engine.device), torch.arange(count, device=engine.device)
-    end_ids = torch.tensor(sorted(ends), device=engine.device)
+    end_ids = torch.tensor(sorted(ends), dtype=torch.long, device=engine.device)
     said = torch.full((count, limit), -1, device=engine.device)
     found = Rollouts([])
     for step in range(limit):
