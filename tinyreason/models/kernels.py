@@ -98,8 +98,6 @@ def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU) -> Setti
     """
     if card is None:
         fitting, why = "float32", "no CUDA GPU"
-        if cpu.bfloat16_by:
-            why += f"; model.dtype=bfloat16 is faster by {cpu.bfloat16_by}, and rounds small updates away"
         impossible = ("float16",) if cpu.bfloat16_by else ("bfloat16", "float16")
     else:
         fitting = "bfloat16" if card.has_bfloat16 else "float16"
