@@ -79,7 +79,7 @@ def choose_compute_settings(
 
     Errors: `ConfigError` for what was asked for and cannot be had; `auto` never fails.
     """
-    dtype = choose_dtype(model.dtype, card, cpu)
+    dtype = choose_dtype(model.dtype, card, UNKNOWN_CPU if model.is_built_in and model.dtype == "auto" else cpu)
     return ComputeSettings(
         card=card,
         dtype=dtype,
@@ -98,6 +98,8 @@ def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU) -> Setti
     """
     if card is None:
         fitting, why = "float32", "no CUDA GPU"
+        if cpu.bfloat16_by:
+            why += f"; model.dtype=bfloat16 is faster by {cpu.bfloat16_by}, and rounds small updates away"
         impossible = ("float16",) if cpu.bfloat16_by else ("bfloat16", "float16")
     else:
         fitting = "bfloat16" if card.has_bfloat16 else "float16"
