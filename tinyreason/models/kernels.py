@@ -94,7 +94,7 @@ def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU) -> Setti
     """Chooses bfloat16 from Ampere on, float16 before; float32 on a CPU, where bfloat16 is for who asks.
 
     In bfloat16 a layer's output is rounded after the adapter's part is added, and a part below half a unit of its last
-    place is lost: it is faster on a CPU, and learns less in as many steps (docs/results.md, "The cpu tier").
+    place is lost: it is faster on a CPU, and its loss falls more slowly (docs/results.md, "The cpu tier").
     """
     if card is None:
         fitting, why = "float32", "no CUDA GPU"
