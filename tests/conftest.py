@@ -115,3 +115,24 @@ def load(name="sandbox", **options):
 @pytest.fixture(name="load", scope="session")
 def load_fixture():
     return load
+
+
+@pytest.fixture
+def hold_rows(monkeypatch):
+    """Has the engines of a module overflow with more than so many rows; returns the counts that were asked for."""
+
+    def hold(module, most: int) -> list[int]:
+        import torch
+
+        asked, make = [], module.make_engine
+
+        def make_small(model, engine, rows):
+            asked.append(rows)
+            if rows > most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (injected)")
+            return make(model, engine, rows)
+
+        monkeypatch.setattr(module, "make_engine", make_small)
+        return asked
+
+    return hold

@@ -91,9 +91,7 @@ def test_evaluate_tells_of_every_completion_and_groups_them_by_problem(sandbox):
     assert {"accuracy", "interval", "mean_tokens", "problems", "samples"} <= side_summary([score]).as_json().keys()
 
 
-def test_after_an_overflow_the_next_evaluation_and_validation_begin_with_the_batch_that_fitted(sandbox, monkeypatch):
-    import torch
-
+def test_after_an_overflow_the_next_evaluation_and_validation_begin_with_the_batch_that_fitted(sandbox, hold_rows):
     from tinyreason.config.recipe import read_recipe
     from tinyreason.console import Console
     from tinyreason.inference import engines
@@ -101,15 +99,7 @@ def test_after_an_overflow_the_next_evaluation_and_validation_begin_with_the_bat
     from tinyreason.runs.context import RunContext
 
     model, tokenizer = sandbox
-    asked, make = [], engines.make_engine
-
-    def make_small(model, engine, rows):
-        asked.append(rows)
-        if rows > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory (injected)")
-        return make(model, engine, rows)
-
-    monkeypatch.setattr(engines, "make_engine", make_small)
+    asked = hold_rows(engines, 2)
     short = ("evaluation.batch_size=8", "evaluation.max_completion_tokens=4", "evaluation.samples=2")
     config = read_recipe("one_shot_rlvr").resolve("sandbox", short)
     context = RunContext(Console(quiet=True), compute_settings_for(config.model, config.kernels, None))

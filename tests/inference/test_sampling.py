@@ -103,24 +103,14 @@ def test_without_the_template_the_model_reads_the_problem_alone(sandbox):
     assert prompt_texts(tokenizer, [example(0)], SAMPLING) == ["<|user|>1+1?<|end|><|assistant|>"]
 
 
-def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_completion_changes(sandbox, monkeypatch):
-    import torch
-
+def test_a_batch_that_overflows_the_card_is_answered_in_parts_and_no_completion_changes(sandbox, hold_rows):
     from tinyreason.data.problems import Problems
 
     model, tokenizer = sandbox
     questions = Problems(name="sandbox").held_out(4, "test", without=set())
     sampling = Sampling(2, 1.0, 8, 8, "plain", 0)
     whole = sample_completions(model, tokenizer, questions, sampling, lambda _: None)
-    asked, make = [], engines.make_engine
-
-    def make_small(model, engine, rows):
-        asked.append(rows)
-        if rows > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory (injected)")
-        return make(model, engine, rows)
-
-    monkeypatch.setattr(engines, "make_engine", make_small)
+    asked = hold_rows(engines, 2)
     assert sample_completions(model, tokenizer, questions, sampling, lambda _: None) == whole
     assert asked[:3] == [8, 4, 2]
 

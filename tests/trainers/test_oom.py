@@ -91,17 +91,9 @@ def test_what_a_failed_backward_pass_has_already_added_is_taken_back(load, tmp_p
     assert_close(parts, whole)
 
 
-def test_rollouts_are_sampled_fewer_at_a_time_in_whole_groups(load, tmp_path, monkeypatch):
+def test_rollouts_are_sampled_fewer_at_a_time_in_whole_groups(load, tmp_path, hold_rows):
     _, whole, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *QUICK)
-    asked, make = [], rollouts_module.make_engine
-
-    def make_small(model, engine, rows):
-        asked.append(rows)
-        if rows > 4:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (injected)")
-        return make(model, engine, rows)
-
-    monkeypatch.setattr(rollouts_module, "make_engine", make_small)
+    asked = hold_rows(rollouts_module, 4)
     _, rollouts, heard, _ = train(load, tmp_path / "run", "one_shot_rlvr", *QUICK)
     assert asked == [16, 8, 4, 4, 4, 4]
     assert rollouts == whole
