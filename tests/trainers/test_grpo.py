@@ -1,6 +1,7 @@
 """The seam to TRL, and what two steps leave behind."""
 
 import json
+import math
 from itertools import cycle
 from types import SimpleNamespace
 
@@ -147,6 +148,17 @@ def test_micro_batches_give_the_same_rollouts_and_nearly_the_same_adapter(traine
     for name in ours:
         if "lora_B.default" in name:
             assert (ours[name] - theirs[name]).abs().max() < 0.3 * ours[name].abs().max()
+
+
+def test_a_token_counts_by_how_much_likelier_it_is_than_when_it_was_sampled(tmp_path, monkeypatch):
+    asked = rollouts.RolloutSampler.taken_log_probs
+    options = ("train.rollout_dtype=bfloat16", "train.max_steps=1", "train.kl=0")
+    _, (plain,), rows, _ = train(tmp_path / "plain", *options)
+    as_if_rarer = lambda self, mask: asked(self, mask) - math.log(1.1)  # noqa: E731
+    monkeypatch.setattr(rollouts.RolloutSampler, "taken_log_probs", as_if_rarer)
+    _, (weighted,), again, _ = train(tmp_path / "weighted", *options)
+    assert [row["completion"] for row in rows] == [row["completion"] for row in again]
+    assert weighted["gradient/norm"] == pytest.approx(1.1 * plain["gradient/norm"], rel=1e-3)
 
 
 def test_any_engine_samples_the_same_rollouts(trained, tmp_path):

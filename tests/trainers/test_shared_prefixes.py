@@ -301,6 +301,31 @@ def test_rows_without_advantage_have_the_entropy_that_is_reported_and_no_gradien
     assert seen == [(True, 8), (False, 8)] * 2
 
 
+@pytest.mark.parametrize("loss", ["grpo", "dr_grpo", "dapo"])
+def test_micro_batches_share_prompts_and_the_gradient_is_that_of_any_order(load, tmp_path, monkeypatch, loss):
+    def of_every_other_group(self, batch, of_trl, store):
+        return torch.tensor([1.0, -1.0, 0.5, -0.5, 0.0, 0.0, 0.0, 0.0]).repeat(len(of_trl) // 8)
+
+    seen, score = [], shared_prefixes.log_probs
+
+    def spy(model, packed, temperature, bonus):
+        seen.append((torch.is_grad_enabled(), len(packed.shares), len(packed.found)))
+        return score(model, packed, temperature, bonus)
+
+    monkeypatch.setattr(shared_prefixes, "probe_packing", lambda model: None)
+    monkeypatch.setattr(shared_prefixes, "log_probs", spy)
+    monkeypatch.setattr(DrGrpo, "__call__", of_every_other_group)
+    data = "data={kind: problems, name: sandbox, size: 20}"
+    options = (*STEP, data, "train.group_size=4", "train.micro_batch_size=4", f"train.loss={loss}")
+    ours, rollouts, _, _ = train(load, tmp_path / "ours", "one_shot_rlvr", *options)
+    assert seen == [(True, 1, 4)] * 2 + [(False, 1, 4)] * 2 + seen[4:]
+    monkeypatch.setattr(shared_prefixes.SharedPrefixes, "order_of", lambda self, output: None)
+    shuffled, again, _, _ = train(load, tmp_path / "shuffled", "one_shot_rlvr", *options)
+    assert max(prompts for _, prompts, _ in seen[8:]) > 1
+    assert rollouts == again
+    assert_close(ours, shuffled)
+
+
 def test_why_rows_are_scored_one_by_one_is_said_once(load, tmp_path):
     _, _, heard, _ = train(load, tmp_path / "run", "one_shot_rlvr", *STEP, "adapter.dropout=0.1", said_of="one by one")
     assert len(heard) == 1 and "there is dropout" in heard[0]

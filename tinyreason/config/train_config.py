@@ -75,6 +75,11 @@ class Train(Schema):
         return 0
 
     @property
+    def sampling_dtype(self) -> str:
+        """The number format that they are sampled in; auto = the base's."""
+        return "auto"
+
+    @property
     def has_kl_penalty(self) -> bool:
         """Whether each step also scores its rows with the reference model."""
         return False
@@ -168,6 +173,8 @@ class TrainGrpo(Train):
     """Completions of one problem that are compared with each other (TRL: num_generations)."""
     temperature: float = Field(1.0, gt=0)
     """Temperature at which the rollouts are sampled."""
+    rollout_dtype: Literal["auto", "bfloat16"] = "auto"
+    """Number format they are sampled in; auto = the base's. Each token is weighted for what bfloat16 changes there."""
     kl: float = Field(0.0, ge=0)
     """Weight of the KL penalty, which holds the model to its reference; k3 estimator (TRL: beta)."""
     entropy_bonus: float = 0.0
@@ -184,6 +191,10 @@ class TrainGrpo(Train):
     @property
     def generated_rows(self) -> int:
         return self.rollouts_per_step
+
+    @property
+    def sampling_dtype(self) -> str:
+        return self.rollout_dtype
 
     @property
     def has_kl_penalty(self) -> bool:

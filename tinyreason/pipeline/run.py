@@ -61,7 +61,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
         problems = read_problems(config, folder, grader, console)
         model, tokenizer = load_model(config.model, context.compute)
         check_finite(model, config.model)
-        engine = choose_engine(model, config.inference.engine)
+        engine = choose_engine(model, config.inference.engine, config.train.sampling_dtype)
         console.say(f"        engine {engine.name} ({engine.why})")
         if caveat := turn_end_caveat(tokenizer):
             console.say(f"caveat  {caveat}")

@@ -54,7 +54,8 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
         engine = session.config.inference.engine
         is_theirs = samples_itself(self.args, engine)
-        self.rollouts = None if is_theirs else RolloutSampler(self.args, self.scorer.ends, engine)
+        dtype = session.config.train.rollout_dtype
+        self.rollouts = None if is_theirs else RolloutSampler(self.args, self.scorer.ends, engine, dtype)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
 
     @property
@@ -69,6 +70,9 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
     def scorer_of(self, model, keep: int, score: Callable, options: dict[str, Any]) -> Callable:
         return score if self.is_plain else super().scorer_of(model, keep, score, options)
 
+    def order_of(self, output: dict[str, Any]) -> list[int] | None:
+        return None if self.is_plain else super().order_of(output)
+
     def before_rollouts(self) -> None:
         self.scorer.step = self.state.global_step + 1
         self.generation_config.remove_invalid_values = True  # nan logits end in a nan loss, not in a dead card
@@ -82,6 +86,8 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])
+        if self.rollouts and self.rollouts.log_probs:  # TRL's ratio then starts from what was sampled from
+            output.setdefault("old_per_token_logps", self.rollouts.taken_log_probs(output["completion_mask"]))
         self.add_metric("score_time", self.scorer.seconds)
         for sign, share in self.scorer.signs.items():
             self.add_metric(METRIC + sign, share)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
+import torch
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 from trl import GRPOConfig
 
-from tinyreason.inference.engines import EngineName, make_engine
+from tinyreason.inference.engines import EngineName, RolloutDtype, make_engine
 from tinyreason.inference.engines.loop import roll_out
 from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
 from tinyreason.inference.engines.tree import Drafts, grow_rollouts, is_worth_it
@@ -30,13 +31,21 @@ class RolloutSampler:
     ends: set[int]
     """Tokens that end a completion."""
     engine: EngineName
+    dtype: RolloutDtype = "auto"
     drafts: Drafts = field(default_factory=Drafts)
+    log_probs: dict[int, list[float]] = field(default_factory=dict)
+    """Row of the step → its tokens' log-probabilities as they were sampled, where that was in another number format."""
 
     def sample(self, model, prompts: list[list[int]], step: int, first: int, limit: int) -> list[list[int]]:
         """Returns the token ids of the step's rows from number `first` on, at most `limit` of each."""
         seed = self.arguments.seed
         uniforms = uniforms_of([[seed, step, first + row] for row in range(len(prompts))], limit)
         least = (self.arguments.generation_kwargs or {}).get("min_new_tokens", 0)
+        if self.dtype != "auto":
+            engine = make_engine(model, self.engine, len(prompts), getattr(torch, self.dtype))
+            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, keeps_log_probs=True)
+            self.log_probs |= {first + row: values for row, values in enumerate(found.log_probs)}
+            return found.ids
         engine = make_engine(model, self.engine, len(prompts))
         if least or not is_worth_it(engine):
             return roll_out(engine, prompts, uniforms, self.rule(), self.ends, least).ids
@@ -47,6 +56,14 @@ class RolloutSampler:
             rows = roll_out(engine, prompts, uniforms, self.rule(), self.ends).ids
         self.drafts.learn(step, prompts, rows)
         return rows
+
+    def taken_log_probs(self, mask_N_T: torch.Tensor) -> torch.Tensor:
+        """Returns (N, T) of the step's rows, 0 where a row has no token, and forgets them."""
+        found = torch.zeros(mask_N_T.shape, device=mask_N_T.device)
+        for row, values in self.log_probs.items():
+            found[row, : len(values)] = torch.tensor(values)
+        self.log_probs = {}
+        return found
 
     def rule(self) -> TokenRule:
         """Returns how a token is chosen by the logits."""

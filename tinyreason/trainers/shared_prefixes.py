@@ -166,6 +166,20 @@ class SharedPrefixes(RolloutSeam):
             self.limits.say(f"rows are scored one by one, without sharing their prompts: {why}")
         return bool(why)
 
+    def order_of(self, output: dict[str, Any]) -> list[int] | None:
+        """Returns an order in which micro-batches share prompts, groups without advantage last: TRL's tears them apart.
+
+        Not where there is one micro-batch, nor for the loss that is averaged over whatever stands in one (bnpo).
+        """
+        if self.args.steps_per_generation == 1 or self.loss_type == "bnpo":
+            return None
+        group, advantages = self.num_generations, output["advantages"]
+        learns = (advantages.view(len(advantages), -1) != 0).any(dim=1).view(-1, group).any(dim=1).tolist()
+        completions = output["completion_ids"].tolist()
+        return sorted(
+            range(len(completions)), key=lambda row: (not learns[row // group], row // group, completions[row])
+        )
+
     def score_rows(self, ids: Tensor, mask: Tensor, batch_size: int | None, score: Callable) -> tuple:
         learning = self.learning_rows() if torch.is_grad_enabled() else None
         if learning is None or learning.all():

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainingArguments
 from trl.kernels import chunked_logprob
-from trl.trainer import utils
+from trl.trainer import grpo_trainer, utils
 from trl.trainer.utils import RepeatSampler
 
 COUNTERS = ("_step", "_total_train_tokens", "entropy_coef", "_last_world_entropy")
@@ -139,6 +139,10 @@ class RolloutSeam:
         """Returns the scored generation batch, perhaps with other advantages."""
         return output
 
+    def order_of(self, output: dict[str, Any]) -> list[int] | None:
+        """Returns the order in which the micro-batches take the rows; None = TRL's, which is random."""
+        return None
+
     def complete(self, prompts: list[list[int]], first: int) -> list[list[int]] | None:
         """Returns the completions of a step's rows from number `first` on; None where TRL is to sample them."""
         return None
@@ -169,6 +173,19 @@ class RolloutSeam:
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self.before_rollouts()
         return self.after_rollouts(super()._generate_and_score_completions(inputs))
+
+    def _prepare_inputs(self, generation_batch):
+        shuffled = grpo_trainer.shuffle_sequence_dict
+
+        def arranged(output: dict[str, Any]) -> dict[str, Any]:
+            order = self.order_of(output)
+            return shuffled(output) if order is None else {name: in_order(rows, order) for name, rows in output.items()}
+
+        grpo_trainer.shuffle_sequence_dict = arranged
+        try:
+            return super()._prepare_inputs(generation_batch)
+        finally:
+            grpo_trainer.shuffle_sequence_dict = shuffled
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, *rest, **more):
         ask = super()._generate_single_turn
@@ -219,6 +236,13 @@ class EpochSampler(RepeatSampler):
         """Sets the order of an epoch; accelerate calls it at the start of each."""
         if self.shuffle:
             self.generator.manual_seed(self.seed + epoch)
+
+
+def in_order(rows: Any, order: list[int]) -> Any:
+    """Returns a tensor or list of rows in another order; what is not of rows stays as it is."""
+    if isinstance(rows, torch.Tensor):
+        return rows[order] if rows.ndim else rows
+    return [rows[row] for row in order] if isinstance(rows, list) else rows
 
 
 @contextmanager

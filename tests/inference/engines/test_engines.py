@@ -4,6 +4,7 @@ import pytest
 import torch
 from engine_rows import ENDS, RAGGED, SAMPLED, with_adapter
 from tiny_models import tiny_model
+from transformers import TopKLogitsWarper
 
 from tinyreason.adapters import ADAPTERS
 from tinyreason.errors import ConfigError
@@ -83,6 +84,8 @@ def test_a_model_of_another_shape_is_driven_by_transformers(load, folder, archit
     assert completions(model, "auto") == expected(model)
     with pytest.raises(ConfigError, match=r"inference.engine=fused cannot drive this model: .*; type inference.eng"):
         choose_engine(model, "fused")
+    with pytest.raises(ConfigError, match=r"rollout_dtype=bfloat16 needs the engine fused, and this run has hf .*away"):
+        choose_engine(model, "auto", "bfloat16")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +160,19 @@ class TestAnyBatch:
         assert roll_out(make_engine(model, engine, 1), [[5]], uniforms, TokenRule(), ENDS).is_finite
         model.model.norm.weight.data[3] = torch.inf
         assert not roll_out(make_engine(model, engine, 1), [[5]], uniforms, TokenRule(), ENDS).is_finite
+
+    def test_a_token_keeps_the_log_probability_that_it_was_sampled_with(self, load, folder, architecture, engine):
+        model, rule = with_adapter(load(folder(architecture))[0], "lora"), TokenRule(0.7, [TopKLogitsWarper(8)])
+        uniforms = uniforms_of([[0, row] for row in range(len(RAGGED))], LIMIT)
+        engine = make_engine(model, engine, len(RAGGED))
+        found = roll_out(engine, RAGGED, uniforms, rule, ENDS, keeps_log_probs=True)
+        for prompt, ids, log_probs in zip(RAGGED, found.ids, found.log_probs, strict=True):
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([[*prompt, *ids]]), use_cache=False).logits[
+                    0, len(prompt) - 1 : -1
+                ]
+            wanted = (logits / 0.7).log_softmax(-1)[range(len(ids)), ids]
+            torch.testing.assert_close(torch.tensor(log_probs), wanted, rtol=0, atol=2e-3)
 
     def test_an_adapter_that_is_switched_off_is_not_heard(self, load, folder, architecture, engine):
         bare = completions(load(folder(architecture))[0], engine)

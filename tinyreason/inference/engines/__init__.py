@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from tinyreason.errors import ConfigError
 
 EngineName = Literal["auto", "hf", "fused", "trl"]
+RolloutDtype = Literal["auto", "bfloat16"]
 
 
 class EngineChoice(NamedTuple):
@@ -17,8 +18,25 @@ class EngineChoice(NamedTuple):
     why: str
 
 
-def choose_engine(model, asked: EngineName = "auto") -> EngineChoice:
-    """Returns the engine of a loaded model. Errors: `ConfigError` where `fused` is asked for and cannot drive it."""
+def choose_engine(model, asked: EngineName = "auto", rollout_dtype: RolloutDtype = "auto") -> EngineChoice:
+    """Returns the engine of a loaded model.
+
+    Errors: `ConfigError` where `fused` is asked for and cannot drive it, or where another than `fused` is to sample in
+    another number format than the base's.
+    """
+    choice = _choose(model, asked)
+    if rollout_dtype == "auto":
+        return choice
+    if choice.name != "fused":
+        raise ConfigError(
+            f"train.rollout_dtype={rollout_dtype} needs the engine fused, and this run has {choice.name} "
+            f"({choice.why}); leave train.rollout_dtype away."
+        )
+    return EngineChoice(choice.name, f"{choice.why}; rollouts in {rollout_dtype}")
+
+
+def _choose(model, asked: EngineName) -> EngineChoice:
+    """Returns the engine of a model in its own number format."""
     from tinyreason.inference.engines.fused import fused_obstacle
 
     if asked == "hf":
@@ -40,7 +58,7 @@ def make_engine(model, asked: EngineName, rows: int, dtype=None):
 
     `dtype` (torch.dtype) is what the fused engine computes in; None = in the base's.
     """
-    if choose_engine(model, asked).name == "hf":
+    if _choose(model, asked).name == "hf":
         from tinyreason.inference.engines.hf import HFEngine
 
         return HFEngine(model)

@@ -18,6 +18,8 @@ class Rollouts:
 
     ids: list[list[int]]
     """Token ids of each row, up to and with its end token."""
+    log_probs: list[list[float]] = field(default_factory=list)
+    """Of each row's tokens, as the engine computed them; empty where they were not asked for."""
     largest: list[Tensor] = field(default_factory=list)
     """Largest logit of each slot at each step; not finite where the model computed nan or infinity."""
 
@@ -35,6 +37,7 @@ def roll_out(
     ends: set[int],
     least: int = 0,
     tell: Callable[[list[int]], None] | None = None,
+    keeps_log_probs: bool = False,
 ) -> Rollouts:
     """Samples a completion of at most T tokens to each of R prompts, token t of row r by `uniforms_R_T[r, t]`.
 
@@ -55,6 +58,7 @@ def roll_out(
     slots, rows = torch.tensor(slots, device=engine.device), torch.arange(count, device=engine.device)
     end_ids = torch.tensor(sorted(ends), dtype=torch.long, device=engine.device)
     said = torch.full((count, limit), -1, device=engine.device)
+    log_probs = torch.zeros(count, limit, device=engine.device) if keeps_log_probs else None
     found = Rollouts([])
     for step in range(limit):
         found.largest.append(logits.amax(dim=-1))
@@ -62,6 +66,8 @@ def roll_out(
             logits[:, end_ids] = -torch.inf
         tokens = rule.tokens(logits, slots, uniforms_R_T[rows, step])
         said[rows, step] = tokens
+        if log_probs is not None:
+            log_probs[rows, step] = rule.log_probs(logits, slots, tokens)
         if tell:
             tell(tokens.tolist())
         is_open = ~torch.isin(tokens, end_ids)
@@ -79,4 +85,6 @@ def roll_out(
             tokens = torch.empty_like(tokens).index_copy_(0, places, tokens)
         logits = engine.step(tokens)
     found.ids = [[token for token in row if token >= 0] for row in said.tolist()]
+    if log_probs is not None:
+        found.log_probs = [row[: len(ids)] for row, ids in zip(log_probs.tolist(), found.ids, strict=True)]
     return found

@@ -29,6 +29,11 @@ class TokenRule:
             return logits_N_V.argmax(dim=-1)[slots_R]
         return inverse_cdf(self.scores(logits_N_V), slots_R, uniforms_R)
 
+    def log_probs(self, logits_N_V: Tensor, slots_R: Tensor, tokens_R: Tensor) -> Tensor:
+        """Returns (R,) log-probabilities of tokens at this temperature, before top-p and its like, as TRL has them."""
+        scores_N_V = logits_N_V.float() / (self.temperature or 1.0)
+        return scores_N_V[slots_R, tokens_R] - scores_N_V.logsumexp(dim=-1)[slots_R]
+
     def scores(self, logits_N_V: Tensor) -> Tensor:
         """Returns (N, V) logits of the distribution that is sampled from, in float32."""
         scores_N_V = logits_N_V.float()
