@@ -25,16 +25,16 @@ def measured(*arguments):
     ("words", "row_tokens", "phase", "over"),
     [
         (("one_shot_rlvr", "trl.gradient_checkpointing=true"), 37 + 128, "backward", 0.15),
-        (("rlvr", "adapter.kind=lora_xs", "train.micro_batch_size=16"), 39 + 128, "backward", 0.3),
+        (("rlvr", "adapter.kind=lora_xs", "train.micro_batch_size=16"), 39 + 128, "backward", 0.15),
         (("length_grpo", "train.micro_batch_size=8"), 39 + 160, "warm-up", 0.15),
         (("one_shot_cft",), 512, "backward", 0.15),
     ],
 )
-def test_the_predicted_peak_is_near_the_measured_and_above_it_where_rows_share_tokens(words, row_tokens, phase, over):
+def test_the_predicted_peak_is_near_the_measured(words, row_tokens, phase, over):
     found = measured(*words)
     assert (found["row_tokens"], found["phase"]) == (row_tokens, phase)
-    assert found["measured_peak_bytes"] > 2**27
-    assert -0.15 <= found["peak_error"] <= over  # rows are counted side by side, as if they shared nothing
+    assert found["measured_peak_bytes"] > 2**26
+    assert -0.15 <= found["peak_error"] <= over
     assert found["measured_seconds_a_step"] > 0
 
 

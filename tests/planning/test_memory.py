@@ -8,23 +8,28 @@ from tinyreason.models.load import compute_settings_for, load_model
 from tinyreason.planning.memory import Job, generation_phase, kept_by_autograd, phases
 from tinyreason.planning.model_shape import read_shape
 
-ROWS, TOKENS = 4, 40
+ROWS, TOKENS, PROMPT = 4, 40, 8
+ALONE = "inference.engine=trl"
+"""Rows side by side, each with its prompt."""
 
 
-def job_of(*overrides, recipe="one_shot_rlvr", prompt_tokens=8):
-    sizes = (f"train.rollouts_per_step={ROWS}", f"train.group_size={ROWS}", f"train.max_completion_tokens={TOKENS - 8}")
+def job_of(*overrides, recipe="one_shot_rlvr"):
+    limit = f"train.max_completion_tokens={TOKENS - PROMPT}"
+    sizes = (f"train.rollouts_per_step={ROWS}", f"train.group_size={ROWS}", limit)
     config = read_recipe(recipe).resolve("sandbox", (*sizes, *overrides))
-    return Job(
-        config, read_shape(config.model), compute_settings_for(config.model, config.kernels, None), prompt_tokens
-    )
+    return Job(config, read_shape(config.model), compute_settings_for(config.model, config.kernels, None), PROMPT)
 
 
 def kept_by_torch(job, is_padded):
     """Bytes that autograd keeps of a forward pass through the adapted model, weights not counted."""
     from trl.trainer.utils import add_fused_lm_head
 
+    from tinyreason.models.packed_rows import pack_rows
+    from tinyreason.trainers.shared_prefixes import log_probs
+
     model, _ = load_model(job.config.model, job.compute)
-    add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+    if not job.shares_prompts:
+        add_fused_lm_head(model, outputs=("log_probs", "entropy"))
     model = job.config.adapter.attach(model, seed=0).train()
     weights = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
     kept = {}
@@ -40,7 +45,11 @@ def kept_by_torch(job, is_padded):
     if is_padded:
         mask[0, :5] = 0
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model(input_ids=ids, attention_mask=mask, labels=ids, fused_lm_head=True)
+        if job.shares_prompts:
+            ids[:, :PROMPT] = ids[0, :PROMPT]
+            log_probs(model.get_base_model(), pack_rows(ids, mask, TOKENS - PROMPT, job.shape.hidden, "rows"), 1.0)
+        else:
+            model(input_ids=ids, attention_mask=mask, labels=ids, fused_lm_head=True)
     return sum(storage.nbytes() for storage in kept.values())
 
 
@@ -59,12 +68,21 @@ def kept_by_torch(job, is_padded):
     ids=" ".join,
 )
 def test_what_autograd_keeps_is_predicted(overrides):
-    job = job_of(*overrides)
+    job = job_of(*overrides, ALONE)
     assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=False), rel=0.03)
 
 
+@pytest.mark.parametrize(
+    "overrides", [(), ("adapter.targets=all-linear", "adapter.rank=16"), ("adapter.kind=lora_xs",)]
+)
+def test_what_autograd_keeps_of_rows_that_share_their_prompt_is_predicted(overrides):
+    job = job_of(*overrides)
+    assert job.shares_prompts
+    assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=False), rel=0.06)
+
+
 def test_what_autograd_keeps_of_padded_rows_is_predicted():
-    job = job_of("data={kind: problems, name: sandbox, size: 20}", "adapter.targets=all-linear")
+    job = job_of("data={kind: problems, name: sandbox, size: 20}", "adapter.targets=all-linear", ALONE)
     assert kept_by_autograd(job)[0] == pytest.approx(kept_by_torch(job, is_padded=True), rel=0.03)
 
 

@@ -151,11 +151,15 @@ def test_micro_batches_give_the_same_rollouts_and_nearly_the_same_adapter(traine
 
 
 def test_a_token_counts_by_how_much_likelier_it_is_than_when_it_was_sampled(tmp_path, monkeypatch):
-    asked = rollouts.RolloutSampler.taken_log_probs
+    asked = rollouts.RolloutSampler.taken_values
     options = ("train.rollout_dtype=bfloat16", "train.max_steps=1", "train.kl=0")
     _, (plain,), rows, _ = train(tmp_path / "plain", *options)
-    as_if_rarer = lambda self, mask: asked(self, mask) - math.log(1.1)  # noqa: E731
-    monkeypatch.setattr(rollouts.RolloutSampler, "taken_log_probs", as_if_rarer)
+
+    def as_if_rarer(self, mask):
+        log_probs, entropies = asked(self, mask)
+        return log_probs - math.log(1.1), entropies
+
+    monkeypatch.setattr(rollouts.RolloutSampler, "taken_values", as_if_rarer)
     _, (weighted,), again, _ = train(tmp_path / "weighted", *options)
     assert [row["completion"] for row in rows] == [row["completion"] for row in again]
     assert weighted["gradient/norm"] == pytest.approx(1.1 * plain["gradient/norm"], rel=1e-3)

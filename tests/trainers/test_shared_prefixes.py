@@ -17,6 +17,7 @@ from tinyreason.adapters.miss import Miss
 from tinyreason.adapters.tinylora import Tinylora
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
 from tinyreason.models.cpu_linear import fast_linears
+from tinyreason.trainers import rollouts as sampling
 from tinyreason.trainers import shared_prefixes
 from tinyreason.trainers.shared_prefixes import log_probs, obstacle, pack_rows, probe_packing, together
 
@@ -286,21 +287,6 @@ def read(folder):
     return [{name: value for name, value in row.items() if not name.startswith("time/")} for row in rows]
 
 
-def test_rows_without_advantage_have_the_entropy_that_is_reported_and_no_gradient(load, tmp_path, monkeypatch):
-    seen = []
-    score = shared_prefixes.log_probs
-
-    def spy(model, packed, temperature, bonus):
-        seen.append((torch.is_grad_enabled(), len(packed.found)))
-        return score(model, packed, temperature, bonus)
-
-    monkeypatch.setattr(shared_prefixes, "log_probs", spy)
-    monkeypatch.setattr(shared_prefixes, "probe_packing", lambda model: None)
-    monkeypatch.setattr(DrGrpo, "__call__", every_other_row)
-    train(load, tmp_path / "run", "one_shot_rlvr", *STEP)
-    assert seen == [(True, 8), (False, 8)] * 2
-
-
 @pytest.mark.parametrize("loss", ["grpo", "dr_grpo", "dapo"])
 def test_micro_batches_share_prompts_and_the_gradient_is_that_of_any_order(load, tmp_path, monkeypatch, loss):
     def of_every_other_group(self, batch, of_trl, store):
@@ -324,6 +310,28 @@ def test_micro_batches_share_prompts_and_the_gradient_is_that_of_any_order(load,
     assert max(prompts for _, prompts, _ in seen[8:]) > 1
     assert rollouts == again
     assert_close(ours, shuffled)
+
+
+def test_rows_that_teach_nothing_keep_the_entropy_they_were_sampled_with(load, tmp_path, monkeypatch):
+    seen, score = [], shared_prefixes.log_probs
+
+    def spy(model, packed, temperature, bonus):
+        seen.append((torch.is_grad_enabled(), len(packed.found)))
+        return score(model, packed, temperature, bonus)
+
+    monkeypatch.setattr(shared_prefixes, "log_probs", spy)
+    monkeypatch.setattr(shared_prefixes, "probe_packing", lambda model: None)
+    monkeypatch.setattr(DrGrpo, "__call__", every_other_row)
+    ours, rollouts, _, _ = train(load, tmp_path / "ours", "one_shot_rlvr", *STEP, "train.temperature=0.8")
+    assert seen == [(True, 8), (False, 8)] * 2  # what is drafted keeps no entropy
+    monkeypatch.setattr(sampling, "is_worth_it", lambda engine: False)
+    seen.clear()
+    kept, again, _, _ = train(load, tmp_path / "kept", "one_shot_rlvr", *STEP, "train.temperature=0.8")
+    assert seen == [(True, 8)] * 2
+    assert rollouts == again
+    assert_close(ours, kept)
+    for one, other in zip(*(read(tmp_path / name) for name in ("ours", "kept")), strict=True):
+        assert one == pytest.approx(other, rel=1e-3, abs=1e-6)
 
 
 def test_why_rows_are_scored_one_by_one_is_said_once(load, tmp_path):

@@ -79,6 +79,10 @@ class Train(Schema):
         """The number format that they are sampled in; auto = the base's."""
         return "auto"
 
+    def prompts_of(self, rows: int) -> int:
+        """Returns how many prompts the rows of one backward pass have at the most."""
+        return rows
+
     @property
     def has_kl_penalty(self) -> bool:
         """Whether each step also scores its rows with the reference model."""
@@ -195,6 +199,12 @@ class TrainGrpo(Train):
     @property
     def sampling_dtype(self) -> str:
         return self.rollout_dtype
+
+    def prompts_of(self, rows: int) -> int:
+        groups, size = self.rollouts_per_step // self.group_size, self.group_size
+        if rows < self.rollouts_per_step and self.loss == "bnpo":  # whose rows are shuffled
+            return min(rows, groups)
+        return min(groups, -(-rows // size) + (rows % size > 0 and size % rows > 0))
 
     @property
     def has_kl_penalty(self) -> bool:

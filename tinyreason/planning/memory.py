@@ -18,6 +18,8 @@ TILE_TOKENS, TILE_VOCAB = 4096, 32768
 """TRL's log-probabilities go over the LM head in tiles of this size (trl.kernels.chunked_logprob)."""
 TORCH_TILES = {"forward": 3, "backward": 7.25, "entropy": 8.25}
 """Copies of a tile in float32 that TRL's plain torch path holds beside it at its worst; the GPU kernels need none."""
+HEAD_TOKENS, HEAD_TILES = 256, {"forward": 3, "backward": 3, "entropy": 4}
+"""Tokens whose logits `models.head_log_probs` makes at once on a CPU, and the copies of them that it holds."""
 PAGE = 4096
 """Bytes of a page of main memory."""
 NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
@@ -85,6 +87,21 @@ class Job:
     def row_tokens(self) -> int:
         """Tokens of the longest row that is trained on."""
         return self.config.train.row_tokens(self.prompt_tokens)
+
+    @property
+    def shares_prompts(self) -> bool:
+        """Whether a prompt is computed once for the rows that begin with it (`trainers.shared_prefixes`)."""
+        has_dropout = getattr(self.config.adapter, "dropout", 0)
+        takes_masks = self.compute.attention.got == "sdpa" and not has_dropout
+        return bool(self.config.train.generated_rows) and takes_masks and self.config.inference.engine != "trl"
+
+    @property
+    def micro_tokens(self) -> int:
+        """Tokens of one backward pass at the most."""
+        if not self.shares_prompts:
+            return self.micro_rows * self.row_tokens
+        prompts = self.config.train.prompts_of(self.micro_rows)
+        return prompts * self.prompt_tokens + self.micro_rows * (self.row_tokens - self.prompt_tokens)
 
     @property
     def asked_tokens(self) -> int:
@@ -189,14 +206,14 @@ def evaluation_batch(job: Job) -> tuple[int, int]:
 
 def scoring_parts(job: Job) -> dict[str, float]:
     """Returns what scoring the rollouts with the reference takes: a forward pass a micro-batch, for the KL penalty."""
-    tokens = job.micro_rows * job.row_tokens
+    tokens = job.micro_tokens
     head = logit_tiles(job, "forward") + 2 * job.shape.hidden * job.width * tokens
     return {"log-probabilities": max(head, tokens * layer_forward_bytes(job))}
 
 
 def backward_parts(job: Job) -> dict[str, float]:
     """Returns a micro-batch's worst moment: at the LM head with all that autograd kept, or in a recomputed layer."""
-    tokens = job.micro_rows * job.row_tokens
+    tokens = job.micro_tokens
     kept, one_layer = kept_by_autograd(job)
     direction = "entropy" if job.config.train.has_entropy_bonus else "backward"
     head = logit_tiles(job, direction) + FLOAT * job.shape.hidden * tokens
@@ -223,6 +240,9 @@ def head_bytes(job: Job) -> int:
 
 def logit_tiles(job: Job, direction: str) -> float:
     """Returns the bytes of the LM head's tile of logits, and on a CPU of its float32 copies."""
+    if job.on_cpu and job.shares_prompts:
+        completions = job.micro_rows * job.config.train.max_completion_tokens
+        return min(HEAD_TOKENS, completions) * job.shape.vocab * FLOAT * HEAD_TILES[direction]
     scored = job.config.train.scored_tokens(job.prompt_tokens, job.on_cpu)
     rows, columns = min(TILE_TOKENS, job.micro_rows * scored), min(TILE_VOCAB, job.shape.vocab)
     if not job.on_cpu:
@@ -238,7 +258,7 @@ def layer_forward_bytes(job: Job) -> int:
 
 def kept_by_autograd(job: Job) -> tuple[float, float]:
     """Returns (bytes kept of a micro-batch, bytes a token of the one layer that is recomputed)."""
-    tokens, stream = job.micro_rows * job.row_tokens, job.shape.hidden * job.width
+    tokens, stream = job.micro_tokens, job.shape.hidden * job.width
     attention, mlp = layer_keeps(job)
     if job.recomputes:
         its_input = stream if job.width == FLOAT else 0  # which is kept anyhow; in 16 bits the norm has a copy
@@ -265,11 +285,21 @@ def layer_keeps(job: Job) -> tuple[float, float]:
     norm = (shape.hidden + 1) * FLOAT
     heads = (shape.query + shape.key + shape.heads + shape.kv_heads) * FLOAT if shape.norms_heads else 0
     is_repeated = (job.is_padded or job.compute.avoids_enable_gqa) and shape.heads != shape.kv_heads
-    keys = 2 * (shape.query if is_repeated else shape.key) * width
+    keys = 2 * (shape.query if is_repeated or job.shares_prompts else shape.key) * width
     mask = job.row_tokens * width if job.is_padded else 0
-    attention = norm + heads + 2 * shape.query * width + keys + shape.heads * FLOAT + mask
+    beside = branch_bytes(job) if job.shares_prompts else mask
+    attention = norm + heads + 2 * shape.query * width + keys + shape.heads * FLOAT + beside
     mlp = norm + 3 * shape.intermediate * width
     return attention + adapters_keep(job, "attention"), mlp + adapters_keep(job, "mlp")
+
+
+def branch_bytes(job: Job) -> float:
+    """Returns bytes a token for what attention copies where rows share prompts: each row's queries and outputs, the
+    keys and values of the prompt before it, and a mask a prompt.
+    """
+    prompts, completion = job.config.train.prompts_of(job.micro_rows), job.row_tokens - job.prompt_tokens
+    copies = 2 * job.micro_rows * (job.row_tokens + completion) * job.shape.query
+    return job.width * (copies + prompts * completion * job.row_tokens) / job.micro_tokens
 
 
 def adapters_keep(job: Job, half: str) -> float:

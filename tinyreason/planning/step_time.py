@@ -61,11 +61,11 @@ def speed_of(job: Job, sheet: Datasheet | None) -> Speed | None:
 def step_seconds(job: Job, at: Speed) -> float:
     """Returns the seconds of one optimizer step, its rollouts included."""
     train = job.config.train
-    seconds = passes(job, at, train.rows_per_step, job.row_tokens, backward=True)
+    seconds = passes(job, at, backward=True)
     if train.generated_rows:
         seconds += decoding_seconds(job, at, rollouts(job))
     if train.has_kl_penalty:
-        seconds += passes(job, at, train.rows_per_step, job.row_tokens, backward=False)
+        seconds += passes(job, at, backward=False)
     return seconds
 
 
@@ -109,22 +109,25 @@ def decoding_seconds(job: Job, at: Speed, batch: Decoding) -> float:
     moved = (read + attention_traffic(job, batch.is_masked) * cache) / at.bytes_s
     computed = 2 * shape.parameters * batch.rows / at.flops
     launched = token_kernels(job, batch.is_masked, batch.has_adapter) * at.kernel_s
-    return batch.completion * (max(moved, computed) + launched) + arithmetic(job, at, batch.rows, batch.prompt)
+    prompts = arithmetic(job, at, batch.rows * batch.prompt, batch.prompt)
+    return batch.completion * (max(moved, computed) + launched) + prompts
 
 
-def arithmetic(job: Job, at: Speed, rows: int, tokens: int) -> float:
-    """Returns the seconds of a forward pass's operations over all rows."""
-    attention = 2 * job.shape.layers * job.shape.query * tokens
-    return 2 * (job.shape.parameters + attention) * rows * tokens / at.flops
+def arithmetic(job: Job, at: Speed, tokens: int, row: int) -> float:
+    """Returns the seconds of a forward pass's operations over so many tokens, in rows of a length."""
+    attention = 2 * job.shape.layers * job.shape.query * row
+    return 2 * (job.shape.parameters + attention) * tokens / at.flops
 
 
-def passes(job: Job, at: Speed, rows: int, tokens: int, backward: bool) -> float:
-    """Returns the seconds of a forward pass over all rows, and of the backward one where it is asked for.
+def passes(job: Job, at: Speed, backward: bool) -> float:
+    """Returns the seconds of a forward pass over a step's rows, and of the backward one where it is asked for.
 
     The base is frozen, so the backward pass computes the gradients of activations alone: as much as the forward pass
     again, and twice that where layers are recomputed. Kernels are launched while others run, micro-batch by
     micro-batch, so the slower of the two counts.
     """
     factor = 1 + (2 if job.recomputes else 1) * backward
-    kernels = ceil(rows / job.micro_rows) * job.shape.layers * layer_kernels(job, job.is_padded, has_adapter=True)
-    return factor * max(arithmetic(job, at, rows, tokens), kernels * at.kernel_s)
+    batches = ceil(job.config.train.rows_per_step / job.micro_rows)
+    kernels = batches * job.shape.layers * layer_kernels(job, job.is_padded, has_adapter=True)
+    computed = arithmetic(job, at, batches * job.micro_tokens, job.row_tokens)
+    return factor * max(computed, kernels * at.kernel_s)

@@ -19,7 +19,7 @@ from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
 from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
 from tinyreason.trainers.scorer import Scorer
 from tinyreason.trainers.session import TrainingSession, Watch
-from tinyreason.trainers.shared_prefixes import SharedPrefixes
+from tinyreason.trainers.shared_prefixes import SAMPLED_ENTROPIES, SharedPrefixes
 
 
 class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrainer, OomRetry):
@@ -86,8 +86,11 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])
-        if self.rollouts and self.rollouts.log_probs:  # TRL's ratio then starts from what was sampled from
-            output.setdefault("old_per_token_logps", self.rollouts.taken_log_probs(output["completion_mask"]))
+        if self.rollouts and (values := self.rollouts.taken_values(output["completion_mask"])):
+            if self.args.top_entropy_quantile == 1 and self.num_iterations == 1:  # else it decides what is trained on
+                output[SAMPLED_ENTROPIES] = values[1]
+            if self.rollouts.dtype != "auto":  # TRL's ratio then starts from what was sampled from
+                output.setdefault("old_per_token_logps", values[0])
         self.add_metric("score_time", self.scorer.seconds)
         for sign, share in self.scorer.signs.items():
             self.add_metric(METRIC + sign, share)

@@ -33,22 +33,22 @@ class RolloutSampler:
     engine: EngineName
     dtype: RolloutDtype = "auto"
     drafts: Drafts = field(default_factory=Drafts)
-    log_probs: dict[int, list[float]] = field(default_factory=dict)
-    """Row of the step → its tokens' log-probabilities as they were sampled, where that was in another number format."""
+    values: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
+    """Row of the step → its tokens' log-probabilities and entropies as they were sampled, but for drafted rows."""
 
     def sample(self, model, prompts: list[list[int]], step: int, first: int, limit: int) -> list[list[int]]:
         """Returns the token ids of the step's rows from number `first` on, at most `limit` of each."""
         seed = self.arguments.seed
         uniforms = uniforms_of([[seed, step, first + row] for row in range(len(prompts))], limit)
         least = (self.arguments.generation_kwargs or {}).get("min_new_tokens", 0)
-        if self.dtype != "auto":
-            engine = make_engine(model, self.engine, len(prompts), getattr(torch, self.dtype))
-            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, keeps_log_probs=True)
-            self.log_probs |= {first + row: values for row, values in enumerate(found.log_probs)}
+        engine = make_engine(
+            model, self.engine, len(prompts), None if self.dtype == "auto" else getattr(torch, self.dtype)
+        )
+        if least or self.dtype != "auto" or not is_worth_it(engine):
+            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, keeps_values=True)
+            kept = zip(found.log_probs, found.entropies, strict=True)
+            self.values |= {first + row: its for row, its in enumerate(kept)}
             return found.ids
-        engine = make_engine(model, self.engine, len(prompts))
-        if least or not is_worth_it(engine):
-            return roll_out(engine, prompts, uniforms, self.rule(), self.ends, least).ids
         tries = self.drafts.tries()
         if all(tuple(prompt) in tries for prompt in prompts):
             rows = grow_rollouts(engine, prompts, uniforms, self.rule(), self.ends, tries)
@@ -57,13 +57,15 @@ class RolloutSampler:
         self.drafts.learn(step, prompts, rows)
         return rows
 
-    def taken_log_probs(self, mask_N_T: torch.Tensor) -> torch.Tensor:
-        """Returns (N, T) of the step's rows, 0 where a row has no token, and forgets them."""
-        found = torch.zeros(mask_N_T.shape, device=mask_N_T.device)
-        for row, values in self.log_probs.items():
-            found[row, : len(values)] = torch.tensor(values)
-        self.log_probs = {}
-        return found
+    def taken_values(self, mask_N_T: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Returns the step's log-probabilities and entropies (N, T), 0 where there is no token, and forgets them."""
+        taken, self.values = self.values, {}
+        if len(taken) < len(mask_N_T):
+            return None
+        found = torch.zeros(2, *mask_N_T.shape, device=mask_N_T.device)
+        for row, values in taken.items():
+            found[:, row, : len(values[0])] = torch.tensor(values)
+        return found[0], found[1]
 
     def rule(self) -> TokenRule:
         """Returns how a token is chosen by the logits."""

@@ -27,6 +27,8 @@ RESCALED_LOGITS = {
     "logits_scaling": 1,
 }
 """What a config calls a change to the logits → its value where it changes nothing."""
+SAMPLED_ENTROPIES = "sampled_entropies"
+"""What a batch calls the entropies (rows, tokens) that its rows were sampled with: those of rows that teach nothing."""
 PROBE = ([5, 6, 7], [8, 9], [8, 10, 11])
 """A prompt and two completions, on which the packed model is compared with its own forward pass."""
 
@@ -187,6 +189,10 @@ class SharedPrefixes(RolloutSeam):
         parts = [rows for rows in (learning.nonzero()[:, 0], (~learning).nonzero()[:, 0]) if len(rows)]
         results = []
         for rows in parts:
+            if not learning[rows[0]] and SAMPLED_ENTROPIES in self.present_rows:
+                entropies = self.present_rows[SAMPLED_ENTROPIES][rows]
+                results.append((torch.zeros_like(entropies), entropies, None))
+                continue
             with torch.set_grad_enabled(bool(learning[rows[0]])):
                 results.append(super().score_rows(ids[rows], mask[rows], len(rows), score))
         log_probs, entropies, auxiliary = in_parts(parts, results)
@@ -194,9 +200,9 @@ class SharedPrefixes(RolloutSeam):
 
     def learning_rows(self) -> Tensor | None:
         """Returns which rows (rows,) of the present micro-batch have a gradient; None where all may have one."""
-        advantages = self.present_advantages
-        if advantages is None or self.beta or self.has_entropy_bonus:
+        if self.present_rows is None or self.beta or self.has_entropy_bonus:
             return None
+        advantages = self.present_rows["advantages"]
         return advantages != 0 if advantages.dim() == 1 else (advantages != 0).any(dim=1)
 
     def without_tokens(self, rows: int, keep: int) -> tuple[Tensor, Tensor]:

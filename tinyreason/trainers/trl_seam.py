@@ -151,8 +151,8 @@ class RolloutSeam:
         """Returns the completions of the prompts by calling `sample` on all or on parts, with their first row."""
         return sample(prompts, 0)
 
-    present_advantages: torch.Tensor | None = None
-    """(rows,) or (rows, tokens) of the micro-batch whose loss is being computed."""
+    present_rows: dict[str, Any] | None = None
+    """The micro-batch whose loss is being computed, by name as `after_rollouts` has it."""
 
     @property
     def has_entropy_bonus(self) -> bool:
@@ -211,11 +211,11 @@ class RolloutSeam:
         return self.score_rows(input_ids, attention_mask, batch_size, score)
 
     def _compute_loss(self, model, inputs) -> torch.Tensor:
-        self.present_advantages = inputs["advantages"]
+        self.present_rows = inputs
         try:
             return super()._compute_loss(model, inputs)
         finally:
-            self.present_advantages = None
+            self.present_rows = None
 
     def _get_train_sampler(self, dataset=None) -> "EpochSampler":
         sampler = super()._get_train_sampler(dataset)

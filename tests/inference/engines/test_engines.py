@@ -161,18 +161,22 @@ class TestAnyBatch:
         model.model.norm.weight.data[3] = torch.inf
         assert not roll_out(make_engine(model, engine, 1), [[5]], uniforms, TokenRule(), ENDS).is_finite
 
-    def test_a_token_keeps_the_log_probability_that_it_was_sampled_with(self, load, folder, architecture, engine):
+    def test_a_token_keeps_the_log_probability_and_the_entropy_that_it_was_sampled_with(
+        self, load, folder, architecture, engine
+    ):
         model, rule = with_adapter(load(folder(architecture))[0], "lora"), TokenRule(0.7, [TopKLogitsWarper(8)])
         uniforms = uniforms_of([[0, row] for row in range(len(RAGGED))], LIMIT)
         engine = make_engine(model, engine, len(RAGGED))
-        found = roll_out(engine, RAGGED, uniforms, rule, ENDS, keeps_log_probs=True)
-        for prompt, ids, log_probs in zip(RAGGED, found.ids, found.log_probs, strict=True):
+        found = roll_out(engine, RAGGED, uniforms, rule, ENDS, keeps_values=True)
+        for prompt, ids, log_probs, entropies in zip(RAGGED, found.ids, found.log_probs, found.entropies, strict=True):
             with torch.no_grad():
                 logits = model(input_ids=torch.tensor([[*prompt, *ids]]), use_cache=False).logits[
                     0, len(prompt) - 1 : -1
                 ]
-            wanted = (logits / 0.7).log_softmax(-1)[range(len(ids)), ids]
-            torch.testing.assert_close(torch.tensor(log_probs), wanted, rtol=0, atol=2e-3)
+            distribution = torch.distributions.Categorical(logits=logits / 0.7)
+            wanted = distribution.log_prob(torch.tensor(ids)), distribution.entropy()
+            for values, its in zip((log_probs, entropies), wanted, strict=True):
+                torch.testing.assert_close(torch.tensor(values), its, rtol=0, atol=2e-3)
 
     def test_an_adapter_that_is_switched_off_is_not_heard(self, load, folder, architecture, engine):
         bare = completions(load(folder(architecture))[0], engine)

@@ -20,6 +20,8 @@ class Rollouts:
     """Token ids of each row, up to and with its end token."""
     log_probs: list[list[float]] = field(default_factory=list)
     """Of each row's tokens, as the engine computed them; empty where they were not asked for."""
+    entropies: list[list[float]] = field(default_factory=list)
+    """The same of the distribution that each token was sampled from."""
     largest: list[Tensor] = field(default_factory=list)
     """Largest logit of each slot at each step; not finite where the model computed nan or infinity."""
 
@@ -37,13 +39,13 @@ def roll_out(
     ends: set[int],
     least: int = 0,
     tell: Callable[[list[int]], None] | None = None,
-    keeps_log_probs: bool = False,
+    keeps_values: bool = False,
 ) -> Rollouts:
     """Samples a completion of at most T tokens to each of R prompts, token t of row r by `uniforms_R_T[r, t]`.
 
     A prompt that several rows have is prefilled once, rows that say the same so far are one slot of the engine until
     they differ, and rows that have ended leave the batch. No row ends before its token number `least`. `tell` hears the
-    tokens of the rows that are left, step by step.
+    tokens of the rows that are left, step by step. `keeps_values` keeps log-probabilities and entropies.
     """
     count, limit = uniforms_R_T.shape
     if engine.context and max(map(len, prompts)) + limit > engine.context:
@@ -58,7 +60,7 @@ def roll_out(
     slots, rows = torch.tensor(slots, device=engine.device), torch.arange(count, device=engine.device)
     end_ids = torch.tensor(sorted(ends), dtype=torch.long, device=engine.device)
     said = torch.full((count, limit), -1, device=engine.device)
-    log_probs = torch.zeros(count, limit, device=engine.device) if keeps_log_probs else None
+    values = torch.zeros(2, count, limit, device=engine.device)
     found = Rollouts([])
     for step in range(limit):
         found.largest.append(logits.amax(dim=-1))
@@ -66,25 +68,30 @@ def roll_out(
             logits[:, end_ids] = -torch.inf
         tokens = rule.tokens(logits, slots, uniforms_R_T[rows, step])
         said[rows, step] = tokens
-        if log_probs is not None:
-            log_probs[rows, step] = rule.log_probs(logits, slots, tokens)
+        if keeps_values:
+            values[0, rows, step] = rule.log_probs(logits, slots, tokens)
+            values[1, rows, step] = rule.entropies(logits)[slots]
         if tell:
             tell(tokens.tolist())
         is_open = ~torch.isin(tokens, end_ids)
         rows, tokens, slots = rows[is_open], tokens[is_open], slots[is_open]
         if step + 1 == limit or not len(rows):
             break
-        size = logits.shape[1]
-        children, child_of_row = torch.unique(slots * size + tokens, return_inverse=True)
-        parents, tokens = (children // size).tolist(), children % size
-        if parents == list(range(len(logits))):
-            slots = child_of_row
-        else:
-            places = torch.tensor(engine.arrange(parents), device=engine.device)
-            slots = places[child_of_row]
-            tokens = torch.empty_like(tokens).index_copy_(0, places, tokens)
-        logits = engine.step(tokens)
+        logits, slots = advance(engine, logits, slots, tokens)
     found.ids = [[token for token in row if token >= 0] for row in said.tolist()]
-    if log_probs is not None:
-        found.log_probs = [row[: len(ids)] for row, ids in zip(log_probs.tolist(), found.ids, strict=True)]
+    if keeps_values:
+        found.log_probs, found.entropies = (
+            [row[: len(ids)] for row, ids in zip(its, found.ids, strict=True)] for its in values.tolist()
+        )
     return found
+
+
+def advance(engine, logits_N_V: Tensor, slots_R: Tensor, tokens_R: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the logits behind the rows' next tokens, and the slot of each row: one for all that say the same."""
+    size = logits_N_V.shape[1]
+    children, child_of_row = torch.unique(slots_R * size + tokens_R, return_inverse=True)
+    parents, tokens = (children // size).tolist(), children % size
+    if parents == list(range(len(logits_N_V))):
+        return engine.step(tokens), child_of_row
+    places = torch.tensor(engine.arrange(parents), device=engine.device)
+    return engine.step(torch.empty_like(tokens).index_copy_(0, places, tokens)), places[child_of_row]

@@ -34,6 +34,11 @@ class TokenRule:
         scores_N_V = logits_N_V.float() / (self.temperature or 1.0)
         return scores_N_V[slots_R, tokens_R] - scores_N_V.logsumexp(dim=-1)[slots_R]
 
+    def entropies(self, logits_N_V: Tensor) -> Tensor:
+        """Returns (N,) entropies in nats at this temperature, before top-p and its like, as TRL has them."""
+        scores_N_V = logits_N_V.float() / (self.temperature or 1.0)
+        return torch.special.entr(scores_N_V.softmax(dim=-1)).sum(dim=-1)
+
     def scores(self, logits_N_V: Tensor) -> Tensor:
         """Returns (N, V) logits of the distribution that is sampled from, in float32."""
         scores_N_V = logits_N_V.float()
