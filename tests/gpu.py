@@ -129,10 +129,13 @@ def save_random(folder: Path, shape: dict[str, Any]) -> Path:
 
 
 def gpu_tests(bench: Bench) -> dict[str, Any]:
-    """The tests marked `gpu`."""
+    """The tests marked `gpu`; where one fails the stage does, and on a CPU all are skipped."""
     words = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "-rs", "-s"]
     done = subprocess.run([*words, "tests/test_gpu.py"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return {"exit_code": done.returncode, "said": done.stdout.splitlines()[-12:]}
+    said = (done.stdout + done.stderr).splitlines()[-12:]
+    if done.returncode:
+        sys.exit("\n".join(said))
+    return {"said": said}
 
 
 def sums(first: int, count: int) -> list[dict[str, str]]:
@@ -204,12 +207,17 @@ def trained(recipe: str, dtype: str) -> Callable[[Bench], dict[str, Any]]:
 
 
 def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
-    """A stage: two longest steps of a 1.5 B model in a smaller card's memory, beside what `plan` says of them."""
+    """A stage: steps of a 1.5 B model in a smaller card's memory, beside what `plan` says of them.
+
+    First the peak of memory of two steps on rows as long as the tier's, made up, as sampling them would take minutes;
+    then the seconds of two steps of short completions that are sampled.
+    """
 
     def stage(bench: Bench) -> dict[str, Any]:
         import torch
 
         from tinyreason.config.recipe import read_recipe
+        from tinyreason.models.load import free_memory
         from tinyreason.planning.gpus import datasheet, datasheet_of
         from tinyreason.planning.measure import longest_sample_overrides, measure_steps
         from tinyreason.planning.plan import GB, Machine, make_plan
@@ -221,24 +229,49 @@ def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
             save_random(folder, shape)
         train = write_rows(bench.work / "train.jsonl", sums(0, 400))
         overrides = [f"model.name={folder}", f"model.quantize={quantize}", f"data={{kind: problems, file: {train}}}"]
-        overrides += ["train.max_completion_tokens=64", "evaluation.data=null", "rewards=[{kind: format}]"]
+        overrides += ["evaluation.data=null", "rewards=[{kind: format}]"]
         overrides += ["train.rollouts_per_step=8", "train.group_size=8"] if bench.on_cpu else ["model.dtype=float16"]
         recipe, on = read_recipe("rlvr"), "sandbox" if bench.on_cpu else tier
-        config = recipe.resolve(on, overrides)
-        overrides += longest_sample_overrides(config)
+        longest = longest_sample_overrides(recipe.resolve(on, overrides))
+        whole = recipe.resolve(on, (*overrides, *longest))
+        overrides += ["train.max_completion_tokens=64"]
+        overrides += longest_sample_overrides(recipe.resolve(on, overrides))
         config = recipe.resolve(on, overrides)
         sheet, card = datasheet(CAPPED[tier]), bench.card()
         cap = sheet.memory_gb
         if card:
             torch.cuda.set_per_process_memory_fraction(min(1.0, cap / card.memory_gb))
-        context = context_of(bench, config)
+        context, machine = context_of(bench, config), Machine(card, card and datasheet_of(card), cap * GB)
+        peak = measured_peak(whole, context, machine)
+        free_memory()
         measured = measure_steps(config, context.compute, context.console)
-        plan = make_plan(config, Machine(card, card and datasheet_of(card), cap * GB), measured.prompt_tokens)
+        plan = make_plan(config, machine, measured.prompt_tokens)
         known = {"name": card.name, "memory_gb": card.memory_gb, "capability": list(card.capability)} if card else None
         workload = {"recipe": "rlvr", "tier": on, "overrides": overrides, "shape": vars(plan.job.shape), "card": known}
-        return measured.beside(plan) | workload | {"held_to_gb": cap, "plan_fits": plan.fits}
+        return measured.beside(plan) | workload | {"held_to_gb": cap, "whole_rows": peak}
 
     return stage
+
+
+def measured_peak(config, context, machine) -> dict[str, Any]:
+    """The most memory of two steps on made-up completions, all as long as allowed, beside what `plan` says."""
+    from random import Random
+    from unittest.mock import patch
+
+    from tinyreason.planning.measure import measure_steps
+    from tinyreason.planning.plan import make_plan
+    from tinyreason.trainers.rollouts import RolloutSampler
+
+    def made_up(self, model, prompts, step, first, limit):
+        return [Random(f"{step} {first + row}").choices(range(10, 200), k=limit) for row in range(len(prompts))]
+
+    with patch.object(RolloutSampler, "sample", made_up):
+        measured = measure_steps(config, context.compute, context.console)
+    plan = make_plan(config, machine, measured.prompt_tokens)
+    phase = max((phase for phase in plan.phases if phase.name in ("score", "backward")), key=lambda phase: phase.total)
+    predicted = phase.in_torch if machine.card else phase.total
+    found = {"row_tokens": plan.job.row_tokens, "phase": phase.name, "plan_fits": plan.fits}
+    return found | {"predicted_peak_bytes": predicted, "measured_peak_bytes": measured.peak}
 
 
 def engines(bench: Bench) -> dict[str, Any]:
@@ -327,11 +360,11 @@ STAGES: dict[str, tuple[Callable[[Bench], dict[str, Any]], int]] = {
     "machine": (machine, 40),
     "weights": (weights, 60),
     "tests": (gpu_tests, 120),
-    **{f"{name} {dtype}": (trained(recipe, dtype), 75) for recipe, name in TRAINED.items() for dtype in DTYPES},
-    **{f"{tier} {quantize}": (capped(tier, quantize), 60) for tier in CAPPED for quantize in ("none", "nf4")},
-    "engines": (engines, 40),
-    "out of memory": (out_of_memory, 40),
     "killed": (killed, 60),
+    "out of memory": (out_of_memory, 40),
+    "engines": (engines, 40),
+    **{f"{name} {dtype}": (trained(recipe, dtype), 75) for recipe, name in TRAINED.items() for dtype in DTYPES},
+    **{f"{tier} {quantize}": (capped(tier, quantize), 60) for quantize in ("none", "nf4") for tier in CAPPED},
 }
 """Name → (what it does, seconds that it may take); in this order, as long as the whole has time."""
 HELPERS = {"to be killed": to_be_killed}
@@ -342,19 +375,26 @@ def arguments_of(bench: Bench) -> list[str]:
 
 
 def take(bench: Bench, name: str, limit: float) -> dict[str, Any]:
-    """Runs a stage in a process of its own; what it says, or why it said nothing."""
+    """Runs a stage in a process of its own; what it says, or why it said nothing.
+
+    It says it into a file: of a pipe the end comes only when no process that a stage has left behind holds it open.
+    """
     words = [sys.executable, __file__, *arguments_of(bench), "--stage", name]
-    began = time.monotonic()
-    child = subprocess.Popen(
-        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        said, _ = child.communicate(timeout=limit)
-        lines = said.strip().splitlines() or [""]
+    began, file, is_late = time.monotonic(), bench.work / "said.txt", False
+    with open(file, "wb") as opened:
+        options = {"stdout": opened, "stderr": subprocess.STDOUT, "start_new_session": True}
+        child = subprocess.Popen(words, cwd=ROOT, **options)
+        try:
+            child.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            is_late = True
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    lines = file.read_text(errors="replace").strip().splitlines() or [""]
+    if is_late:
+        told = {"failed": [f"took longer than {limit:.0f} s", *lines[-10:]]}
+    else:
         told = {"result": json.loads(lines[-1])} if child.returncode == 0 else {"failed": lines[-15:]}
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        told = {"failed": [f"took longer than {limit:.0f} s", *child.communicate()[0].splitlines()[-10:]]}
     return told | {"seconds": round(time.monotonic() - began, 1)}
 
 

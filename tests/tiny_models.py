@@ -9,7 +9,7 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-ARCHITECTURES = ("Qwen2", "Llama", "Gemma", "Phi3", "SmolLM3")
+ARCHITECTURES = ("Qwen2", "Llama", "Gemma", "Gemma2", "Phi3", "SmolLM3")
 TEXT = ["Ann has 11 pens. Reason step by step, then give the final answer inside \\boxed{2}. user system assistant"] * 4
 
 
@@ -38,7 +38,7 @@ def tiny_model(folder: Path, architecture="Qwen2", tokenizer=None, rows=None, **
     tokenizer = tokenizer or tiny_tokenizer()
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, "bos_token_id": None}
     shape = SHAPE | {"num_key_value_heads": 1, "vocab_size": rows or len(tokenizer)} | ends
-    if architecture == "Gemma":
+    if architecture.startswith("Gemma"):
         shape["head_dim"] = 32
     torch.manual_seed(0)
     values = getattr(transformers, f"{architecture}Config")(**(shape | config))

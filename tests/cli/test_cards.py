@@ -68,7 +68,7 @@ except SystemExit as end:
 def test_from_python_the_tier_is_said_and_the_other_cards_are_hidden(tmp_path, monkeypatch, capsys):
     install(tmp_path, monkeypatch, "GT 1030", "3060")
     config = tinyreason.load_recipe("rlvr", overrides=["model.name=nobody/nothing"])
-    assert config.tier == "8gb" and "tier    8gb (NVIDIA GeForce RTX 3060, 12 GB)" in capsys.readouterr().out
+    assert config.tier == "t4" and "tier    t4 (NVIDIA GeForce RTX 3060, 12 GB)" in capsys.readouterr().out
     with pytest.raises(OSError, match="nobody/nothing"):
         tinyreason.run(config, tmp_path / "run")
     assert os.environ["CUDA_VISIBLE_DEVICES"] == uuid(1)

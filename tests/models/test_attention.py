@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from tinyreason.config.run_config import Kernels, Model
+from tinyreason.inference.engines import make_engine
+from tinyreason.inference.engines.loop import roll_out
+from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
 from tinyreason.models.attention import avoid_enable_gqa
 from tinyreason.models.hardware import Card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings
@@ -43,10 +46,13 @@ def settings_of(card):
 
 
 def completions(card, prompts=3):
-    """Loads the sandbox model as for this card, and completes prompts that are all alike, so that none is masked."""
+    """Loads the sandbox model as for this card, and completes prompts that are all alike, so that none is masked.
+
+    By the engine that rollouts and evaluations have on a card.
+    """
     model, _ = load_model(MODEL, settings_of(card))
-    ids = torch.arange(10, 30).repeat(prompts, 1)
-    return model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=5, do_sample=False)
+    engine, uniforms = make_engine(model, "hf", prompts), uniforms_of(list(range(prompts)), 5)
+    return roll_out(engine, [list(range(10, 30))] * prompts, uniforms, TokenRule(), set()).ids
 
 
 def test_before_ampere_enable_gqa_is_never_passed_neither_to_the_prompt_nor_to_a_token(calls):
@@ -70,7 +76,7 @@ def test_a_model_for_a_later_card_in_the_same_process_is_given_it_again(calls):
 
 
 def test_what_is_computed_is_the_same_with_and_without_it():
-    assert torch.equal(completions(T4), completions(L4))
+    assert completions(T4) == completions(L4)
     model, _ = load_model(MODEL, settings_of(L4))
     ids = torch.arange(10, 40).repeat(2, 1)
     with torch.no_grad():

@@ -25,7 +25,7 @@ MACHINES = [
     (card("NVIDIA GeForce RTX 2060", 6144, 7, 5), "8gb", "cuda", "float16"),
     (card("NVIDIA GeForce RTX 4060 Laptop GPU", 8188, 8, 9), "8gb", "cuda", "bfloat16"),
     (card("NVIDIA GeForce GTX 1080 Ti", 11264, 6, 1), "8gb", "cuda", "float16"),
-    (card("NVIDIA GeForce RTX 3060", 12288, 8, 6), "8gb", "cuda", "bfloat16"),
+    (card("NVIDIA GeForce RTX 3060", 12288, 8, 6), "t4", "cuda", "bfloat16"),
     (card("Tesla T4", 15360, 7, 5), "t4", "cuda", "float16"),
     (card("Tesla P100-PCIE-16GB", 16384, 6, 0), "t4", "cuda", "float16"),
     (card("Tesla V100-SXM2-16GB", 16384, 7, 0), "t4", "cuda", "float16"),

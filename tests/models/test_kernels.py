@@ -4,6 +4,7 @@ import pytest
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ConfigError
+from tinyreason.models.attention import attentions_of
 from tinyreason.models.hardware import Card, Cpu
 from tinyreason.models.kernels import LIGER_MODELS, choose_compute_settings, installed_packages
 
@@ -134,6 +135,51 @@ def test_a_model_that_liger_does_not_know_keeps_its_own_layers():
     assert settings_of(AMPERE, model_type="falcon").fused.got == "off"
     with pytest.raises(ConfigError, match="falcon"):
         settings_of(AMPERE, model_type="falcon", fused="liger")
+
+
+@pytest.mark.parametrize(
+    ("card", "packages", "dtype", "attention"),
+    [
+        (None, ALL, "float32", "eager"),
+        (T4_CARD, ALL, "float32", "eager"),
+        (AMPERE, {}, "bfloat16", "eager"),
+        (AMPERE, ALL, "bfloat16", "flash_attention_2"),
+    ],
+)
+def test_a_model_without_sdpa_is_computed_as_it_can_be_and_never_eager_in_float16(card, packages, dtype, attention):
+    compute = settings_of(card, packages, "gemma2")
+    assert (compute.dtype.got, compute.attention.got) == (dtype, attention)
+    assert attention != "eager" or "transformers has no SDPA for models of type gemma2" in compute.attention.why
+    assert not compute.avoids_enable_gqa
+
+
+@pytest.mark.parametrize(
+    ("model_type", "asked", "named"),
+    [
+        ("gemma2", {"attention": "sdpa"}, "no SDPA for models of type gemma2; type kernels.attention=eager"),
+        ("gemma2", {"dtype": "float16"}, "no SDPA for models of type gemma2; type model.dtype=float32"),
+        (
+            "bloom",
+            {"attention": "flash_attention_2"},
+            "no FlashAttention-2 for models of type bloom; or type kernels.a",
+        ),
+    ],
+)
+def test_an_attention_that_transformers_lacks_for_a_model_is_refused_before_it_is_loaded(model_type, asked, named):
+    with pytest.raises(ConfigError) as caught:
+        settings_of(AMPERE, {"flash-attn": "2.8.3"} if "attention" in asked else {}, model_type, **asked)
+    assert named in str(caught.value)
+
+
+def test_what_a_model_has_is_read_from_the_installed_transformers():
+    import transformers
+
+    for name in ("Gemma2", "Gemma3Text", "Llama", "Qwen3", "Phi3", "Bloom", "GptOss"):
+        config = getattr(transformers, f"{name}Config")
+        model = getattr(transformers, f"{name.removesuffix('Text')}ForCausalLM")
+        has = {"sdpa": model._supports_sdpa, "flash_attention_2": model._supports_flash_attn}
+        assert attentions_of(config.model_type) == {kind for kind in has if has[kind]}, name
+    assert attentions_of("somebodys_own") == attentions_of(None) == {"sdpa", "flash_attention_2"}
 
 
 def test_the_models_said_to_be_ligers_are():

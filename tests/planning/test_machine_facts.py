@@ -123,9 +123,9 @@ MACHINES = {
     "no card": ((), "sandbox", "no CUDA GPU", "float32", "sdpa"),
     "T4": (("T4",), "t4", "Tesla T4 (7.5), 15 GB", "float16", "sdpa"),
     "two T4": (("T4", "T4"), "t4", "Tesla T4 (7.5), 15 GB; Tesla T4 idles", "float16", "sdpa"),
-    "3060": (("3060",), "8gb", "NVIDIA GeForce RTX 3060 (8.6), 12 GB", "bfloat16", "flash_attention_2"),
+    "3060": (("3060",), "t4", "NVIDIA GeForce RTX 3060 (8.6), 12 GB", "bfloat16", "flash_attention_2"),
     "GT 1030 and 3060": (
-        *(("GT 1030", "3060"), "8gb", "RTX 3060 (8.6), 12 GB; NVIDIA GeForce GT 1030 idles", "bfloat16"),
+        *(("GT 1030", "3060"), "t4", "RTX 3060 (8.6), 12 GB; NVIDIA GeForce GT 1030 idles", "bfloat16"),
         "flash_attention_2",
     ),
     "H100": (("H100",), "80gb", "NVIDIA H100 80GB HBM3 (9.0), 80 GB", "bfloat16", "flash_attention_2"),

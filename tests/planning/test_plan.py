@@ -112,7 +112,15 @@ def test_the_small_tier_admits_the_memory_that_its_plan_needs(name, capability):
     assert (small.tokens, small.job.config.train.rows_per_step) == (t4.tokens, t4.job.config.train.rows_per_step)
 
 
-@pytest.mark.parametrize("card", ["1080", "1080-ti", "2060", "3060"])
+@pytest.mark.parametrize("capability", [(6, 0), (7, 5), (8, 6)])
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_card_of_12_gb_holds_the_t4_tier_and_more_than_half_of_it_is_used(name, capability):
+    card = Card("RTX 3060", TIERS["t4"].memory_gb, capability)
+    made = make_plan(read_recipe(name).resolve("t4"), Machine(card, None, card.memory_gb * GB))
+    assert card.memory_gb < 12 and card.memory_gb / 2 < made.peak_kept / GB <= card.memory_gb - DESKTOP_GB
+
+
+@pytest.mark.parametrize("card", ["1080", "1080-ti", "2060"])
 def test_a_small_card_is_priced_on_its_own_tier(card):
     assert "tier 8gb (" in typed("rlvr", "--gpu", card).output
 

@@ -22,7 +22,7 @@ TIERS = {
     "sandbox": Tier(is_offline=True),
     "cpu": Tier(),
     "8gb": Tier(5.9),
-    "t4": Tier(14.0),
+    "t4": Tier(11.75),
     "24gb": Tier(22.0),
     "80gb": Tier(75.0),
 }

@@ -1,6 +1,29 @@
-"""Keeps PyTorch's attention on a fast kernel where queries share keys (GQA) and the card is before Ampere."""
+"""Which attention transformers has for a model, and how PyTorch's is kept on a fast kernel before Ampere."""
+
+from functools import cache
+from importlib import util
+from pathlib import Path
 
 from tinyreason.tensors import Tensor
+
+SUPPORTS = {"sdpa": "_supports_sdpa", "flash_attention_2": "_supports_flash_attn"}
+"""Our word for an attention → how a model's class in transformers says that it has it."""
+
+
+@cache
+def attentions_of(model_type: str | None) -> frozenset[str]:
+    """Returns which of `SUPPORTS` models of this type have, by the installed source of transformers; eager all have.
+
+    All of them where that source is not found, as of a model that brings its own code.
+    """
+    module = (model_type or "").replace("-", "_")
+    places = util.find_spec("transformers").submodule_search_locations
+    for name in filter(None, (module, module.removesuffix("_text"))):
+        file = Path(places[0], "models", name, f"modeling_{name}.py")
+        if file.is_file():
+            source = file.read_text(encoding="utf-8")
+            return frozenset(kind for kind, switch in SUPPORTS.items() if f"{switch} = True" in source)
+    return frozenset(SUPPORTS)
 
 
 def avoid_enable_gqa(is_avoided: bool) -> None:

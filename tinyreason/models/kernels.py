@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tinyreason.config.run_config import Kernels, Model
 from tinyreason.errors import ConfigError
+from tinyreason.models.attention import attentions_of
 from tinyreason.models.hardware import Card, Cpu, dotted
 
 UNKNOWN_CPU = Cpu("CPU")
@@ -75,26 +76,29 @@ def choose_compute_settings(
     model_type: str | None,
     cpu: Cpu = UNKNOWN_CPU,
 ) -> ComputeSettings:
-    """Returns the fastest settings that card or CPU, installed packages (name → version) and model allow; it is pure.
+    """Returns the fastest settings that card or CPU, installed packages (name → version) and model allow.
 
-    Errors: `ConfigError` for what was asked for and cannot be had; `auto` never fails.
+    Of this machine it reads only what transformers' source says of the model's type. Errors: `ConfigError` for what was
+    asked for and cannot be had; `auto` never fails.
     """
-    dtype = choose_dtype(model.dtype, card, UNKNOWN_CPU if model.is_built_in and model.dtype == "auto" else cpu)
+    cpu = UNKNOWN_CPU if model.is_built_in and model.dtype == "auto" else cpu
+    dtype = choose_dtype(model.dtype, card, cpu, "sdpa" in attentions_of(model_type))
     return ComputeSettings(
         card=card,
         dtype=dtype,
         quantize=choose_quantization(model.quantize, card, packages),
-        attention=choose_attention(kernels.attention, dtype.got, card, packages),
+        attention=choose_attention(kernels.attention, dtype.got, card, packages, model_type),
         fused=choose_fused(kernels.fused, card, packages, model_type),
         optimizer=choose_optimizer(kernels.optimizer, card, packages),
     )
 
 
-def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU) -> Setting:
-    """Chooses bfloat16 from Ampere on, float16 before; float32 on a CPU, where bfloat16 is for who asks.
+def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU, has_sdpa: bool = True) -> Setting:
+    """Chooses bfloat16 from Ampere on, float16 before, where the model has an attention that bears it; else float32.
 
-    In bfloat16 a layer's output is rounded after the adapter's part is added, and a part below half a unit of its last
-    place is lost: it is faster on a CPU, and its loss falls more slowly (docs/results.md, "The cpu tier").
+    On a CPU bfloat16 is for who asks. There a layer's output is rounded after the adapter's part is added, and a part
+    below half a unit of its last place is lost: it is faster, and its loss falls more slowly (docs/results.md, "The cpu
+    tier").
     """
     if card is None:
         fitting, why = "float32", "no CUDA GPU"
@@ -104,7 +108,10 @@ def choose_dtype(asked: str, card: Card | None, cpu: Cpu = UNKNOWN_CPU) -> Setti
     else:
         fitting = "bfloat16" if card.has_bfloat16 else "float16"
         generation = "Ampere or newer" if card.has_bfloat16 else "before Ampere, no bfloat16"
-        if card.capability == SLOW_FLOAT16:
+        if fitting == "float16" and not has_sdpa:
+            fitting = "float32"
+            generation += ", and this model's attention, eager alone, overflows in float16"
+        elif card.capability == SLOW_FLOAT16:
             generation += ", and float16 saves memory alone: it is not faster than float32"
         why, impossible = f"{card.describe()}: {generation}", () if card.has_bfloat16 else ("bfloat16",)
     if asked in impossible:
@@ -127,26 +134,34 @@ def choose_quantization(asked: str, card: Card | None, packages: Mapping[str, st
     return Setting(asked, asked, f"asked for; bitsandbytes {packages['bitsandbytes']}")
 
 
-def choose_attention(asked: str, dtype: str, card: Card | None, packages: Mapping[str, str]) -> Setting:
-    """Chooses FlashAttention-2 where it can run, else PyTorch's own, and refuses plain matrices in float16."""
-    packed = "; queries that share keys are packed, without enable_gqa, which has only the math kernel before Ampere"
-    packed = packed if is_before_ampere(card) else ""
-    if asked == "eager" and dtype == "float16":
+def choose_attention(
+    asked: str, dtype: str, card: Card | None, packages: Mapping[str, str], model_type: str | None
+) -> Setting:
+    """Chooses FlashAttention-2 where it can run, else PyTorch's own, else plain matrices, refused in float16."""
+    has_sdpa = "sdpa" in attentions_of(model_type)
+    other = "sdpa" if has_sdpa else "eager"
+    obstacle = flash_obstacle(dtype, card, packages, model_type)
+    if asked == "flash_attention_2" and obstacle:
         raise ConfigError(
-            "kernels.attention=eager overflows in float16, whose largest number is 65,504; "
-            "type kernels.attention=sdpa, or model.dtype=float32."
+            f"kernels.attention={asked} is impossible here: {obstacle}; or type kernels.attention={other}."
         )
-    if asked in ("sdpa", "eager"):
-        return Setting(asked, asked, "asked for" + (packed if asked == "sdpa" else ""))
-    obstacle = flash_obstacle(dtype, card, packages)
-    if not obstacle:
-        version = packages["flash-attn"]
-        return Setting(asked, "flash_attention_2", f"flash-attn {version}" if asked == "auto" else "asked for")
+    lack = f"transformers has no SDPA for models of type {model_type}"
+    if asked == "sdpa" and not has_sdpa:
+        raise ConfigError(f"kernels.attention=sdpa is impossible here: {lack}; type kernels.attention=eager.")
+    got, why = asked, "asked for"
     if asked == "auto":
-        return Setting(asked, "sdpa", obstacle + packed)
-    raise ConfigError(
-        f"kernels.attention=flash_attention_2 is impossible here: {obstacle}; or type kernels.attention=sdpa."
-    )
+        got = other if obstacle else "flash_attention_2"
+        why = obstacle or f"flash-attn {packages['flash-attn']}"
+        why += "" if has_sdpa or not obstacle else f"; {lack}"
+    if got == "eager" and dtype == "float16":
+        way = "kernels.attention=sdpa, or " if has_sdpa else ""
+        raise ConfigError(
+            f"kernels.attention=eager overflows in float16, whose largest number is 65,504"
+            f"{'' if has_sdpa else f', and {lack}'}; type {way}model.dtype=float32."
+        )
+    if got == "sdpa" and is_before_ampere(card):
+        why += "; queries that share keys are packed, without enable_gqa, which has only the math kernel before Ampere"
+    return Setting(asked, got, why)
 
 
 def is_before_ampere(card: Card | None) -> bool:
@@ -154,12 +169,14 @@ def is_before_ampere(card: Card | None) -> bool:
     return card is not None and card.capability < (8, 0)
 
 
-def flash_obstacle(dtype: str, card: Card | None, packages: Mapping[str, str]) -> str | None:
+def flash_obstacle(dtype: str, card: Card | None, packages: Mapping[str, str], model_type: str | None) -> str | None:
     """Returns why FlashAttention-2 cannot run, or None."""
     if card is None:
         return "FlashAttention-2 needs a CUDA GPU and none is used"
     if card.capability < (8, 0):
         return f"FlashAttention-2 needs compute capability 8.0 (Ampere) and {card.describe()} is older"
+    if "flash_attention_2" not in attentions_of(model_type):
+        return f"transformers has no FlashAttention-2 for models of type {model_type}"
     if dtype == "float32":
         return "FlashAttention-2 computes in half precision and model.dtype is float32"
     if "flash-attn" not in packages:
