@@ -16,8 +16,8 @@ NEWEST_GROUPS = 2
 """So many groups of the last step are shown while the run is going."""
 LONGEST_TEXT = 20_000
 """Characters of a completion or prompt; the whole page has the rest."""
-IDLE_PER_WORK = 100
-"""What reads every step again waits for so many times what it took: it costs 1 % at most."""
+IDLE_PER_WORK = 500
+"""What reads every step again waits for so many times what it took: it costs 0.2 % at most."""
 
 
 class LiveRun:

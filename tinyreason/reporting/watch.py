@@ -20,7 +20,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from tinyreason.errors import ConfigError, FolderError, TinyReasonError
-from tinyreason.reporting.live import IDLE_PER_WORK, LiveRun
+from tinyreason.reporting.live import LiveRun
 from tinyreason.reporting.report import render, render_page
 from tinyreason.reporting.runs_table import RunsTable, find_runs, render_runs
 from tinyreason.runs.heartbeat import ask_to_stop
@@ -31,6 +31,8 @@ NAMES = (LOOPBACK, "localhost")
 """What a browser of this machine calls it; a tunnel's end has one of them too, at a port of its own."""
 LONGEST_REQUEST = 10_000
 """Bytes of a body: nothing that is asked here is long."""
+ROWS_IDLE_PER_WORK, LONGEST_IDLE_S = 100, 10.0
+"""A table is read again after so many times what that took, and after so many seconds at the latest."""
 LINGER_S = 120.0
 """A server that a run started ends so long after the run, where no page asks any more."""
 
@@ -64,15 +66,16 @@ class Watched:
         begin = time.monotonic()
         if begin >= self._next_rows:
             self._rows = self.table.payload()
-            self._next_rows = begin + IDLE_PER_WORK * (time.monotonic() - begin)
+            took = time.monotonic() - begin
+            self._next_rows = begin + min(LONGEST_IDLE_S, ROWS_IDLE_PER_WORK * took)
         return self._rows
 
     def is_going(self) -> bool:
-        """Returns whether anything is still going, or has yet to begin."""
+        """Returns whether anything is still going; what never began is not."""
         if self.is_of_several:
             return any(row["verdict"] == "going" for row in self.rows()["rows"])
         run = self.run("")
-        return not run.is_there or run.look().state == "going"
+        return run.is_there and run.look().state == "going"
 
 
 class Page(RequestHandler):
