@@ -44,8 +44,9 @@ HOMES = {
     "peft": ("adapters/",),
     "datasets": ("data/", "trainers/"),
     "click": ("cli/",),
-    "psutil": ("planning/", "models/"),
+    "psutil": ("planning/", "models/", "runs/"),
     "jinja2": ("reporting/",),
+    "tornado": ("reporting/",),
     "yaml": ("config/", "runs/", "inference/"),
     "pydantic": (
         "schema.py",

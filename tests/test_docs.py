@@ -63,7 +63,7 @@ def is_quick(words):
         return "--print-prompt" in words or "oracle" in words
     if words[0] == "audit":  # of the published benchmarks it reads a copy, or the hub
         return "--data" in words or words[words.index("--against") + 1].endswith(".jsonl")
-    return words[0] in QUICK and "--measure" not in words
+    return words[0] in QUICK and not {"--measure", "--watch"} & {*words}
 
 
 def ids(lines):

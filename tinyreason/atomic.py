@@ -6,20 +6,25 @@ from pathlib import Path
 from typing import IO
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes the text beside the file, syncs it, and puts it in the file's place. Errors: `OSError`."""
+def write_text(path: Path, text: str, is_durable: bool = True) -> None:
+    """Writes the text beside the file, syncs it, and puts it in the file's place. Errors: `OSError`.
+
+    `is_durable=False` syncs nothing: whole or not at all, but a power cut may take it.
+    """
     beside = path.with_name(f".{path.name}.part")
     try:
         with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
         beside.replace(path)
     except OSError:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    if is_durable:
+        sync(path.parent)
 
 
 def sync(path: Path) -> None:

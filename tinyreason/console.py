@@ -5,8 +5,10 @@ import os
 import re
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from rich.console import Console as RichConsole
 from rich.live import Live as LiveView
@@ -60,6 +62,31 @@ def sentence_of(record: logging.LogRecord) -> str | None:
     return next((sentence.format(*match.groups()) for match, sentence in found if match), None)
 
 
+@dataclass
+class Work:
+    """Long work that is being done: `done` of `total` units, `before` of them before it began."""
+
+    what: str
+    total: int
+    done: int
+    before: int = field(init=False)
+    start: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.before = self.done
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.start
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds left at the pace so far; None before the first unit."""
+        fresh = self.done - self.before
+        return self.seconds / fresh * max(0, self.total - self.done) if fresh else None
+
+
 class Console:
     """Writes to the terminal; where there is none (a log, a pipe), the live line becomes a line now and then."""
 
@@ -67,6 +94,10 @@ class Console:
         self.rich = rich or RichConsole(highlight=False, soft_wrap=True, stderr=stderr, quiet=quiet)
         if not self.rich.is_terminal:
             self.rich.width = 1000
+        self.work: Work | None = None
+        """What is being done at the moment; None between two such."""
+        self.spent_s: Counter[str] = Counter()
+        """What was done before → how many seconds it took."""
 
     def say(self, text: str) -> None:
         self.rich.print(text, markup=False)
@@ -84,8 +115,17 @@ class Console:
     @contextmanager
     def live(self, what: str, total: int, done: int = 0) -> Iterator["Live"]:
         """Opens a live line for `total` units of work, `done` of them before; its time left is measured."""
+        outer, self.work = self.work, Work(what, total, done)
+        work = self.work
+        try:
+            yield from self._shown(work)
+        finally:
+            self.work = outer
+            self.spent_s[what] += work.seconds
+
+    def _shown(self, work: Work) -> Iterator["Live"]:
         if not self.rich.is_terminal:
-            yield PlainLive(self, what, total, done)
+            yield PlainLive(self, work)
             return
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -95,7 +135,7 @@ class Console:
             TextColumn("left"),
         )
         with Progress(*columns, console=self.rich, transient=True) as progress:
-            yield Live(progress, progress.add_task(what, total=total, completed=done, note=""))
+            yield Live(work, progress, progress.add_task(work.what, total=work.total, completed=work.done, note=""))
 
     @contextmanager
     def completions(self, titles: tuple[str, ...]) -> Iterator["CompletionStream"]:
@@ -175,10 +215,11 @@ class CompletionColumns:
 class Live:
     """A live line on a terminal."""
 
-    def __init__(self, progress: Progress, task):
-        self.progress, self.task = progress, task
+    def __init__(self, work: Work, progress: Progress, task):
+        self.work, self.progress, self.task = work, progress, task
 
     def advance(self, count: int = 1, note: str = "") -> None:
+        self.work.done += count
         self.progress.update(self.task, advance=count, note=note)
 
 
@@ -187,15 +228,13 @@ class PlainLive:
 
     SECONDS_BETWEEN_LINES = 10.0
 
-    def __init__(self, console: Console, what: str, total: int, done: int):
-        self.console, self.what, self.total = console, what, total
-        self.before, self.done, self.start = done, done, time.monotonic()
-        self.last_line = self.start
+    def __init__(self, console: Console, work: Work):
+        self.console, self.work = console, work
+        self.last_line = time.monotonic()
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        self.done += count
-        now = time.monotonic()
+        work, now = self.work, time.monotonic()
+        work.done += count
         if now - self.last_line >= self.SECONDS_BETWEEN_LINES:
-            left = (now - self.start) / (self.done - self.before) * (self.total - self.done)
-            self.console.say(f"{self.what} {self.done}/{self.total}{note and '  ' + note}  {left:.0f} s left")
+            self.console.say(f"{work.what} {work.done}/{work.total}{note and '  ' + note}  {work.left_s:.0f} s left")
             self.last_line = now

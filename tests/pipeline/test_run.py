@@ -10,9 +10,13 @@ from synthetic_run import outcome
 from tinyreason.adapters._adapter import read_lora
 from tinyreason.cli.train_output import announce, conclude
 from tinyreason.config.recipe import read_recipe
-from tinyreason.errors import ConfigError, DataError, FolderError, ModelError
+from tinyreason.console import PlainLive
+from tinyreason.errors import ConfigError, DataError, FolderError, ModelError, Stopped
 from tinyreason.pipeline.conclusion import meets_expectation
 from tinyreason.pipeline.run import run
+from tinyreason.runs import heartbeat
+from tinyreason.runs.heartbeat import BASELINE, STEPS, ask_to_stop, read_heartbeat
+from tinyreason.runs.reader import read_run
 from tinyreason.runs.result import RunResult, read_result
 
 QUICK = (
@@ -47,6 +51,32 @@ def test_the_run_folder_holds_what_the_readme_says(finished):
     assert {"config.yaml", "environment.json", "metrics.jsonl", "rollouts.jsonl", "adapter", "log.txt"} <= names
     assert {"evaluation.json", "result.json", "report.html"} <= names
     assert not any(name.endswith(".part") for name in names)
+
+
+def test_the_last_heartbeat_says_that_it_is_done_and_where_the_time_went(finished):
+    beat = read_heartbeat(finished[2])
+    assert beat.ended == "done"
+    assert beat.spent_s.keys() >= {BASELINE, STEPS}
+
+
+def test_a_run_that_is_asked_to_stop_from_outside_ends_after_its_step_with_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.05)
+    monkeypatch.setattr(PlainLive, "advance", asking_after_a_step(PlainLive.advance, tmp_path / "run"))
+    with pytest.raises(Stopped, match="stopped by the page after step"):
+        run_quickly(tmp_path / "run", "train.max_steps=200", "evaluation.template_check=false")
+    stored = read_run(tmp_path / "run")
+    assert stored.state == "stopped" and "stopped by the page after step" in stored.heartbeat.ended
+    assert stored.steps < 200
+    assert (tmp_path / "run" / "checkpoints" / f"step-{stored.steps:06}" / "state.json").is_file()
+
+
+def asking_after_a_step(advance, folder):
+    def advance_and_ask(live, count=1, note=""):
+        advance(live, count, note)
+        if live.work.what == STEPS and live.work.done == 1:
+            ask_to_stop(folder)
+
+    return advance_and_ask
 
 
 def test_result_json_has_the_documented_shape(finished):

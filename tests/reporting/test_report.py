@@ -265,7 +265,8 @@ def test_a_mistake_is_one_sentence(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     run = write_run(tmp_path / "run")
     assert "does not exist; give the folder of a run" in complaint("report", tmp_path / "none")
-    assert "is not the folder of a run: it has no config.yaml" in complaint("report", tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "is not the folder of a run: it has no config.yaml" in complaint("report", tmp_path / "empty")
     assert "is a file" in complaint("report", tmp_path / "mine.txt")
     assert "cannot write" in complaint("report", run, "--out", tmp_path / "none" / "x.html")
     with pytest.raises(FolderError):

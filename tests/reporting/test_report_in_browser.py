@@ -1,48 +1,12 @@
 """The page as a person sees it: opened in headless Chromium, clicked, searched, on a phone and in the dark."""
 
-import shutil
-
 import pytest
 from synthetic_run import write_run
 
 from tinyreason.reporting.report import write_report
 
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><b>bold</b>"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def opened(chromium):
-    """Opens a page file; every complaint of the browser and every address it asks for fails the test."""
-    contexts, complaints = [], []
-
-    def open_page(file, viewport=DESK, scheme="light"):
-        contexts.append(chromium.new_context(viewport=viewport, color_scheme=scheme))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith("http") and complaints.append(request.url))
-        page.goto(file.resolve().as_uri())
-        page.wait_for_selector("html[data-ready]")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not complaints
 
 
 @pytest.fixture(scope="module")

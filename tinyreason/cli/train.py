@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyreason.cli.options import ACCEPT_CHANGES, OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.cli.report import open_live_page
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     help="Take the last two steps of the run in --out again, from the checkpoint before them; are they the same?",
 )
 @click.option("--deadline", metavar="TIME", help="Save and end before this time: 11h30m, 18:30, 2026-11-22T09:00.")
+@click.option("--open", "opens", is_flag=True, help="Open a page in the browser that shows the run live.")
 def recipe_command(
     name: str,
     overrides: tuple[str, ...],
@@ -45,6 +47,7 @@ def recipe_command(
     accept_changes: bool,
     verify_resume: bool,
     deadline: str | None,
+    opens: bool,
 ) -> None:
     """Train by a recipe and measure the gain: evaluate, train, evaluate again.
 
@@ -74,20 +77,31 @@ def recipe_command(
     config, console, out = configs[0], Console(), out or default_folder(configs)
     if controls:
         check_has_controls(config)
-    which = ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
-    again = ["tinyreason", "recipe", name, *overrides, "--on", tier, *which, *["--controls"] * controls]
-    with Deadline(end, console.say) as stop, offering(shlex.join([*again, "--out", str(out)])):
+    if opens:
+        open_live_page(out)
+    again = [name, *overrides, "--on", tier, *which_seeds(config, seeds), *["--controls"] * controls]
+    with Deadline(end, console.say) as stop, offering(shlex.join(["tinyreason", "recipe", *again, "--out", str(out)])):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
         context = RunContext(console, compute, reason, stop, accept_changes)
         if verify_resume:
-            from tinyreason.pipeline import verify_resume
-
-            click.echo(verify_resume.verify_resume(config, out, context))
+            verify_and_report(config, out, context)
         elif seeds:
             run_seeds_and_report(configs, out, context, fresh, controls)
         else:
             run_and_report(config, out, context, fresh, controls)
+
+
+def which_seeds(config: "RunConfig", seeds: list[int]) -> list[str]:
+    """Returns the words that choose the same seeds again."""
+    return ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
+
+
+def verify_and_report(config: "RunConfig", out: Path, context: "RunContext") -> None:
+    """Takes the last two steps of a run again, and says whether they are the same."""
+    from tinyreason.pipeline import verify_resume
+
+    click.echo(verify_resume.verify_resume(config, out, context))
 
 
 def begun_tier(asked: str | None, out: Path | None, seeds: list[int]) -> tuple[str, str] | None:

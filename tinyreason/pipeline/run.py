@@ -27,6 +27,7 @@ from tinyreason.runs.changes import as_begun
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.heartbeat import Heart
 from tinyreason.runs.result import RunResult, TemplateCheck
 from tinyreason.runs.resume import open_or_resume
 from tinyreason.trainers.session import TrainingSession
@@ -55,38 +56,44 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
         if folder.result:
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
-        context = as_begun(folder, config, context)
-        check_preconditions(config)
-        check_adapter(config)
-        problems = read_problems(config, folder, grader, console)
-        model, tokenizer = load_model(config.model, context.compute)
-        check_finite(model, config.model)
-        engine = choose_engine(model, config.inference.engine, config.train.sampling_dtype)
-        console.say(f"        engine {engine.name} ({engine.why})")
-        if caveat := turn_end_caveat(tokenizer):
-            console.say(f"caveat  {caveat}")
-        problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)
-        evaluator = Evaluator(config, context, tokenizer, grader)
-        used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
-        baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
-        if not config.warmup and not config.adapter.start:
-            before = baseline.measure(model, START)
-        model = config.adapter.attach(model, config.seed)
-        session = TrainingSession(config, context, model, tokenizer, folder, grader)
-        if config.adapter.start:
-            baseline.used["start_sha256"] = folder_sha256(Path(config.adapter.start))
-            with model.disable_adapter():
-                base = baseline.measure(model, BASE)
-            before = baseline.measure(model, START)
-        if config.warmup:
-            with clock.part("warmup"):
-                warm_up(session)
-            before = baseline.measure(model, START)
-        with clock.part("train"):
-            training = train_adapter(session, problems.training, problems.validation, evaluator, clock)
-        with clock.part("evaluate"), training.saving_the_last_good():
-            after = evaluator.evaluate(model, problems.evaluation, "evaluating the adapter")
-        return close_run(session, before, after, training, clock, problems, base, baseline.template_check)
+        with Heart(out, console, context.deadline):
+            return run_in(folder, config, as_begun(folder, config, context), grader, clock)
+
+
+def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Grader, clock: Clock) -> RunResult:
+    """Runs a recipe in its open folder, from wherever it was interrupted; returns its result."""
+    console = context.console
+    check_preconditions(config)
+    check_adapter(config)
+    problems = read_problems(config, folder, grader, console)
+    model, tokenizer = load_model(config.model, context.compute)
+    check_finite(model, config.model)
+    engine = choose_engine(model, config.inference.engine, config.train.sampling_dtype)
+    console.say(f"        engine {engine.name} ({engine.why})")
+    if caveat := turn_end_caveat(tokenizer):
+        console.say(f"caveat  {caveat}")
+    problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)
+    evaluator = Evaluator(config, context, tokenizer, grader)
+    used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
+    baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
+    if not config.warmup and not config.adapter.start:
+        before = baseline.measure(model, START)
+    model = config.adapter.attach(model, config.seed)
+    session = TrainingSession(config, context, model, tokenizer, folder, grader)
+    if config.adapter.start:
+        baseline.used["start_sha256"] = folder_sha256(Path(config.adapter.start))
+        with model.disable_adapter():
+            base = baseline.measure(model, BASE)
+        before = baseline.measure(model, START)
+    if config.warmup:
+        with clock.part("warmup"):
+            warm_up(session)
+        before = baseline.measure(model, START)
+    with clock.part("train"):
+        training = train_adapter(session, problems.training, problems.validation, evaluator, clock)
+    with clock.part("evaluate"), training.saving_the_last_good():
+        after = evaluator.evaluate(model, problems.evaluation, "evaluating the adapter")
+    return close_run(session, before, after, training, clock, problems, base, baseline.template_check)
 
 
 def check_processes() -> None:

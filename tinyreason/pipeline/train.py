@@ -26,6 +26,7 @@ from tinyreason.runs.checkpoint import (
     write_kept,
 )
 from tinyreason.runs.clock import Clock
+from tinyreason.runs.heartbeat import STEPS
 from tinyreason.trainers.session import TrainingSession
 
 Tensors = dict[str, Any]
@@ -203,7 +204,7 @@ def train_adapter(
     console, deadline = session.context.console, session.context.deadline
     settings, last = session.config.checkpoints, session.config.train.max_steps
     start = roll_back(session.folder)
-    with console.live("step", total=last, done=start.step if start else 0) as live:
+    with console.live(STEPS, total=last, done=start.step if start else 0) as live:
         training = Training(session, validation, evaluator, live, began=trained_tensors(session.model))
         if start:
             console.say(f"resuming after step {start.step} of {last}")

@@ -31,10 +31,9 @@ def run_payload(run: StoredRun, budget: int) -> dict[str, Any]:
     """Returns what of one run can be browsed in `budget` packed bytes, and how much there was."""
     evaluated = _problems(run)
     problems = _fitting(evaluated, int(budget * EVALUATION_SHARE))
-    names = sorted({name for means in run.rollout_means.values() for name in means if name.startswith("reward/")})
-    names = [name.removeprefix("reward/") for name in names]
+    names = reward_names(run)
     budget -= len(pack(problems))
-    kept = _fitting(_in_order_of_worth(run.groups), budget, lambda group: _packed_group(run, group, names))
+    kept = _fitting(_in_order_of_worth(run.groups), budget, lambda group: packed_group(run, group, names))
     return {
         "name": run.name,
         "reward_names": names,
@@ -82,7 +81,14 @@ def _ever_finer(items: list) -> list:
     return [items[place] for place in order]
 
 
-def _packed_group(run: StoredRun, group: Group, names: list[str]) -> dict[str, Any]:
+def reward_names(run: StoredRun) -> list[str]:
+    """Returns the reward terms of its rollouts."""
+    names = {name for means in run.rollout_means.values() for name in means if name.startswith("reward/")}
+    return [name.removeprefix("reward/") for name in sorted(names)]
+
+
+def packed_group(run: StoredRun, group: Group, names: list[str]) -> dict[str, Any]:
+    """Returns a group with its rollouts, as a page browses it."""
     rows = run.rollouts(group)
     first = rows[0] if rows else {}
     return {

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tinyreason.errors import FolderError
 from tinyreason.grading.hacking_signs import SIGNS
 from tinyreason.reporting.charts import charts_of
 from tinyreason.reporting.payload import BUDGET_BYTES, pack, run_payload
+from tinyreason.reporting.progress import tell_progress
 from tinyreason.reporting.run_warnings import RunWarning, run_warnings
 from tinyreason.runs.reader import StoredRun, read_run
 from tinyreason.runs.result import (
@@ -52,14 +54,18 @@ def write_report(folders: list[Path], out: Path | None = None) -> Path:
             controls = read_controls(folder) if (folder / CONTROLS).is_file() else None
             stories.append(tell_seeds(folder.resolve().name, seeds, controls))
         runs += [read_run(folder / row.folder) for row in seeds.runs] if seeds else [read_run(folder)]
-    text = render_page(runs, stories)
+    write_page(out, render_page(runs, stories))
+    return out
+
+
+def write_page(out: Path, text: str) -> None:
+    """Writes a page, whole or not at all. Errors: `FolderError`."""
     try:
         write_text(out, text)
     except OSError as error:
         raise FolderError(
             f"cannot write {out}: {error.strerror or error}; choose another file with --out, in a folder that exists."
         ) from None
-    return out
 
 
 def leave_report(folder: Path, say: Callable[[str], None]) -> None:
@@ -71,18 +77,16 @@ def leave_report(folder: Path, say: Callable[[str], None]) -> None:
         say(f"no report.html: {reason}; the results are whole, to try again type: tinyreason report {folder}")
 
 
-def render_page(runs: list[StoredRun], over_seeds: Sequence["Story"] = ()) -> str:
-    """Returns the page's HTML: first the stories over several seeds, then those of the runs."""
-    import jinja2
+def render_page(runs: list[StoredRun], over_seeds: Sequence["Story"] = (), nonce: str = "") -> str:
+    """Returns the page's HTML: first the stories over several seeds, then those of the runs.
 
+    `nonce`: of the scripts, where a server's policy lets only those run that have it.
+    """
     charts = charts_of(runs)
     payloads = [run_payload(run, BUDGET_BYTES // len(runs)) for run in runs]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.filters["spaced"] = lambda text: re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
-    environment.globals["source"] = lambda name: jinja2.utils.markupsafe.Markup((PAGE / name).read_text("utf-8"))
-    return environment.get_template("report.html.jinja").render(
+    return render(
+        "report.html.jinja",
+        nonce,
         over_seeds=over_seeds,
         stories=[tell_story(run) for run in runs],
         charts=charts,
@@ -90,8 +94,26 @@ def render_page(runs: list[StoredRun], over_seeds: Sequence["Story"] = ()) -> st
         has_rollouts=any(payload["groups"] for payload in payloads),
         has_evaluation=any(payload["problems"] for payload in payloads),
         data=pack({"runs": payloads, "charts": [vars(chart) for chart in charts]}),
-        written=f"{datetime.now():%Y-%m-%d %H:%M}",
     )
+
+
+def render(template: str, nonce: str = "", **values: Any) -> str:
+    """Returns the HTML of one of the templates in page/, everything in it escaped."""
+    written = f"{datetime.now():%Y-%m-%d %H:%M}"
+    return templates().get_template(template).render(nonce=nonce, written=written, **values)
+
+
+@cache
+def templates():
+    """Returns the templates' environment, which compiles each of them once."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    environment.filters["spaced"] = lambda text: re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
+    environment.globals["source"] = lambda name: jinja2.utils.markupsafe.Markup((PAGE / name).read_text("utf-8"))
+    return environment
 
 
 @dataclass(frozen=True)
@@ -101,7 +123,7 @@ class Story:
     name: str
     about: str
     verdict: str
-    """Its colour: `improved`, `worse`, `cannot tell`, `going` or `stopped`."""
+    """Its colour: `improved`, `worse`, `cannot tell`, `going`, `stopped` or `killed`."""
     headline: str
     sentence: str
     gain: str
@@ -123,7 +145,7 @@ def tell_story(run: StoredRun) -> Story:
     verdict, headline, sentence = tell_verdict(result) if result else tell_progress(run)
     return Story(
         name=run.name,
-        about=" · ".join(str(config[key]) for key in ("recipe", "tier", "about") if config.get(key)) or "a run",
+        about=what_it_is(run),
         verdict=verdict,
         headline=headline,
         sentence=sentence,
@@ -134,8 +156,18 @@ def tell_story(run: StoredRun) -> Story:
         run_warnings=run_warnings(run),
         config=list(flat(config)),
         environment=list(flat(run.environment)),
-        command=str((result and result.command) or run.environment.get("command") or "unknown"),
+        command=command_of(run),
     )
+
+
+def what_it_is(run: StoredRun) -> str:
+    """Returns recipe, tier and what the recipe is about."""
+    return " · ".join(str(run.config[key]) for key in ("recipe", "tier", "about") if run.config.get(key)) or "a run"
+
+
+def command_of(run: StoredRun) -> str:
+    """Returns the command line that the run was begun with."""
+    return str((run.result and run.result.command) or run.environment.get("command") or "unknown")
 
 
 def tell_seeds(name: str, result: SeedsResult, controls: ControlsResult | None) -> Story:
@@ -191,22 +223,6 @@ def where_it_stood(result: RunResult) -> str:
     if result.base is None:
         return f"{before} before"
     return f"{before} at the start, which is an adapter, and {result.base.accuracy:.1%} of the bare base"
-
-
-def tell_progress(run: StoredRun) -> tuple[str, str, str]:
-    """Returns the same of a run that has no result."""
-    total = (run.config.get("train") or {}).get("max_steps", "?")
-    where = f"step {run.steps} of {total}"
-    if run.state == "going":
-        return (
-            "going",
-            f"Still going: {where}." if run.steps else "Still going: no step done yet.",
-            f"Nothing is concluded yet; this is what there was when the page was written. For a newer one type: "
-            f"tinyreason report {run.path}",
-        )
-    when = f"{datetime.fromtimestamp(run.last_written):%Y-%m-%d %H:%M}"
-    headline = f"Not finished: it stopped after {where}." if run.steps else "Not finished: it stopped before step 1."
-    return "stopped", headline, f"There is no result to conclude from; the run last wrote something on {when}."
 
 
 def interval_bars(result: RunResult, controls: ControlsResult | None) -> list[dict[str, Any]]:

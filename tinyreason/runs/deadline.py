@@ -117,6 +117,12 @@ class Deadline(AbstractContextManager):
         finally:
             self._is_patient = False
 
+    def request(self, who: str) -> None:
+        """Has the run end as soon as it asks: after this step, or this batch of an evaluation; from any thread."""
+        if self.why is None:
+            self.why = who
+            self.say(f"{who} asks to stop: ending after this {'step' if self._is_patient else 'batch'}")
+
     def restart_timing(self) -> None:
         """Forgets how long pieces of work took, as those of another kind begin."""
         self._beat, self._longest_s = time.monotonic(), 0.0

@@ -15,6 +15,7 @@ NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
 FILES = (
     *("result.json", "checkpoints", "metrics.jsonl", "rollouts.jsonl", "evaluation.json", "report.html", "log.txt"),
     *("critiques.jsonl", "adapter", "history", "controls", "controls.json", "warmup", "tensorboard"),
+    *("heartbeat.json", "stop.request", ".heartbeat.json.part"),
     *("constraints.txt", "environment.json", "config.yaml"),
 )
 """What a run leaves behind, less the answers it paid for, in the order it goes: the last say whose folder it is."""
