@@ -37,13 +37,18 @@ if sys.platform != "win32" and "PYTORCH_ALLOC_CONF" not in os.environ:  # the na
 
 
 def load_recipe(
-    name: str | Path, tier: str | None = None, overrides: Sequence[str] | str = (), seed: int | None = None
+    name: str | Path,
+    tier: str | None = None,
+    overrides: Sequence[str] | str = (),
+    seed: int | None = None,
+    allow_code: bool = False,
 ) -> "RunConfig":
     """Returns a recipe resolved to one config, validated as a whole.
 
     `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, cpu, 8gb, t4,
     24gb or 80gb; None = the one for this machine, which is said with the reason. `overrides`: a list of words such as
-    `"train.max_steps=20"`, or one such word.
+    `"train.max_steps=20"`, or one such word. `allow_code`: lets the files of code run that the recipe's file names;
+    those that `overrides` name may run anyway.
     Errors: `ConfigError` for an unknown recipe, tier or option, and for a value that is not allowed.
     """
     from tinyreason.config.recipe import read_recipe
@@ -55,7 +60,12 @@ def load_recipe(
     if tier is None:
         tier, reason = tier_for(recipe, None, words, find_card())
         Console().say(f"tier    {tier} ({reason})")
-    return recipe.resolve(tier, words, seed)
+    config = recipe.resolve(tier, words, seed)
+    if allow_code:
+        from tinyreason.config import own_code
+
+        own_code.allow_code(config)
+    return config
 
 
 def run(
