@@ -188,6 +188,10 @@ def test_the_list_of_commands_is_the_one_that_the_command_line_gives():
     assert TEXTS[GENERATED] == maker("make_commands").page(), "type: python docs/make_commands.py"
 
 
+def test_the_list_of_methods_is_the_one_that_the_package_gives():
+    assert TEXTS["docs/methods.md"] == maker("make_methods").page(), "type: python docs/make_methods.py"
+
+
 def test_the_file_map_is_that_of_the_package():
     text = TEXTS["docs/architecture.md"]
     assert text == maker("make_file_map").page(text), "type: python docs/make_file_map.py"
