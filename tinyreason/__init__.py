@@ -95,16 +95,14 @@ def run(
     the folder cannot be used; `Stopped` after Ctrl-C or a callback's wish, with all steps saved: the same call resumes.
     """
     from tinyreason.cli.train_output import announce, conclude, conclude_seeds
-    from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import check_tier, take_card
     from tinyreason.models.load import compute_settings_for
-    from tinyreason.pipeline.finished import finished_result, run_folders
+    from tinyreason.pipeline.finished import finished_result
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline
     from tinyreason.runs.folder import default_folder
-    from tinyreason.runs.own_code import settle_code
 
     configs, console = _configs(config, seeds), Console()
     if out and not fresh and (found := finished_result(configs, Path(out), console, seeds is not None)):
@@ -112,8 +110,7 @@ def run(
         return found
     first, card, folder = configs[0], take_card(), Path(out) if out else default_folder(configs)
     check_tier(first.tier, card)
-    check_preconditions(first)
-    settle_code(run_folders(folder, [one.seed for one in configs]), configs, allow=False)
+    _check_ready(configs, folder)
     quiet_libraries(offline=first.is_offline)
     compute = compute_settings_for(first.model, first.kernels, card if TIERS[first.tier].needs_gpu else None)
 
@@ -129,6 +126,16 @@ def run(
         )
     (conclude if seeds is None else conclude_seeds)(console, result, folder)
     return result
+
+
+def _check_ready(configs: list["RunConfig"], folder: Path) -> None:
+    """Refuses runs for which something is not there, or whose code nobody has allowed. Errors: `TinyReasonError`."""
+    from tinyreason.config.preconditions import check_preconditions
+    from tinyreason.pipeline.finished import run_folders
+    from tinyreason.runs.own_code import settle_code
+
+    check_preconditions(configs[0])
+    settle_code(run_folders(folder, [one.seed for one in configs]), configs, allow=False)
 
 
 def _configs(config: "RunConfig | str | Path", seeds: Sequence[int] | int | None) -> list["RunConfig"]:
