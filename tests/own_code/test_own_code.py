@@ -1,8 +1,8 @@
 """Code of the person's own: named in a config, never run by it, run in a process that can be ended."""
 
-import os
 import re
 import textwrap
+import time
 
 import pytest
 import torch
@@ -241,8 +241,21 @@ def test_an_option_that_it_does_not_name_is_refused_even_beside_meta(own, batch_
 def test_a_file_that_changes_under_a_run_is_refused(own, batch_of):
     reward = own(OwnReward, GOOD, "reward")
     reward.code.write_text(GOOD + "\n")
-    with pytest.raises(ConfigError, match="has changed since the run was begun"):
+    with pytest.raises(ConfigError, match="another file than that of code_sha256"):
         reward(batch_of(["x"]), Store())
+
+
+def test_a_recipe_may_say_which_file_it_means(tmp_path, monkeypatch):
+    file = recipe_in(tmp_path / "theirs")
+    sha256 = resolved(recipe=file).rewards[1].code_sha256
+    rewards = f"rewards.1.code_sha256={sha256}"
+    check_preconditions(resolved(rewards, recipe=file))
+    (tmp_path / "theirs" / "mine.py").write_text("def reward(completions, answers): return 'changed'")
+    with pytest.raises(ConfigError, match=f"not {sha256[:8]}"):
+        check_preconditions(resolved(rewards, recipe=file))
+    monkeypatch.chdir(tmp_path / "theirs")  # what config.yaml holds may stand in a recipe too
+    both = resolved("rewards=[{kind: 'mine.py:reward', code: mine.py}]").rewards[0]
+    assert both.code_sha256 == reference.read_sha256(both.code)
 
 
 def test_a_process_that_died_leaves_none_behind_and_the_next_call_has_a_new_one(own, batch_of):
@@ -339,13 +352,12 @@ def test_a_name_of_an_installed_package_is_found_among_its_entry_points(tmp_path
 
 
 def test_a_call_costs_little_beside_a_step(own, batch_of):
-    import time
-
     reward = own(OwnReward, GOOD, "reward")
     batch = batch_of(["it is 2 " * 20] * 64)
     reward(batch, Store())
-    begun = time.perf_counter()
+    took = []
     for _ in range(20):
+        begun = time.perf_counter()
         reward(batch, Store())
-    assert (time.perf_counter() - begun) / 20 < 0.05  # 1 ms on an idle core
-    assert os.path.exists(reward.code)
+        took.append(time.perf_counter() - begun)
+    assert min(took) < 0.02, took

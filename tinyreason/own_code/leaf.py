@@ -56,7 +56,8 @@ class OwnLeaf(Schema):
             if not name.isidentifier():
                 raise ValueError(f"kind={kind} names no function or class of the file; type kind={file}:NAME")
             ours |= {"kind": f"{file.name}:{name}", "code": file}
-            ours.setdefault("code_sha256", read_sha256(file))
+        if isinstance(code := ours.get("code"), str | Path) and ours.get("code_sha256") is None:
+            ours["code_sha256"] = read_sha256(Path(code))
         others = {key: value for key, value in values.items() if key not in cls.model_fields}
         return ours | {"options": ours.get("options", {}) | others}
 

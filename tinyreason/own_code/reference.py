@@ -41,6 +41,11 @@ class CodeReference:
                 raise ConfigError(f"no installed package has {self.kind} among its entry points {self.group}.")
             return
         found = names_in(self.file)
+        if self.sha256 != (here := read_sha256(self.file)):
+            raise ConfigError(
+                f"{self.file} is another file than that of code_sha256: {str(here)[:8]}… here, not "
+                f"{str(self.sha256)[:8]}…; read it, and take code_sha256 out of the recipe."
+            )
         if self.name not in found:
             raise ConfigError(
                 f"{self.file} has no function or class '{self.name}'{nearest(self.name, found)}; name one as in "
