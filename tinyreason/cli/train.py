@@ -75,8 +75,8 @@ def recipe_command(
     check_ready(configs[0], controls)
     settle_code(run_folders(out, seeds), configs, allow_code)
     config, console, out = configs[0], Console(), out or default_folder(configs)
-    again = [name, *overrides, "--on", tier, *["--controls"] * controls, "--out", str(out)]
-    again += ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
+    which = ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
+    again = [name, *overrides, "--on", tier, *which, *["--controls"] * controls, "--out", str(out)]
     with Deadline(end, console.say) as stop, offering(again):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
