@@ -83,6 +83,14 @@ def test_a_recipe_that_names_a_file_trains_once_it_is_allowed_and_is_resumed_wit
     resumed = recipe()  # the run folder has the consent
     assert resumed.exit_code == 0 and "resuming after step 2 of 2" in resumed.output, resumed.output
 
+    (folder / "mine.py").rename(folder / "gone.py")
+    shown = recipe()  # a result is shown wherever it is
+    assert shown.exit_code == 0 and "this run is finished" in shown.output, shown.output
+    begun_again(folder)
+    assert "there is no file mine.py" in recipe().output
+    (folder / "gone.py").rename(folder / "mine.py")
+    assert recipe().exit_code == 0
+
     (folder / "mine.py").write_text(REWARD.replace("0.001", "0.002"))
     assert "is finished, and mine.py has changed since" in recipe("--allow-code").output
     begun_again(folder)

@@ -52,6 +52,6 @@ def settle_code(runs: Iterable[Path], configs: Iterable[RunConfig], allow: bool)
 
 
 def changed_files(run: Path, config: RunConfig) -> Iterator[OwnLeaf]:
-    """Yields what of a run's own code is in another file now than those that the run has used."""
+    """Yields what of a run's own code is in another file now than those that the run has used; not what is gone."""
     known = copies(run)
-    yield from (leaf for leaf in own_leaves(config) if known and leaf.code and leaf.code_sha256 not in known)
+    yield from (leaf for leaf in own_leaves(config) if known and leaf.code_sha256 and leaf.code_sha256 not in known)
