@@ -34,8 +34,8 @@ ROWS = (
     {"teachers"},
     {"data", "adapters", "algorithms"},
     {"sandbox", "grading"},
-    {"console", "prompts", "rollout", "intervals"},
-    {"atomic", "errors", "example", "schema", "store", "tensors"},
+    {"console", "prompts", "rollout", "intervals", "own_code"},
+    {"atomic", "child_process", "errors", "example", "schema", "store", "tensors"},
 )
 """From the top. A folder, or a file of the ground floor, imports from rows strictly below its own, or from itself."""
 
@@ -50,6 +50,7 @@ HOMES = {
     "yaml": ("config/", "runs/", "inference/"),
     "pydantic": (
         "schema.py",
+        "own_code/",
         "config/",
         "data/",
         "adapters/",

@@ -13,12 +13,19 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 import yaml
 from click.testing import CliRunner
 from synthetic_run import write_run
 
+import tinyreason.own_code.leaf
+import tinyreason.own_code.reference
 from tinyreason.algorithms.advantages import DrGrpo
 from tinyreason.cli.main import main
+from tinyreason.config.own_code import allow_code
+from tinyreason.config.recipe import read_recipe
+from tinyreason.errors import ConfigError
+from tinyreason.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -181,6 +188,10 @@ def test_the_list_of_commands_is_the_one_that_the_command_line_gives():
     assert TEXTS[GENERATED] == maker("make_commands").page(), "type: python docs/make_commands.py"
 
 
+def test_the_list_of_methods_is_the_one_that_the_package_gives():
+    assert TEXTS["docs/methods.md"] == maker("make_methods").page(), "type: python docs/make_methods.py"
+
+
 def test_the_file_map_is_that_of_the_package():
     text = TEXTS["docs/architecture.md"]
     assert text == maker("make_file_map").page(text), "type: python docs/make_file_map.py"
@@ -261,3 +272,24 @@ def test_an_extension_that_the_docs_show_passes_the_test_that_they_show(module, 
     function = getattr(modules[module], test)
     wanted = function.__code__.co_varnames[: function.__code__.co_argcount]
     function(*(request.getfixturevalue(name) for name in wanted))
+
+
+# Code of one's own, as docs/extending.md shows it
+
+
+def test_a_file_of_ones_own_that_the_docs_show_does_what_they_say(folder, batch_of, monkeypatch):
+    monkeypatch.setattr(tinyreason.own_code.reference, "ALLOWED", set())
+    monkeypatch.setattr(tinyreason.own_code.leaf, "ALLOWED", tinyreason.own_code.reference.ALLOWED)
+    write_files("docs/extending.md")
+    config = read_recipe("my_recipe.yaml").resolve("sandbox")
+    with pytest.raises(ConfigError, match="--allow-code"):
+        config.data.load()
+    allow_code(config)
+    assert [example.answer for example in config.data.load()[:3]] == ["2", "3", "4"]
+    batch = batch_of(["\\boxed{2}", "\\boxed{2} or \\boxed{3}"], correct=[1.0, 0.0])
+    assert config.rewards[1](batch, Store()).tolist() == pytest.approx([1.1, 0.0])
+    batch.reward = torch.tensor([1.0, 0.25])
+    assert config.advantage(batch, batch.reward, Store()).tolist() == [0.0, -0.75]
+    (build,) = (words for page, words in LINES if "./my_teacher.py:teach" in words)
+    done = run(build)
+    assert done.exit_code == 0 and len(Path("solutions.jsonl").read_text().splitlines()) == 5, done.output

@@ -112,7 +112,8 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     assert json.loads((run / "result.json").read_text())["after"]["problems"] == 6
     assert run.with_suffix(".zip").is_file()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    page = next(output["data"]["text/html"] for output in shown if "text/html" in output.get("data", {}))
+    verdict, page = (output["data"]["text/html"] for output in shown if "text/html" in output.get("data", {}))
+    assert f"{path.stem} on sandbox:" in verdict and "6 unseen problems" in verdict
     assert page.startswith('<div><iframe srcdoc="') and "&lt;!doctype html&gt;" in page
     said = "".join(output.get("text", "") for output in shown)
     assert "Recipes can run here" in said

@@ -1,15 +1,18 @@
-"""The four functions that a notebook calls instead of the command line."""
+"""The functions that a notebook calls instead of the command line."""
 
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import get_type_hints
 
 import pytest
 
 import tinyreason
-from tinyreason.errors import ConfigError, DataError
-from tinyreason.runs.result import read_seeds_result
+from tinyreason.errors import ConfigError, DataError, FolderError, TinyReasonError
+from tinyreason.runs.result import RunResult, SeedsResult, read_seeds_result
 
 QUICK = [
     *("train.max_steps=1", "train.rollouts_per_step=8", "train.max_completion_tokens=32"),
@@ -25,7 +28,7 @@ SECTIONS = [
 def test_help_says_what_the_entry_points_are():
     code = "import tinyreason; help(tinyreason)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for name in ("load_recipe", "run", "evaluate", "grade"):
+    for name in tinyreason.__all__:
         assert f"\n    {name}(" in done.stdout
     assert "Errors: `ConfigError`" in done.stdout
 
@@ -137,3 +140,80 @@ def test_on_windows_where_it_is_unsupported_nothing_is_set():
     rest = {name: value for name, value in os.environ.items() if "ALLOC_CONF" not in name}
     done = subprocess.run([sys.executable, "-c", code], env=rest, capture_output=True, text=True, check=True)
     assert done.stdout == "None\n"
+
+
+def test_what_the_docs_show_runs(tmp_path, monkeypatch, capsys):
+    """The code of docs/python.md, in order, with fewer steps and problems."""
+    full = tinyreason.load_recipe
+
+    def load_quick(name, tier, overrides):
+        return full(name, tier, [*overrides, *QUICK, "train.max_steps=4", "evaluation.template_check=false"])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tinyreason, "load_recipe", load_quick)
+    text = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+    assert len(names["rewards"]) == 3  # it is told of the step after which it asked, and of the last
+    said = capsys.readouterr().out
+    assert "stopped by a callback after step 3 of 4" in said and "\n4 " in said and "[True, False]" in said
+    assert names["row"].gain.points == 0.0 and tinyreason.read_result("runs/other") == names["result"]
+    shown = names["result"]._repr_html_()
+    assert shown.startswith("<div><p><b>one_shot_rlvr on sandbox: cannot tell</b>, +") and "4 unseen problems" in shown
+
+
+def test_a_folder_alone_and_one_without_a_result_are_one_sentence(tmp_path):
+    with pytest.raises(ConfigError, match="one folder is not a comparison"):
+        tinyreason.compare(tmp_path)
+    with pytest.raises(FolderError, match=r"has no result\.json"):
+        tinyreason.read_result(tmp_path)
+
+
+def test_an_evaluation_takes_a_chat_template(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "tinyreason.evaluation.benchmark_request.read_sides", lambda *words: asked.extend(words) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        tinyreason.evaluate("sandbox", "chain", chat_template=tmp_path / "x.jinja")
+    assert asked == ["sandbox", None, None, str(tmp_path / "x.jinja")]
+    monkeypatch.undo()
+    with pytest.raises(TinyReasonError, match=r"none\.jinja"):
+        tinyreason.evaluate("sandbox", "chain", chat_template="none.jinja")
+
+
+@pytest.mark.parametrize("gone", ["tokens", "second_opinion", "recipe", "meets_expectation"])
+def test_a_result_is_shown_in_a_notebook_whatever_it_lacks(gone):
+    side = {"accuracy": 0.25, "interval": [0.2, 0.3], "mean_tokens": 9, "problems": 8, "samples": 1}
+    gain = {"points": -1.5, "interval": [-3.0, 0.0]}
+    values = {
+        "recipe": "<b>&", "tier": "sandbox", "before": side, "after": side, "gain": gain, "verdict": "worse",
+        "tokens": {"change": -0.4, "interval": [-0.5, -0.3]}, "meets_expectation": False,
+        "second_opinion": {"accuracy": [0.1, 0.2], "gain": gain, "verdict": "worse", "signs": [{}, {}]},
+    }  # fmt: skip
+    shown = RunResult.model_validate({name: value for name, value in values.items() if name != gone})._repr_html_()
+    assert "worse</b>, -1.5 points, 95 % interval -3.0 to +0.0" in shown and "None" not in shown
+    assert ("&lt;b&gt;&amp; on sandbox" in shown) == (gone != "recipe") and ("tokens -40%" in shown) == (
+        gone != "tokens"
+    )
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (Path(tinyreason.__file__).parent / "py.typed").is_file()
+    hints = {name: get_type_hints(getattr(tinyreason, name), vars(types_of())) for name in tinyreason.__all__}
+    assert all("return" in found for found in hints.values())
+    assert hints["run"]["return"] == RunResult | SeedsResult
+
+
+def types_of():
+    """What the annotations of the package name, which it imports for type checkers alone."""
+    from tinyreason.config.run_config import RunConfig
+    from tinyreason.evaluation.benchmark_run import BenchmarkResult
+    from tinyreason.evaluation.compare import ComparisonRow
+    from tinyreason.grading.grader import Verdict
+    from tinyreason.runs.context import StepCallback
+
+    found = {**vars(tinyreason), "RunConfig": RunConfig, "BenchmarkResult": BenchmarkResult, "Verdict": Verdict}
+    found |= {"ComparisonRow": ComparisonRow, "StepCallback": StepCallback}
+    return SimpleNamespace(**found, RunResult=RunResult, SeedsResult=SeedsResult)

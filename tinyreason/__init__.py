@@ -1,6 +1,6 @@
 """One command from a recipe's name to a trained adapter whose gain is proven.
 
-The same from Python, in four functions:
+The same from Python:
 
     import tinyreason
 
@@ -10,6 +10,9 @@ The same from Python, in four functions:
 
     found = tinyreason.evaluate("runs/mine", "gsm8k", samples=4)
     print(found.benches["gsm8k"].model.accuracy)
+
+    [row] = tinyreason.compare("runs/mine", "runs/other")
+    print(row.verdict, row.gain.points)
 
     [verdict] = tinyreason.grade([r"so it is \\boxed{4}"], ["4"])
     print(verdict.correct)
@@ -27,23 +30,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinyreason.config.run_config import RunConfig
     from tinyreason.evaluation.benchmark_run import BenchmarkResult
+    from tinyreason.evaluation.compare import ComparisonRow
     from tinyreason.grading.grader import Verdict
+    from tinyreason.runs.context import StepCallback
     from tinyreason.runs.result import RunResult, SeedsResult
 
-__all__ = ["evaluate", "grade", "load_recipe", "run"]
+__all__ = ["compare", "evaluate", "grade", "load_recipe", "read_result", "run"]
 
 if sys.platform != "win32" and "PYTORCH_ALLOC_CONF" not in os.environ:  # the name from torch 2.9 on
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # else torch keeps holes on the card
 
 
 def load_recipe(
-    name: str | Path, tier: str | None = None, overrides: Sequence[str] | str = (), seed: int | None = None
+    name: str | Path,
+    tier: str | None = None,
+    overrides: Sequence[str] | str = (),
+    seed: int | None = None,
+    allow_code: bool = False,
 ) -> "RunConfig":
     """Returns a recipe resolved to one config, validated as a whole.
 
     `name`: a recipe, as `tinyreason recipes` lists them, or the path of a .yaml file. `tier`: sandbox, cpu, 8gb, t4,
     24gb or 80gb; None = the one for this machine, which is said with the reason. `overrides`: a list of words such as
-    `"train.max_steps=20"`, or one such word.
+    `"train.max_steps=20"`, or one such word. `allow_code`: lets the files of code run that the recipe's file names;
+    those that `overrides` name may run anyway.
     Errors: `ConfigError` for an unknown recipe, tier or option, and for a value that is not allowed.
     """
     from tinyreason.config.recipe import read_recipe
@@ -55,7 +65,12 @@ def load_recipe(
     if tier is None:
         tier, reason = tier_for(recipe, None, words, find_card())
         Console().say(f"tier    {tier} ({reason})")
-    return recipe.resolve(tier, words, seed)
+    config = recipe.resolve(tier, words, seed)
+    if allow_code:
+        from tinyreason.config import own_code
+
+        own_code.allow_code(config)
+    return config
 
 
 def run(
@@ -64,6 +79,7 @@ def run(
     fresh: bool = False,
     accept_changes: bool = False,
     seeds: Sequence[int] | int | None = None,
+    callbacks: "Sequence[StepCallback] | StepCallback" = (),
 ) -> "RunResult | SeedsResult":
     """Trains by a config and measures the gain; returns what result.json holds.
 
@@ -72,12 +88,13 @@ def run(
     `fresh`: start over in `out`. `accept_changes`: resume with other libraries or code too, which makes the result not
     bit-exact. `seeds`: so many, or a list of them, instead of the config's one; each has a run, and what seeds.json
     holds is returned: the gain over all of them, and each one's in `.runs`. A run computes on one card: the largest
-    that may be used, or the one that torch computes on already.
+    that may be used, or the one that torch computes on already. `callbacks`: one or several functions of (step,
+    metrics), called after each step with what metrics.jsonl holds of it; where one returns True the run ends after the
+    next step, all of it saved.
     Errors: `ConfigError`, `DataError`, `ModelError` before anything long begins; `FolderError` and `ResumeError` where
-    the folder cannot be used; `Stopped` after Ctrl-C, with all steps saved: the same call resumes.
+    the folder cannot be used; `Stopped` after Ctrl-C or a callback's wish, with all steps saved: the same call resumes.
     """
     from tinyreason.cli.train_output import announce, conclude, conclude_seeds
-    from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import check_tier, take_card
@@ -91,24 +108,34 @@ def run(
     if out and not fresh and (found := finished_result(configs, Path(out), console, seeds is not None)):
         (conclude if seeds is None else conclude_seeds)(console, found, Path(out))
         return found
-    first, card = configs[0], take_card()
+    first, card, folder = configs[0], take_card(), Path(out) if out else default_folder(configs)
     check_tier(first.tier, card)
-    check_preconditions(first)
+    _check_ready(configs, folder)
     quiet_libraries(offline=first.is_offline)
     compute = compute_settings_for(first.model, first.kernels, card if TIERS[first.tier].needs_gpu else None)
 
     from tinyreason.pipeline.run import run as run_recipe
     from tinyreason.pipeline.seeds import run_seeds
 
-    folder = Path(out) if out else default_folder(configs)
     with Deadline(say=console.say) as deadline:
-        context = RunContext(console, compute, "asked for", deadline, accept_changes)
+        told = (callbacks,) if callable(callbacks) else tuple(callbacks)
+        context = RunContext(console, compute, "asked for", deadline, accept_changes, told)
         announce(context, first, folder)
         result = (
             run_recipe(first, folder, context, fresh) if seeds is None else run_seeds(configs, folder, context, fresh)
         )
     (conclude if seeds is None else conclude_seeds)(console, result, folder)
     return result
+
+
+def _check_ready(configs: list["RunConfig"], folder: Path) -> None:
+    """Refuses runs for which something is not there, or whose code nobody has allowed. Errors: `TinyReasonError`."""
+    from tinyreason.config.preconditions import check_preconditions
+    from tinyreason.pipeline.finished import run_folders
+    from tinyreason.runs.own_code import settle_code
+
+    check_preconditions(configs[0])
+    settle_code(run_folders(folder, [one.seed for one in configs]), configs, allow=False)
 
 
 def _configs(config: "RunConfig | str | Path", seeds: Sequence[int] | int | None) -> list["RunConfig"]:
@@ -139,6 +166,7 @@ def evaluate(
     samples: int = 8,
     seed: int = 0,
     out: str | Path | None = None,
+    chat_template: str | Path | None = None,
     **sampling: Any,
 ) -> "BenchmarkResult":
     """Evaluates a model on benchmarks; returns what eval.json holds.
@@ -147,20 +175,51 @@ def evaluate(
     model, `.gain` the paired gain over `against` in percentage points. `model`, `against`: the folder of a run or an
     adapter, a model folder, a hub id or `sandbox`; `against="base"` is the one trained on, and
     `base` where that is by now. `bench`: names, with commas between; `data`: a local copy of it, or any file of
-    problems with answers. `problems`: only so many of each bench. `sampling`: temperature, top_p,
-    max_completion_tokens, batch_size, prompt, template, template_options; else as the run evaluated.
+    problems with answers. `problems`: only so many of each bench. `chat_template`: file of a
+    chat template (Jinja) in place of the tokenizer's. `sampling`: temperature, top_p, max_completion_tokens,
+    batch_size, prompt, template, template_options; else as the run evaluated.
     The same call resumes in the same folder. Errors: `ConfigError`, `DataError`, `ModelError`, `FolderError`.
     """
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.evaluation.benchmark_request import evaluate_sides, load_benches, needs_no_network, read_sides
     from tinyreason.evaluation.benchmark_run import settle
 
-    sides = read_sides(str(model), against and str(against), base and str(base))
+    sides = read_sides(*(word and str(word) for word in (model, against, base, chat_template)))
     files = (Path(data),) if data else ()
     quiet_libraries(offline=needs_no_network(sides.values(), bench, files))
     settled = settle(sides["model"], {"samples": samples, "seed": seed} | sampling)
     benches = load_benches(bench, files, problems)
     return evaluate_sides(sides, benches, settled, out and Path(out), Console())[0]
+
+
+def compare(first: str | Path, *others: str | Path) -> list["ComparisonRow"]:
+    """Compares folders of runs or evaluations with the first, paired on the problems they share.
+
+    Returns a row for each other folder and bench: `.gain` of the other over the first in percentage points with its
+    95 % interval, `.verdict`, `.accuracy` (0 to 1) of [first, other], and what was not asked alike.
+    Errors: `ConfigError` for one folder alone; `FolderError` for one that is not finished, or shares no problem.
+    """
+    from tinyreason.cli.evaluation_output import show_comparison
+    from tinyreason.console import Console
+    from tinyreason.evaluation.compare import compare_folders
+
+    rows = compare_folders([Path(folder) for folder in (first, *others)])
+    show_comparison(Console(), rows)
+    return rows
+
+
+def read_result(folder: str | Path) -> "RunResult | SeedsResult":
+    """Returns the result of a finished run, or over the runs of several seeds; a notebook shows it as a table.
+
+    Errors: `FolderError` where the folder holds none, or it is damaged.
+    """
+    from tinyreason.errors import FolderError
+    from tinyreason.runs import result
+
+    path = Path(folder)
+    if not (path / result.RESULT).is_file() and not (path / result.SEEDS).is_file():
+        raise FolderError(f"{path} has no {result.RESULT}: give the folder of a run that is finished.")
+    return result.read_seeds_result(path) or result.read_result(path)
 
 
 def grade(completions: Sequence[str], answers: Sequence[str]) -> list["Verdict"]:

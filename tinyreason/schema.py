@@ -1,8 +1,8 @@
-"""Holds the two lines of pydantic that every config class shares."""
+"""Holds the lines of pydantic that every config class shares."""
 
-from typing import Annotated, Union
+from typing import Annotated, Any, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 
 class Schema(BaseModel):
@@ -17,6 +17,13 @@ class Schema(BaseModel):
         """
 
 
-def one_of(registry: dict[str, type[Schema]]):
-    """Returns the type of a config section in which `kind` picks the class."""
-    return Annotated[Union[tuple(registry.values())], Field(discriminator="kind")]  # noqa: UP007
+def one_of(registry: dict[str, type[Schema]], own: type[Schema] | None = None):
+    """Returns the type of a config section in which `kind` picks the class; `own` is that of code of the person's."""
+    known = Annotated[Union[tuple(registry.values())], Field(discriminator="kind")]  # noqa: UP007
+    if own is None:
+        return known
+
+    def whose(values: Any) -> str:
+        return "own" if own.is_meant(values, registry) else "known"
+
+    return Annotated[Annotated[known, Tag("known")] | Annotated[own, Tag("own")], Discriminator(whose)]

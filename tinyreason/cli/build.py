@@ -19,7 +19,7 @@ SHARED = (
     click.option("--problems", type=COUNT, help="Take only this many problems, from the first on."),
     click.option("--teacher", metavar="KIND",
                  help="Who writes them: openai (any endpoint with its API), local (a model on this machine), oracle "
-                 "(of generated problems, no model) or file (answers already written)."),
+                 "(of generated problems, no model), file (answers already written) or FILE.py:FUNCTION."),
     click.option("--base-url", help="openai: the part of the address before /chat/completions."),
     click.option("--model", help="openai: the model's name at the endpoint. local: a folder or hub id."),
     click.option("--key-variable", help="openai: environment variable with the key; default OPENAI_API_KEY."),
@@ -126,12 +126,15 @@ def _build(what: str, options: dict[str, Any], attempts: dict[str, Any]) -> None
     from tinyreason.config.build_config import CritiqueBuildConfig, SolutionBuildConfig, read_build_config
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.load import is_on_this_machine
+    from tinyreason.own_code.reference import is_file_kind
 
     for name in ("data", "teacher", "out"):
         if options[name] is None:
             raise click.UsageError(f"Missing option '--{name}'.")
     kind = CritiqueBuildConfig if what == "critiques" else SolutionBuildConfig
     config = read_build_config(kind, _values(options) | attempts)
+    if is_file_kind(options["teacher"]):
+        config.teacher.allow()  # who types a file's name trusts it
     models = [*attempts.get("attempts_by", ()), *([config.teacher.model] if options["teacher"] == "local" else [])]
     quiet_libraries(offline=all(name == "oracle" or is_on_this_machine(name) for name in models))
 

@@ -102,11 +102,8 @@ def compare_command(folders: tuple[Path, ...], as_json: bool) -> None:
     """Compare folders of runs or evaluations with the first, paired on the problems they share."""
     from tinyreason.cli.evaluation_output import show_comparison
     from tinyreason.console import Console
-    from tinyreason.errors import ConfigError
     from tinyreason.evaluation.compare import compare_folders
 
-    if len(folders) < 2:
-        raise ConfigError("one folder is not a comparison; give two or more, the others are compared with the first.")
     rows = compare_folders(list(folders))
     if as_json:
         click.echo(json.dumps([row.as_json() for row in rows], indent=1))

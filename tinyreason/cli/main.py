@@ -21,6 +21,7 @@ COMMANDS = {
     "dry-run": "plan.dry_run_command",
     "eval": "evaluate.evaluate_command",
     "grade": "grade.grade_command",
+    "methods": "methods.methods_command",
     "new": "new.new_command",
     "plan": "plan.plan_command",
     "preview": "preview.preview_command",

@@ -40,6 +40,9 @@ TEMPLATE_OPTIONS = click.option(
 ACCEPT_CHANGES = click.option(
     "--accept-changes", is_flag=True, help="Resume with other libraries or code too; not bit-exact then."
 )
+ALLOW_CODE = click.option(
+    "--allow-code", is_flag=True, help="Run the files of Python code that the recipe's file names; read them first."
+)
 BASE = click.option(
     "--base", metavar="MODEL", help="Where the base of the run or adapter is; default: where it was trained on it."
 )

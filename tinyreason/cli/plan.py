@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import COUNT, JSON, OVERRIDES, PATH, TIER
+from tinyreason.cli.options import ALLOW_CODE, COUNT, JSON, OVERRIDES, PATH, TIER
+from tinyreason.errors import ConfigError
 
 if TYPE_CHECKING:
     from tinyreason.config.recipe import Recipe
@@ -38,6 +39,7 @@ CARDS = "1080, 1080-ti, 2060, t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
     metavar="FILE",
     help="Fit the times that are planned for a card to steps it took: the gpu.json of make gpu. Without NAME.",
 )
+@ALLOW_CODE
 @JSON
 def plan_command(
     name: str | None,
@@ -47,6 +49,7 @@ def plan_command(
     prompt_tokens: int | None,
     is_measured: bool,
     calibrate: Path | None,
+    allow_code: bool,
     as_json: bool,
 ) -> None:
     """Say a run's peak memory by phase, seconds a step, hours, tokens and disk; and what to change if it does not fit.
@@ -57,7 +60,6 @@ def plan_command(
     """
     from tinyreason.cli.plan_output import fit_lines, plan_lines
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.errors import ConfigError
     from tinyreason.planning.fit import nearest_fit, spare_room
     from tinyreason.planning.model_shape import read_shape
     from tinyreason.planning.plan import make_plan
@@ -76,7 +78,7 @@ def plan_command(
     config = recipe.resolve(tier, overrides)
     machine = machine_for(config, card, sheet)
     if is_measured:
-        compare_with_plan(recipe, config, overrides, machine, as_json)
+        compare_with_plan(recipe, config, overrides, machine, allow_code, as_json)
         return
     prompts = read_prompt_lengths(config, prompt_tokens)
 
@@ -149,16 +151,23 @@ def machine_for(config: "RunConfig", card: "Card | None", sheet: "Datasheet | No
 
 
 def compare_with_plan(
-    recipe: "Recipe", config: "RunConfig", overrides: tuple[str, ...], machine: "Machine", as_json: bool
+    recipe: "Recipe",
+    config: "RunConfig",
+    overrides: tuple[str, ...],
+    machine: "Machine",
+    allow_code: bool,
+    as_json: bool,
 ) -> None:
     """Takes two steps here, and says what the plan had said of them."""
     from tinyreason.cli.plan_output import measurement_lines
+    from tinyreason.config.own_code import check_allowed
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import check_tier
     from tinyreason.models.load import compute_settings_for
     from tinyreason.planning.plan import make_plan
 
     check_tier(config.tier, machine.card)
+    check_allowed(config, allow_code)
     quiet_libraries(offline=config.is_offline)
     compute = compute_settings_for(config.model, config.kernels, machine.card)
 
@@ -176,7 +185,10 @@ def compare_with_plan(
 @OVERRIDES
 @TIER
 @click.option("--out", type=PATH, help="Folder of the run, which is kept; default: it is thrown away.")
-def dry_run_command(name: str, overrides: tuple[str, ...], tier: str | None, out: Path | None) -> None:
+@ALLOW_CODE
+def dry_run_command(
+    name: str, overrides: tuple[str, ...], tier: str | None, out: Path | None, allow_code: bool
+) -> None:
     """Try a recipe's whole path on the sandbox model with the tier's own data: two steps, short completions, no GPU.
 
     NAME is a recipe or a .yaml file; key=value sets an option of it. Give the tier of the run to come with --on, so
@@ -185,6 +197,7 @@ def dry_run_command(name: str, overrides: tuple[str, ...], tier: str | None, out
     import tempfile
 
     from tinyreason.cli.train_output import announce
+    from tinyreason.config.own_code import check_allowed
     from tinyreason.config.recipe import read_recipe
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.models.hardware import find_card, tier_for
@@ -195,6 +208,7 @@ def dry_run_command(name: str, overrides: tuple[str, ...], tier: str | None, out
     recipe = read_recipe(name)
     tier, reason = tier_for(recipe, tier, overrides, find_card())
     config = dry_run_config(recipe, tier, overrides)
+    check_allowed(config, allow_code)
     quiet_libraries(offline=config.is_offline)
     compute = compute_settings_for(config.model, config.kernels, card=None)
     with tempfile.TemporaryDirectory() as beside:

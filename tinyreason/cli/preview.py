@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import JSON, OVERRIDES, TIER
+from tinyreason.cli.options import ALLOW_CODE, JSON, OVERRIDES, TIER
 
 if TYPE_CHECKING:
     from tinyreason.console import Console
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 @click.argument("name")
 @OVERRIDES
 @TIER
+@ALLOW_CODE
 @JSON
-def preview_command(name: str, overrides: tuple[str, ...], tier: str | None, as_json: bool) -> None:
+def preview_command(name: str, overrides: tuple[str, ...], tier: str | None, allow_code: bool, as_json: bool) -> None:
     """Show what a recipe will train on: three rows as the model will see them, lengths, repeats, overlap with the test.
 
     What is trained on is marked: reversed on a terminal, else between [[ and ]]. NAME is a recipe or a .yaml file;
     key=value sets an option, as data.file=FILE. Nothing is trained, and no weights are read.
     """
+    from tinyreason.config import own_code
     from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
@@ -33,6 +35,8 @@ def preview_command(name: str, overrides: tuple[str, ...], tier: str | None, as_
     tier, _ = tier_for(recipe, tier, overrides, find_card())
     config = recipe.resolve(tier, overrides)
     check_preconditions(config)
+    if allow_code:
+        own_code.allow_code(config)
     quiet_libraries(offline=TIERS[tier].is_offline)
 
     from tinyreason.pipeline.preview import preview

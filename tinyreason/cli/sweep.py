@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import ACCEPT_CHANGES, JSON, OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, ALLOW_CODE, JSON, OVERRIDES, PATH, TIER, seeds_option
 from tinyreason.errors import ConfigError, TinyReasonError
 
 
@@ -28,6 +28,7 @@ from tinyreason.errors import ConfigError, TinyReasonError
 @TIER
 @click.option("--out", type=PATH, help="Folder of the sweep; default: runs/frontier-NAME-TIER.")
 @ACCEPT_CHANGES
+@ALLOW_CODE
 @JSON
 def sweep_command(
     name: str,
@@ -38,6 +39,7 @@ def sweep_command(
     tier: str | None,
     out: Path | None,
     accept_changes: bool,
+    allow_code: bool,
     as_json: bool,
 ) -> None:
     """Run several rewards, or values of an option, of recipe NAME at equal compute; plot accuracy against tokens.
@@ -59,16 +61,17 @@ def sweep_command(
     from tinyreason.models.load import compute_settings_for
     from tinyreason.pipeline.sweep import is_done, run_sweep, sweep_points, sweep_runs, write_sweep
     from tinyreason.runs.context import RunContext
+    from tinyreason.runs.own_code import settle_code
 
     points = sweep_points(plan, tier, rewards, vary)
     runs = sweep_runs(plan, tier, points, overrides, seeds, out)
     console, first, context = Console(stderr=as_json), runs[0].config, None
     if not all(map(is_done, runs)):  # what is finished is shown on any machine
         check_tier(tier, card)
+        settle_code([one.path for one in runs], [one.config for one in runs], allow_code)
         compute = compute_settings_for(first.model, first.kernels, card if TIERS[tier].needs_gpu else None)
         context = RunContext(console, compute, why, accept_changes=accept_changes)
-    console.say(f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds")
-    for line in first_lines(runs):
+    for line in (f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds", *first_lines(runs)):
         console.say(line)
     try:
         rows = run_sweep(runs, out, context) if context else write_sweep(runs, out)
@@ -76,9 +79,8 @@ def sweep_command(
         console.say(f"stopped; what is finished is kept in {out}, the same command resumes there")
         raise
     if rows:
-        values = [row.as_json() for row in rows]
-        table = (out / "frontier.md").read_text("utf-8")
-        click.echo(json.dumps(values, indent=1, ensure_ascii=False) if as_json else table)
+        values = json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False)
+        click.echo(values if as_json else (out / "frontier.md").read_text("utf-8"))
         console.say(f"table and picture: {out / 'frontier.md'}, {out / 'frontier.svg'}, {out / 'frontier.png'}")
     failed = sum(not is_done(one) for one in runs)
     if failed:

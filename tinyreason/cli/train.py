@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import ACCEPT_CHANGES, OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, ALLOW_CODE, OVERRIDES, PATH, TIER, seeds_option
 from tinyreason.cli.report import open_live_page
 from tinyreason.errors import ConfigError, DiskError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--controls", is_flag=True, help="Train again with a format-only and with a random reward, and compare.")
 @click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
 @ACCEPT_CHANGES
+@ALLOW_CODE
 @click.option(
     "--verify-resume",
     is_flag=True,
@@ -45,6 +46,7 @@ def recipe_command(
     controls: bool,
     fresh: bool,
     accept_changes: bool,
+    allow_code: bool,
     verify_resume: bool,
     deadline: str | None,
     opens: bool,
@@ -54,16 +56,16 @@ def recipe_command(
     NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
     command with the same --out resumes a run that was stopped, and shows one that is finished, on any machine.
     """
-    from tinyreason.config.preconditions import check_preconditions
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
-    from tinyreason.evaluation.controls import check_has_controls
     from tinyreason.models.hardware import check_tier, take_card, tier_for
     from tinyreason.models.load import compute_settings_for
+    from tinyreason.pipeline.finished import run_folders
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.deadline import Deadline, read_deadline
     from tinyreason.runs.folder import default_folder
+    from tinyreason.runs.own_code import settle_code
 
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), take_card()
@@ -73,35 +75,30 @@ def recipe_command(
     if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
         return
     check_tier(tier, card)
-    check_preconditions(configs[0])
+    check_ready(configs[0], controls)
+    settle_code(run_folders(out, seeds), configs, allow_code)
     config, console, out = configs[0], Console(), out or default_folder(configs)
-    if controls:
-        check_has_controls(config)
     if opens:
         open_live_page(out)
-    again = [name, *overrides, "--on", tier, *which_seeds(config, seeds), *["--controls"] * controls]
-    with Deadline(end, console.say) as stop, offering(shlex.join(["tinyreason", "recipe", *again, "--out", str(out)])):
+    which = ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
+    again = [name, *overrides, "--on", tier, *which, *["--controls"] * controls, "--out", str(out)]
+    with Deadline(end, console.say) as stop, offering(again):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
         context = RunContext(console, compute, reason, stop, accept_changes)
         if verify_resume:
-            verify_and_report(config, out, context)
+            compare_last_steps(config, out, context)
         elif seeds:
             run_seeds_and_report(configs, out, context, fresh, controls)
         else:
             run_and_report(config, out, context, fresh, controls)
 
 
-def which_seeds(config: "RunConfig", seeds: list[int]) -> list[str]:
-    """Returns the words that choose the same seeds again."""
-    return ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
+def compare_last_steps(config: "RunConfig", out: Path, context: "RunContext") -> None:
+    """Takes the last steps of a run again, and says whether they are the same."""
+    from tinyreason.pipeline.verify_resume import verify_resume
 
-
-def verify_and_report(config: "RunConfig", out: Path, context: "RunContext") -> None:
-    """Takes the last two steps of a run again, and says whether they are the same."""
-    from tinyreason.pipeline import verify_resume
-
-    click.echo(verify_resume.verify_resume(config, out, context))
+    click.echo(verify_resume(config, out, context))
 
 
 def begun_tier(asked: str | None, out: Path | None, seeds: list[int]) -> tuple[str, str] | None:
@@ -110,6 +107,16 @@ def begun_tier(asked: str | None, out: Path | None, seeds: list[int]) -> tuple[s
 
     begun = None if asked else tier_of(out, seeds)
     return (begun, "the run was begun on it") if begun else None
+
+
+def check_ready(config: "RunConfig", controls: bool) -> None:
+    """Refuses a config for which something is not there, or that has no controls. Errors: `TinyReasonError`."""
+    from tinyreason.config.preconditions import check_preconditions
+    from tinyreason.evaluation.controls import check_has_controls
+
+    check_preconditions(config)
+    if controls:
+        check_has_controls(config)
 
 
 def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None:
@@ -172,10 +179,10 @@ def run_and_report(config: "RunConfig", out: Path, context: "RunContext", fresh:
 
 
 @contextmanager
-def offering(line: str) -> Iterator[None]:
-    """Prints the line that resumes the run, however it is ended before its time."""
+def offering(words: list[str]) -> Iterator[None]:
+    """Prints the line that resumes the run, `tinyreason recipe` and these words, however it is ended early."""
     try:
         yield
     except (DiskError, KeyboardInterrupt):
-        click.echo(f"tinyreason: to resume, type: {line}", err=True)
+        click.echo(f"tinyreason: to resume, type: {shlex.join(['tinyreason', 'recipe', *words])}", err=True)
         raise

@@ -73,7 +73,7 @@ def caveats(config: RunConfig) -> Iterator[str]:
 def conclude(console: Console, result: RunResult, folder: Path) -> None:
     """Prints the table at the end, what training was like, and what to do next."""
     show_result(console, result)
-    console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}")
+    console.say(trained(result))
     for line in explain_training(result.training):
         console.say(line)
     show_expectation(console, result)
@@ -94,7 +94,7 @@ def conclude_seeds(console: Console, result: SeedsResult, folder: Path) -> None:
     )
     console.say(f"\nover {len(result.runs)} seeds; 95 % intervals have both problems and seeds in them")
     show_result(console, result)
-    console.say(f"trained     {result.adapter.trainable_parameters:,} parameters, {minutes(result.seconds)}, all seeds")
+    console.say(f"{trained(result)}, all seeds")
     show_expectation(console, result)
     console.say("\nWhat next:")
     one = folder / result.runs[0].folder
@@ -113,7 +113,7 @@ def show_result(console: Console, result: RunResult) -> None:
             ("accuracy", *(f"{side.accuracy:.1%}" for side in sides)),
             ("95 % interval", *(f"{side.interval[0]:.1%} to {side.interval[1]:.1%}" for side in sides)),
             ("tokens per completion", *(f"{side.mean_tokens:.0f}" for side in sides)),
-            ("truncated completions", *(f"{side.truncated:.1%}" for side in sides)),
+            ("truncated completions", *("" if side.truncated is None else f"{side.truncated:.1%}" for side in sides)),
         ],
         header=(f"{after.problems} unseen problems{short} {each}", *result.sides),
     )
@@ -125,8 +125,9 @@ def show_result(console: Console, result: RunResult) -> None:
         console.say(line)
     if result.template_check:
         console.say(f"template    {template_check_in_words(result.template_check)}")
-    low, high = tokens.interval
-    console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
+    if tokens:
+        low, high = tokens.interval
+        console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
     if result.bit_exact is False:
         console.say(f"caveat      not bit-exact, as it was resumed otherwise than begun: {', '.join(result.changes)}")
 
@@ -152,16 +153,23 @@ def explain_second_opinion(opinion: SecondOpinion | None) -> Iterator[str]:
     yield f"signs       of reward hacking in correct completions: {', '.join(shown) or 'none'}"
 
 
-def minutes(seconds: dict[str, float]) -> str:
-    """Returns how long a run took, and what of that was training."""
-    return f"{seconds['total'] / 60:.1f} minutes ({seconds['train'] / 60:.1f} of them training)"
+def trained(result: RunResult) -> str:
+    """Returns how much was trained, how long the run took, and what of that was training, as far as it is known."""
+    count, seconds = result.adapter.trainable_parameters, result.seconds
+    parts = [] if count is None else [f"{count:,} parameters"]
+    if "total" in seconds:
+        of_it = f" ({seconds['train'] / 60:.1f} of them training)" if "train" in seconds else ""
+        parts.append(f"{seconds['total'] / 60:.1f} minutes{of_it}")
+    return f"trained     {', '.join(parts) or 'not known how much, nor how long'}"
 
 
 def explain_training(training: TrainingSummary) -> Iterator[str]:
     """Yields training reward and validation accuracy apart, and groups without a gradient in words."""
     reward, loss = training.last_reward, training.last_loss
-    what = f"loss {loss:.3f}" if reward is None else f"reward {reward:.2f}"
-    yield f"training    {what} over the last steps, on {training.problems}"
+    what = f"reward {reward:.2f}" if reward is not None else None if loss is None else f"loss {loss:.3f}"
+    on = f", on {training.problems}" if training.problems else ""
+    if what:
+        yield f"training    {what} over the last steps{on}"
     if training.validation_accuracy is not None:
         on = f" of {training.validation_problems} problems" if training.validation_problems else ""
         yield (

@@ -5,19 +5,19 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from tinyreason.data import DATA
+from tinyreason.data import DATA, OwnData
 from tinyreason.data.filters import Filters
 from tinyreason.errors import ConfigError, nearest
 from tinyreason.schema import Schema, one_of
-from tinyreason.teachers import TEACHERS
+from tinyreason.teachers import TEACHERS, OwnTeacher
 
 
 class SolutionBuildConfig(Schema):
     """A set of worked solutions, for supervised fine-tuning."""
 
-    data: one_of(DATA)
+    data: one_of(DATA, OwnData)
     """Problems to solve."""
-    teacher: one_of(TEACHERS)
+    teacher: one_of(TEACHERS, OwnTeacher)
     """Teacher that answers."""
     samples: int = Field(1, ge=1)
     """Answers asked for to each request."""

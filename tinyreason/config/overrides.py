@@ -9,6 +9,7 @@ import yaml
 
 from tinyreason.config.plain_yaml import merge, read_yaml
 from tinyreason.config.training_file import take_training_file
+from tinyreason.data import DATA
 from tinyreason.data._source import Source
 from tinyreason.errors import ConfigError
 
@@ -38,6 +39,12 @@ def apply_overrides(values: dict[str, Any], overrides: tuple[str, ...]) -> None:
         _put(values, path, value)
 
 
+def values_in(override: str) -> dict[str, Any]:
+    """Returns what an override says, under its last key."""
+    path, _, text = override.partition("=")
+    return {path.rpartition(".")[2]: _parse(text)}
+
+
 def lay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Lays the values of a file over those of the recipe that it extends, as `apply_overrides` does what is typed."""
     values = dict(below)
@@ -63,14 +70,14 @@ def make_room(values: dict[str, Any], given: dict[str, Any]) -> None:
 def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
     """Lets another kind start from its own defaults: the recipe's were chosen for the recipe's kind.
 
-    Of data the source stays; the learning rate goes with the adapter.
+    Of data the source stays, unless code of the person's own takes its place. The learning rate goes with the adapter.
     """
     if section.startswith("rewards.") and section.count(".") == 1:
         forget_reward(values, section, kind)
     elif section in ("adapter", "advantage", "data") and isinstance(values.get(section), dict):
         if values[section].get("kind") == kind:
             return
-        _keep(values, section, lambda key: section == "data" and key in Source.model_fields)
+        _keep(values, section, lambda key: section == "data" and kind in DATA and key in Source.model_fields)
         if section == "adapter":
             _keep(values, "train", lambda key: key != "learning_rate")
 

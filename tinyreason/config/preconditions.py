@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tinyreason.adapters._fit import read_adapter_config
 from tinyreason.config.describe import sections
+from tinyreason.config.own_code import own_leaves
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.trackers import check_trackers
 from tinyreason.data.files import existing
@@ -31,6 +32,8 @@ def check_preconditions(config: RunConfig) -> None:
     check_trackers(config.trl.get("report_to"))
     for section in sections_with_files(config):
         existing(section.file)
+    for leaf in own_leaves(config):
+        leaf.reference.check()
     folders = {"adapter.start": config.adapter.start, "warmup.adapter": config.warmup and config.warmup.adapter}
     for option, folder in folders.items():
         if folder:

@@ -13,6 +13,7 @@ import yaml
 from tinyreason.config.plain_yaml import check_size, merge, read_yaml
 from tinyreason.config.tiers import TIERS, with_derived_tiers
 from tinyreason.errors import ConfigError, nearest
+from tinyreason.own_code.reference import placed
 
 if TYPE_CHECKING:
     from tinyreason.config.run_config import RunConfig
@@ -74,6 +75,7 @@ class Recipe:
         from pydantic import ValidationError
 
         from tinyreason.config.error_sentence import sentence
+        from tinyreason.config.own_code import allow_typed
         from tinyreason.config.run_config import RunConfig
 
         values = self.laid(tier, overrides, variant)
@@ -86,7 +88,7 @@ class Recipe:
             values["seed"] = seed
         check_size(values, self.name)
         try:
-            return RunConfig.model_validate(values)
+            return allow_typed(RunConfig.model_validate(values), overrides)
         except ValidationError as error:
             raise ConfigError(sentence(error, values)) from None
 
@@ -137,7 +139,7 @@ def read_values(path: Path) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
     check_size(values, str(path))
-    return values
+    return placed(values, path.parent)
 
 
 def read_extending(path: Path, values: dict[str, Any], reading: tuple[Path, ...]) -> Recipe:

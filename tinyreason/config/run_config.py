@@ -6,13 +6,13 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from tinyreason.adapters import ADAPTERS
-from tinyreason.algorithms.advantages import ADVANTAGES
-from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
+from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.config.describe import explained, sections
 from tinyreason.config.tiers import CPU_TIER, TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
 from tinyreason.config.trl_options import check_trl_options
-from tinyreason.data import DATA
+from tinyreason.data import DATA, OwnData
 from tinyreason.prompts import PROMPTS, other_ways
 from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of
@@ -87,7 +87,7 @@ class Inference(Schema):
 class Warmup(Schema):
     """Supervised fine-tuning of the run's own adapter before GRPO; what comes after is measured against it."""
 
-    data: one_of(DATA)
+    data: one_of(DATA, OwnData)
     """Solutions to imitate."""
     train: TrainSft
     """Options of its steps."""
@@ -104,7 +104,7 @@ class Warmup(Schema):
 class Evaluation(Schema):
     """The comparison before and after, on problems that are not trained on."""
 
-    data: one_of(DATA) | None = None
+    data: one_of(DATA, OwnData) | None = None
     """Where the problems come from; null = held out from the training data's own source."""
     problems: int = Field(256, ge=1)
     """Number of held-out problems in the evaluation."""
@@ -179,12 +179,12 @@ class RunConfig(Schema):
     """How a problem is put to the model: as it is, with a request for a boxed answer, or with one as system message."""
     template_options: dict[str, Any] = {}
     """Options of the model's chat template, in training and evaluation, as {enable_thinking: false}."""
-    data: one_of(DATA)
+    data: one_of(DATA, OwnData)
     critiques: dict[str, Any] | None = None
     """Build config, less its data, of the critiques of attempts at `data` that are built first and trained on."""
-    rewards: tuple[one_of(REWARDS), ...] = ()
+    rewards: tuple[one_of(REWARDS, OwnReward), ...] = ()
     """What GRPO maximises: the weighted sum of these."""
-    advantage: one_of(ADVANTAGES) | None = None
+    advantage: one_of(ADVANTAGES, OwnAdvantage) | None = None
     """How GRPO compares the rollouts of a group."""
     adapter: one_of(ADAPTERS)
     train: one_of(TRAINERS)

@@ -1,5 +1,6 @@
 """Sources of a run's problems, one file each; its name is the `kind`."""
 
+from tinyreason.data._own import OwnData as OwnData
 from tinyreason.data.critiques import Critiques
 from tinyreason.data.files import read_rows as read_rows
 from tinyreason.data.generated import world_of as world_of

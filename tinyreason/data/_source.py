@@ -27,6 +27,7 @@ ENDLESS_POOL = 2_000
 class Source(Schema):
     """Reads problems with gold answers from one place."""
 
+    runs_code: ClassVar[bool] = False  # whether reading it runs code of the person's own
     is_one_prompt: ClassVar[bool] = False  # whether all rows of a step have one and the same prompt
 
     file: Path | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tinyreason.data.files import read_json, read_lines
-from tinyreason.errors import FolderError
+from tinyreason.errors import ConfigError, FolderError
 from tinyreason.evaluation.benchmark_folder import PROBLEMS, RESULT, SETTINGS, read_samples
 from tinyreason.evaluation.score import Completion, Score, side_summary
 from tinyreason.evaluation.second_opinion import believed_comparison
@@ -168,8 +168,11 @@ def identity_of(row: dict[str, Any]) -> str:
 def compare_folders(folders: list[Path]) -> list[ComparisonRow]:
     """Returns one row for each further folder and each bench of the first, on their common problems.
 
-    Errors: `FolderError` for a folder that is not finished, or without a common problem or seed.
+    Errors: `ConfigError` for one folder alone; `FolderError` for a folder that is not finished, or without a common
+    problem or seed.
     """
+    if len(folders) < 2:
+        raise ConfigError("one folder is not a comparison; give two or more, the others are compared with the first.")
     (first, ours), *others = [(folder.resolve().name, read_completions(folder)) for folder in folders]
     rows = []
     for other, theirs in others:

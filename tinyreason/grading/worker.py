@@ -4,18 +4,15 @@ A comparison's time limit counts processor time, so that a busy machine changes 
 """
 
 import logging
-import multiprocessing
-import os
 import re
 import signal
-import sys
-import threading
 import time
 import warnings
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+from tinyreason.child_process import ChildContext
 from tinyreason.grading.answers import NO_ANSWER, Pair
 from tinyreason.grading.notation import ascii_notation, compact
 from tinyreason.grading.values import final_side, read_value
@@ -31,37 +28,14 @@ Comparison = tuple[bool | None, str | None, float, str]
 """(correct, or None where the gold answer cannot be parsed; the answer found; processor seconds; a note)."""
 
 _NAMED_INDEX = re.compile(r"_\{\s*\\(max|min)\s*\}")
-_PARENT = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-_STARTING = threading.Lock()
 _SIGPROF = getattr(signal, "SIGPROF", -1)
-
-
-class _Worker(_PARENT.Process):
-    """A process that does not run the caller's script again, guarded by `if __name__` or not."""
-
-    def start(self) -> None:
-        main = vars(sys.modules["__main__"])
-        with _STARTING:
-            hidden = {name: main[name] for name in ("__file__", "__spec__") if name in main}
-            main.update(dict.fromkeys(hidden))
-            try:
-                super().start()
-            finally:
-                main.update(hidden)
-
-
-class _Context(type(_PARENT)):
-    Process = _Worker
 
 
 def start_pool(workers: int) -> Any:
     """Starts a pebble pool of so many workers."""
     from pebble import ProcessPool
 
-    context = _Context()
-    if os.name == "posix":
-        context.set_forkserver_preload(["math_verify", "pebble"])
-    return ProcessPool(workers, initializer=_prepare, context=context)
+    return ProcessPool(workers, initializer=_prepare, context=ChildContext())
 
 
 def stop_pool(pool: Any) -> None:

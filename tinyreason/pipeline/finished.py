@@ -5,10 +5,12 @@ from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
+from tinyreason.errors import ResumeError
 from tinyreason.evaluation.seeds import seed_folder, write_seeds_result
 from tinyreason.reporting.report import leave_report
 from tinyreason.runs.environment import command
 from tinyreason.runs.folder import read_config
+from tinyreason.runs.own_code import changed_files
 from tinyreason.runs.result import CONTROLS, RESULT, RunResult, SeedsResult, read_result
 from tinyreason.runs.resume import check_config
 
@@ -39,10 +41,21 @@ def is_finished(out: Path, config: RunConfig) -> bool:
     earlier = read_config(out)
     if earlier:
         check_config(out, earlier, config)
-    return bool(earlier) and (out / RESULT).is_file()
+    has_ended = bool(earlier) and (out / RESULT).is_file()
+    if has_ended and (changed := next(changed_files(out, config), None)):
+        raise ResumeError(
+            f"the run in {out} is finished, and {changed.code} has changed since; choose another --out, or start over "
+            f"with --fresh."
+        )
+    return has_ended
 
 
 def tier_of(out: Path | None, seeds: Sequence[int]) -> str | None:
     """Returns the tier of the run in `out`, or of those of its seeds; None where there is none."""
-    folders = [out, *(seed_folder(out, seed) for seed in seeds)] if out else []
-    return next((str(found["tier"]) for folder in folders if (found := read_config(folder))), None)
+    found = (read_config(folder) for folder in run_folders(out, seeds))
+    return next((str(values["tier"]) for values in found if values), None)
+
+
+def run_folders(out: Path | None, seeds: Sequence[int]) -> list[Path]:
+    """Returns where the run in `out`, or those of its seeds, are; none without an `out`."""
+    return [out, *(seed_folder(out, seed) for seed in seeds)] if out else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyreason.config.own_code import check_allowed
 from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, ResumeError
@@ -18,8 +19,10 @@ from tinyreason.inference.engines import choose_engine
 from tinyreason.models.chat_template import turn_end_caveat
 from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
 from tinyreason.models.training_rows import context_for
+from tinyreason.own_code.process import ending_processes
 from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.fitting import fitting
+from tinyreason.pipeline.own_code import load_own_code, try_own_code
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.train import train_adapter
 from tinyreason.pipeline.warmup import warm_up
@@ -28,6 +31,7 @@ from tinyreason.runs.clock import Clock
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import RunFolder
 from tinyreason.runs.heartbeat import Heart
+from tinyreason.runs.own_code import keep_code
 from tinyreason.runs.result import RunResult, TemplateCheck
 from tinyreason.runs.resume import open_or_resume
 from tinyreason.trainers.session import TrainingSession
@@ -52,7 +56,8 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
     """
     check_processes()
     clock, console = Clock(), context.console
-    with open_or_resume(out, config, context, fresh) as folder, Grader() as grader, console.saying_caveats():
+    opened = open_or_resume(out, config, context, fresh)
+    with opened as folder, Grader() as grader, console.saying_caveats(), ending_processes():
         if folder.result:
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
@@ -64,6 +69,9 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     """Runs a recipe in its open folder, from wherever it was interrupted; returns its result."""
     console = context.console
     check_preconditions(config)
+    check_allowed(config)
+    keep_code(folder, config)
+    load_own_code(config)
     check_adapter(config)
     problems = read_problems(config, folder, grader, console)
     model, tokenizer = load_model(config.model, context.compute)
@@ -75,6 +83,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)
     evaluator = Evaluator(config, context, tokenizer, grader)
     used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
+    try_own_code(evaluator, model, problems.training)
     baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
     if not config.warmup and not config.adapter.start:
         before = baseline.measure(model, START)

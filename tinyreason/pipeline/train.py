@@ -78,6 +78,9 @@ class Training:
         self.warn_of_hacking()
         with session.folder.writing("the adapter's history"):
             session.config.adapter.after_step(session.model, session.folder.path, step)
+        asked = [callback(step, metrics | found) for callback in session.context.callbacks]
+        if any(answer is True for answer in asked) and step < session.config.train.max_steps:
+            session.context.deadline.why = session.context.deadline.why or "a callback"
         return found
 
     def warn_of_hacking(self) -> None:

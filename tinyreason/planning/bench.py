@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyreason.config.run_config import Inference, RunConfig
+from tinyreason.own_code.reference import ALLOWED
 from tinyreason.runs.context import RunContext
 
 OURS, TRL = "tinyreason", "trl"
@@ -51,11 +52,14 @@ def in_process(config: RunConfig, context: RunContext) -> list[float]:
     """Returns what `step_seconds` does, in a new process."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(step_seconds, config, context.compute).result()
+        return pool.submit(step_seconds, config, context.compute, ALLOWED).result()
 
 
-def step_seconds(config: RunConfig, compute) -> list[float]:
-    """Returns the processor seconds of each step but the first, of a training in a folder that is thrown away."""
+def step_seconds(config: RunConfig, compute, allowed: frozenset[str] | set[str] = frozenset()) -> list[float]:
+    """Returns the processor seconds of each step but the first, of a training in a folder that is thrown away.
+
+    `allowed`: the files of code that may run there.
+    """
     from tinyreason import trainers
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.grading.grader import Grader
@@ -64,6 +68,7 @@ def step_seconds(config: RunConfig, compute) -> list[float]:
     from tinyreason.trainers.session import TrainingSession
 
     quiet_libraries(config.is_offline)
+    ALLOWED.update(allowed)
     times = []
 
     def watch(step: int, _) -> dict[str, float]:

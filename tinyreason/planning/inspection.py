@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr
 from functools import cached_property
 from io import StringIO
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from tinyreason.config.describe import sections
+from tinyreason.config.own_code import own_leaves
 from tinyreason.config.preconditions import check_history
 from tinyreason.config.run_config import Model, RunConfig
 from tinyreason.config.training_split import training_split
@@ -63,10 +64,13 @@ class Inspector:
                 found += lines
                 if section is config.data and examples is not None:
                     check_history(config, len(check_held_out(config, examples)))
-        return [*found, *look_at_model(config.model, config.template_options), *list_rewards(config)]
+        looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_own_code(config)
+        return [*found, *chain(*looked_at)]
 
     def look_at_data(self, path: str, source: Source, is_rewarded: bool) -> tuple[list[Finding], list[Example] | None]:
         """Returns what a source of data holds, and its problems, None where they are not known."""
+        if source.runs_code:
+            return [Finding(path, f"{source.describe()}, which its code makes", False)], None
         if source.family:
             return [Finding(path, source.describe())], source.load()
         if not source.file:
@@ -163,3 +167,10 @@ def list_rewards(config: RunConfig) -> Iterator[Finding]:
             f"{reward.kind} · {reward.weight:g}" if reward.weight != 1 else reward.kind for reward in config.rewards
         ]
         yield Finding("rewards", f"{' + '.join(named)}, compared by {config.advantage.kind}")
+
+
+def list_own_code(config: RunConfig) -> Iterator[Finding]:
+    """Yields what code of the person's own a run would run, and whether it may."""
+    for leaf in own_leaves(config):
+        may = "" if leaf.is_allowed else "; a run needs --allow-code for it"
+        yield Finding("code", f"what {leaf.kind} does, of {leaf.code or 'an installed package'}{may}", False)

@@ -18,10 +18,11 @@ TEMPLATE_TOKENS = 32
 """What a chat template adds to a prompt, a short system message included."""
 COUNTED = 50
 """So many prompts with the most characters are counted in tokens."""
-ASKED, KNOWN, GUESSED = (
+ASKED, KNOWN, GUESSED, MADE_BY_CODE = (
     "asked for with --prompt-tokens",
     "the longest of the problems made here",
     "a usual guess, its data is not here",
+    "a usual guess, its data is made by code, which is not run",
 )
 
 
@@ -57,8 +58,8 @@ def longest_prompt(config: RunConfig, source, load: Callable[[], Iterable[Exampl
     """Returns the tokens of a source's longest prompt, and where they are known from."""
     if source.max_prompt_tokens:
         return source.max_prompt_tokens, KNOWN
-    if not source.is_offline:
-        return USUAL_PROMPT_TOKENS, GUESSED
+    if source.runs_code or not source.is_offline:
+        return USUAL_PROMPT_TOKENS, MADE_BY_CODE if source.runs_code else GUESSED
     texts = [prompt_text(example, config.prompt) for example in load()]
     longest = sorted(texts, key=len)[-COUNTED:]
     count = token_counter(config.model)

@@ -13,6 +13,7 @@ from tinyreason.models.load import compute_settings_for
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.environment import code_sha256, versions
 from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.own_code import CODE, changed_files
 
 ENVIRONMENT = "environment.json"
 LIBRARIES_OF_NUMBERS = ("torch", "transformers", "trl", "peft", "accelerate", "math-verify")
@@ -36,7 +37,8 @@ def as_begun(folder: RunFolder, config: RunConfig, context: RunContext) -> RunCo
             f"it was begun, or start over with --fresh."
         )
     known = begun.get("changes", [])
-    numbers = [change for change in (*lost, *changed_code(begun, config, compute)) if change not in known]
+    others = changed_code(folder.path, begun, config, compute)
+    numbers = [change for change in (*lost, *others) if change not in known]
     if numbers and not context.accept_changes:
         what = f"the run in {folder.path} was begun by other code"
         if lost:
@@ -90,8 +92,8 @@ def kept_settings(begun: dict[str, Any], config: RunConfig, here: ComputeSetting
     return compute, lost
 
 
-def changed_code(begun: dict[str, Any], config: RunConfig, compute: ComputeSettings) -> Iterator[str]:
-    """Yields what of the code is other and may change numbers: the libraries that the run uses, and this package."""
+def changed_code(run: Path, begun: dict[str, Any], config: RunConfig, compute: ComputeSettings) -> Iterator[str]:
+    """Yields what of the code is other and may change numbers: libraries that the run uses, this package, own code."""
     used = [*LIBRARIES_OF_NUMBERS]
     used += ["bitsandbytes"] * (config.model.quantize != "none" or compute.optimizer.got.endswith("8bit"))
     used += ["flash-attn"] * (compute.attention.got == "flash_attention_2")
@@ -102,6 +104,8 @@ def changed_code(begun: dict[str, Any], config: RunConfig, compute: ComputeSetti
     code = code_sha256()
     if begun["code_sha256"] != code:
         yield f"tinyreason's code ({begun['code_sha256'][:8]}… there, {code[:8]}… here)"
+    for leaf in changed_files(run, config):
+        yield f"the file of {leaf.kind} ({leaf.code_sha256[:8]}… here; {CODE}/ has the one it was begun with)"
 
 
 def changed_card(begun: dict[str, Any], compute: ComputeSettings) -> Iterator[str]:

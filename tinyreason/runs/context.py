@@ -1,10 +1,14 @@
 """What surrounds a run: where it speaks, how it computes, why its tier was chosen, when it has to end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tinyreason.console import Console
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.runs.deadline import Deadline
+
+StepCallback = Callable[[int, dict[str, float]], bool | None]
+"""(step, what metrics.jsonl holds of it) → True to end the run after the next step, with all saved."""
 
 
 @dataclass(frozen=True)
@@ -18,3 +22,5 @@ class RunContext:
     deadline: Deadline = field(default_factory=Deadline)
     accept_changes: bool = False
     """Whether a run may be resumed by libraries or code that change its numbers."""
+    callbacks: tuple[StepCallback, ...] = ()
+    """What is told of every step."""

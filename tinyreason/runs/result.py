@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from tinyreason.data.files import read_json
 from tinyreason.errors import FolderError
+from tinyreason.runs.result_html import result_html
 
 RESULT, EVALUATION, CONTROLS, SEEDS = "result.json", "evaluation.json", "controls.json", "seeds.json"
 
@@ -186,6 +187,10 @@ class RunResult(Stored):
         if self.base is None:
             return {"before": self.before, "after": self.after}
         return {"base": self.base, "start": self.before, "end": self.after}
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows of it."""
+        return result_html(self)
 
 
 class SeedRow(Stored):

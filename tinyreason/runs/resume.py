@@ -16,7 +16,7 @@ FILES = (
     *("result.json", "checkpoints", "metrics.jsonl", "rollouts.jsonl", "evaluation.json", "report.html", "log.txt"),
     *("critiques.jsonl", "adapter", "history", "controls", "controls.json", "warmup", "tensorboard"),
     *("heartbeat.json", "stop.request", ".heartbeat.json.part"),
-    *("constraints.txt", "environment.json", "config.yaml"),
+    *("code", "constraints.txt", "environment.json", "config.yaml"),
 )
 """What a run leaves behind, less the answers it paid for, in the order it goes: the last say whose folder it is."""
 HALF_BEGUN = {"config.yaml", ".config.yaml.part", ".environment.json.part"}
@@ -55,6 +55,7 @@ def check_config(out: Path, earlier: dict[str, Any], config: RunConfig) -> None:
     here = config.model_dump(mode="json")
     for name in NOT_COMPUTED_WITH:
         earlier, here = ({key: value for key, value in side.items() if key != name} for side in (earlier, here))
+    earlier, here = map(without_places, (earlier, here))
     differing = list(differences(earlier, here))
     if differing:
         more = f" and {len(differing) - SHOWN_DIFFERENCES} more" if len(differing) > SHOWN_DIFFERENCES else ""
@@ -62,3 +63,13 @@ def check_config(out: Path, earlier: dict[str, Any], config: RunConfig) -> None:
             f"the run in {out} was begun with another config: {', '.join(differing[:SHOWN_DIFFERENCES])}{more}; "
             f"give it the same, choose another --out, or start over with --fresh."
         )
+
+
+def without_places(values: Any) -> Any:
+    """Returns a config without where code of the person's own lies: `code/` says what is in it."""
+    if isinstance(values, list):
+        return [without_places(value) for value in values]
+    if not isinstance(values, dict):
+        return values
+    gone = ("code", "code_sha256") if "code_sha256" in values else ()
+    return {key: without_places(value) for key, value in values.items() if key not in gone}

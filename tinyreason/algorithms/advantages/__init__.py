@@ -1,5 +1,6 @@
 """Advantages: one estimator a file. `(Batch, advantages (N,), Store) → (N,) or (N, T)`."""
 
+from tinyreason.algorithms.advantages._own import OwnAdvantage as OwnAdvantage
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
 from tinyreason.algorithms.advantages.gfpo import Gfpo
 from tinyreason.algorithms.advantages.grpo import Grpo

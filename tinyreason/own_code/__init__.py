@@ -1,0 +1,1 @@
+"""Rewards, advantages, data and teachers of the person's own, in a file or an installed package."""
