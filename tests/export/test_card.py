@@ -3,7 +3,7 @@
 import pytest
 
 from tinyreason.config.recipe import read_recipe
-from tinyreason.pipeline.adapter_card import adapter_card
+from tinyreason.export.card import adapter_card
 
 
 @pytest.mark.parametrize(
