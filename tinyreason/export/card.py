@@ -64,7 +64,7 @@ def adapter_card(config: RunConfig, run: Path | None = None, form: str = "adapte
         lines += ["", *measured(config, result), "", *made_of(config, run, result), "", *untested(config)]
     else:
         lines += ["What it gained stands in `result.json` of its run, once that is done."]
-    return "\n".join([*lines, "", "## Load it", "", "```python", f"{loading(config, form, file)}```", ""])
+    return "\n".join([*lines, "", "## Load it", "", "```python", f"{lines_that_load(config, form, file)}```", ""])
 
 
 def export_card(run: Path | None, reference: ModelReference, form: str, file: str) -> str:
@@ -153,7 +153,7 @@ def untested(config: RunConfig) -> list[str]:
     ]
 
 
-def loading(config: RunConfig, form: str, file: str) -> str:
+def lines_that_load(config: RunConfig, form: str, file: str) -> str:
     """Returns the lines of Python that load it and ask it a problem, as the run asked."""
     own = file if form in ("gguf", "modelfile") else gguf_file(config.model) if form in ("adapter", "vllm") else None
     option = f", gguf_file={own!r}" if own else ""
@@ -195,6 +195,6 @@ def revision_of(base: Model) -> str | None:
     return None
 
 
-def write_card(run: Path) -> None:
+def write_run_card(run: Path) -> None:
     """Writes the card of a finished run's adapter into its folder."""
     atomic.write_text(run / "adapter" / "README.md", adapter_card(read_run_config(run), run))

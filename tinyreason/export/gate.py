@@ -6,6 +6,7 @@ from typing import Self
 
 from tinyreason.console import Console
 from tinyreason.export.parity import (
+    LOGITS,
     Finding,
     Observed,
     Question,
@@ -13,7 +14,7 @@ from tinyreason.export.parity import (
     compare_accuracy,
     compare_observed,
     compare_weights,
-    differences,
+    logit_differences,
     logits_of,
     observe,
 )
@@ -33,25 +34,34 @@ class Gate:
         """Asks a loaded adapter, and its base."""
         observed = observe(live, tokenizer, question)
         with live.disable_adapter():
-            effect, _ = differences(observed.logits, logits_of(live, observed.sequences))
+            effect, _ = logit_differences(observed.logits, logits_of(live, observed.sequences))
         return cls(question, observed, effect)
+
+    def hold_merged(self, merged, logit_kind: str) -> Finding:
+        """Returns whether base and adapter, merged in float32 and not yet written, have the live adapter's logits."""
+        error, _ = logit_differences(self.observed.logits, logits_of(merged, self.observed.sequences))
+        most = LOGITS[logit_kind]
+        return Finding(
+            "merge", error <= most, f"in float32 its logits differ by {error:.1e} of the largest, {most:.0e} at most"
+        )
 
     def hold(
         self,
         found,
         tokenizer,
         kind: str,
+        logit_kind: str,
         console: Console,
         template: Callable[[str], str] = str,
         weights: tuple[Weights, Weights] | None = None,
     ) -> list[Finding]:
-        """Returns what came of holding a loaded export, in this number format, against the live adapter.
+        """Returns what came of holding a loaded export against the live adapter.
 
-        `template` turns the live chat template into the file's; `weights` are what the tensors should be, and what
-        the adapter changes of them.
+        Its weights may be rounded as the number format `kind` rounds, its logits as `logit_kind`. `template` turns the
+        live chat template into the file's; `weights` are what the tensors should be, and what the adapter changes.
         """
         its = observe(found, tokenizer, self.question, self.observed.sequences)
-        findings = list(compare_observed(self.observed, its, kind, self.effect, template))
+        findings = list(compare_observed(self.observed, its, logit_kind, self.effect, template))
         if weights:
             findings += compare_weights(weights[0], found.state_dict(), weights[1], kind)
         if self.question.graded:

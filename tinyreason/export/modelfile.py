@@ -35,7 +35,7 @@ class Turns:
         return lead + "".join(texts) + self.prompt
 
 
-def read_turns(tokenizer, options: dict[str, Any], family: str) -> Turns:
+def template_turns(tokenizer, options: dict[str, Any], family: str) -> Turns:
     """Returns what a chat template writes around each turn.
 
     Errors: `ModelError` for a template that does more than to write turns one after the other.
@@ -92,7 +92,7 @@ def ollama_template(turns: Turns, prompt: str) -> str:
 def write_modelfile(model, tokenizer, run: RunConfig | None, weights: str, file: Path) -> None:
     """Writes the Modelfile for the GGUF file `weights` beside it. Errors: `ModelError`, with the family."""
     options, prompt = (run.template_options, run.prompt) if run else ({}, "plain")
-    turns = read_turns(tokenizer, options, model.config.model_type)
+    turns = template_turns(tokenizer, options, model.config.model_type)
     lines = [f"FROM ./{weights}", f'TEMPLATE """{ollama_template(turns, prompt)}"""']
     if prompt in SYSTEMS:
         lines.append(f'SYSTEM """{SYSTEMS[prompt]}"""')
@@ -112,6 +112,6 @@ def write_modelfile(model, tokenizer, run: RunConfig | None, weights: str, file:
 def check_modelfile(file: Path, tokenizer, run: RunConfig | None, family: str, prompts: list[tuple[Chat, str]]) -> bool:
     """Returns whether a Modelfile has the template that writes these conversations as the tokenizer does."""
     options, prompt = (run.template_options, run.prompt) if run else ({}, "plain")
-    turns = read_turns(tokenizer, options, family)
+    turns = template_turns(tokenizer, options, family)
     same = all(render(tokenizer, [chat], options) == [text] == [turns.render(chat)] for chat, text in prompts)
     return same and f'TEMPLATE """{ollama_template(turns, prompt)}"""' in file.read_text(encoding="utf-8")

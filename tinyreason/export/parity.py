@@ -112,7 +112,7 @@ def compare_observed(
     extra = sorted(found.ends - live.ends)
     ends = f"ends at {sorted(found.ends)}, the adapter at {sorted(live.ends)}"
     yield Finding("end", not lost and not extra, ends)
-    error, agreement = differences(live.logits, found.logits)
+    error, agreement = logit_differences(live.logits, found.logits)
     yield Finding(
         "logits",
         error <= LOGITS[kind] and agreement >= TOP_1[kind],
@@ -126,7 +126,7 @@ def compare_observed(
     yield Finding("completions", enough, f"{alike} of {count} greedy completions are the same, letter for letter")
 
 
-def differences(live: list[Tensor], found: list[Tensor]) -> tuple[float, float]:
+def logit_differences(live: list[Tensor], found: list[Tensor]) -> tuple[float, float]:
     """Returns the largest difference as a share of the largest logit, and how often the most likely token agrees."""
     import torch
 

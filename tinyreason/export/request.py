@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import util
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,12 +18,15 @@ from tinyreason.export.gate import Gate
 from tinyreason.export.gguf import check_family, gguf_template, write_gguf
 from tinyreason.export.gguf_adapter import check_plain_lora, write_gguf_adapter
 from tinyreason.export.merge import own_dtype, write_merged
-from tinyreason.export.modelfile import check_modelfile, read_turns, write_modelfile
-from tinyreason.export.parity import PROMPTS, Finding, Question, compare_adapter, graded_problems
+from tinyreason.export.modelfile import check_modelfile, template_turns, write_modelfile
+from tinyreason.export.parity import LOGITS, PROMPTS, Finding, Question, compare_adapter, graded_problems
 from tinyreason.export.remember import remember
 from tinyreason.export.vllm import ADAPTER, COMMAND, TEMPLATE, vllm_command, write_vllm
+from tinyreason.export.vocabulary import read_vocabulary
 from tinyreason.inference.local_sampling import load_with_adapter
 from tinyreason.inference.model_reference import ModelReference, read_model_reference
+from tinyreason.models.load import skeleton
+from tinyreason.models.tokenizer import load_tokenizer
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.result import RESULT, read_evaluation
 
@@ -61,9 +65,14 @@ class Export:
         return {"merged": self.dtype, "vllm": "float32"}.get(self.kind, self.type)
 
     @property
+    def finest(self) -> str:
+        """Returns the number format that the live adapter itself computes in: LLM.int8 rounds what it multiplies."""
+        return "q8_0" if self.reference.model.quantize == "int8" else "float32"
+
+    @property
     def logit_format(self) -> str:
-        """Returns the number format whose rounding the logits may differ by; LLM.int8 rounds the live adapter's too."""
-        return "q8_0" if self.reference.model.quantize == "int8" else self.format
+        """Returns the number format whose rounding the logits may differ by."""
+        return max(self.format, self.finest, key=LOGITS.__getitem__)
 
     @property
     def is_gguf(self) -> bool:
@@ -140,13 +149,10 @@ def make_export(export: Export, console: Console, is_written: bool = False) -> E
     Errors: `FolderError` where the files are there already, or cannot be written; `ModelError` for a model family that
     this form cannot do.
     """
+    check_form(export)
     check_place(export, is_written)
     base = export.reference.model.model_copy(update={"dtype": "float32"})
     live, tokenizer = load_with_adapter(base, export.reference.adapter)
-    if export.is_gguf:
-        check_family(live.config)
-    if export.kind == "modelfile":
-        read_turns(tokenizer, options_of(export), live.config.model_type)
     gate = Gate.ask(live, tokenizer, read_question(export, console))
     if export.kind == "vllm":
         del live
@@ -155,16 +161,22 @@ def make_export(export: Export, console: Console, is_written: bool = False) -> E
     merged = merge_adapter(live, export.reference.adapter)
     changes = {name: (merged.get_parameter(name) - weight).cpu() for name, weight in weights.items()}
     del live, weights
+    findings = [gate.hold_merged(merged, export.finest)]
     if not is_written:
         with writing(export):
             write(export, merged, tokenizer)
     config, wanted = merged.config, merged.state_dict()
     del merged
     if export.adapter_only:
-        return Exported(export.to, list(compare_adapter(export.file, config, changes)))
-    found, its_tokenizer = load_with_adapter(Model(name=str(export.place), dtype="float32"), None)
+        return Exported(export.to, [*findings, *compare_adapter(export.file, config, changes)])
+    try:
+        found, its_tokenizer = load_with_adapter(Model(name=str(export.place), dtype="float32"), None)
+    except ModelError as error:
+        return Exported(export.to, [*findings, Finding("reader", False, str(error))])
     template = gguf_template if export.is_gguf else str
-    findings = gate.hold(found, its_tokenizer, export.format, console, template, (wanted, changes))
+    findings += gate.hold(
+        found, its_tokenizer, export.format, export.logit_format, console, template, (wanted, changes)
+    )
     if export.kind == "modelfile":
         findings.append(hold_modelfile(export, gate, tokenizer, config.model_type))
     return Exported(export.to, findings)
@@ -178,7 +190,7 @@ def export_vllm(export: Export, tokenizer, gate: Gate, console: Console, is_writ
             write_vllm(base, export.reference.adapter, tokenizer, name, export.to)
     found, its_tokenizer = load_with_adapter(base.model_copy(update={"dtype": "float32"}), export.to / ADAPTER)
     its_tokenizer.chat_template = (export.to / TEMPLATE).read_text(encoding="utf-8")
-    findings = gate.hold(found, its_tokenizer, export.format, console)
+    findings = gate.hold(found, its_tokenizer, export.format, export.logit_format, console)
     return Exported(export.to, findings, vllm_command(base, export.to / ADAPTER, name))
 
 
@@ -190,6 +202,20 @@ def hold_modelfile(export: Export, gate: Gate, tokenizer, family: str) -> Findin
     same = check_modelfile(export.to / MODELFILE, tokenizer, export.reference.run, family, pairs)
     said = f"Ollama's template writes {'the same' if same else 'other'} prompts"
     return Finding("modelfile", same, said)
+
+
+def check_form(export: Export) -> None:
+    """Refuses, before any weight is read, a form that this base cannot have. Errors: `ModelError`, with its family."""
+    if not export.is_gguf:
+        return
+    if not util.find_spec("gguf"):
+        raise ModelError(f"{export.kind} needs the package gguf, which is not installed; type: pip install gguf")
+    config, tokenizer = skeleton(export.reference.model).config, load_tokenizer(export.reference.model)
+    check_family(config)
+    if not export.adapter_only:
+        read_vocabulary(tokenizer, config.vocab_size, config.model_type)
+    if export.kind == "modelfile":
+        template_turns(tokenizer, options_of(export), config.model_type)
 
 
 def check_place(export: Export, is_written: bool) -> None:

@@ -116,7 +116,8 @@ def with_pre_tokenizer(said: dict, pre: str):
 
 def split_tokens(backend, clone) -> dict[int, str]:
     """Returns id → text of the tokens that the tokenizer keeps whole, and the clone does not."""
-    texts = {number: backend.decode([number]) for number in backend.get_vocab(with_added_tokens=False).values()}
+    every = list(backend.get_vocab(with_added_tokens=False).values())
+    texts = dict(zip(every, backend.decode_batch([[number] for number in every]), strict=True))
     found = {}
     numbers = [number for number, text in texts.items() if text and "�" not in text]
     batch = [texts[number] for number in numbers]
