@@ -15,9 +15,9 @@ from tinyreason.tensors import Tensor
 
 PROMPTS, GREEDY_TOKENS, LOGIT_TOKENS = 8, 48, 64
 """Held-out prompts, tokens of each greedy completion, and last tokens of both whose logits are compared."""
-LOGITS = {"float32": 1e-4, "float16": 0.02, "bfloat16": 0.1, "f16": 0.02, "q8_0": 0.2}
+LOGITS = {"float32": 1e-4, "float16": 0.01, "bfloat16": 0.05, "f16": 0.01, "q8_0": 0.1}
 """Number format → largest difference of a logit, as a share of the largest logit."""
-TOP_1 = {"float32": 0.999, "float16": 0.95, "bfloat16": 0.9, "f16": 0.95, "q8_0": 0.85}
+TOP_1 = {"float32": 0.999, "float16": 0.95, "bfloat16": 0.9, "f16": 0.95, "q8_0": 0.9}
 """Number format → least share of tokens whose most likely successor is the same."""
 WEIGHTS = {"float32": 1e-6, "float16": 2**-10, "bfloat16": 2**-7, "f16": 2**-10, "q8_0": 1 / 127}
 """Number format → largest rounding of a weight, as a share of its tensor's largest."""
