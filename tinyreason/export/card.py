@@ -96,7 +96,7 @@ def front_matter(config: RunConfig, form: str) -> list[str]:
 def measured(config: RunConfig, result: RunResult) -> list[str]:
     """Returns the verdict with its interval, by both graders."""
     before, after = result.before, result.after
-    asked = f"{after.problems:,} held-out problems, {after.samples} completions each"
+    asked = f"{after.problems:,} held-out problems, {after.samples} completion{'s' * (after.samples > 1)} each"
     lines = [
         "## What was measured",
         "",
