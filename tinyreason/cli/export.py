@@ -8,7 +8,7 @@ import click
 from tinyreason.cli.options import BASE, PATH
 
 
-@click.command(name="export", short_help="Write a run merged, as GGUF, for Ollama or vLLM, and check it.")
+@click.command(name="export", short_help="Export a run merged, as GGUF, for Ollama or vLLM.")
 @click.argument("reference", metavar="RUN|ADAPTER")
 @click.argument("kind", type=click.Choice(["merged", "gguf", "modelfile", "vllm"]))
 @click.option("--to", type=PATH, help="Folder to write into; default: exports/NAME-KIND.")
@@ -78,7 +78,7 @@ def export_command(
     console.say(f"\n{export.place} answers as the adapter does.")
 
 
-@click.command(name="push", short_help="Send a run's adapter, or an export, to the hub, private by default.")
+@click.command(name="push", short_help="Send a run or an export to the hub, in private.")
 @click.argument("reference", metavar="RUN|ADAPTER|EXPORT")
 @click.argument("hub_id", metavar="HUB_ID")
 @click.option("--public", is_flag=True, help="Let anyone read it.")
