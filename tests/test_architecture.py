@@ -25,7 +25,8 @@ TREES = {
 ROWS = (
     {"cli"},
     {"pipeline"},
-    {"evaluation", "planning", "synthesis", "export"},
+    {"export"},
+    {"evaluation", "planning", "synthesis"},
     {"reporting", "trainers"},
     {"inference"},
     {"runs"},

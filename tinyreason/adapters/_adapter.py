@@ -131,15 +131,6 @@ class Adapter(Schema):
         check_tensors(f"the adapter in {folder}", shapes(tensors), shapes(wanted))
         set_peft_model_state_dict(model, tensors)
 
-    def merge(self, model):
-        """Returns the base with the adapter added into its float weights; `model` is used up."""
-        if getattr(model, "is_loaded_in_4bit", False) or getattr(model, "is_loaded_in_8bit", False):
-            raise ConfigError(
-                "an adapter is not merged into a quantised base, it would be rounded away; load the base "
-                "with model.quantize=none."
-            )
-        return model.merge_and_unload()
-
     def after_step(self, model, folder: Path, step: int) -> None:
         """Does what is to be done after each optimizer step, in the run's folder."""
 

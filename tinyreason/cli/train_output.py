@@ -194,6 +194,7 @@ def next_steps(result: RunResult, folder: Path) -> Iterator[str]:
         yield f"real model  tinyreason recipe {result.recipe} --on {CPU_TIER} (a small public one, without a GPU)"
     yield f"chat        tinyreason chat {place} --compare"
     yield f"evaluate    tinyreason eval {place} --against base --bench {bench_for(result.model)}"
+    yield f"export      tinyreason export {place} merged (or gguf, modelfile, vllm)"
     yield f"in Python   from peft import AutoPeftModelForCausalLM; model = {load}"
     yield f"report      {report_line(folder)}"
 

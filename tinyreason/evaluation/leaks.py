@@ -61,9 +61,8 @@ def training_problems(reference: ModelReference, bench: str, console: Console) -
 
     Says what cannot be read, and how to look for leaks in it.
     """
-    found, adapter = [], reference.adapter
-    against = bench if bench in BENCHES else "FILE"
-    for problems, is_made, unread in sources_of(adapter) if adapter else ():
+    found, against = [], bench if bench in BENCHES else "FILE"
+    for problems, is_made, unread in sources_of(reference):
         if unread:
             console.say(
                 f"leaks     not looked for in what {reference.name} was trained on: {unread}; where you have it, type: "
@@ -74,24 +73,39 @@ def training_problems(reference: ModelReference, bench: str, console: Console) -
     return found
 
 
-def sources_of(adapter: Path) -> Iterator[tuple[list[Example], bool, str | None]]:
-    """Yields (problems, whether the sandbox made them, why they cannot be read) of each set an adapter learned from.
+def sources_of(reference: ModelReference) -> Iterator[tuple[list[Example], bool, str | None]]:
+    """Yields (problems, whether the sandbox made them, why they cannot be read) of each set that a model learned from.
 
-    These are the data of its run, and of the runs of the adapters that this one started from.
+    These are the data of its run, and of the runs of the adapters that it started from.
     """
+    if reference.is_merged:
+        yield from sources_of_run(reference.run, Path(reference.model.name))
+    elif reference.adapter:
+        yield from sources_of_adapter(reference.adapter, reference.run)
+
+
+def sources_of_adapter(adapter: Path, run: RunConfig | None = None) -> Iterator[tuple[list[Example], bool, str | None]]:
+    """Yields them of an adapter in its run's folder, or elsewhere of a known run."""
     folder = adapter.parent
     try:
         config = read_run_config(folder)
     except FolderError:
-        yield [], False, f"{folder} is not a run's folder"
-        return
+        if run is None:
+            yield [], False, f"{folder} is not a run's folder"
+            return
+        config = run
+    yield from sources_of_run(config, folder)
+
+
+def sources_of_run(config: RunConfig, folder: Path) -> Iterator[tuple[list[Example], bool, str | None]]:
+    """Yields them of a run with this config, in this folder."""
     for source in config.training_sources:
         try:
             yield read_source(source, folder, config), source.is_endless and source.split != "test", None
         except TinyReasonError:
             yield [], False, f"{source.origin} cannot be read here"
     if config.adapter.start:
-        yield from sources_of(Path(config.adapter.start))
+        yield from sources_of_adapter(Path(config.adapter.start))
 
 
 def read_source(source: Source, folder: Path, config: RunConfig) -> list[Example]:

@@ -1,6 +1,7 @@
 """A model reference: the run, adapter or model that a word on the command line names; nothing is loaded yet."""
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,9 @@ from tinyreason.models.load import check_model_folder, is_built_in, is_on_this_m
 from tinyreason.models.token_fit import read_chat_template
 from tinyreason.runs.result import read_seeds_result
 
+REMEMBERED = "tinyreason.json"
+"""File beside an exported model that holds the config of its run."""
+
 
 @dataclass(frozen=True)
 class ModelReference:
@@ -26,6 +30,8 @@ class ModelReference:
     model: Model
     adapter: Path | None = None
     run: RunConfig | None = None
+    is_merged: bool = False
+    """Whether what that run trained is in the model's own weights."""
 
     @property
     def is_local(self) -> bool:
@@ -71,14 +77,15 @@ def read_model_reference(
         raise FolderError(f"{word} holds the runs of several seeds; give one of them: {folders}.")
     if is_adapter(path) and not is_built_in(word):
         known = Model(name=base, **trust) if base else base_of(path, trust)
-        return _on_base(ModelReference(path.name, known, path), base)
+        return _on_base(ModelReference(path.name, known, path, read_remembered(path)), base)
     if base:
         raise ConfigError(f"--base is of an adapter or a run, and {word} is neither; leave it out.")
     name = name_of_base(str(path.resolve())) if path.is_dir() else word
     if is_built_in(name):
         return ModelReference(name, Model(name=name, **trust))
     check_is_model(word)
-    return ModelReference(word.rstrip("/").rpartition("/")[2], Model(name=word, **trust))
+    run = read_remembered(path if path.is_dir() else path.parent)
+    return ModelReference(word.rstrip("/").rpartition("/")[2], Model(name=word, **trust), None, run, run is not None)
 
 
 def _on_base(reference: ModelReference, base: str | None) -> ModelReference:
@@ -123,6 +130,21 @@ def read_run_config(folder: Path) -> RunConfig:
         return RunConfig.model_validate(values, context={"is_past": True})
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError, TypeError):
         raise FolderError(f"{folder}/config.yaml is not one that a run writes; the run is broken.") from None
+
+
+def read_remembered(folder: Path) -> RunConfig | None:
+    """Returns the config of the run that an exported folder comes from; None where it remembers none.
+
+    Errors: `FolderError` where the file is broken.
+    """
+    file = folder / REMEMBERED
+    if not file.is_file():
+        return None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))["config"]
+        return RunConfig.model_validate(values, context={"is_past": True})
+    except (OSError, ValueError, KeyError, TypeError):
+        raise FolderError(f"{file} is not one that tinyreason export writes; export the run again.") from None
 
 
 def check_finished(folder: Path) -> None:

@@ -80,10 +80,25 @@ def described(config: Model) -> str:
 
 @lru_cache(maxsize=4)
 def _config(source: str, file: str, stamp: Any):
-    """Reads it once: the words of a vocabulary take seconds."""
+    """Reads it once: the words of a vocabulary take seconds.
+
+    Of qwen3 transformers leaves out how wide a head is, and takes 128.
+    """
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(source, gguf_file=file)
+    config = AutoConfig.from_pretrained(source, gguf_file=file)
+    local = Path(source, file)
+    if local.is_file() and getattr(config, "head_dim", None):
+        config.head_dim = read_number(local, ".attention.key_length") or config.head_dim
+    return config
+
+
+def read_number(file: Path, ending: str) -> int | None:
+    """Returns the whole number under the first key of a GGUF file that ends so; None without one."""
+    from gguf import GGUFReader
+
+    field = next((found for key, found in GGUFReader(file).fields.items() if key.endswith(ending)), None)
+    return int(field.contents()) if field else None
 
 
 def _stamp(source: str, config: Model) -> Any:

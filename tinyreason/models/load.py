@@ -164,7 +164,11 @@ def read_weights(config: Model, compute: ComputeSettings):
         output_loading_info=True,
         trust_remote_code=config.trust_remote_code,
         **gguf_options(config),
-        **({} if gguf_file(config) else {"quantization_config": quantization(compute)}),
+        **(
+            {"config": read_gguf_config(source_of(config), config)}
+            if gguf_file(config)
+            else {"quantization_config": quantization(compute)}
+        ),
     )
     if missing := sorted(found["missing_keys"]):
         names = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")

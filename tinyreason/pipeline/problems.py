@@ -37,9 +37,18 @@ class RunProblems:
 
     def sha256(self) -> str:
         """Returns the SHA-256 of every problem, in order."""
-        parts = (self.training, self.evaluation, self.validation)
-        rows = [[vars(example) for example in part] for part in parts]
-        return hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
+        return digest_of([self.training, self.evaluation, self.validation])
+
+    def splits_sha256(self) -> dict[str, str]:
+        """Returns what the problems are for → their SHA-256."""
+        parts = {"training": self.training, "evaluation": self.evaluation, "validation": self.validation}
+        return {name: digest_of([part]) for name, part in parts.items() if part}
+
+
+def digest_of(parts: list[list[Example]]) -> str:
+    """Returns the SHA-256 of lists of problems."""
+    rows = [[vars(example) for example in part] for part in parts]
+    return hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
 
 
 def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console: Console) -> RunProblems:

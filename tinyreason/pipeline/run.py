@@ -83,6 +83,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)
     evaluator = Evaluator(config, context, tokenizer, grader)
     used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
+    used |= {"splits_sha256": problems.splits_sha256()}
     try_own_code(evaluator, model, problems.training)
     baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
     if not config.warmup and not config.adapter.start:
@@ -127,8 +128,8 @@ class Baseline:
 
     evaluator: Evaluator
     examples: list[Example]
-    used: dict[str, str]
-    """SHA-256 of the base, the data and the adapter that is started from, which must be the same on resuming."""
+    used: dict[str, Any]
+    """SHA-256 of the base, the data (and its splits) and the adapter that is started from, the same on resuming."""
     folder: RunFolder
     clock: Clock
     template_check: TemplateCheck | None = None

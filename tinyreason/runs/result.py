@@ -290,6 +290,11 @@ def read_result(folder: Path) -> RunResult:
     return _read(folder / RESULT, RunResult)
 
 
+def read_evaluation(folder: Path) -> StoredEvaluation:
+    """Reads the completions of a finished run. Errors: `FolderError` where the file is missing or damaged."""
+    return _read(folder / EVALUATION, StoredEvaluation)
+
+
 def read_controls(folder: Path) -> ControlsResult:
     """Reads the controls of a finished run. Errors: `FolderError` where the file is damaged."""
     return _read(folder / CONTROLS, ControlsResult)
