@@ -25,7 +25,7 @@ TREES = {
 ROWS = (
     {"cli"},
     {"pipeline"},
-    {"export"},
+    {"exporting"},
     {"evaluation", "planning", "synthesis"},
     {"reporting", "trainers"},
     {"inference"},

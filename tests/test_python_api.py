@@ -158,6 +158,7 @@ def test_what_the_docs_show_runs(tmp_path, monkeypatch, capsys):
     assert len(names["rewards"]) == 3  # it is told of the step after which it asked, and of the last
     said = capsys.readouterr().out
     assert "stopped by a callback after step 3 of 4" in said and "\n4 " in said and "[True, False]" in said
+    assert names["exported"].passes and "answers as the adapter does" in said
     assert names["row"].gain.points == 0.0 and tinyreason.read_result("runs/other") == names["result"]
     shown = names["result"]._repr_html_()
     assert shown.startswith("<div><p><b>one_shot_rlvr on sandbox: cannot tell</b>, +") and "4 unseen problems" in shown

@@ -14,6 +14,9 @@ The same from Python:
     [row] = tinyreason.compare("runs/mine", "runs/other")
     print(row.verdict, row.gain.points)
 
+    exported = tinyreason.export("runs/mine", "gguf", "exports/mine")
+    print(exported.passes, exported.place)
+
     [verdict] = tinyreason.grade([r"so it is \\boxed{4}"], ["4"])
     print(verdict.correct)
 
@@ -31,11 +34,12 @@ if TYPE_CHECKING:
     from tinyreason.config.run_config import RunConfig
     from tinyreason.evaluation.benchmark_run import BenchmarkResult
     from tinyreason.evaluation.compare import ComparisonRow
+    from tinyreason.exporting.request import Exported, Kind
     from tinyreason.grading.grader import Verdict
     from tinyreason.runs.context import StepCallback
     from tinyreason.runs.result import RunResult, SeedsResult
 
-__all__ = ["compare", "evaluate", "grade", "load_recipe", "read_result", "run"]
+__all__ = ["compare", "evaluate", "export", "grade", "load_recipe", "read_result", "run"]
 
 if sys.platform != "win32" and "PYTORCH_ALLOC_CONF" not in os.environ:  # the name from torch 2.9 on
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # else torch keeps holes on the card
@@ -190,6 +194,33 @@ def evaluate(
     settled = settle(sides["model"], {"samples": samples, "seed": seed} | sampling)
     benches = load_benches(bench, files, problems)
     return evaluate_sides(sides, benches, settled, out and Path(out), Console())[0]
+
+
+def export(
+    model: str | Path,
+    kind: "Kind",
+    to: str | Path | None = None,
+    *,
+    file_type: str = "f16",
+    dtype: str | None = None,
+    adapter_only: bool = False,
+    problems: int = 64,
+    base: str | Path | None = None,
+    check: bool = False,
+) -> "Exported":
+    """Writes a run or an adapter in another form and holds that against the live adapter; returns what agrees.
+
+    `.place` is the folder or file, `.findings` what was compared, `.passes` whether all of it agrees. `model`: the
+    folder of a run or of an adapter. `kind`: merged, gguf, modelfile or vllm. `to`: folder to write into; None = under
+    exports/. `file_type`: f16 or q8_0, of a GGUF file. `dtype`: of a merged folder; None = the base's own.
+    `adapter_only`: with gguf, the adapter alone. `problems`: so many of the run's own evaluation are asked again.
+    `base`: where the base is by now. `check`: writes nothing, and compares what is there.
+    Errors: `ConfigError`, `FolderError`, `ModelError`, the last with the family for what that cannot have.
+    """
+    from tinyreason.cli.export import export_and_say
+
+    words = str(model), kind, to and Path(to), file_type, dtype, adapter_only, problems, base and str(base), check
+    return export_and_say(*words)
 
 
 def compare(first: str | Path, *others: str | Path) -> list["ComparisonRow"]:

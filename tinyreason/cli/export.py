@@ -2,10 +2,14 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tinyreason.cli.options import BASE, PATH
+
+if TYPE_CHECKING:
+    from tinyreason.exporting.request import Exported, Kind
 
 
 @click.command(name="export", short_help="Export a run merged, as GGUF, for Ollama or vLLM.")
@@ -52,9 +56,30 @@ def export_command(
     completions, weights, accuracy on the run's own evaluation. Where something differs, nothing is deleted, and the
     exit code is 1.
     """
+    exported = export_and_say(reference, kind, to, file_type, dtype, adapter_only, problems, base, check)
+    if not exported.passes:
+        differing = ", ".join(finding.what for finding in exported.findings if not finding.agrees)
+        click.echo(
+            f"tinyreason: {exported.place} is not the adapter: {differing} differ; it is left as it is.", err=True
+        )
+        sys.exit(1)
+
+
+def export_and_say(
+    reference: str,
+    kind: "Kind",
+    to: Path | None,
+    file_type: str,
+    dtype: str | None,
+    adapter_only: bool,
+    problems: int,
+    base: str | None,
+    check: bool,
+) -> "Exported":
+    """Exports, or checks what is exported, and says what agrees; returns both. Errors: `TinyReasonError`."""
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.errors import ConfigError
-    from tinyreason.export.request import make_export, read_export
+    from tinyreason.exporting.request import make_export, read_export
 
     if adapter_only and kind != "gguf":
         raise ConfigError(f"--adapter-only is of gguf, and {kind} is asked for; leave it out.")
@@ -71,11 +96,9 @@ def export_command(
         console.say(f"{'same  ' if finding.agrees else 'DIFFERS'} {finding.what}: {finding.said}")
     if exported.line:
         console.say(f"\nIn {export.to} type:\n  {exported.line}")
-    if not exported.passes:
-        differing = ", ".join(finding.what for finding in exported.findings if not finding.agrees)
-        click.echo(f"tinyreason: {export.place} is not the adapter: {differing} differ; it is left as it is.", err=True)
-        sys.exit(1)
-    console.say(f"\n{export.place} answers as the adapter does.")
+    if exported.passes:
+        console.say(f"\n{exported.place} answers as the adapter does.")
+    return exported
 
 
 @click.command(name="push", short_help="Send a run or an export to the hub, in private.")
@@ -89,7 +112,7 @@ def push_command(reference: str, hub_id: str, public: bool, dry_run: bool) -> No
     The token is read from HF_TOKEN. No path of this machine and no secret is sent: a file that holds one is refused.
     """
     from tinyreason.console import Console
-    from tinyreason.export.push import check_hub_id, files_of_stage, push, staged
+    from tinyreason.exporting.push import check_hub_id, files_of_stage, push, staged
 
     console = Console()
     check_hub_id(hub_id)

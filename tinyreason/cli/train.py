@@ -80,8 +80,7 @@ def recipe_command(
     config, console, out = configs[0], Console(), out or default_folder(configs)
     if opens:
         open_live_page(out)
-    which = ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
-    again = [name, *overrides, "--on", tier, *which, *["--controls"] * controls, "--out", str(out)]
+    again = [name, *overrides, "--on", tier, *which_seeds(config, seeds), *["--controls"] * controls, "--out", str(out)]
     with Deadline(end, console.say) as stop, offering(again):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
@@ -92,6 +91,11 @@ def recipe_command(
             run_seeds_and_report(configs, out, context, fresh, controls)
         else:
             run_and_report(config, out, context, fresh, controls)
+
+
+def which_seeds(config: "RunConfig", seeds: list[int]) -> list[str]:
+    """Returns the words that choose the same seeds again."""
+    return ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
 
 
 def compare_last_steps(config: "RunConfig", out: Path, context: "RunContext") -> None:

@@ -73,7 +73,7 @@ def caveats(config: RunConfig) -> Iterator[str]:
 def conclude(console: Console, result: RunResult, folder: Path) -> None:
     """Prints the table at the end, what training was like, and what to do next."""
     show_result(console, result)
-    console.say(trained(result))
+    console.say(trained_line(result))
     for line in explain_training(result.training):
         console.say(line)
     show_expectation(console, result)
@@ -94,7 +94,7 @@ def conclude_seeds(console: Console, result: SeedsResult, folder: Path) -> None:
     )
     console.say(f"\nover {len(result.runs)} seeds; 95 % intervals have both problems and seeds in them")
     show_result(console, result)
-    console.say(f"{trained(result)}, all seeds")
+    console.say(f"{trained_line(result)}, all seeds")
     show_expectation(console, result)
     console.say("\nWhat next:")
     one = folder / result.runs[0].folder
@@ -153,7 +153,7 @@ def explain_second_opinion(opinion: SecondOpinion | None) -> Iterator[str]:
     yield f"signs       of reward hacking in correct completions: {', '.join(shown) or 'none'}"
 
 
-def trained(result: RunResult) -> str:
+def trained_line(result: RunResult) -> str:
     """Returns how much was trained, how long the run took, and what of that was training, as far as it is known."""
     count, seconds = result.adapter.trainable_parameters, result.seconds
     parts = [] if count is None else [f"{count:,} parameters"]

@@ -89,11 +89,11 @@ def _config(source: str, file: str, stamp: Any):
     config = AutoConfig.from_pretrained(source, gguf_file=file)
     local = Path(source, file)
     if local.is_file() and getattr(config, "head_dim", None):
-        config.head_dim = read_number(local, ".attention.key_length") or config.head_dim
+        config.head_dim = gguf_number(local, ".attention.key_length") or config.head_dim
     return config
 
 
-def read_number(file: Path, ending: str) -> int | None:
+def gguf_number(file: Path, ending: str) -> int | None:
     """Returns the whole number under the first key of a GGUF file that ends so; None without one."""
     from gguf import GGUFReader
 

@@ -30,7 +30,7 @@ class Loaded:
         self.line = line_of(target)
         if not callable(target):
             raise ValueError(f"it is a {type(target).__name__}, neither a function nor a class")
-        check_options(target, options)
+        check_taken(target, options)
         if inspect.isclass(target):
             self.is_leaf = hasattr(target, "model_fields")
             target = target(**options)
@@ -49,7 +49,7 @@ class Loaded:
         return plain(function(*args, **accepted(function, known), **self.options)), {}
 
 
-def serve(connection: Connection, dump: str) -> None:
+def answer_calls(connection: Connection, dump: str) -> None:
     """Answers the messages of the run until it ends; `dump` is the file for the traceback of what takes too long."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C lets the run finish its step
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -108,7 +108,7 @@ def line_of(target: Any) -> int:
         return 0
 
 
-def check_options(target: Any, options: dict[str, Any]) -> None:
+def check_taken(target: Any, options: dict[str, Any]) -> None:
     """Refuses options that the function or class does not name. Errors: `ValueError`."""
     if hasattr(target, "model_fields"):
         named = [name for name in target.model_fields if name != "kind"]

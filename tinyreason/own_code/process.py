@@ -12,7 +12,7 @@ from typing import Any
 
 from tinyreason.child_process import PARENT, ChildProcess
 from tinyreason.errors import ConfigError
-from tinyreason.own_code.child import LOAD_S, serve
+from tinyreason.own_code.child import LOAD_S, answer_calls
 from tinyreason.own_code.reference import CodeReference
 
 GRACE_S = 5.0
@@ -32,7 +32,7 @@ class OwnProcess:
         handle, self.dump = tempfile.mkstemp(prefix="tinyreason-", suffix=".txt")
         os.close(handle)
         self.connection, other = PARENT.Pipe()
-        self.process = ChildProcess(target=serve, args=(other, self.dump), daemon=True)
+        self.process = ChildProcess(target=answer_calls, args=(other, self.dump), daemon=True)
         self.process.start()
         other.close()
         self.is_leaf, self.line = self.ask("load", LOAD_S, reference, options)

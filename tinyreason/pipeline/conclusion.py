@@ -5,7 +5,7 @@ from typing import Any
 from tinyreason.evaluation.score import Score, side_summary, token_change
 from tinyreason.evaluation.second_opinion import believed_comparison
 from tinyreason.evaluation.template_check import unless_form_alone
-from tinyreason.export.card import write_run_card
+from tinyreason.exporting.card import write_run_card
 from tinyreason.models.load import peak_memory_gb
 from tinyreason.pipeline.problems import RunProblems
 from tinyreason.pipeline.train import Training

@@ -12,7 +12,7 @@ from tinyreason.console import Live
 from tinyreason.errors import NotFinite, Stopped
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.example import Example
-from tinyreason.export.card import save_adapter
+from tinyreason.exporting.card import save_adapter
 from tinyreason.grading.hacking_signs import SIGNS, alarming_signs
 from tinyreason.models.saved import save_base_facts
 from tinyreason.runs.checkpoint import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyreason import trainers
-from tinyreason.export.card import save_adapter
+from tinyreason.exporting.card import save_adapter
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tinyreason.console import Console
-from tinyreason.export.parity import (
+from tinyreason.exporting.parity import (
     LOGITS,
     Finding,
     Observed,

@@ -5,7 +5,7 @@ from math import sqrt
 from pathlib import Path
 
 from tinyreason.errors import ModelError
-from tinyreason.export.gguf import check_family, close, name_of, ordered, tensor_names
+from tinyreason.exporting.gguf import check_family, close, name_of, ordered, tensor_names
 from tinyreason.tensors import Tensor
 
 

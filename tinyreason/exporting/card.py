@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tinyreason import atomic
 from tinyreason.config.run_config import Model, RunConfig
-from tinyreason.export.licences import licence_of_base, licence_of_data
-from tinyreason.export.private import command_without_paths, without_paths
+from tinyreason.exporting.licences import licence_of_base, licence_of_data
+from tinyreason.exporting.private import command_without_paths, without_paths
 from tinyreason.inference.model_reference import ModelReference, looks_local, read_run_config
 from tinyreason.models.gguf import gguf_file
 from tinyreason.models.load import files_of

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.export.private import without_paths
+from tinyreason.exporting.private import without_paths
 from tinyreason.inference.model_reference import REMEMBERED
 
 

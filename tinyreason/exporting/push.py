@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tinyreason.errors import ConfigError, FolderError, ModelError
-from tinyreason.export.card import adapter_card
-from tinyreason.export.private import is_path
-from tinyreason.export.remember import remember
+from tinyreason.exporting.card import adapter_card
+from tinyreason.exporting.private import is_path
+from tinyreason.exporting.remember import remember
 from tinyreason.inference.model_reference import REMEMBERED, read_model_reference
 from tinyreason.models.load import is_built_in, name_of_base
 from tinyreason.sandbox import BASE

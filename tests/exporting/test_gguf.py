@@ -7,9 +7,9 @@ import torch
 from tiny_models import CHATML, tiny_model, tiny_tokenizer
 
 from tinyreason.errors import ModelError
-from tinyreason.export.gguf import check_family, gguf_template, write_gguf
-from tinyreason.export.modelfile import ollama_template, template_turns, write_modelfile
-from tinyreason.export.vocabulary import CONTROL, USER_DEFINED, known_pre_tokenizer, read_vocabulary
+from tinyreason.exporting.gguf import check_family, gguf_template, write_gguf
+from tinyreason.exporting.modelfile import ollama_template, template_turns, write_modelfile
+from tinyreason.exporting.vocabulary import CONTROL, USER_DEFINED, known_pre_tokenizer, read_vocabulary
 from tinyreason.sandbox.tokenizer import CHAT_TEMPLATE
 
 pytest.importorskip("gguf", reason="the package gguf is not installed: pip install gguf")

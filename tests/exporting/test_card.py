@@ -3,12 +3,12 @@
 import json
 
 import pytest
-
 from tests.export.conftest import changed_json, copied
+
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Model
-from tinyreason.export.card import adapter_card
-from tinyreason.export.licences import licence_of_base
+from tinyreason.exporting.card import adapter_card
+from tinyreason.exporting.licences import licence_of_base
 from tinyreason.inference.model_reference import read_run_config
 from tinyreason.runs.result import read_result
 

@@ -13,16 +13,16 @@ from tinyreason.console import Console
 from tinyreason.errors import FolderError, ModelError, TinyReasonError
 from tinyreason.evaluation.benchmark_run import settle
 from tinyreason.evaluation.benchmarks import find_bench
-from tinyreason.export.card import export_card
-from tinyreason.export.gate import Gate
-from tinyreason.export.gguf import check_family, gguf_template, write_gguf
-from tinyreason.export.gguf_adapter import check_plain_lora, write_gguf_adapter
-from tinyreason.export.merge import own_dtype, write_merged
-from tinyreason.export.modelfile import check_modelfile, template_turns, write_modelfile
-from tinyreason.export.parity import LOGITS, PROMPTS, Finding, Question, compare_adapter, graded_problems
-from tinyreason.export.remember import remember
-from tinyreason.export.vllm import ADAPTER, COMMAND, TEMPLATE, vllm_command, write_vllm
-from tinyreason.export.vocabulary import read_vocabulary
+from tinyreason.exporting.card import export_card
+from tinyreason.exporting.gate import Gate
+from tinyreason.exporting.gguf import check_family, gguf_template, write_gguf
+from tinyreason.exporting.gguf_adapter import check_plain_lora, write_gguf_adapter
+from tinyreason.exporting.merge import own_dtype, write_merged
+from tinyreason.exporting.modelfile import check_modelfile, template_turns, write_modelfile
+from tinyreason.exporting.parity import LOGITS, PROMPTS, Finding, Question, compare_adapter, graded_problems
+from tinyreason.exporting.remember import remember
+from tinyreason.exporting.vllm import ADAPTER, COMMAND, TEMPLATE, vllm_command, write_vllm
+from tinyreason.exporting.vocabulary import read_vocabulary
 from tinyreason.inference.local_sampling import load_with_adapter
 from tinyreason.inference.model_reference import ModelReference, read_model_reference
 from tinyreason.models.load import skeleton
@@ -100,7 +100,8 @@ class Export:
 class Exported:
     """What was written, and what came of holding it against the live adapter."""
 
-    folder: Path
+    place: Path
+    """The folder, or the GGUF file, that it is loaded from."""
     findings: list[Finding] = field(default_factory=list)
     line: str | None = None
     """The command that serves it, of vllm."""
@@ -168,18 +169,18 @@ def make_export(export: Export, console: Console, is_written: bool = False) -> E
     config, wanted = merged.config, merged.state_dict()
     del merged
     if export.adapter_only:
-        return Exported(export.to, [*findings, *compare_adapter(export.file, config, changes)])
+        return Exported(export.place, [*findings, *compare_adapter(export.file, config, changes)])
     try:
         found, its_tokenizer = load_with_adapter(Model(name=str(export.place), dtype="float32"), None)
     except ModelError as error:
-        return Exported(export.to, [*findings, Finding("reader", False, str(error))])
+        return Exported(export.place, [*findings, Finding("reader", False, str(error))])
     template = gguf_template if export.is_gguf else str
     findings += gate.hold(
         found, its_tokenizer, export.format, export.logit_format, console, template, (wanted, changes)
     )
     if export.kind == "modelfile":
         findings.append(hold_modelfile(export, gate, tokenizer, config.model_type))
-    return Exported(export.to, findings)
+    return Exported(export.place, findings)
 
 
 def export_vllm(export: Export, tokenizer, gate: Gate, console: Console, is_written: bool) -> Exported:
@@ -191,7 +192,7 @@ def export_vllm(export: Export, tokenizer, gate: Gate, console: Console, is_writ
     found, its_tokenizer = load_with_adapter(base.model_copy(update={"dtype": "float32"}), export.to / ADAPTER)
     its_tokenizer.chat_template = (export.to / TEMPLATE).read_text(encoding="utf-8")
     findings = gate.hold(found, its_tokenizer, export.format, export.logit_format, console)
-    return Exported(export.to, findings, vllm_command(base, export.to / ADAPTER, name))
+    return Exported(export.place, findings, vllm_command(base, export.to / ADAPTER, name))
 
 
 def hold_modelfile(export: Export, gate: Gate, tokenizer, family: str) -> Finding:
@@ -215,7 +216,7 @@ def check_form(export: Export) -> None:
     if not export.adapter_only:
         read_vocabulary(tokenizer, config.vocab_size, config.model_type)
     if export.kind == "modelfile":
-        template_turns(tokenizer, options_of(export), config.model_type)
+        template_turns(tokenizer, template_options_of(export), config.model_type)
 
 
 def check_place(export: Export, is_written: bool) -> None:
@@ -282,6 +283,6 @@ def read_question(export: Export, console: Console) -> Question:
     return Question([example for example, _ in graded[:PROMPTS]], sampling, graded[: export.problems])
 
 
-def options_of(export: Export) -> dict[str, Any]:
+def template_options_of(export: Export) -> dict[str, Any]:
     """Returns the options of the chat template that the run had."""
     return export.reference.run.template_options if export.reference.run else {}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinyreason.errors import ModelError
-from tinyreason.export.vocabulary import read_vocabulary
+from tinyreason.exporting.vocabulary import read_vocabulary
 from tinyreason.models.chat_template import turn_end
 from tinyreason.tensors import Tensor
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
 from tests.export.conftest import copied, typed
+
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError
-from tinyreason.export.push import push, staged
+from tinyreason.exporting.push import push, staged
 from tinyreason.inference.model_reference import read_remembered
 
 TOKEN = "hf_" + 30 * "x"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tinyreason.config.run_config import Model
 from tinyreason.errors import ModelError
-from tinyreason.export.gguf_adapter import check_plain_lora
+from tinyreason.exporting.gguf_adapter import check_plain_lora
 from tinyreason.models.gguf import gguf_file
 from tinyreason.models.load import source_of
 

@@ -184,7 +184,7 @@ def as_stored(tensor: Tensor, kind: str) -> Tensor:
     if kind == "q8_0":
         import gguf
 
-        from tinyreason.export.gguf import stored_type
+        from tinyreason.exporting.gguf import stored_type
 
         held = stored_type(tuple(tensor.shape), kind)
         data = gguf.quants.quantize(tensor.numpy(), held)
@@ -226,8 +226,8 @@ def graded_problems(problems: list[StoredProblem], count: int) -> list[tuple[Exa
 
 def compare_adapter(file: Path, config, changes: Weights) -> Iterator[Finding]:
     """Yields whether a GGUF adapter adds what the live one adds, tensor by tensor."""
-    from tinyreason.export.gguf import name_of, ordered, tensor_names
-    from tinyreason.export.gguf_adapter import read_gguf_adapter
+    from tinyreason.exporting.gguf import name_of, ordered, tensor_names
+    from tinyreason.exporting.gguf_adapter import read_gguf_adapter
 
     found, names = read_gguf_adapter(file, config), tensor_names(config)
     wanted = {name_of(names, name, config): ordered(name, change, config) for name, change in changes.items()}

@@ -4,15 +4,15 @@ import json
 
 import pytest
 import torch
+from tests.export.conftest import changed_json, copied, differing, typed
 from tiny_models import tiny_model
 
-from tests.export.conftest import changed_json, copied, differing, typed
 from tinyreason.adapters import merge_adapter
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Model
 from tinyreason.evaluation.benchmark_run import settle
 from tinyreason.evaluation.leaks import sources_of
-from tinyreason.export import request
+from tinyreason.exporting import request
 from tinyreason.inference.chat import Talker
 from tinyreason.inference.model_reference import ModelReference, read_model_reference
 from tinyreason.sandbox import BASE
