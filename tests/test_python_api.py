@@ -212,6 +212,7 @@ def types_of():
     from tinyreason.config.run_config import RunConfig
     from tinyreason.evaluation.benchmark_run import BenchmarkResult
     from tinyreason.evaluation.compare import ComparisonRow
+    from tinyreason.exporting.request import Exported, Kind
     from tinyreason.grading.grader import Verdict
     from tinyreason.runs.context import StepCallback
 
