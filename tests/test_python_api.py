@@ -217,5 +217,5 @@ def types_of():
     from tinyreason.runs.context import StepCallback
 
     found = {**vars(tinyreason), "RunConfig": RunConfig, "BenchmarkResult": BenchmarkResult, "Verdict": Verdict}
-    found |= {"ComparisonRow": ComparisonRow, "StepCallback": StepCallback}
+    found |= {"ComparisonRow": ComparisonRow, "StepCallback": StepCallback, "Exported": Exported, "Kind": Kind}
     return SimpleNamespace(**found, RunResult=RunResult, SeedsResult=SeedsResult)
