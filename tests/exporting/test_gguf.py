@@ -12,7 +12,6 @@ from tinyreason.exporting.modelfile import ollama_template, template_turns, writ
 from tinyreason.exporting.vocabulary import CONTROL, USER_DEFINED, known_pre_tokenizer, read_vocabulary
 from tinyreason.sandbox.tokenizer import CHAT_TEMPLATE
 
-pytest.importorskip("gguf", reason="the package gguf is not installed: pip install gguf")
 TEXT = "Ann's brother has 12 pens (or 13?).\n\nSo x^2 = 4,\n  \\boxed{2} <think>é 東京</think>"
 QWEN3 = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32}
 

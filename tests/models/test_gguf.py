@@ -12,14 +12,11 @@ from tiny_models import tiny_gguf, tiny_model
 from tinyreason.cli.main import main
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Model
-from tinyreason.errors import ConfigError, ModelError, ResumeError
+from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.inference.model_reference import read_model_reference
-from tinyreason.models import gguf as gguf_module
 from tinyreason.pipeline.dry_run import dry_run_config
 from tinyreason.pipeline.run import run
 from tinyreason.planning.model_shape import read_shape
-
-pytest.importorskip("gguf", reason="the package gguf is not installed: pip install gguf")
 
 RUN = ("recipe", "rlvr", "--on", "sandbox")
 QUICK = (
@@ -116,12 +113,6 @@ def test_a_plan_knows_the_shape_of_a_gguf_file(folder):
 def test_a_dry_run_of_a_gguf_base_takes_the_sandboxs_model(folder):
     config = dry_run_config(read_recipe("rlvr"), "sandbox", (f"model.name={folder}", "model.gguf_file=tiny.gguf"))
     assert config.model == Model(name="sandbox")
-
-
-def test_without_the_package_one_sentence_says_what_to_install(folder, load, monkeypatch):
-    monkeypatch.setattr(gguf_module.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"gguf is not installed; type: pip install gguf"):
-        load(folder / "tiny.gguf")
 
 
 def broken(file, how):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib import util
 from pathlib import Path
 from typing import Any, Literal
 
@@ -209,8 +208,6 @@ def check_form(export: Export) -> None:
     """Refuses, before any weight is read, a form that this base cannot have. Errors: `ModelError`, with its family."""
     if not export.is_gguf:
         return
-    if not util.find_spec("gguf"):
-        raise ModelError(f"{export.kind} needs the package gguf, which is not installed; type: pip install gguf")
     config, tokenizer = skeleton(export.reference.model).config, load_tokenizer(export.reference.model)
     check_family(config)
     if not export.adapter_only:

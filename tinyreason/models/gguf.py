@@ -2,7 +2,6 @@
 
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,7 @@ def gguf_options(config: Model) -> dict[str, str]:
 
 
 def check_gguf(source: str, config: Model) -> None:
-    """Refuses, before it is read, a file that is missing or not a GGUF, and a machine without the package.
-
-    Errors: `ModelError`.
-    """
-    if not util.find_spec("gguf"):
-        raise ModelError(f"{described(config)} is a GGUF file, and gguf is not installed; type: pip install gguf")
+    """Refuses, before it is read, a file that is missing or not a GGUF. Errors: `ModelError`."""
     if Path(source).is_dir():
         file = Path(source, gguf_file(config))
         if not file.is_file():
