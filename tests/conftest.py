@@ -125,11 +125,11 @@ def hold_rows(monkeypatch):
 
         asked, make = [], module.make_engine
 
-        def make_small(model, engine, rows):
+        def make_small(model, engine, rows, *more):
             asked.append(rows)
             if rows > most:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (injected)")
-            return make(model, engine, rows)
+            return make(model, engine, rows, *more)
 
         monkeypatch.setattr(module, "make_engine", make_small)
         return asked

@@ -66,6 +66,7 @@ class Server:
         return json.loads(body)
 
     def stop(self):
-        for task in asyncio.all_tasks(self.loop):
-            self.loop.call_soon_threadsafe(task.cancel)
+        with contextlib.suppress(RuntimeError):  # the loop closes with its main task, whichever of them that is
+            for task in asyncio.all_tasks(self.loop):
+                self.loop.call_soon_threadsafe(task.cancel)
         self.thread.join(10)

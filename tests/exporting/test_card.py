@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from tests.export.conftest import changed_json, copied
 
+from tests.exporting.conftest import changed_json, copied
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Model
 from tinyreason.exporting.card import adapter_card

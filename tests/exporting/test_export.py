@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
-from tests.export.conftest import changed_json, copied, differing, typed
 from tiny_models import tiny_model
 
+from tests.exporting.conftest import changed_json, copied, differing, typed
 from tinyreason.adapters import merge_adapter
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Model

@@ -5,8 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.export.conftest import copied, typed
 
+from tests.exporting.conftest import copied, typed
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError
 from tinyreason.exporting.push import push, staged

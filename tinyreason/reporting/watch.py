@@ -11,6 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from http.client import responses
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -111,10 +112,11 @@ class Page(RequestHandler):
             "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
         )
 
-    def write_error(self, status_code: int, **_: Any) -> None:
+    def write_error(self, status_code: int, exc_info: tuple = (None, None, None), **_: Any) -> None:
         """Says in a few words why not, and nothing of the server's inside."""
+        reason = getattr(exc_info[1], "reason", None) or responses.get(status_code, "error")
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{status_code} {self._reason}\n")
+        self.finish(f"{status_code} {reason}\n")
 
     async def get(self, _: str, name: str | None, what: str) -> None:
         if what == "stop":

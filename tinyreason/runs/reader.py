@@ -129,14 +129,14 @@ class RunFollower:
 
     def __init__(self, path: Path, has_text: bool = True):
         self.path, self.has_text = path, has_text
-        self._metrics, self._rollouts = GrowingRows(path / "metrics.jsonl"), GrowingRows(path / "rollouts.jsonl")
+        self._metric_rows, self._rollouts = GrowingRows(path / "metrics.jsonl"), GrowingRows(path / "rollouts.jsonl")
         self._read: dict[Path, tuple[Any, Any, list[str]]] = {}
         self.beginnings = 0
         """How often the curves had to be read from the beginning: at first, and when a resumed run rolled back."""
         self._begin()
 
     def _begin(self) -> None:
-        self._metrics.restart()
+        self._metric_rows.restart()
         self._rollouts.restart()
         self.rows: list[dict[str, Any]] = []
         self.groups = _Groups()
@@ -144,13 +144,13 @@ class RunFollower:
 
     def look(self) -> StoredRun:
         """Returns the run as it is now."""
-        if self._metrics.is_another or self._rollouts.is_another:
+        if self._metric_rows.is_another or self._rollouts.is_another:
             self._begin()
-        self.rows += (row for _, row in self._metrics.new() if isinstance(row.get("step"), int))
+        self.rows += (row for _, row in self._metric_rows.new() if isinstance(row.get("step"), int))
         if self.has_text:
             self.groups.add(self._rollouts.new())
         path, troubles = self.path, []
-        for rows in (self._metrics, self._rollouts):
+        for rows in (self._metric_rows, self._rollouts):
             if rows.broken:
                 troubles.append(f"{rows.broken:,} lines of {rows.file.name} cannot be read")
         return StoredRun(
