@@ -1,6 +1,6 @@
 /* The page of a run that is going: asks its server every second and a half for what came since. */
 
-const EVERY_MS = 1500;
+const EVERY_MS = 2000;
 const HIDDEN_MS = 30000; /* while nobody looks at the page */
 const at = (id) => document.getElementById(id);
 const known = { beginning: 0, step: 0, state: "", warnings: 0, charts: new Map() };
