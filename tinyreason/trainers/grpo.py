@@ -54,8 +54,11 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
         engine = session.config.inference.engine
         is_theirs = samples_itself(self.args, engine)
-        dtype = session.config.train.rollout_dtype
-        self.rollouts = None if is_theirs else RolloutSampler(self.args, self.scorer.ends, engine, dtype)
+        train = session.config.train
+        scores_all = train.has_kl_penalty or train.has_entropy_bonus  # else rows that teach nothing are not scored
+        keeps = train.rollout_dtype != "auto" or not scores_all
+        sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.rollout_dtype, keeps)
+        self.rollouts = None if is_theirs else sampler
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
 
     @property

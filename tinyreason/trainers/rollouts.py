@@ -32,6 +32,8 @@ class RolloutSampler:
     """Tokens that end a completion."""
     engine: EngineName
     dtype: RolloutDtype = "auto"
+    keeps_values: bool = False
+    """Whether anybody asks for `values`."""
     drafts: Drafts = field(default_factory=Drafts)
     values: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
     """Row of the step → its tokens' log-probabilities and entropies as they were sampled, but for drafted rows."""
@@ -45,7 +47,7 @@ class RolloutSampler:
             model, self.engine, len(prompts), None if self.dtype == "auto" else getattr(torch, self.dtype)
         )
         if least or self.dtype != "auto" or not is_worth_it(engine):
-            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, keeps_values=True)
+            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, keeps_values=self.keeps_values)
             kept = zip(found.log_probs, found.entropies, strict=True)
             self.values |= {first + row: its for row, its in enumerate(kept)}
             return found.ids

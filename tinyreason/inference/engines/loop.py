@@ -64,13 +64,11 @@ def roll_out(
     found = Rollouts([])
     for step in range(limit):
         found.largest.append(logits.amax(dim=-1))
-        if step < least - 1:
-            logits[:, end_ids] = -torch.inf
-        tokens = rule.tokens(logits, slots, uniforms_R_T[rows, step])
+        allowed = logits.index_fill(1, end_ids, -torch.inf) if step < least - 1 else logits
+        tokens = rule.tokens(allowed, slots, uniforms_R_T[rows, step])
         said[rows, step] = tokens
         if keeps_values:
-            values[0, rows, step] = rule.log_probs(logits, slots, tokens)
-            values[1, rows, step] = rule.entropies(logits)[slots]
+            values[:, rows, step] = rule.values(logits, slots, tokens)
         if tell:
             tell(tokens.tolist())
         is_open = ~torch.isin(tokens, end_ids)

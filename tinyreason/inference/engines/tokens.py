@@ -29,21 +29,27 @@ class TokenRule:
             return logits_N_V.argmax(dim=-1)[slots_R]
         return inverse_cdf(self.scores(logits_N_V), slots_R, uniforms_R)
 
-    def log_probs(self, logits_N_V: Tensor, slots_R: Tensor, tokens_R: Tensor) -> Tensor:
-        """Returns (R,) log-probabilities of tokens at this temperature, before top-p and its like, as TRL has them."""
-        scores_N_V = logits_N_V.float() / (self.temperature or 1.0)
-        return scores_N_V[slots_R, tokens_R] - scores_N_V.logsumexp(dim=-1)[slots_R]
+    def values(self, logits_N_V: Tensor, slots_R: Tensor, tokens_R: Tensor) -> Tensor:
+        """Returns (2, R) log-probabilities of tokens and entropies in nats of what they were sampled from.
 
-    def entropies(self, logits_N_V: Tensor) -> Tensor:
-        """Returns (N,) entropies in nats at this temperature, before top-p and its like, as TRL has them."""
-        scores_N_V = logits_N_V.float() / (self.temperature or 1.0)
-        return torch.special.entr(scores_N_V.softmax(dim=-1)).sum(dim=-1)
+        Both are at this temperature, before top-p and its like, as TRL has them.
+        """
+        scores_N_V = self.tempered(logits_N_V)
+        largest_N = scores_N_V.amax(dim=-1)
+        weights_N_V = (scores_N_V - largest_N[:, None]).exp_()
+        sums_N = weights_N_V.sum(dim=-1)
+        logs_N = largest_N + sums_N.log()
+        entropies_N = logs_N - torch.linalg.vecdot(weights_N_V, scores_N_V) / sums_N
+        return torch.stack([scores_N_V[slots_R, tokens_R] - logs_N[slots_R], entropies_N[slots_R]])
+
+    def tempered(self, logits_N_V: Tensor) -> Tensor:
+        """Returns (N, V) logits at this temperature, in float32."""
+        scores_N_V = logits_N_V.float()
+        return scores_N_V if self.temperature in (0, 1) else scores_N_V / self.temperature
 
     def scores(self, logits_N_V: Tensor) -> Tensor:
         """Returns (N, V) logits of the distribution that is sampled from, in float32."""
-        scores_N_V = logits_N_V.float()
-        if self.temperature != 1:
-            scores_N_V = scores_N_V / self.temperature
+        scores_N_V = self.tempered(logits_N_V)
         for warper in self.warpers:
             scores_N_V = warper(None, scores_N_V)
         return scores_N_V
