@@ -171,6 +171,12 @@ def test_a_folder_alone_and_one_without_a_result_are_one_sentence(tmp_path):
         tinyreason.read_result(tmp_path)
 
 
+@pytest.mark.parametrize(("kind", "more"), [("ggml", {}), ("gguf", {"file_type": "q4"}), ("merged", {"dtype": "int8"})])
+def test_a_form_that_there_is_not_is_one_sentence(tmp_path, kind, more):
+    with pytest.raises(ConfigError, match=r"export has no (kind|type|dtype) '(ggml|q4|int8)'; it has "):
+        tinyreason.export("sandbox", kind, tmp_path, **more)
+
+
 def test_an_evaluation_takes_a_chat_template(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(

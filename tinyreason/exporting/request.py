@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tinyreason.adapters import adapted_weights, merge_adapter
 from tinyreason.config.run_config import Model
 from tinyreason.console import Console
-from tinyreason.errors import FolderError, ModelError, TinyReasonError
+from tinyreason.errors import ConfigError, FolderError, ModelError, TinyReasonError
 from tinyreason.evaluation.benchmark_run import settle
 from tinyreason.evaluation.benchmarks import find_bench
 from tinyreason.exporting.card import export_card
 from tinyreason.exporting.gate import Gate
-from tinyreason.exporting.gguf import check_family, gguf_template, write_gguf
+from tinyreason.exporting.gguf import TYPES, check_family, gguf_template, write_gguf
 from tinyreason.exporting.gguf_adapter import check_plain_lora, write_gguf_adapter
-from tinyreason.exporting.merge import own_dtype, write_merged
+from tinyreason.exporting.merge import DTYPES, own_dtype, write_merged
 from tinyreason.exporting.modelfile import check_modelfile, template_turns, write_modelfile
 from tinyreason.exporting.parity import LOGITS, PROMPTS, Finding, Question, compare_adapter, graded_problems
 from tinyreason.exporting.remember import remember
@@ -30,7 +30,6 @@ from tinyreason.prompts import chat_messages
 from tinyreason.runs.result import RESULT, read_evaluation
 
 Kind = Literal["merged", "gguf", "modelfile", "vllm"]
-KINDS = ("merged", "gguf", "modelfile", "vllm")
 MODELFILE, CARD = "Modelfile", "README.md"
 STRANGERS = "words"
 """Bench whose problems an adapter without a run is asked."""
@@ -123,8 +122,12 @@ def read_export(
 ) -> tuple[Export, str]:
     """Returns what is to be exported, and why in this number format; nothing heavy is loaded.
 
-    Errors: `FolderError`, `ModelError` for what is not a run or an adapter, and for what this form cannot do with it.
+    Errors: `ConfigError` for a form or a number format that there is not; `FolderError`, `ModelError` for what is not a
+    run or an adapter, and for what this form cannot do with it.
     """
+    for name, given, allowed in (("kind", kind, get_args(Kind)), ("type", type, TYPES), ("dtype", dtype, DTYPES)):
+        if given is not None and given not in allowed:
+            raise ConfigError(f"export has no {name} '{given}'; it has {', '.join(allowed)}.")
     reference = read_model_reference(word, base=base)
     if reference.adapter is None:
         raise ModelError(f"{word} has no adapter to export; give the folder of a run or of an adapter.")
