@@ -13,6 +13,7 @@ import pytest
 from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.data import DATA
 from tinyreason.teachers import TEACHERS
 
@@ -75,6 +76,7 @@ FAMILIES = {
     "adapters": ADAPTERS,
     "algorithms/rewards": REWARDS,
     "algorithms/advantages": ADVANTAGES,
+    "algorithms/samplers": SAMPLERS,
     "data": DATA,
     "teachers": TEACHERS,
 }

@@ -27,6 +27,8 @@ class Batch:
     group_size: int
     max_completion_tokens: int
     step: int
+    trained_rows: int = 0
+    """How many of the N are trained on, where that is fewer."""
     progress: float = 0.0
     """Share of the run's steps that are done before this one."""
     answers: list[str | None] = field(default_factory=list)

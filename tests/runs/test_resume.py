@@ -39,6 +39,10 @@ KINDS = {
         *("train.max_completion_tokens=48", "warmup.data.size=8", "warmup.train.max_steps=2"),
         "warmup.train.batch_size=4",
     ),
+    "samplers that learn, choose, keep and heat": (
+        *("rlvr", *GRPO, "data.size=6", "validation=null", "train.group_size=4", "train.oversample=1.5"),
+        "samplers=[{kind: greso_skip}, {kind: dynamic_sampling}, {kind: entropy_temperature}]",
+    ),
     "an adapter of R alone, on 4 bits": (
         *("rlvr", *GRPO, "adapter.kind=lora_xs", "model.quantize=nf4", "validation=null"),
     ),

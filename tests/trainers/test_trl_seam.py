@@ -19,6 +19,7 @@ from tinyreason.trainers.loop import trl_arguments
 PACKAGE = Path(trl_seam.__file__).parents[1]
 METHODS = {
     (GRPOTrainer, "_generate_and_score_completions"): ["self", "inputs"],
+    (GRPOTrainer, "_generate"): ["self", "prompts"],
     (GRPOTrainer, "_generate_single_turn"): [
         *("self", "prompt_ids", "images", "multimodal_fields", "num_generations"),
     ],

@@ -15,6 +15,7 @@ from typing import Any
 from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import PACKAGE, read_recipe, recipe_names
 from tinyreason.config.train_config import TRAINERS
@@ -25,6 +26,7 @@ from tinyreason.teachers import TEACHERS
 FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "rewards": REWARDS,
     "advantages": ADVANTAGES,
+    "samplers": SAMPLERS,
     "adapters": ADAPTERS,
     "data": DATA,
     "teachers": TEACHERS,
@@ -48,6 +50,9 @@ DECLARED = {
     "may_cost_money": "an endpoint, which may cost money",
 }
 """Attribute of a class → what a method needs where it is true."""
+WITHOUT_NEEDS = {"_reward", "_advantage"}
+"""Files that all of a family share, whose code says nothing of a single one."""
+OF_TOKENS = {"logp": "log-probabilities", "entropy": "entropies"}
 _PAPER = re.compile(r"(?:arXiv[ :]+|https://arxiv\.org/abs/)(\d{4}\.\d{4,5})")
 
 
@@ -135,10 +140,11 @@ def shown_default(value: Any) -> Any:
 
 def needs_of(family: str, leaf: type[Schema]) -> Iterator[str]:
     """Yields what a method needs, as its attributes and its code say it."""
-    if family in ("rewards", "advantages"):
+    if family in ("rewards", "advantages", "samplers"):
         code = code_of(leaf)
         yield from (what for what, pattern in USED.items() if re.search(pattern, code))
     yield from (what for name, what in DECLARED.items() if getattr(leaf, name, False) is True)
+    yield from (f"the sampled tokens' {OF_TOKENS[name]}" for name in sorted(getattr(leaf, "needs", ())))
     if family == "data":
         yield "data.file or data.name"
     given = [option.name for option in options_of(leaf) if option.is_needed]
@@ -151,7 +157,9 @@ def code_of(leaf: type[Schema]) -> str:
     text = inspect.getsource(inspect.getmodule(leaf))
     shared = re.findall(r"from tinyreason\.algorithms\.\w+\.(_\w+) import", text)
     folder = Path(inspect.getfile(leaf)).parent
-    others = [(folder / f"{name}.py").read_text(encoding="utf-8") for name in shared if name != "_reward"]
+    others = [
+        (folder / f"{name}.py").read_text(encoding="utf-8") for name in shared if name not in ("_reward", "_advantage")
+    ]
     return "\n".join([text, *others])
 
 
@@ -178,11 +186,13 @@ def measurements() -> dict[tuple[str, str], list[Measurement]]:
 
 
 def used_by(values: dict[str, Any]) -> set[tuple[str, str]]:
-    """Returns the methods that a recipe's values name, one of each family but for rewards."""
+    """Returns the methods that a recipe's values name."""
     critiques = values.get("critiques") or {}
+    compared = values.get("advantage")
     teacher = critiques.get("teacher") if isinstance(critiques, dict) else None
     named = {
-        "advantages": [values.get("advantage")],
+        "advantages": compared if isinstance(compared, list) else [compared],
+        "samplers": values.get("samplers") or [],
         "adapters": [values.get("adapter")],
         "data": [values.get("data")],
         "teachers": [teacher],
@@ -224,7 +234,13 @@ def methods_named(cell: str, points: dict[str, set[tuple[str, str]]]) -> set[tup
         return points[cell]
     if (control := cell.removesuffix(" only")) in REWARDS:
         return {("rewards", control)}
-    places = {"rewards": r"rewards", "advantages": r"advantage", "adapters": r"adapter", "data": r"data"}
+    places = {
+        "rewards": "rewards",
+        "advantages": "advantage",
+        "samplers": "samplers",
+        "adapters": "adapter",
+        "data": "data",
+    }
     return {
         (family, kind)
         for family, place in places.items()

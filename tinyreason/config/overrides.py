@@ -72,8 +72,8 @@ def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
 
     Of data the source stays, unless code of the person's own takes its place. The learning rate goes with the adapter.
     """
-    if section.startswith("rewards.") and section.count(".") == 1:
-        forget_reward(values, section, kind)
+    if section.startswith(("rewards.", "samplers.", "advantage.")) and section.count(".") == 1:
+        forget_item(values, section, kind)
     elif section in ("adapter", "advantage", "data") and isinstance(values.get(section), dict):
         if values[section].get("kind") == kind:
             return
@@ -102,12 +102,12 @@ def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], g
         values[last] = kept
 
 
-def forget_reward(values: dict[str, Any], path: str, kind: Any) -> None:
-    """Lets another kind of reward start from its own defaults too."""
-    number = path.partition(".")[2]
-    rewards = values.get("rewards")
-    if isinstance(rewards, list) and number.isdecimal() and int(number) < len(rewards):
-        old = rewards[int(number)]
+def forget_item(values: dict[str, Any], path: str, kind: Any) -> None:
+    """Lets another kind of a list's item start from its own defaults too."""
+    name, _, number = path.partition(".")
+    items = values.get(name)
+    if isinstance(items, list) and number.isdecimal() and int(number) < len(items):
+        old = items[int(number)]
         if isinstance(old, dict) and old.get("kind") != kind:
             _put(values, path, {"kind": kind})
 

@@ -1,7 +1,7 @@
 """What a run needs of this machine before it begins, checked at once: packages, keys, files, folders. Torch-free."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import util
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.config.trackers import check_trackers
 from tinyreason.data.files import existing
 from tinyreason.errors import ConfigError, ModelError
+from tinyreason.example import Example
 from tinyreason.schema import Schema
 
 NEEDED_BY_TRL = {"use_vllm": ("vllm", "vllm"), "use_liger_kernel": ("liger_kernel", "liger-kernel")}
@@ -40,12 +41,17 @@ def check_preconditions(config: RunConfig) -> None:
             read_adapter_config(f"{option}={folder}", Path(folder))
 
 
-def check_history(config: RunConfig, problems: int) -> None:
-    """Refuses a reward that compares a problem with its earlier visits where none comes back. Errors: `ConfigError`."""
-    names = [reward.kind for reward in config.rewards if reward.needs_history]
+def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
+    """Refuses problems with which a reward or a sampler has nothing to do. Errors: `ConfigError`."""
+    for place, sampler in enumerate(config.samplers):
+        try:
+            sampler.check_examples(examples, f"samplers.{place}")
+        except ValueError as error:
+            raise ConfigError(f"{error}.") from None
+    names = [leaf.kind for leaf in (*config.rewards, *config.samplers) if leaf.needs_history]
     if not names:
         return
-    a_step = config.train.rollouts_per_step // config.train.group_size
+    problems, a_step = len(examples), config.train.generated_rows // config.train.group_size
     visits = config.train.max_steps * a_step
     if visits <= max(problems, a_step):
         fewer = f"type data.size={visits // 4} or " if visits >= max(4, 2 * a_step) else ""

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
+from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
 from tinyreason.config.tiers import CPU_TIER, TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
@@ -186,6 +187,8 @@ class RunConfig(Schema):
     """What GRPO maximises: the weighted sum of these."""
     advantage: one_or_several(one_of(ADVANTAGES, OwnAdvantage)) | None = None
     """How GRPO compares the rollouts of a group: one, or a list of an estimator and what shapes its advantages."""
+    samplers: tuple[one_of(SAMPLERS), ...] = ()
+    """What decides which problems GRPO asks, which rollouts it trains on, and how warm they are."""
     adapter: one_of(ADAPTERS)
     train: one_of(TRAINERS)
     warmup: Warmup | None = None
@@ -257,7 +260,7 @@ class RunConfig(Schema):
     @property
     def warmup_config(self) -> "RunConfig":
         """The warm-up as a run of its own."""
-        none = {"rewards": (), "advantage": None, "validation": None, "warmup": None, "trl": {}}
+        none = {"rewards": (), "advantage": None, "samplers": (), "validation": None, "warmup": None, "trl": {}}
         train = self.warmup.train
         return self.model_copy(update={"trainer": train.kind, "data": self.warmup.data, "train": train, **none})
 
@@ -305,9 +308,9 @@ class RunConfig(Schema):
             raise ValueError(
                 f"trainer {trainer} needs rewards and an advantage, as in rewards: [{{kind: correctness}}]"
             )
-        if not train.needs_rewards and (self.rewards or self.advantage):
+        if not train.needs_rewards and (self.rewards or self.advantage or self.samplers):
             others = " or ".join(name for name, kind in TRAINERS.items() if kind.needs_rewards)
-            raise ValueError(f"trainer {trainer} takes no rewards and no advantage; trainer {others} does")
+            raise ValueError(f"trainer {trainer} takes no rewards, advantage or samplers; trainer {others} does")
         for path, section in sections(self):
             if not (is_past and section is self.model):
                 section.check(self, path)

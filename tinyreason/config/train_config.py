@@ -1,5 +1,6 @@
 """The training loops: one class each, with its options, TRL's names for them, and what others ask of a trainer."""
 
+import math
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 
 from tinyreason.algorithms.advantages import check_advantages
 from tinyreason.algorithms.rewards import check_rewards
+from tinyreason.algorithms.samplers import check_samplers
 from tinyreason.schema import Schema
 
 TRL_NAMES = {
@@ -176,6 +178,8 @@ class TrainGrpo(Train):
     """Completions sampled for each step: groups × group size (TRL: generation_batch_size)."""
     group_size: int = Field(8, ge=2)
     """Completions of one problem that are compared with each other (TRL: num_generations)."""
+    oversample: float = Field(1.0, ge=1, le=8)
+    """How many times as many rollouts are sampled as are trained on; samplers say which (a sampler that keeps some)."""
     temperature: float = Field(1.0, gt=0)
     """Temperature at which the rollouts are sampled."""
     rollout_dtype: Literal["auto", "bfloat16"] = "auto"
@@ -195,7 +199,7 @@ class TrainGrpo(Train):
 
     @property
     def generated_rows(self) -> int:
-        return self.rollouts_per_step
+        return math.ceil(self.rollouts_per_step // self.group_size * self.oversample) * self.group_size
 
     @property
     def sampling_dtype(self) -> str:
@@ -243,6 +247,7 @@ class TrainGrpo(Train):
     def check(self, run, path: str) -> None:
         check_rewards(run.rewards)
         check_advantages(run.advantages)
+        check_samplers(run.samplers, run)
 
     @model_validator(mode="after")
     def stages_tighten(self) -> Self:

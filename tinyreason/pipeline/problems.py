@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinyreason.algorithms.rewards import ask_for_tokens
-from tinyreason.config.preconditions import check_history
+from tinyreason.config.preconditions import check_problems
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.training_split import training_split
 from tinyreason.console import Console
@@ -63,7 +63,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
     for line in counts(config, len(evaluation), len(validation)):
         console.say(line)
-    check_history(config, len(examples))
+    check_problems(config, examples)
     examples, evaluation, validation = (
         ask_for_tokens(config.rewards, found) for found in (examples, evaluation, validation)
     )

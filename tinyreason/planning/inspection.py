@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tinyreason.config.describe import sections
 from tinyreason.config.own_code import own_leaves
-from tinyreason.config.preconditions import check_history
+from tinyreason.config.preconditions import check_problems
 from tinyreason.config.run_config import Model, RunConfig
 from tinyreason.config.training_split import training_split
 from tinyreason.data._source import Source
@@ -63,7 +63,7 @@ class Inspector:
                 lines, examples = self.known[key]
                 found += lines
                 if section is config.data and examples is not None:
-                    check_history(config, len(check_held_out(config, examples)))
+                    check_problems(config, check_held_out(config, examples))
         looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_own_code(config)
         return [*found, *chain(*looked_at)]
 

@@ -17,9 +17,11 @@ from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
 from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
+from tinyreason.trainers.sampler_chain import trained_part
 from tinyreason.trainers.scorer import Scorer
 from tinyreason.trainers.session import TrainingSession, Watch
 from tinyreason.trainers.shared_prefixes import SAMPLED_ENTROPIES, SharedPrefixes
+from tinyreason.trainers.trl_seam import mask_of
 
 
 class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrainer, OomRetry):
@@ -56,7 +58,7 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         is_theirs = samples_itself(self.args, engine)
         train = session.config.train
         scores_all = train.has_kl_penalty or train.has_entropy_bonus  # else rows that teach nothing are not scored
-        keeps = train.rollout_dtype != "auto" or not scores_all
+        keeps = train.rollout_dtype != "auto" or not scores_all or bool(self.scorer.needs)
         sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.rollout_dtype, keeps)
         self.rollouts = None if is_theirs else sampler
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
@@ -76,16 +78,30 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
     def order_of(self, output: dict[str, Any]) -> list[int] | None:
         return None if self.is_plain else super().order_of(output)
 
-    def before_rollouts(self) -> None:
+    def before_rollouts(self, inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         self.scorer.step = self.state.global_step + 1
         self.generation_config.remove_invalid_values = True  # nan logits end in a nan loss, not in a dead card
-        self.generation_config.max_new_tokens = self.session.config.train.limit_at(self.scorer.step)
+        train, scorer = self.session.config.train, self.scorer
+        self.generation_config.max_new_tokens = train.limit_at(scorer.step)
+        self.set_temperature(scorer.samplers.temperature(scorer.store))
+        chosen = scorer.samplers.problems(scorer.step, scorer.store)
+        if chosen is None:
+            return inputs
+        return [self.train_dataset[number] for number in chosen for _ in range(train.group_size)]
 
     def complete(self, prompts: list[list[int]], first: int) -> list[list[int]] | None:
         if self.rollouts is None:
             return None
         limit = self.generation_config.max_new_tokens
         return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit)
+
+    def before_rewards(self, prompts: list[list[int]], completions: list[list[int]]) -> None:
+        if not self.scorer.needs:
+            return
+        mask = mask_of(completions)
+        values = self.rollouts and self.rollouts.taken_values(mask)
+        values = values or self.scored(prompts, completions)
+        self.scorer.sampled = (mask, *(value.cpu().where(mask, 0.0) for value in values))
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])
@@ -94,6 +110,12 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
                 output[SAMPLED_ENTROPIES] = values[1]
             if self.rollouts.dtype != "auto":  # TRL's ratio then starts from what was sampled from
                 output.setdefault("old_per_token_logps", values[0])
+        if self.rollouts:
+            self.rollouts.values = {}
+        for name, value in self.scorer.samplers.metrics(self.scorer.kept, self.scorer.store).items():
+            self.add_metric(name, value)
+        if self.scorer.kept is not None:
+            output = trained_part(output, self.scorer.kept, self.session.config.train.rollouts_per_step, self.loss_type)
         self.add_metric("score_time", self.scorer.seconds)
         for sign, share in self.scorer.signs.items():
             self.add_metric(METRIC + sign, share)

@@ -60,8 +60,8 @@ class RolloutSampler:
         return rows
 
     def taken_values(self, mask_N_T: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Returns the step's log-probabilities and entropies (N, T), 0 where there is no token, and forgets them."""
-        taken, self.values = self.values, {}
+        """Returns the step's log-probabilities and entropies (N, T), 0 where no token is; None if some are unknown."""
+        taken = self.values
         if len(taken) < len(mask_N_T):
             return None
         found = torch.zeros(2, *mask_N_T.shape, device=mask_N_T.device)

@@ -17,6 +17,7 @@ from tinyreason.models.chat_template import end_tokens, opens_thought
 from tinyreason.rollout import Batch
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
+from tinyreason.trainers.sampler_chain import SamplerChain
 from tinyreason.trainers.session import TrainingSession
 
 
@@ -37,10 +38,17 @@ class Scorer:
     step: int = 0
     batch: Batch | None = None
     rewards: dict[str, list[float]] = field(default_factory=dict)
+    kept: torch.Tensor | None = None
+    """(N,) Which rollouts of the batch are trained on; None = all."""
     signs: dict[str, float] = field(default_factory=dict)
     """Sign of reward hacking → share of the last batch's correct rollouts."""
+    sampled: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+    """Mask, log-probabilities and entropies (N, T) of the batch's tokens, where somebody needs them."""
     seconds: float = 0.0
     """What grading, rewarding, comparing and writing down the last batch took."""
+
+    def __post_init__(self):
+        self.samplers = SamplerChain(self.config, self.examples)
 
     @staticmethod
     def of(session: TrainingSession, examples: list[Example]) -> "Scorer":
@@ -71,9 +79,11 @@ class Scorer:
             group_size=train.group_size,
             max_completion_tokens=train.limit_at(self.step),
             step=self.step,
+            trained_rows=train.rollouts_per_step,
             progress=(self.step - 1) / train.max_steps,
             answers=[verdict.extracted for verdict in verdicts],
         )
+        self.batch.mask, self.batch.logp, self.batch.entropy = self.sampled or (None, None, None)
         self.signs = sign_shares(
             (text, example.answer, bool(truncated), example.problem)
             for text, example, truncated, verdict in zip(texts, examples, self.batch.truncated, verdicts, strict=True)
@@ -84,10 +94,21 @@ class Scorer:
         self.seconds = time.perf_counter() - start
         return _jsonable(self.batch.reward)
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """What of the sampled tokens rewards, advantages and samplers read."""
+        leaves = (*self.config.rewards, *self.config.advantages, *self.config.samplers)
+        return frozenset().union(*(leaf.needs for leaf in leaves))
+
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
-        """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now."""
+        """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now.
+
+        Samplers look at it first; what they do not keep is written down with an advantage of 0.
+        """
         start = time.perf_counter()
         advantages = estimate(self.config.advantages, self.batch, from_trl.cpu(), self.store)
+        self.kept = self.samplers.kept(self.batch, advantages, self.store)
+        self.samplers.move_temperature(self.batch, self.store)
         self.folder.append("rollouts.jsonl", list(self._lines(advantages)))
         self.seconds += time.perf_counter() - start
         return advantages.to(from_trl.device, from_trl.dtype)
@@ -98,6 +119,8 @@ class Scorer:
         if advantages.dim() == 2:  # one a token: their mean is written down
             there = torch.arange(advantages.shape[1]) < batch.length[:, None]
             advantages = advantages.where(there, 0.0).sum(dim=1) / there.sum(dim=1).clamp(min=1)
+        if self.kept is not None:
+            advantages = advantages.where(self.kept, 0.0)
         for n, example in enumerate(batch.examples):
             yield {
                 "step": batch.step,

@@ -132,8 +132,32 @@ class MicroBatchSeam(Trainer):
 class RolloutSeam:
     """Laid before TRL's GRPO: what happens before and after a batch of rollouts, and how many rows go at once."""
 
-    def before_rollouts(self) -> None:
-        """Runs before a generation batch is sampled."""
+    def before_rollouts(self, inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Returns the rows of the data set that a generation batch asks, each as often as its group is large."""
+        return inputs
+
+    def before_rewards(self, prompts: list[list[int]], completions: list[list[int]]) -> None:
+        """Runs when a generation batch is sampled, before it is rewarded; both hold token ids."""
+
+    def set_temperature(self, temperature: float) -> None:
+        """Has rollouts sampled, and tokens scored, at this temperature."""
+        self.temperature = self.args.temperature = self.generation_config.temperature = temperature
+        if self.use_vllm:
+            self.vllm_generation.temperature = temperature
+
+    def scored(self, prompts: list[list[int]], completions: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns log-probabilities and entropies (N, T) of completions under the present model, no gradient."""
+        mask = mask_of(completions)
+        there = torch.cat([mask_of(prompts).flip(1), mask], dim=1).to(self.accelerator.device)
+        ids = torch.zeros_like(there, dtype=torch.long)
+        tokens = [id for row in zip(prompts, completions, strict=True) for part in row for id in part]
+        ids[there] = torch.tensor(tokens, device=ids.device)
+        rows = self.args.per_device_train_batch_size
+        with torch.no_grad(), evaluating(self.model):
+            found = self._get_per_token_logps_and_entropies(
+                self.model, ids, there.long(), mask.shape[1], batch_size=rows, compute_entropy=True
+            )
+        return found[0], found[1]
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         """Returns the scored generation batch, perhaps with other advantages."""
@@ -171,8 +195,12 @@ class RolloutSeam:
         self._metrics["train"][name].append(value)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        self.before_rollouts()
-        return self.after_rollouts(super()._generate_and_score_completions(inputs))
+        return self.after_rollouts(super()._generate_and_score_completions(self.before_rollouts(inputs)))
+
+    def _generate(self, prompts: list) -> tuple:
+        sampled = super()._generate(prompts)
+        self.before_rewards(sampled[0], sampled[1])
+        return sampled
 
     def _prepare_inputs(self, generation_batch):
         shuffled = grpo_trainer.shuffle_sequence_dict
@@ -236,6 +264,12 @@ class EpochSampler(RepeatSampler):
         """Sets the order of an epoch; accelerate calls it at the start of each."""
         if self.shuffle:
             self.generator.manual_seed(self.seed + epoch)
+
+
+def mask_of(rows: list[list[int]]) -> torch.Tensor:
+    """Returns (N, T) bool, where rows of token ids have one."""
+    lengths = torch.tensor([len(row) for row in rows])
+    return torch.arange(int(lengths.max())) < lengths[:, None]
 
 
 def in_order(rows: Any, order: list[int]) -> Any:

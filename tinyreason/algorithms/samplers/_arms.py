@@ -1,0 +1,70 @@
+"""Samplers that choose a class of problems first (an arm), and then a problem of it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from random import Random
+
+from tinyreason.algorithms.samplers._sampler import Sampler
+from tinyreason.errors import nearest
+from tinyreason.example import Example
+from tinyreason.store import Store
+
+
+class ArmSampler(Sampler):
+    """Chooses problems by their class, each class as often as its weight says."""
+
+    by: str = "domain"
+    """The field of a problem's `meta` that is its class: its domain, family or level."""
+
+    def weights(self, arms: list[str], store: Store) -> list[float]:
+        """Returns the probability of each class."""
+        raise NotImplementedError
+
+    def arm(self, example: Example) -> str:
+        """Returns the class of a problem."""
+        return str(example.meta[self.by])
+
+    def check_examples(self, examples: Sequence[Example], path: str) -> None:
+        fields = sorted({field for example in examples for field in example.meta})
+        without = next((example for example in examples if self.by not in example.meta), None)
+        if without is not None:
+            raise ValueError(
+                f"{path}.by={self.by} is not a field of problem {without.id}{nearest(self.by, fields)}; its fields are "
+                f"{', '.join(fields) or 'none'}"
+            )
+        arms = {self.arm(example) for example in examples}
+        if len(arms) < 2:
+            raise ValueError(
+                f"{path}.by={self.by}: all problems have {arms.pop()} there, so there is nothing to choose"
+            )
+
+    def choose(self, examples: Sequence[Example], count: int, rng: Random, store: Store) -> list[int]:
+        numbers = defaultdict(list)
+        for number, example in enumerate(examples):
+            numbers[self.arm(example)].append(number)
+        arms = sorted(numbers)
+        left: dict[str, list[int]] = {}
+        chosen = []
+        for arm in rng.choices(arms, self.weights(arms, store), k=count):
+            if not left.get(arm):
+                left[arm] = rng.sample(numbers[arm], len(numbers[arm]))
+            chosen.append(left[arm].pop())
+        return chosen
+
+    def metrics(self, store: Store) -> dict[str, float]:
+        arms = store.get(self.kind, "arms", [])
+        weights = self.weights(arms, store) if arms else []
+        return {f"weight_{arm}": weight for arm, weight in zip(arms, weights, strict=True)}
+
+    def remember_arms(self, arms: set[str], store: Store) -> None:
+        """Keeps the classes that were met, sorted."""
+        store.put(self.kind, "arms", sorted({*store.get(self.kind, "arms", []), *arms}))
+
+
+def softmax(values: Sequence[float], temperature: float) -> list[float]:
+    """Returns the softmax of the values over a temperature."""
+    import math
+
+    highest = max(values)
+    powers = [math.exp((value - highest) / temperature) for value in values]
+    return [power / sum(powers) for power in powers]
