@@ -14,6 +14,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.data import DATA
+from tinyreason.grading.graders import GRADERS
 from tinyreason.teachers import TEACHERS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "tinyreason"
@@ -56,6 +57,7 @@ HOMES = {
         "data/",
         "adapters/",
         "algorithms/",
+        "grading/",
         "teachers/",
         "runs/",
         "inference/",
@@ -76,10 +78,11 @@ FAMILIES = {
     "algorithms/rewards": REWARDS,
     "algorithms/advantages": ADVANTAGES,
     "data": DATA,
+    "grading/graders": GRADERS,
     "teachers": TEACHERS,
 }
-SHADOWING = {"random": "random_reward"}
-"""A kind whose word is a module of the standard library → its file, which has the family's name too."""
+SHADOWING = {"random": "random_reward", "math": "math_verify"}
+"""A kind whose word is a module of the standard library → its file, which has a longer name."""
 HEAVY = ("torch", "transformers", "datasets", "pandas", "pyarrow", "trl", "peft", "httpx", "matplotlib")
 MOST_LINES_OF_A_FILE = 350
 MOST_LINES_OF_A_FUNCTION = 55

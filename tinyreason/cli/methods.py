@@ -16,7 +16,9 @@ SHOWN = 2
 
 
 @click.command("methods", short_help="List every method: its idea, paper, options, needs and what was measured.")
-@click.option("--family", metavar="NAME", help="Only rewards, advantages, adapters, data, teachers or trainers.")
+@click.option(
+    "--family", metavar="NAME", help="Only rewards, advantages, adapters, data, graders, teachers or trainers."
+)
 @JSON
 def methods_command(family: str | None, as_json: bool) -> None:
     """List every method: its idea, its paper, its options, what it needs and what was measured of it.

@@ -19,6 +19,7 @@ from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import PACKAGE, read_recipe, recipe_names
 from tinyreason.config.train_config import TRAINERS
 from tinyreason.data import DATA
+from tinyreason.grading.graders import GRADERS
 from tinyreason.schema import Schema
 from tinyreason.teachers import TEACHERS
 
@@ -27,6 +28,7 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "advantages": ADVANTAGES,
     "adapters": ADAPTERS,
     "data": DATA,
+    "graders": GRADERS,
     "teachers": TEACHERS,
     "trainers": TRAINERS,
 }

@@ -46,6 +46,8 @@ class Source(Schema):
     """The column that holds the gold answer, `a.b` for a nested one; without one it is what the completion marks."""
     encoding: str | None = None
     """How the file's text is encoded, as `cp1252`; unset: UTF-8, or UTF-16 where its byte order mark says so."""
+    grader: Literal["math", "choice", "label", "assignment", "abstain"] = "math"
+    """What may make an answer correct, where a row's own `grader` does not say it, as in docs/grading.md."""
     strict: bool = False
     """Whether a row without a problem, completion or answer ends the run; else it is left out and counted."""
 
@@ -137,7 +139,10 @@ class Source(Schema):
         split = split or self.split
         if self.world:
             return enumerate(islice(self.world.examples(self.family, split), ENDLESS_SIZE))
-        return self.read(self.rows(split), dropped or self.dropped())
+        found = self.read(self.rows(split), dropped or self.dropped())
+        if self.grader == "math":
+            return found
+        return ((n, replace(one, grader=self.grader) if one.grader == "math" else one) for n, one in found)
 
     def read(self, rows: list[Row], dropped: Dropped) -> Iterator[tuple[int, Example]]:
         """Yields (place, example) of these rows; a kind of data whose rows hold more reads more."""

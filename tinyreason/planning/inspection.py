@@ -93,7 +93,7 @@ class Inspector:
         formulas = odd = 0
         looked_at = [example for example in examples[:FIRST_ROWS] if example.answer]
         for example in looked_at:
-            is_fine = self.grader.glance_at_gold(example.answer)
+            is_fine = self.grader.glance_at_gold(example)
             if is_fine is False and is_rewarded:
                 raise DataError(
                     f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose "

@@ -56,8 +56,7 @@ class Scorer:
         texts = [completion.text for completion in read]
         examples = [self.examples[number] for number in row]
         truncated = [ids[-1] not in self.ends for ids in completion_ids]
-        answers, problems = [example.answer for example in examples], [example.problem for example in examples]
-        verdicts = self.grader.grade(texts, answers, truncated, problems, self.is_thought_open)
+        verdicts = self.grader.grade_examples(texts, examples, truncated, self.is_thought_open)
         train = self.config.train
         self.batch = Batch(
             examples=examples,
@@ -72,7 +71,7 @@ class Scorer:
             step=self.step,
         )
         self.signs = sign_shares(
-            (text, example.answer, bool(truncated), example.problem)
+            (text, example.answer, bool(truncated), example.problem, example.rule)
             for text, example, truncated, verdict in zip(texts, examples, self.batch.truncated, verdicts, strict=True)
             if verdict.correct
         )
