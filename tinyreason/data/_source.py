@@ -13,7 +13,7 @@ from pydantic import field_validator, model_validator
 from tinyreason.data.columns import Columns, problems_of
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row, read_hub, read_rows
-from tinyreason.data.generated import SPLITS, World, world_of
+from tinyreason.data.worlds import SPLITS, World, world_of
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example, different
 from tinyreason.schema import Schema
@@ -95,6 +95,10 @@ class Source(Schema):
         """Returns whether it never ends, as generated problems: take a slice of it."""
         return self.world is not None
 
+    def endless(self, split: str) -> Iterator[Example]:
+        """Yields the generated problems of a split, always the same."""
+        return self.world.examples(self.family, split)
+
     @property
     def is_taken_whole(self) -> bool:
         """Returns whether all of it is trained on, so that a test can only be held back."""
@@ -117,8 +121,8 @@ class Source(Schema):
 
     @property
     def usual_attempts_by(self) -> tuple[str, ...]:
-        """Returns who makes attempts at its problems where nobody is named: the oracle at generated ones."""
-        return ("oracle",) if self.is_endless else ()
+        """Returns who makes attempts at its problems where nobody is named: the oracle at those of a world."""
+        return ("oracle",) if self.world else ()
 
     @property
     def origin(self) -> str:
@@ -137,8 +141,8 @@ class Source(Schema):
     def numbered(self, split: str | None = None, dropped: Dropped | None = None) -> Iterator[tuple[int, Example]]:
         """Yields (place in the source, example), less the places that hold no problem; `dropped` is told which."""
         split = split or self.split
-        if self.world:
-            return enumerate(islice(self.world.examples(self.family, split), ENDLESS_SIZE))
+        if self.is_endless:
+            return enumerate(islice(self.endless(split), ENDLESS_SIZE))
         found = self.read(self.rows(split), dropped or self.dropped())
         if self.grader == "math":
             return found
