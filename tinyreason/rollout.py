@@ -1,6 +1,6 @@
 """Holds the scored rollouts of one generation batch: what rewards and advantages see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tinyreason.example import Example
 from tinyreason.tensors import Tensor
@@ -27,8 +27,22 @@ class Batch:
     group_size: int
     max_completion_tokens: int
     step: int
+    progress: float = 0.0
+    """Share of the run's steps that are done before this one."""
+    answers: list[str | None] = field(default_factory=list)
+    """(N) The answer that was found in each completion; None where there is none."""
+    values: dict[str, Tensor] = field(default_factory=dict)
+    """Kind of reward → (N,) what it gave, clipped and where its gate is open, before its weight."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Kind of reward → its weight at this step."""
     reward: Tensor | None = None
     """(N,) Weighted sum of the rewards; nan where none of them could grade."""
+    mask: Tensor | None = None
+    """(N, T) Bool, where there is a token; like the two below only where somebody needs it."""
+    logp: Tensor | None = None
+    """(N, T) Log-probability of each sampled token under the policy, at the rollouts' temperature; 0 behind the end."""
+    entropy: Tensor | None = None
+    """(N, T) Entropy in nats of what each token was sampled from; 0 behind the end."""
 
     def in_groups(self, values: Tensor) -> Tensor:
         """Reshapes (N,) → (P, G), a row a problem."""

@@ -17,6 +17,15 @@ class Schema(BaseModel):
         """
 
 
+def one_or_several(section: Any):
+    """Returns the type of a config section that stands alone or in a list."""
+    several = Annotated[tuple[section, ...], Field(min_length=1), Tag("several")]
+    return Annotated[
+        Annotated[section, Tag("one")] | several,
+        Discriminator(lambda values: "several" if isinstance(values, list | tuple) else "one"),
+    ]
+
+
 def one_of(registry: dict[str, type[Schema]], own: type[Schema] | None = None):
     """Returns the type of a config section in which `kind` picks the class; `own` is that of code of the person's."""
     known = Annotated[Union[tuple(registry.values())], Field(discriminator="kind")]  # noqa: UP007

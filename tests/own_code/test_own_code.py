@@ -189,8 +189,9 @@ def test_what_can_be_seen_to_be_wrong_is_one_sentence_without_running_it(kind, w
 def test_a_function_gets_completions_answers_and_what_it_names(own, batch_of):
     reward = own(OwnReward, GOOD, "reward", bonus=2)
     assert reward(batch_of(["it is 2", "none"]), Store()).tolist() == pytest.approx([2 - 0.008, -0.005])
-    values, total = weigh([reward.model_copy(update={"weight": 0.5})], batch_of(["it is 2"]), Store())
-    assert total.tolist() == pytest.approx([0.5 * (2 - 0.008)]) and [*values] == ["mine.py:reward"]
+    batch = batch_of(["it is 2"])
+    values = weigh([reward.model_copy(update={"weight": 0.5})], batch, Store())
+    assert batch.reward.tolist() == pytest.approx([0.5 * (2 - 0.008)]) and [*values] == ["mine.py:reward"]
 
 
 def test_a_class_is_made_once_with_its_options(own, batch_of):

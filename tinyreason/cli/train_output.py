@@ -60,9 +60,10 @@ def regularisation(config: RunConfig) -> Iterator[str]:
 def caveats(config: RunConfig) -> Iterator[str]:
     """Yields what is known to go wrong with these rewards, before it does."""
     lengths = [reward.kind for reward in config.rewards if reward.reads_length]
-    if lengths and config.advantage.divides_by_std:
+    dividing = [advantage.kind for advantage in config.advantages if advantage.divides_by_std]
+    if lengths and dividing:
         yield (
-            f"advantage {config.advantage.kind} divides by each group's standard deviation: where all completions of a "
+            f"advantage {dividing[0]} divides by each group's standard deviation: where all completions of a "
             f"group are correct, {' and '.join(lengths)} alone differs and is blown up to full size, however small its "
             f"weight; advantage.kind=dr_grpo keeps its size"
         )

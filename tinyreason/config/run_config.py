@@ -15,7 +15,7 @@ from tinyreason.config.trl_options import check_trl_options
 from tinyreason.data import DATA, OwnData
 from tinyreason.prompts import PROMPTS, other_ways
 from tinyreason.sandbox import NAME as SANDBOX
-from tinyreason.schema import Schema, one_of
+from tinyreason.schema import Schema, one_of, one_or_several
 
 CHECKED_PROBLEMS = 64
 """The template check asks so many problems of an evaluation again, once in each of the other ways."""
@@ -184,8 +184,8 @@ class RunConfig(Schema):
     """Build config, less its data, of the critiques of attempts at `data` that are built first and trained on."""
     rewards: tuple[one_of(REWARDS, OwnReward), ...] = ()
     """What GRPO maximises: the weighted sum of these."""
-    advantage: one_of(ADVANTAGES, OwnAdvantage) | None = None
-    """How GRPO compares the rollouts of a group."""
+    advantage: one_or_several(one_of(ADVANTAGES, OwnAdvantage)) | None = None
+    """How GRPO compares the rollouts of a group: one, or a list of an estimator and what shapes its advantages."""
     adapter: one_of(ADAPTERS)
     train: one_of(TRAINERS)
     warmup: Warmup | None = None
@@ -224,6 +224,18 @@ class RunConfig(Schema):
     def learning_rate(self) -> float:
         on_sandbox = self.adapter.sandbox_learning_rate if self.model.is_built_in else None
         return self.train.learning_rate or on_sandbox or self.adapter.default_learning_rate
+
+    @property
+    def advantages(self) -> tuple[Any, ...]:
+        """The estimator, and what shapes its advantages, in their order."""
+        if self.advantage is None:
+            return ()
+        return self.advantage if isinstance(self.advantage, tuple) else (self.advantage,)
+
+    @property
+    def compared_by(self) -> str:
+        """What messages call the advantage."""
+        return " + ".join(advantage.kind for advantage in self.advantages)
 
     @property
     def evaluations(self) -> int:

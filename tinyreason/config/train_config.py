@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tinyreason.algorithms.advantages import check_advantages
 from tinyreason.algorithms.rewards import check_rewards
 from tinyreason.schema import Schema
 
@@ -241,6 +242,7 @@ class TrainGrpo(Train):
 
     def check(self, run, path: str) -> None:
         check_rewards(run.rewards)
+        check_advantages(run.advantages)
 
     @model_validator(mode="after")
     def stages_tighten(self) -> Self:

@@ -74,7 +74,7 @@ def seen_to_work(config: RunConfig, result: RunResult, folder: Path) -> Iterator
     if config.train.needs_rewards:
         lines = sum(1 for _ in (folder / "rollouts.jsonl").open(encoding="utf-8"))
         names = ", ".join(reward.kind for reward in config.rewards)
-        yield f"rewards     {names}: {lines} rollouts rewarded and compared by {config.advantage.kind}"
+        yield f"rewards     {names}: {lines} rollouts rewarded and compared by {config.compared_by}"
     yield f"training    {result.training.steps} steps of the {config.trainer} trainer, {config.adapter.kind} adapter"
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     yield f"written     {', '.join(files)}"

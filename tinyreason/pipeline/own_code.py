@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tinyreason.algorithms.advantages import OwnAdvantage
+from tinyreason.algorithms.advantages import OwnAdvantage, estimate
 from tinyreason.algorithms.rewards import OwnReward, weigh
 from tinyreason.config.own_code import own_leaves
 from tinyreason.config.run_config import RunConfig
@@ -35,8 +35,8 @@ def try_own_code(evaluator: Evaluator, model: Any, examples: list[Example]) -> N
     """
     config, console = evaluator.config, evaluator.context.console
     own = [reward for reward in config.rewards if isinstance(reward, OwnReward)]
-    has_own_advantage = isinstance(config.advantage, OwnAdvantage)
-    if not own and not has_own_advantage:
+    own_advantages = [advantage.kind for advantage in config.advantages if isinstance(advantage, OwnAdvantage)]
+    if not own and not own_advantages:
         return
     batch = sampled_batch(evaluator, model, examples[:2])
     for reward in own:
@@ -46,10 +46,11 @@ def try_own_code(evaluator: Evaluator, model: Any, examples: list[Example]) -> N
         told = values[~values.isnan()]
         given = f"from {told.min():g} to {told.max():g}" if len(told) else "nothing it could tell"
         console.say(f"tried   {reward.kind} on {len(batch.texts)} sampled completions: {given}, in {took}")
-    if has_own_advantage:
-        batch.reward = weigh(config.rewards, batch, Store())[1].nan_to_num(0.0)
-        config.advantage(batch, batch.reward, Store())
-        console.say(f"tried   {config.advantage.kind} on {len(batch.texts)} sampled completions")
+    if own_advantages:
+        weigh(config.rewards, batch, Store())
+        batch.reward = batch.reward.nan_to_num(0.0)
+        estimate(config.advantages, batch, batch.reward, Store())
+        console.say(f"tried   {', '.join(own_advantages)} on {len(batch.texts)} sampled completions")
 
 
 def sampled_batch(evaluator: Evaluator, model: Any, examples: list[Example]) -> Batch:

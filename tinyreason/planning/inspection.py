@@ -166,7 +166,7 @@ def list_rewards(config: RunConfig) -> Iterator[Finding]:
         named = [
             f"{reward.kind} · {reward.weight:g}" if reward.weight != 1 else reward.kind for reward in config.rewards
         ]
-        yield Finding("rewards", f"{' + '.join(named)}, compared by {config.advantage.kind}")
+        yield Finding("rewards", f"{' + '.join(named)}, compared by {config.compared_by}")
 
 
 def list_own_code(config: RunConfig) -> Iterator[Finding]:

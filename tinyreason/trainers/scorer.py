@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from tinyreason.algorithms.advantages import estimate
 from tinyreason.algorithms.rewards import weigh
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
@@ -69,22 +70,23 @@ class Scorer:
             group_size=train.group_size,
             max_completion_tokens=train.limit_at(self.step),
             step=self.step,
+            progress=(self.step - 1) / train.max_steps,
+            answers=[verdict.extracted for verdict in verdicts],
         )
         self.signs = sign_shares(
             (text, example.answer, bool(truncated), example.problem, example.rule)
             for text, example, truncated, verdict in zip(texts, examples, self.batch.truncated, verdicts, strict=True)
             if verdict.correct
         )
-        values, total = weigh(self.config.rewards, self.batch, self.store)
-        self.batch.reward = total
+        values = weigh(self.config.rewards, self.batch, self.store)
         self.rewards = {kind: _jsonable(found) for kind, found in values.items()}
         self.seconds = time.perf_counter() - start
-        return _jsonable(total)
+        return _jsonable(self.batch.reward)
 
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
         """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now."""
         start = time.perf_counter()
-        advantages = self.config.advantage(self.batch, from_trl.cpu(), self.store)
+        advantages = estimate(self.config.advantages, self.batch, from_trl.cpu(), self.store)
         self.folder.append("rollouts.jsonl", list(self._lines(advantages)))
         self.seconds += time.perf_counter() - start
         return advantages.to(from_trl.device, from_trl.dtype)
@@ -92,6 +94,9 @@ class Scorer:
     def _lines(self, advantages: torch.Tensor):
         batch = self.batch
         correct = [None if value is None else bool(value) for value in _jsonable(batch.correct)]
+        if advantages.dim() == 2:  # one a token: their mean is written down
+            there = torch.arange(advantages.shape[1]) < batch.length[:, None]
+            advantages = advantages.where(there, 0.0).sum(dim=1) / there.sum(dim=1).clamp(min=1)
         for n, example in enumerate(batch.examples):
             yield {
                 "step": batch.step,

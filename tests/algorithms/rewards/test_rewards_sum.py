@@ -16,7 +16,8 @@ def make(**terms):
 
 
 def total(rewards, batch):
-    return weigh(rewards, batch, Store())[1].tolist()
+    weigh(rewards, batch, Store())
+    return batch.reward.tolist()
 
 
 def test_the_sum_is_weighted(rollouts):
@@ -26,7 +27,7 @@ def test_the_sum_is_weighted(rollouts):
 
 def test_the_values_are_told_as_they_are_before_weights(rollouts):
     rewards = make(correctness={"weight": 2}, kimi_length={"weight": 0.4, "clip": [0, 1]})
-    values, _ = weigh(rewards, rollouts([20, 60], correct=[1, 1]), Store())
+    values = weigh(rewards, rollouts([20, 60], correct=[1, 1]), Store())
     assert {kind: found.tolist() for kind, found in values.items()} == {
         "correctness": [1.0, 1.0],
         "kimi_length": [0.5, -0.5],

@@ -1,8 +1,9 @@
-"""Asks an advantage estimator of the person's own, in a file or package of theirs."""
+"""Asks an advantage of the person's own, in a file or package of theirs."""
 
 from typing import ClassVar
 
 from tinyreason.algorithms._own_numbers import at_step, checked_numbers, facts_of
+from tinyreason.algorithms.advantages._advantage import Advantage
 from tinyreason.errors import ConfigError
 from tinyreason.own_code.leaf import OwnLeaf
 from tinyreason.rollout import Batch
@@ -10,11 +11,11 @@ from tinyreason.store import Store
 from tinyreason.tensors import Tensor
 
 
-class OwnAdvantage(OwnLeaf):
+class OwnAdvantage(OwnLeaf, Advantage):
     """Asks `advantage(rewards, group_size, **meta)` of a file, or an estimator like ours in it."""
 
     group: ClassVar[str] = "tinyreason.advantages"
-    divides_by_std: ClassVar[bool] = False
+    role: ClassVar[str] = "either"
 
     def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
         """Returns (N,) or (N, T). Errors: `ConfigError` with the line of the file."""
@@ -28,6 +29,7 @@ class OwnAdvantage(OwnLeaf):
             else:
                 rewards = [None if value != value else value for value in batch.reward.tolist()]
                 known = {name: value for name, value in facts_of(batch).items() if name != "group_size"}
+                known["advantages"] = advantages.tolist()
                 completions = {"completions": batch.texts, "answers": [example.answer for example in batch.examples]}
                 found = own.call(rewards, batch.group_size, seed=batch.step, **known, **completions)
             if isinstance(found, list) and found and all(isinstance(row, list) for row in found):

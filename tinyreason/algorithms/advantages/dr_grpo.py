@@ -7,18 +7,16 @@ Reward hacking: not by the model; with a constant reward in a group there is no 
 Example: `advantage: {kind: dr_grpo}`
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
+from tinyreason.algorithms.advantages._advantage import Advantage
 from tinyreason.rollout import Batch
-from tinyreason.schema import Schema
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
 
 
-class DrGrpo(Schema):
+class DrGrpo(Advantage):
     """Takes from each rollout's reward the mean of its group."""
-
-    divides_by_std: ClassVar[bool] = False
 
     kind: Literal["dr_grpo"] = "dr_grpo"
 

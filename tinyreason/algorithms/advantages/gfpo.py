@@ -14,13 +14,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from tinyreason.algorithms.advantages._advantage import Advantage
 from tinyreason.rollout import Batch
-from tinyreason.schema import Schema
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
 
 
-class Gfpo(Schema):
+class Gfpo(Advantage):
     """Compares the shortest rollouts of each group with each other, and leaves the others out."""
 
     divides_by_std: ClassVar[bool] = True

@@ -9,13 +9,13 @@ Example: `advantage: {kind: grpo}`
 
 from typing import ClassVar, Literal
 
+from tinyreason.algorithms.advantages._advantage import Advantage
 from tinyreason.rollout import Batch
-from tinyreason.schema import Schema
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
 
 
-class Grpo(Schema):
+class Grpo(Advantage):
     """Takes from each rollout's reward the mean of its group, and divides by the group's standard deviation."""
 
     divides_by_std: ClassVar[bool] = True

@@ -9,13 +9,13 @@ Example: `advantage: {kind: grpo_lead}`
 
 from typing import ClassVar, Literal
 
+from tinyreason.algorithms.advantages._advantage import Advantage
 from tinyreason.rollout import Batch
-from tinyreason.schema import Schema
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
 
 
-class GrpoLead(Schema):
+class GrpoLead(Advantage):
     """Weights by difficulty each reward's distance from its group's mean in standard deviations."""
 
     divides_by_std: ClassVar[bool] = True

@@ -34,6 +34,7 @@ class Reward(Schema):
     reads_length: ClassVar[bool] = False  # whether it tells long from short among correct answers
     needs_history: ClassVar[bool] = False  # whether it compares a problem with its own earlier visits
     asks_for_tokens: ClassVar[bool] = False  # whether the prompt names its length target
+    needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the sampled tokens it reads
 
     weight: float = 1.0
     """How much it counts in the sum of the rewards."""
@@ -64,24 +65,26 @@ class Reward(Schema):
         return self.weight * (self.anneal.factor(step) if self.anneal else 1.0)
 
 
-def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> tuple[dict[str, Tensor], Tensor]:
-    """Returns ({kind: (N,) its values as they are}, (N,) the weighted sum, nan where no reward could grade)."""
+def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> dict[str, Tensor]:
+    """Returns {kind: (N,) its values as they are}, and writes into the batch what counts of them, and the sum.
+
+    The sum is nan where no reward could grade.
+    """
     import torch
 
     values = {reward.kind: reward(batch, store) for reward in rewards}
-    terms = []
     for reward in rewards:
-        term = values[reward.kind]
+        counts = values[reward.kind]
         if reward.clip:
-            term = term.clamp(*reward.clip)
+            counts = counts.clamp(*reward.clip)
         if reward.gate:
             opener = values[reward.gate]
-            term = term.where(opener > 0, 0.0).where(~opener.isnan(), torch.nan)
-        terms.append(term * reward.weight_at(batch.step))
-    terms_K_N = torch.stack(terms)
-    total = terms_K_N.nansum(dim=0)
-    total[terms_K_N.isnan().all(dim=0)] = torch.nan
-    return values, total
+            counts = counts.where(opener > 0, 0.0).where(~opener.isnan(), torch.nan)
+        batch.values[reward.kind], batch.weights[reward.kind] = counts, reward.weight_at(batch.step)
+    terms_K_N = torch.stack([batch.values[kind] * weight for kind, weight in batch.weights.items()])
+    batch.reward = terms_K_N.nansum(dim=0)
+    batch.reward[terms_K_N.isnan().all(dim=0)] = torch.nan
+    return values
 
 
 def check_fits(option: str, tokens: int | None, run) -> None:
