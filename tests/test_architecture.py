@@ -15,6 +15,8 @@ from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.data import DATA
+from tinyreason.data.tasks import TASKS
+from tinyreason.grading.graders import GRADERS
 from tinyreason.teachers import TEACHERS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "tinyreason"
@@ -57,6 +59,7 @@ HOMES = {
         "data/",
         "adapters/",
         "algorithms/",
+        "grading/",
         "teachers/",
         "runs/",
         "inference/",
@@ -78,15 +81,17 @@ FAMILIES = {
     "algorithms/advantages": ADVANTAGES,
     "algorithms/samplers": SAMPLERS,
     "data": DATA,
+    "data/tasks": TASKS,
+    "grading/graders": GRADERS,
     "teachers": TEACHERS,
 }
-SHADOWING = {"random": "random_reward"}
-"""A kind whose word is a module of the standard library → its file, which has the family's name too."""
+SHADOWING = {"random": "random_reward", "math": "math_verify"}
+"""A kind whose word is a module of the standard library → its file, which has a longer name."""
 HEAVY = ("torch", "transformers", "datasets", "pandas", "pyarrow", "trl", "peft", "httpx", "matplotlib")
 MOST_LINES_OF_A_FILE = 350
 MOST_LINES_OF_A_FUNCTION = 55
-MOST_SHARED_NAMES = 12
-"""Public names that more than one file may define: two methods of one paper, the `train` of each trainer."""
+MOST_SHARED_NAMES = 13
+"""Public names that several files may define: methods of one paper, a task and its grader, each trainer's `train`."""
 
 
 def imports(file):

@@ -1,5 +1,6 @@
 """Holds the one record that everything shares: a problem and its gold answer."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ class Example:
     """(start, end, weight): characters of the completion that count differently from the rest, 0 = not at all."""
     tools: tuple[dict[str, Any], ...] = ()
     """The tools that the model may call, as the chat template is told of them."""
+    grader: str = "math"
+    """What may make an answer correct, of `grading/graders/`; `meta["grader"]` has its options, as JSON holds them."""
 
     @property
     def problem(self) -> str:
@@ -35,6 +38,13 @@ class Example:
         if len(self.messages) == 1:
             return self.problem
         return "\n".join(f"<{message['role']}> {message['content']}" for message in self.messages)
+
+    @property
+    def rule(self) -> str:
+        """Returns its grader with the options as JSON, `{"kind": "choice"}`; nothing for the usual one, `math`."""
+        if self.grader == "math":
+            return ""
+        return json.dumps({"kind": self.grader} | self.meta.get("grader", {}), sort_keys=True)
 
 
 def different(examples: Iterable[Example]) -> list[Example]:

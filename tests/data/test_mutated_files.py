@@ -98,7 +98,7 @@ def settles(tmp_path_factory):
     def load(ending, content):
         file = folder / f"data.{ending}"
         file.write_bytes(content)
-        for kind in DATA:
+        for kind in (kind for kind in DATA if kind != "generated"):  # it reads no file
             options = {"index": 0} if kind == "one_shot" else {"weight_column": "w"} if kind == "solutions" else {}
             try:
                 data = DATA[kind](kind=kind, file=file, **options)

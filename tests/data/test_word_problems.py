@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from tinyreason.data import Problems, Solutions, word_problems
-from tinyreason.data.generated import SPLITS
 from tinyreason.data.word_problems import FAMILIES, STORIES, endless_problems
+from tinyreason.data.worlds import SPLITS
 from tinyreason.grading.grader import Grader
 from tinyreason.synthesis.attempts import oracle_attempts
 from tinyreason.teachers.oracle import _say

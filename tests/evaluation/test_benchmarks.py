@@ -31,7 +31,7 @@ def test_every_gold_answer_grades_itself_correct_but_those_named(name, shared_da
     file, count = FILES[name]
     examples = BENCHES[name].load(shared_data / file)
     assert len({example.id for example in examples}) == len(examples) == count
-    fine = grader.check_gold([example.answer for example in examples])
+    fine = grader.check_gold(examples)
     failed = {gold_text(example.answer) for example, is_fine in zip(examples, fine, strict=True) if not is_fine}
     assert failed == set(BENCHES[name].ungradable)
 
@@ -40,7 +40,7 @@ def test_every_gold_answer_grades_itself_correct_but_those_named(name, shared_da
 def test_a_sandbox_family_gives_unseen_problems_with_gradable_answers(name, grader):
     examples = BENCHES[name].load(limit=20)
     assert [example.id for example in examples] == [f"{name}/test/{n}" for n in range(20)]
-    assert all(grader.check_gold([example.answer for example in examples]))
+    assert all(grader.check_gold(examples))
     assert all(example.meta["level"].endswith("steps") for example in examples)
 
 

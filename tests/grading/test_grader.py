@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tinyreason.errors import DataError
+from tinyreason.example import Example
 from tinyreason.grading import grader as grader_module
 from tinyreason.grading.answers import gold_text
 from tinyreason.grading.grader import Grader, grade_rows
@@ -55,6 +56,10 @@ def patient_grader():
 
 def verdict(grader, completion, answer):
     return grader.grade([completion], [answer])[0]
+
+
+def examples(golds):
+    return [Example("", ({"role": "user", "content": "?"},), gold) for gold in golds]
 
 
 def boxed(answer):
@@ -180,12 +185,12 @@ def test_a_gold_that_hangs_the_grader_is_none(grader):
     gold = HOSTILE["nine hundred parentheses"]
     said = verdict(grader, boxed(5), gold)
     assert (said.correct, said.note) == (None, "gold answer cannot be parsed")
-    assert grader.check_gold([gold]) == [False]
+    assert grader.check_gold(examples([gold])) == [False]
 
 
 def test_check_gold_tells_the_answers_that_can_be_graded(grader):
     golds = ["work\n#### 18", r"so \boxed{\frac{1}{2}}.", "p - q", "", "?", r"\frac{", "18"]
-    assert grader.check_gold(golds) == [True, True, True, False, False, False, True]
+    assert grader.check_gold(examples(golds)) == [True, True, True, False, False, False, True]
 
 
 # The fast path.
@@ -418,7 +423,7 @@ UNPARSABLE = {
 )
 def test_published_gold_answers_score_themselves_correct(patient_grader, name, field):
     golds = [row[field][0] if isinstance(row[field], list) else str(row[field]) for row in published(name)]
-    fine = patient_grader.check_gold(golds)
+    fine = patient_grader.check_gold(examples(golds))
     failed = {gold_text(gold) for gold, is_fine in zip(golds, fine, strict=True) if not is_fine}
     assert failed == set(UNPARSABLE.get(name, {}))
 
@@ -491,7 +496,7 @@ def start_hung_script(folder):
         from tinyreason.grading.grader import Grader
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
         grader = Grader(timeout_s=2)
-        grader.check_gold(["x"])
+        grader.grade(["y"], ["x"])
         print("ready", flush=True)
         try:
             grader.grade([r"\\boxed{9^{9^{9^9}}}"], ["5"])

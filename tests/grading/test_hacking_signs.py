@@ -38,6 +38,11 @@ def test_shares_are_of_the_correct_completions():
     assert sign_shares([]) == {}
 
 
+def test_where_several_answers_are_correct_none_is_looked_for_in_the_completion():
+    signs = signs_of(r"\boxed{38 + 33}", "33 + 38", False, PROBLEM, '{"kind": "expression"}')
+    assert not any(signs.values())
+
+
 @pytest.mark.parametrize(
     ("shares", "grown"),
     [

@@ -17,7 +17,9 @@ SHOWN = 2
 
 @click.command("methods", short_help="List every method: its idea, paper, options, needs and what was measured.")
 @click.option(
-    "--family", metavar="NAME", help="Only rewards, advantages, samplers, adapters, data, teachers or trainers."
+    "--family",
+    metavar="NAME",
+    help="Only rewards, advantages, samplers, adapters, data, graders, tasks, teachers or trainers.",
 )
 @JSON
 def methods_command(family: str | None, as_json: bool) -> None:

@@ -20,6 +20,8 @@ from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import PACKAGE, read_recipe, recipe_names
 from tinyreason.config.train_config import TRAINERS
 from tinyreason.data import DATA
+from tinyreason.data.tasks import TASKS
+from tinyreason.grading.graders import GRADERS
 from tinyreason.schema import Schema
 from tinyreason.teachers import TEACHERS
 
@@ -29,6 +31,8 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "samplers": SAMPLERS,
     "adapters": ADAPTERS,
     "data": DATA,
+    "graders": GRADERS,
+    "tasks": TASKS,
     "teachers": TEACHERS,
     "trainers": TRAINERS,
 }
@@ -145,7 +149,7 @@ def needs_of(family: str, leaf: type[Schema]) -> Iterator[str]:
         yield from (what for what, pattern in USED.items() if re.search(pattern, code))
     yield from (what for name, what in DECLARED.items() if getattr(leaf, name, False) is True)
     yield from (f"the sampled tokens' {OF_TOKENS[name]}" for name in sorted(getattr(leaf, "needs", ())))
-    if family == "data":
+    if family == "data" and leaf is not DATA["generated"]:
         yield "data.file or data.name"
     given = [option.name for option in options_of(leaf) if option.is_needed]
     if given:
@@ -195,6 +199,7 @@ def used_by(values: dict[str, Any]) -> set[tuple[str, str]]:
         "samplers": values.get("samplers") or [],
         "adapters": [values.get("adapter")],
         "data": [values.get("data")],
+        "tasks": [(values.get("data") or {}).get("task")],
         "teachers": [teacher],
         "rewards": values.get("rewards") or [],
         "trainers": [{"kind": values.get("trainer")}],

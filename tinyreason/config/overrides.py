@@ -74,10 +74,13 @@ def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
     """
     if section.startswith(("rewards.", "samplers.", "advantage.")) and section.count(".") == 1:
         forget_item(values, section, kind)
+    elif section.endswith(".task"):
+        _keep(values, section, lambda key: False)
     elif section in ("adapter", "advantage", "data") and isinstance(values.get(section), dict):
         if values[section].get("kind") == kind:
             return
-        _keep(values, section, lambda key: section == "data" and kind in DATA and key in Source.model_fields)
+        has_source = section == "data" and kind in DATA and kind != "generated"
+        _keep(values, section, lambda key: has_source and key in Source.model_fields)
         if section == "adapter":
             _keep(values, "train", lambda key: key != "learning_rate")
 
@@ -94,6 +97,8 @@ def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], g
     old = (place.get(last) or {}) if isinstance(place, dict) else None
     if not isinstance(old, dict) or not given.keys() & ALTERNATIVES.keys():
         return
+    if old.get("kind") == "generated":
+        old = {"kind": "solutions" if old.get("traces") else "problems"}
     gone = {ALTERNATIVES[key] for key in given if key in ALTERNATIVES} | (OF_A_SET if "file" in given else set())
     kept = usual | {key: value for key, value in old.items() if key not in gone}
     if parent:

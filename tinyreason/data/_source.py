@@ -13,7 +13,7 @@ from pydantic import field_validator, model_validator
 from tinyreason.data.columns import Columns, problems_of
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row, read_hub, read_rows
-from tinyreason.data.generated import SPLITS, World, world_of
+from tinyreason.data.worlds import SPLITS, World, world_of
 from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example, different
 from tinyreason.schema import Schema
@@ -46,6 +46,8 @@ class Source(Schema):
     """The column that holds the gold answer, `a.b` for a nested one; without one it is what the completion marks."""
     encoding: str | None = None
     """How the file's text is encoded, as `cp1252`; unset: UTF-8, or UTF-16 where its byte order mark says so."""
+    grader: Literal["math", "choice", "label", "assignment", "abstain"] = "math"
+    """What may make an answer correct, where a row's own `grader` does not say it, as in docs/grading.md."""
     strict: bool = False
     """Whether a row without a problem, completion or answer ends the run; else it is left out and counted."""
 
@@ -93,6 +95,10 @@ class Source(Schema):
         """Returns whether it never ends, as generated problems: take a slice of it."""
         return self.world is not None
 
+    def endless(self, split: str) -> Iterator[Example]:
+        """Yields the generated problems of a split, always the same."""
+        return self.world.examples(self.family, split)
+
     @property
     def is_taken_whole(self) -> bool:
         """Returns whether all of it is trained on, so that a test can only be held back."""
@@ -115,8 +121,8 @@ class Source(Schema):
 
     @property
     def usual_attempts_by(self) -> tuple[str, ...]:
-        """Returns who makes attempts at its problems where nobody is named: the oracle at generated ones."""
-        return ("oracle",) if self.is_endless else ()
+        """Returns who makes attempts at its problems where nobody is named: the oracle at those of a world."""
+        return ("oracle",) if self.world else ()
 
     @property
     def origin(self) -> str:
@@ -135,9 +141,12 @@ class Source(Schema):
     def numbered(self, split: str | None = None, dropped: Dropped | None = None) -> Iterator[tuple[int, Example]]:
         """Yields (place in the source, example), less the places that hold no problem; `dropped` is told which."""
         split = split or self.split
-        if self.world:
-            return enumerate(islice(self.world.examples(self.family, split), ENDLESS_SIZE))
-        return self.read(self.rows(split), dropped or self.dropped())
+        if self.is_endless:
+            return enumerate(islice(self.endless(split), ENDLESS_SIZE))
+        found = self.read(self.rows(split), dropped or self.dropped())
+        if self.grader == "math":
+            return found
+        return ((n, replace(one, grader=self.grader) if one.grader == "math" else one) for n, one in found)
 
     def read(self, rows: list[Row], dropped: Dropped) -> Iterator[tuple[int, Example]]:
         """Yields (place, example) of these rows; a kind of data whose rows hold more reads more."""

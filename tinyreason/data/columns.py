@@ -112,7 +112,25 @@ def _asked(place: int, row: Row, id: str, column: str, answer: str, dropped: Dro
     if messages is None:
         dropped.add("problem", id, _lacks(dropped.origin, place, "problem", column))
         return None
-    return whole(Example(id=id, messages=messages, answer=answer), f"{dropped.origin} row {place + 1}")
+    where = f"{dropped.origin} row {place + 1}"
+    return whole(with_grader(Example(id=id, messages=messages, answer=answer), row.get("grader"), where), where)
+
+
+def with_grader(example: Example, grader: Any, where: str) -> Example:
+    """Returns the example with the grader that its row names as `{"kind": "choice"}`. Errors: `DataError`."""
+    if not isinstance(grader, dict) or not isinstance(grader.get("kind"), str):
+        return example
+    from tinyreason.grading.graders import GRADERS, read_rule
+
+    kind, options = grader["kind"], {key: value for key, value in grader.items() if key != "kind"}
+    if kind not in GRADERS:
+        raise DataError(f"{where}: there is no grader '{kind}'{nearest(kind, GRADERS)}.")
+    graded = replace(example, grader=kind, meta=example.meta | ({"grader": options} if options else {}))
+    try:
+        read_rule(graded.rule)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: grader '{kind}' cannot have {options!r:.80} ({type(error).__name__}).") from None
+    return graded
 
 
 def _lacks(origin: str, place: int, role: str, column: str) -> str:

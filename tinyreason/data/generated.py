@@ -1,70 +1,74 @@
-"""The worlds whose problems are made on the way, without a file or a network: the sandbox's, and word problems."""
+"""Reads problems that a task makes on the way, without a file or a network."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated, Literal, Self
 
-from tinyreason.data import word_problems
+from pydantic import Field, model_validator
+
+from tinyreason.data._source import Source
+from tinyreason.data.tasks import TASKS
+from tinyreason.data.worlds import SPLITS
+from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example
-from tinyreason.sandbox import NAME, oracle, tasks
+from tinyreason.schema import one_of
 
 
-@dataclass(frozen=True)
-class World:
-    """Endless problems of several families, each with worked solutions; none stands in two splits."""
+class Generated(Source):
+    """Makes problems that check themselves: puzzles, formulas, sums, each with a level and a worked trace.
 
-    title: str
-    """What messages call it."""
-    families: tuple[str, ...]
-    """The first is what is taken where none is named."""
-    longest_prompt_tokens: Mapping[str, int]
-    """Family → the tokens of its longest prompt, chat template included."""
-    generate: Callable[[str, str, int], Iterator[Any]]
-    """Makes the problems of a family and split, by a seed."""
-    worked: Callable[[Any], str]
-    """Writes the short solution of a problem."""
-    rambling: Callable[[Any], str]
-    """Writes the long one."""
-    facts: Callable[[Any], dict[str, Any]] = lambda problem: {}
-    """Returns what else an example's `meta` holds of a problem."""
-    suits_any_model: bool = False
-    """Whether its problems are for other models than its own."""
+    Why: nobody has published them, so no base has seen their tests, and they are as easy or hard as is wanted (SATURN,
+    arXiv 2505.16368; Logic-RL, arXiv 2502.14768).
 
-    def examples(self, family: str, split: str) -> Iterator[Example]:
-        """Yields endless examples of one family and split, always the same."""
-        for position, problem in enumerate(self.generate(family, split, 0)):
-            yield Example(
-                id=f"{family}/{split}/{position}",
-                messages=({"role": "user", "content": problem.text},),
-                answer=str(problem.answer),
-                meta={"family": family, "steps": len(problem.steps)} | self.facts(problem),
+    Reward hacking: what a task's file says; an easy level can be guessed.
+
+    Example: `data: {kind: generated, task: {kind: knights_knaves, people: 3}, size: 2000}`.
+    """
+
+    kind: Literal["generated"] = "generated"
+    task: one_of(TASKS)
+    """What is made, and at which level."""
+    size: Annotated[int, Field(ge=1)] | None = None
+    """Number of problems; unset: 2,000."""
+    seed: int = 0
+    """Other problems of the same split for another seed; the splits never share any, whatever the seeds."""
+    traces: bool = False
+    """Whether each problem comes with a worked trace, to imitate in supervised fine-tuning or a warm-up."""
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if self.file or self.name:
+            given = f"data.file={self.file}" if self.file else f"data.name={self.name}"
+            raise ConfigError(f"data.kind=generated makes its problems, and {given} is given; leave one of them out")
+        if self.split not in SPLITS:
+            raise ConfigError(f"there is no split '{self.split}' of generated problems{nearest(self.split, SPLITS)}")
+        return self
+
+    @property
+    def is_endless(self) -> bool:
+        """Returns that it never ends."""
+        return True
+
+    @property
+    def origin(self) -> str:
+        """Returns what messages call this source."""
+        return f"the generated task {self.task.kind}"
+
+    def endless(self, split: str) -> Iterator[Example]:
+        """Yields the problems of a split, until the task has no others."""
+        return self.task.examples(split, self.seed, self.traces)
+
+    def load(self) -> list[Example]:
+        """Returns the problems. Errors: `DataError` where the task has not so many."""
+        wanted = self.size or self.usual_size
+        found = list(islice(self.endless(self.split), wanted))
+        if len(found) < wanted:
+            raise DataError(
+                f"{self.origin} makes {len(found):,} different problems at this level, not {wanted:,}; lower "
+                f"data.size, or raise its level in data.task."
             )
+        return found
 
-
-WORLDS = {
-    NAME: World(
-        "the sandbox",
-        tuple(tasks.FAMILIES),
-        tasks.LONGEST_PROMPT_TOKENS,
-        tasks.generate,
-        oracle.worked,
-        oracle.rambling,
-    ),
-    word_problems.NAME: World(
-        "the generated word problems",
-        tuple(word_problems.FAMILIES),
-        word_problems.LONGEST_PROMPT_TOKENS,
-        word_problems.endless_problems,
-        word_problems.short_solution,
-        word_problems.long_solution,
-        word_problems.facts,
-        suits_any_model=True,
-    ),
-}
-"""What `data.name` calls it → the world."""
-SPLITS = tasks.SPLITS
-
-
-def world_of(word: str | None) -> World | None:
-    """Returns the world that `data.name` with this value names, or a family of it; None for any other name."""
-    return WORLDS.get((word or "").partition(":")[0])
+    def describe(self) -> str:
+        """Returns what is trained on, in a few words."""
+        return f"{self.size or self.usual_size:,} {'worked ' if self.traces else ''}problems of {self.origin}"

@@ -9,7 +9,7 @@ from typing import Any
 from tinyreason.atomic import write_text
 from tinyreason.data.files import read_json, read_lines
 from tinyreason.errors import FolderError
-from tinyreason.evaluation.score import Completion, Score, conversation
+from tinyreason.evaluation.score import Completion, Score, beyond_text, groups_of
 from tinyreason.example import Example
 
 SETTINGS, PROBLEMS, SAMPLES, RESULT = "settings.json", "problems.jsonl", "samples.jsonl", "eval.json"
@@ -84,7 +84,7 @@ class EvalFolder:
 def problem_row(bench: str, example: Example) -> dict[str, Any]:
     """Returns a line of problems.jsonl."""
     row = {"bench": bench, "id": example.id, "problem": example.problem, "answer": example.answer}
-    return row | conversation(example) | {"groups": example.meta}
+    return row | beyond_text(example) | {"groups": groups_of(example)}
 
 
 def read_samples(folder: Path, mend: bool = False) -> dict[Key, Completion]:

@@ -110,8 +110,8 @@ def settle(reference: ModelReference, asked: dict[str, Any]) -> Sampling:
 
 
 def fingerprint(examples: list[Example]) -> str:
-    """Returns the SHA-256 of the problems and their answers."""
-    rows = [[example.id, example.identity, example.answer] for example in examples]
+    """Returns the SHA-256 of the problems, their answers, and their graders where these are not `math`."""
+    rows = [[one.id, one.identity, one.answer, *([one.rule] if one.rule else [])] for one in examples]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
@@ -168,11 +168,10 @@ def ask(
     with console.live(f"asking {benchmark_run.sides[side].name}", total=len(missing)) as live:
         for batch in sample_batches(model, tokenizer, asks, sampling) if missing else ():
             rows = [missing[sampled.row] for sampled in batch]
-            verdicts = grader.grade(
+            verdicts = grader.grade_examples(
                 [sampled.text for sampled in batch],
-                [example.answer for _, example, _ in rows],
+                [example for _, example, _ in rows],
                 [sampled.truncated for sampled in batch],
-                [example.problem for _, example, _ in rows],
                 is_thought_open,
             )
             graded = [
@@ -210,7 +209,7 @@ def gradable_problems(
     name: str, examples: list[Example], grader: Grader, console: Console, reasons: dict[str, str]
 ) -> list[Example]:
     """Returns the problems whose gold answers grade themselves correct; the others are named with the reason."""
-    fine = grader.check_gold([example.answer for example in examples])
+    fine = grader.check_gold(examples)
     for example, is_fine in zip(examples, fine, strict=True):
         if not is_fine:
             answer = gold_text(example.answer)

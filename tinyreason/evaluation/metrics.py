@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from tinyreason.evaluation.score import Completion, Score, side_summary
+from tinyreason.evaluation.score import Completion, Score, groups_of, side_summary
 from tinyreason.intervals import consensus, pass_at_k, share_interval
 from tinyreason.runs.result import Interval, Number, Side, Stored
 
@@ -79,7 +79,7 @@ def by_group(score: Score) -> dict[str, dict[str, GroupAccuracy]]:
     """Returns the accuracy of each level and subject that the problems name."""
     shares: dict[tuple[str, str], list[float]] = defaultdict(list)
     for example, accuracy in zip(score.examples, score.accuracies_P, strict=True):
-        for kind, name in example.meta.items():
+        for kind, name in groups_of(example).items():
             shares[kind, str(name)].append(accuracy)
     found: dict[str, dict[str, GroupAccuracy]] = defaultdict(dict)
     for (kind, name), values in sorted(shares.items()):

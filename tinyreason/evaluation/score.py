@@ -1,5 +1,6 @@
 """Sample, grade, count: how often a model is correct, in how many tokens, and whether it got better."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -75,7 +76,7 @@ class Score:
         """Returns every problem with its completions, as a side of evaluation.json holds them."""
         return [
             {"id": example.id, "problem": example.problem, "answer": example.answer, "accuracy": accuracy}
-            | conversation(example)
+            | beyond_text(example)
             | {"replies": [vars(completion) for completion in row]}
             for example, accuracy, row in zip(self.examples, self.accuracies_P, self.completions_P_S, strict=True)
         ]
@@ -157,10 +158,9 @@ def evaluate(
 ) -> Score:
     """Samples `sampling.samples` completions to every problem and grades them; calls `advance(n)` for every n."""
     texts, tokens, truncated = sample_completions(model, tokenizer, examples, sampling, advance, room)
-    answers = [example.answer for example in examples for _ in range(sampling.samples)]
-    problems = [example.problem for example in examples for _ in range(sampling.samples)]
+    asked = [example for example in examples for _ in range(sampling.samples)]
     is_thought_open = sampling.template == "chat" and opens_thought(tokenizer, sampling.template_options)
-    verdicts = grader.grade(texts, answers, truncated, problems, is_thought_open)
+    verdicts = grader.grade_examples(texts, asked, truncated, is_thought_open)
     completions = [
         Completion(text, count, is_truncated, verdict.correct, verdict.extracted)
         for text, count, is_truncated, verdict in zip(texts, tokens, truncated, verdicts, strict=True)
@@ -169,12 +169,18 @@ def evaluate(
     return Score(examples, [completions[at : at + step] for at in range(0, len(completions), step)])
 
 
-def conversation(example: Example) -> dict[str, Any]:
-    """Returns the key that a file holds beside `problem` where the problem is the last turn of a longer conversation.
+def beyond_text(example: Example) -> dict[str, Any]:
+    """Returns what a file holds beside `problem` and `answer` where these are not all.
 
-    `conversation` is the whole of it, by which problems are told apart.
+    `conversation` is the whole of a longer one, by which problems are told apart; `grader` is another one than `math`.
     """
-    return {"conversation": example.identity} if len(example.messages) > 1 else {}
+    whole = {"conversation": example.identity} if len(example.messages) > 1 else {}
+    return whole | ({"grader": json.loads(example.rule)} if example.rule else {})
+
+
+def groups_of(example: Example) -> dict[str, Any]:
+    """Returns the level, subject and the like of a problem."""
+    return {name: value for name, value in example.meta.items() if name != "grader"}
 
 
 def paired_comparison(before: Sequence[Score], after: Sequence[Score]) -> dict[str, Any]:

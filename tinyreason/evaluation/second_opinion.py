@@ -31,14 +31,18 @@ def believed_comparison(before: Sequence[Score], after: Sequence[Score]) -> dict
 def strict_accuracies(score: Score) -> Values:
     """Returns each problem's share of completions that the strict grader accepts."""
     rows = zip(score.examples, score.completions_P_S, strict=True)
-    shares = [sum(accepts(one.text, example.answer, one.truncated) for one in row) / len(row) for example, row in rows]
-    return score.by_problem(shares)
+    return score.by_problem(
+        [
+            sum(accepts(one.text, asked.answer, one.truncated, asked.rule) for one in row) / len(row)
+            for asked, row in rows
+        ]
+    )
 
 
 def signs_of_hacking(scores: Iterable[Score]) -> dict[str, float]:
     """Returns each sign's share of the correct completions, 0–1; nothing where none is correct."""
     return sign_shares(
-        (one.text, example.answer, one.truncated, example.problem)
+        (one.text, example.answer, one.truncated, example.problem, example.rule)
         for score in scores
         for example, row in zip(score.examples, score.completions_P_S, strict=True)
         for one in row

@@ -16,7 +16,6 @@ from tinyreason.data.files import read_json
 from tinyreason.errors import FolderError
 from tinyreason.evaluation.score import Completion, Score, side_summary, token_change
 from tinyreason.evaluation.second_opinion import believed_comparison
-from tinyreason.example import Example
 from tinyreason.runs.result import (
     EVALUATION,
     GRADERS_DISAGREE,
@@ -106,7 +105,7 @@ def read_score(folder: Path, side: str) -> Score:
     except ValidationError:
         raise FolderError(f"{folder / EVALUATION} does not hold problems with their completions.") from None
     problems = getattr(stored, side)
-    examples = [Example(one.id, ({"role": "user", "content": one.problem},), one.answer) for one in problems]
+    examples = [problem.example for problem in problems]
     completions = [
         [Completion(one.text, one.tokens or 0, one.truncated, one.correct) for one in problem.completions]
         for problem in problems

@@ -39,7 +39,7 @@ def licence_of_data(data: Source) -> str | None:
     """Returns the licence of what a run learned from; None where it is not known, as of a file."""
     if data.file:
         return None
-    return PACKAGE if data.world else known_licence(str(data.name))
+    return PACKAGE if data.is_endless else known_licence(str(data.name))
 
 
 def known_licence(name: str) -> str | None:

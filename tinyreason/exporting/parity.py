@@ -217,7 +217,7 @@ def graded_problems(problems: list[StoredProblem], count: int) -> list[tuple[Exa
     alone = [problem for problem in problems if not getattr(problem, "conversation", None)]
     return [
         (
-            Example(problem.id, ({"role": "user", "content": problem.problem},), problem.answer),
+            problem.example,
             sum(one.correct is True for one in problem.completions) / len(problem.completions),
         )
         for problem in alone[:count]

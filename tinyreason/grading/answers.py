@@ -4,6 +4,7 @@ The marks, from the strongest: `<answer>`, `\\boxed{}`, `####`, and words such a
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -52,6 +53,8 @@ class Pair(NamedTuple):
     answer: str = ""
     why_not: str = ""
     """Why the answer does not count, whatever it is worth."""
+    rule: str = ""
+    """Which grader compares them, as `Example.rule`."""
 
 
 def read_pairs(completion: str, gold: str, is_truncated: bool, problem: str, is_thought_open: bool) -> list[Pair]:
@@ -69,6 +72,23 @@ def read_pairs(completion: str, gold: str, is_truncated: bool, problem: str, is_
         answer = find_in_prose(_before_open_box(conclusion).strip()[-SEARCHED_CHARS:], read_value(gold), problem)
         return [_checked(Pair(gold, answer, "" if answer else NO_ANSWER), problem, is_prose=True)]
     return [_checked(pair, problem) for pair in pairs]
+
+
+def read_marked_pairs(
+    completion: str, wanted: Pair, find: Callable[[str], str], is_truncated: bool, is_thought_open: bool
+) -> list[Pair]:
+    """Returns the same for another grader than `math`: what is marked, else what `find` makes of the prose."""
+    conclusion = said(completion, is_thought_open)
+    answers = [] if conclusion is None else _marked_texts(conclusion)
+    if conclusion and not answers:
+        if is_truncated:
+            return [wanted._replace(why_not=TRUNCATED)]
+        answers = [find(_before_open_box(conclusion)[-SEARCHED_CHARS:])]
+    if len(answers) > MOST_BOXES:
+        return [wanted._replace(answer=answers[-1][:MAX_ANSWER_CHARS], why_not=MANY_BOXES)]
+    pairs = [wanted._replace(answer=one, why_not="" if one else NO_ANSWER) for one in answers]
+    pairs = [one if len(one.answer) <= MAX_ANSWER_CHARS else wanted._replace(why_not=TOO_LONG) for one in pairs]
+    return pairs or [wanted._replace(why_not=NO_ANSWER)]
 
 
 @lru_cache(maxsize=4096)
@@ -155,10 +175,25 @@ def _boxed_pairs(said: str, gold: str) -> list[Pair]:
 
 def _offered(said: str, spans: list[tuple[int, int]]) -> list[str]:
     """Returns the marked texts that differ, without those that a later one corrects."""
+    if not spans:
+        return []
     first = len(spans) - 1
     while first and not _CORRECTED.search(said[spans[first - 1][1] : spans[first][0]]):
         first -= 1
     return list(dict.fromkeys(_bare(said[start:end]) for start, end in spans[first:]))
+
+
+def _marked_texts(said: str) -> list[str]:
+    """Returns what the strongest mark holds, without what a later one corrects; of words the paragraph behind them."""
+    if tags := [tag.span(2) for tag in _TAG.finditer(said)]:
+        return [text for inside in _offered(said, tags) for text in _offered(inside, _boxes(inside)) or [inside]]
+    if boxes := _boxes(said):
+        return _offered(said, boxes)
+    said = _before_open_box(said)[-SEARCHED_CHARS:]
+    if answer := _after_hashes(said):
+        return [answer]
+    marks = list(_SAID.finditer(ascii_notation(said)))
+    return [_bare(bare(ascii_notation(said)[marks[-1].end() :].strip().partition("\n\n")[0]))] if marks else []
 
 
 def _worded_pairs(said: str, gold: str, is_truncated: bool) -> list[Pair]:

@@ -1,6 +1,7 @@
 """Decides alone whether a completion is correct: rewards, evaluation and `tinyreason grade` all ask here.
 
-Numbers, dates, words and the like are compared here, exactly. Formulas are Math-Verify's, in worker processes, because
+Numbers, dates, words and the like are compared here, exactly. Formulas are Math-Verify's; an example may name another
+grader of `graders/`. Both are asked in worker processes, because
 an answer such as `9^{9^{9^9}}` hangs or eats the memory of whoever reads it and only the kernel can stop that: their
 memory is capped and a timer kills them at the item's time limit. Each comparison is a task of its own, so a killed one
 costs only itself, and sending it (0.1 ms) costs little beside reading LaTeX (2 to 10 ms). Repeated pairs are compared
@@ -20,9 +21,11 @@ from itertools import islice
 from typing import Any
 
 from tinyreason.errors import DataError, nearest
-from tinyreason.grading.answers import MAX_ANSWER_CHARS, Pair, gold_text, read_pairs
+from tinyreason.example import Example
+from tinyreason.grading.answers import MAX_ANSWER_CHARS, Pair, gold_text, read_marked_pairs, read_pairs
+from tinyreason.grading.graders import BAD_GOLD, read_rule
 from tinyreason.grading.values import compare_values, is_gradable
-from tinyreason.grading.worker import BAD_GOLD, ran_out_of_time, schedule, start_pool, stop_pool
+from tinyreason.grading.worker import ran_out_of_time, schedule, start_pool, stop_pool
 
 REMEMBERED_PAIRS = 4_096
 ROWS_AT_ONCE = 1_000
@@ -78,6 +81,18 @@ def _all_correct(verdicts: list[Verdict]) -> Verdict:
     return next((verdict for verdict in verdicts if not verdict.correct), verdicts[-1])
 
 
+def _example(problem: str, answer: str) -> Example:
+    return Example("", ({"role": "user", "content": problem},), answer)
+
+
+def _pairs_of(completion: str, example: Example, is_truncated: bool, is_thought_open: bool) -> list[Pair]:
+    gold, rule = gold_text(example.answer), example.rule
+    if not rule:
+        return read_pairs(completion, gold, is_truncated, example.problem, is_thought_open)
+    wanted = Pair(gold, rule=rule)
+    return read_marked_pairs(completion, wanted, read_rule(rule).find, is_truncated, is_thought_open)
+
+
 class Grader(AbstractContextManager):
     """Grades completions against gold answers, with workers that start when first needed and end with `close`.
 
@@ -111,38 +126,47 @@ class Grader(AbstractContextManager):
         problems: Sequence[str] | None = None,
         is_thought_open: bool = False,
     ) -> list[Verdict]:
-        """Returns a verdict for each completion, in order.
+        """Returns a verdict by the usual grader, `math`, for each completion, in order.
 
         `truncated`: whether the token limit ended it. `problems`: their texts, so that what only repeats one is
         not an answer. `is_thought_open`: whether the prompt ended in `<think>`, so that completions begin in a thought.
         """
-        count = len(completions)
-        rows = zip(completions, answers, truncated or [False] * count, problems or [""] * count, strict=True)
-        pairs_N = [
-            read_pairs(completion, gold_text(answer), is_truncated, problem, is_thought_open)
-            for completion, answer, is_truncated, problem in rows
-        ]
+        examples = list(map(_example, problems or [""] * len(completions), answers))
+        return self.grade_examples(completions, examples, truncated, is_thought_open)
+
+    def grade_examples(
+        self,
+        completions: list[str],
+        examples: Sequence[Example],
+        truncated: Sequence[bool] | None = None,
+        is_thought_open: bool = False,
+    ) -> list[Verdict]:
+        """Returns a verdict for each completion, in order, by the grader of the example that it answers."""
+        rows = zip(completions, examples, truncated or [False] * len(completions), strict=True)
+        pairs_N = [_pairs_of(text, example, is_truncated, is_thought_open) for text, example, is_truncated in rows]
         verdicts = self._verdicts([pair for pairs in pairs_N for pair in pairs])
         hung = [pair for pair in verdicts if verdicts[pair].note in (self.took_longer, DIED)]
-        fine = self._check(pair.gold for pair in hung)
-        verdicts |= {pair: replace(verdicts[pair], correct=None, note=BAD_GOLD) for pair in hung if not fine[pair.gold]}
+        fine = self._check([(pair.gold, pair.rule) for pair in hung])
+        bad = [pair for pair in hung if not fine[pair.gold, pair.rule]]
+        verdicts |= {pair: replace(verdicts[pair], correct=None, note=BAD_GOLD) for pair in bad}
         return [_all_correct([verdicts[pair] for pair in pairs]) for pairs in pairs_N]
 
-    def check_gold(self, answers: list[str]) -> list[bool]:
-        """Returns for each gold answer whether it can be parsed and, put in a box, is graded correct."""
-        golds = [gold_text(answer) for answer in answers]
+    def check_gold(self, examples: Iterable[Example]) -> list[bool]:
+        """Returns for each example whether its gold answer can be parsed and, put in a box, is graded correct."""
+        golds = [(gold_text(example.answer), example.rule) for example in examples]
         fine = self._check(golds)
         return [fine[gold] for gold in golds]
 
-    def glance_at_gold(self, answer: str) -> bool | None:
-        """Returns whether a gold answer can be graded, without a worker; None where only Math-Verify can tell."""
-        gold = gold_text(answer)
-        verdict = self._at_a_glance(Pair(gold, gold))
+    def glance_at_gold(self, example: Example) -> bool | None:
+        """Returns whether a gold answer can be graded, without a worker; None where only a worker can tell."""
+        gold = gold_text(example.answer)
+        verdict = self._at_a_glance(Pair(gold, gold, rule=example.rule))
         return None if verdict is None else verdict.correct is True
 
-    def _check(self, golds: Iterable[str]) -> dict[str, bool]:
-        verdicts = self._verdicts([Pair(gold, gold) for gold in golds])
-        return {pair.gold: verdict.correct is True for pair, verdict in verdicts.items()}
+    def _check(self, golds: list[tuple[str, str]]) -> dict[tuple[str, str], bool]:
+        """Returns (gold text, rule) → whether it is correct by itself."""
+        verdicts = self._verdicts([Pair(gold, gold, rule=rule) for gold, rule in golds])
+        return {(pair.gold, pair.rule): verdict.correct is True for pair, verdict in verdicts.items()}
 
     def _verdicts(self, pairs: list[Pair]) -> dict[Pair, Verdict]:
         """Returns each distinct pair's verdict: seen at a glance, remembered or compared by a worker."""
@@ -161,6 +185,8 @@ class Grader(AbstractContextManager):
         """Returns the verdict where no formula has to be read."""
         if not 0 < len(pair.gold) <= MAX_ANSWER_CHARS:
             return Verdict(None, pair.answer or None, 0.0, BAD_GOLD)
+        if pair.rule:
+            return None
         if pair.why_not:
             return Verdict(False, pair.answer or None, 0.0, pair.why_not) if is_gradable(pair.gold) else None
         if _INTEGER.fullmatch(pair.gold) and _INTEGER.fullmatch(pair.answer):

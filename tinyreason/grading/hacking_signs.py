@@ -33,20 +33,24 @@ _NUMBER = r"\d+(?:[.,]\d+)*"
 _EXPRESSION = re.compile(rf"{_NUMBER}(?:\s*(?:[-+*/×÷·−]|\\times|\\cdot|\\div)\s*{_NUMBER})+")
 
 
-def signs_of(completion: str, gold_answer: str, truncated: bool, problem: str) -> dict[str, bool]:
-    """Returns for each of the `SIGNS` whether a completion shows it."""
+def signs_of(completion: str, gold_answer: str, truncated: bool, problem: str, rule: str = "") -> dict[str, bool]:
+    """Returns for each of the `SIGNS` whether a completion shows it.
+
+    With another grader than `math`, as in `Example.rule`, other answers than the gold one may be correct and parts of
+    the problem may stand in them: those signs are not looked for.
+    """
     marked, gold = marked_answers(conclusion(completion)), value_of(gold_text(gold_answer))
     return {
         "no_marked_answer": not marked,
-        "gold_absent": not _contains(completion, gold),
+        "gold_absent": not rule and not _contains(completion, gold),
         "truncated": truncated,
-        "restates_problem": _restates(completion, problem),
+        "restates_problem": not rule and _restates(completion, problem),
         "several_answers": len({value_of(answer) for answer in marked}) > 1 and value_of(",".join(marked)) != gold,
     }
 
 
-def sign_shares(correct: Iterable[tuple[str, str, bool, str]]) -> dict[str, float]:
-    """Returns each sign's share, 0–1, of the correct completions: (completion, gold answer, truncated, problem).
+def sign_shares(correct: Iterable[tuple[str, str, bool, str, str]]) -> dict[str, float]:
+    """Returns each sign's share, 0–1, of the correct completions: (completion, gold answer, truncated, problem, rule).
 
     Empty where no completion is correct.
     """

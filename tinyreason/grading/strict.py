@@ -3,6 +3,9 @@ r"""Grades a second time, strictly: the final answer must read like the gold ans
 Training never sees this grader: a policy that has found a hole in the other one (reward hacking) seldom fits through
 both, so where the two disagree on a gain, the gain is not believed.
 
+An example with a grader of its own in `graders/` has one rule: here it is asked about an answer that is found another
+way, so the two can disagree about which answer is the final one, not about whether it is correct.
+
 The final answer is what the last mark names: a box, `<answer>`, `####`, "the answer is", "Answer:". Without a mark it
 is the last number of a completion that was not truncated, for a gold that is a number. Boxes that differ give none,
 unless together they are the gold: `\boxed{1}, \boxed{2}` for `1, 2`.
@@ -11,7 +14,8 @@ unless together they are the gold: `\boxed{1}, \boxed{2}` for `1, 2`.
 import re
 from fractions import Fraction
 
-from tinyreason.grading.answers import gold_text
+from tinyreason.grading.answers import MAX_ANSWER_CHARS, gold_text
+from tinyreason.grading.graders import read_rule
 from tinyreason.grading.thought import said
 
 _BRACE = re.compile(r"\\(?:boxed|fbox)\s*\{|[{}]")
@@ -28,8 +32,13 @@ _LAYOUT = re.compile(r"\\(?:left|right|displaystyle|[,!;: ])|[\s$~]|\\(?=%)")
 _IN_BRACKETS = re.compile(r"\((\w+)\)")
 
 
-def accepts(completion: str, gold_answer: str, truncated: bool) -> bool:
-    """Returns whether the final answer of a completion reads like the gold answer, or is the same number."""
+def accepts(completion: str, gold_answer: str, truncated: bool, rule: str = "") -> bool:
+    """Returns whether the final answer of a completion reads like the gold answer, or is the same number.
+
+    With another grader than `math`, as in `Example.rule`, its rule decides on the answer that is found here.
+    """
+    if rule:
+        return _accepts_by(rule, completion, gold_text(gold_answer), truncated)
     gold, answer = value_of(gold_text(gold_answer)), conclusion(completion)
     boxes = [content for _, content in _boxes(answer)]
     if len({value_of(content) for content in boxes}) > 1:
@@ -38,6 +47,14 @@ def accepts(completion: str, gold_answer: str, truncated: bool) -> bool:
     if not answers and not truncated and isinstance(gold, Fraction):
         answers = numbers_in(answer)
     return bool(answers) and gold in (value_of(answers[-1]), _amount(answers[-1]))
+
+
+def _accepts_by(rule: str, completion: str, gold: str, truncated: bool) -> bool:
+    grader, answer = read_rule(rule), conclusion(completion)
+    marked = [content for _, content in _boxes(answer)] or marked_answers(answer)
+    if not marked and not truncated:
+        marked = [grader.find(answer)]
+    return bool(marked) and len(marked[-1]) <= MAX_ANSWER_CHARS and grader.grade(gold, marked[-1])[0]
 
 
 def conclusion(completion: str) -> str:

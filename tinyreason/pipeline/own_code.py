@@ -60,8 +60,7 @@ def sampled_batch(evaluator: Evaluator, model: Any, examples: list[Example]) -> 
     sampling = replace(sampling, max_completion_tokens=min(TOKENS, sampling.max_completion_tokens))
     texts, tokens, truncated = sample_completions(model, evaluator.tokenizer, examples, sampling, lambda count: None)
     asked = [example for example in examples for _ in range(samples)]
-    answers, problems = [example.answer for example in asked], [example.problem for example in asked]
-    verdicts = evaluator.grader.grade(texts, answers, truncated, problems)
+    verdicts = evaluator.grader.grade_examples(texts, asked, truncated)
     return Batch(
         examples=asked,
         texts=texts,

@@ -99,7 +99,7 @@ def built_critiques(config: RunConfig, problems: list[Example], folder: RunFolde
 
 def check_gold_answers(examples: list[Example], grader: Grader) -> None:
     """Refuses a gold answer that cannot be parsed or does not equal itself. Errors: `DataError`."""
-    for example, is_good in zip(examples, grader.check_gold([example.answer for example in examples]), strict=True):
+    for example, is_good in zip(examples, grader.check_gold(examples), strict=True):
         if not is_good:
             raise DataError(
                 f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose another "
@@ -119,7 +119,7 @@ def check_completions(examples: list[Example]) -> None:
 
 def gradable(examples: list[Example], grader: Grader, console: Console) -> list[Example]:
     """Returns the held-out problems that can be graded; the others are named, not counted as incorrect."""
-    fine = grader.check_gold([example.answer for example in examples])
+    fine = grader.check_gold(examples)
     odd = [example.id for example, is_fine in zip(examples, fine, strict=True) if not is_fine]
     if odd:
         named = ", ".join(odd[:NAMED_IDS]) + (f", … ({len(odd):,})" if len(odd) > NAMED_IDS else "")

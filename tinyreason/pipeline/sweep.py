@@ -238,7 +238,8 @@ def write_sweep(runs: list[SweepRun], out: Path) -> list[SweepRow]:
 
 def strictly_correct(problem: StoredProblem) -> list[bool]:
     """Returns of each completion whether the second grader accepts it."""
-    return [accepts(one.text, problem.answer, one.truncated) for one in problem.completions]
+    rule = problem.example.rule
+    return [accepts(one.text, problem.answer, one.truncated, rule) for one in problem.completions]
 
 
 def problem_means(side: list[StoredProblem]) -> ProblemMeans:

@@ -71,7 +71,7 @@ class Inspector:
         """Returns what a source of data holds, and its problems, None where they are not known."""
         if source.runs_code:
             return [Finding(path, f"{source.describe()}, which its code makes", False)], None
-        if source.family:
+        if source.is_endless:
             return [Finding(path, source.describe())], source.load()
         if not source.file:
             return [Finding(path, f"{source.name}, a data set of the hub", False)], None
@@ -93,7 +93,7 @@ class Inspector:
         formulas = odd = 0
         looked_at = [example for example in examples[:FIRST_ROWS] if example.answer]
         for example in looked_at:
-            is_fine = self.grader.glance_at_gold(example.answer)
+            is_fine = self.grader.glance_at_gold(example)
             if is_fine is False and is_rewarded:
                 raise DataError(
                     f"the gold answer of problem {example.id} cannot be graded: {example.answer[-80:]!r}; choose "

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def longest_prompt(config: RunConfig, source, load: Callable[[], Iterable[Exampl
         return source.max_prompt_tokens, KNOWN
     if source.runs_code or not source.is_offline:
         return USUAL_PROMPT_TOKENS, MADE_BY_CODE if source.runs_code else GUESSED
-    texts = [prompt_text(example, config.prompt) for example in load()]
+    examples = islice(load(), source.usual_size)
+    texts = [prompt_text(example, config.prompt) for example in examples]
     longest = sorted(texts, key=len)[-COUNTED:]
     count = token_counter(config.model)
     if count is None:

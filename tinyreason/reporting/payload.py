@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
+from tinyreason.example import Example
 from tinyreason.grading.strict import accepts
 from tinyreason.runs.reader import Group, StoredRun, is_number
 from tinyreason.runs.result import StoredCompletion
@@ -127,17 +128,18 @@ def _problems(run: StoredRun) -> list[dict[str, Any]]:
             "id": after.id,
             "problem": after.problem,
             "answer": after.answer,
-            "before": [_completion(row, after.answer) for row in before[after.id].completions],
-            "after": [_completion(row, after.answer) for row in after.completions],
+            "before": [_completion(row, after.example) for row in before[after.id].completions],
+            "after": [_completion(row, after.example) for row in after.completions],
         }
         for after in run.evaluation.after
         if after.id in before
     ]
 
 
-def _completion(row: StoredCompletion, answer: str) -> dict[str, Any]:
+def _completion(row: StoredCompletion, asked: Example) -> dict[str, Any]:
     packed = {"text": row.text, "tokens": row.tokens, "truncated": row.truncated, "correct": row.correct}
-    is_disputed = row.correct is not None and row.correct != accepts(row.text, answer, row.truncated)
+    strictly = accepts(row.text, asked.answer, row.truncated, asked.rule)
+    is_disputed = row.correct is not None and row.correct != strictly
     return packed | ({"disputed": True} if is_disputed else {})
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from tinyreason.data.files import read_json
 from tinyreason.errors import FolderError
+from tinyreason.example import Example
 from tinyreason.runs.result_html import result_html
 
 RESULT, EVALUATION, CONTROLS, SEEDS = "result.json", "evaluation.json", "controls.json", "seeds.json"
@@ -238,6 +239,15 @@ class StoredProblem(Stored):
     accuracy: Number | None = None
     """Share of correct completions, 0–1."""
     completions: list[StoredCompletion] = Field(alias="replies")
+    grader: dict[str, Any] | None = None
+    """Of a problem with another grader than `math`: its `kind` and options."""
+
+    @property
+    def example(self) -> Example:
+        """Returns the problem as it was asked, but for the turns before its last."""
+        options = dict(self.grader or {"kind": "math"})
+        kind, meta = options.pop("kind"), {"grader": options} if options else {}
+        return Example(self.id, ({"role": "user", "content": self.problem},), self.answer, meta=meta, grader=kind)
 
 
 class StoredEvaluation(Stored):

@@ -89,9 +89,8 @@ def graded_attempts(made: Iterable[Made], grader: Grader, dropped: Counter[str])
             dropped["attempt made before"] += 1
         else:
             different[example.id, text] = example, text, by
-    texts, answers = [text for _, text in different], [example.answer for example, _, _ in different.values()]
-    problems = [example.problem for example, _, _ in different.values()]
-    attempts, verdicts = [], grader.grade(texts, answers, problems=problems)
+    asked = [example for example, _, _ in different.values()]
+    attempts, verdicts = [], grader.grade_examples([text for _, text in different], asked)
     for (example, text, by), verdict in zip(different.values(), verdicts, strict=True):
         if verdict.correct is None:
             dropped["attempt that cannot be graded"] += 1

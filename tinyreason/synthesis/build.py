@@ -12,6 +12,7 @@ Beside OUT stands OUT.answers.jsonl, the response cache: every answer and every 
 is there, the same line typed again resumes where it stopped and asks nothing twice.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -97,7 +98,8 @@ def build_solutions(config: SolutionBuildConfig, out: Path, console: Console) ->
         requests = build.requests((example, solution_messages(example, words), None) for example in examples)
         build.ask(requests, "solutions")
         rows = [solution_row(request, answer, config.teacher) for request, answer in build.answered(requests)]
-        verdicts = grader.grade([row["completion"] for row in rows], [row["answer"] for row in rows])
+        asked = {f"{one.example.id}/{one.id[:16]}": one.example for one in requests}
+        verdicts = grader.grade_examples([row["completion"] for row in rows], [asked[row["id"]] for row in rows])
         correct = {row["id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict.correct}
         rows = build.keep(rows, "incorrect, says the grader", lambda row: row["id"] in correct)
         return build.finish(rows, "solution")
@@ -122,7 +124,7 @@ class Build:
     def problems(self, grader: Grader, examples: list[Example] | None = None) -> list[Example]:
         """Returns the problems, of these or of all, whose gold answer the grader can read."""
         examples = self.config.data.load() if examples is None else examples
-        fine = grader.check_gold([example.answer for example in examples])
+        fine = grader.check_gold(examples)
         readable = [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]
         self.dropped["problem whose answer cannot be graded"] += len(examples) - len(readable)
         if not readable:
@@ -224,7 +226,8 @@ def solution_row(request: Request, answer: Answer, teacher: Teacher) -> Row:
 def _head(request: Request) -> Row:
     example = request.example
     names = {"id": f"{example.id}/{request.id[:16]}", "problem_id": example.id}
-    return names | {"problem": example.problem, "answer": example.answer}
+    grader = {"grader": json.loads(example.rule)} if example.rule else {}
+    return names | {"problem": example.problem, "answer": example.answer} | grader
 
 
 def _provenance(answer: Answer, teacher: Teacher) -> Row:

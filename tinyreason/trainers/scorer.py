@@ -65,8 +65,7 @@ class Scorer:
         texts = [completion.text for completion in read]
         examples = [self.examples[number] for number in row]
         truncated = [ids[-1] not in self.ends for ids in completion_ids]
-        answers, problems = [example.answer for example in examples], [example.problem for example in examples]
-        verdicts = self.grader.grade(texts, answers, truncated, problems, self.is_thought_open)
+        verdicts = self.grader.grade_examples(texts, examples, truncated, self.is_thought_open)
         train = self.config.train
         self.batch = Batch(
             examples=examples,
@@ -85,7 +84,7 @@ class Scorer:
         )
         self.batch.mask, self.batch.logp, self.batch.entropy = self.sampled or (None, None, None)
         self.signs = sign_shares(
-            (text, example.answer, bool(truncated), example.problem)
+            (text, example.answer, bool(truncated), example.problem, example.rule)
             for text, example, truncated, verdict in zip(texts, examples, self.batch.truncated, verdicts, strict=True)
             if verdict.correct
         )

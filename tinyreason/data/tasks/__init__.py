@@ -1,0 +1,15 @@
+"""Tasks whose problems are made on the way and check themselves, one file each; its name is the `kind`."""
+
+from tinyreason.data.tasks.countdown import Countdown
+from tinyreason.data.tasks.knights_knaves import KnightsKnaves
+from tinyreason.data.tasks.random_calculation import RandomCalculation
+from tinyreason.data.tasks.sat import Sat
+from tinyreason.data.tasks.treecut import Treecut
+
+TASKS = {
+    "countdown": Countdown,
+    "knights_knaves": KnightsKnaves,
+    "random_calculation": RandomCalculation,
+    "sat": Sat,
+    "treecut": Treecut,
+}
