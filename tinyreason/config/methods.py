@@ -181,8 +181,9 @@ def used_by(values: dict[str, Any]) -> set[tuple[str, str]]:
     """Returns the methods that a recipe's values name, one of each family but for rewards."""
     critiques = values.get("critiques") or {}
     teacher = critiques.get("teacher") if isinstance(critiques, dict) else None
+    advantage = values.get("advantage")
     named = {
-        "advantages": [values.get("advantage")],
+        "advantages": advantage if isinstance(advantage, list) else [advantage],
         "adapters": [values.get("adapter")],
         "data": [values.get("data")],
         "teachers": [teacher],
