@@ -69,8 +69,8 @@ def caveats(config: RunConfig) -> Iterator[str]:
         )
     for advantage in config.advantages:
         yield from advantage.caveats(config)
-    if lengths and config.trl.get("mask_truncated_completions"):
-        yield "trl.mask_truncated_completions takes truncated completions out of the loss: length costs them nothing"
+    if lengths and config.train.mask_truncated_completions:
+        yield "train.mask_truncated_completions takes truncated completions out of the loss: length costs them nothing"
 
 
 def conclude(console: Console, result: RunResult, folder: Path) -> None:
