@@ -49,6 +49,7 @@ def batch_of():
 
     def build(texts, correct=None, reward=None, group_size=None):
         count, size = len(texts), group_size or len(texts)
+        rewards = None if reward is None else torch.tensor(reward, dtype=torch.float32)
         return Batch(
             examples=[Example("0", ({"role": "user", "content": "1+1?"},), "2")] * count,
             texts=list(texts),
@@ -56,11 +57,13 @@ def batch_of():
             group=torch.arange(count) // size,
             length=torch.tensor([len(text) + 1 for text in texts]),
             truncated=torch.zeros(count, dtype=torch.bool),
-            correct=torch.tensor(correct or [0.0] * count),
+            correct=torch.tensor(correct or [0] * count, dtype=torch.float32),
             group_size=size,
             max_completion_tokens=64,
             step=1,
-            reward=None if reward is None else torch.tensor(reward, dtype=torch.float32),
+            values={"correctness": rewards} if reward else {},
+            weights={"correctness": 1.0} if reward else {},
+            reward=rewards,
         )
 
     return build

@@ -78,6 +78,7 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     import difflib
 
     choice = sorted(allowed)
-    close = difflib.get_close_matches(word, choice, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, choice, n=3, cutoff=0.6)
+    close.sort(key=lambda other: sorted(other) != sorted(word))  # swapped letters before a missing one
     hint = f"; did you mean '{close[0]}'? Allowed:" if close else "; allowed:"
     return f"{hint} {', '.join(choice)}"

@@ -77,12 +77,22 @@ class Batch:
         """Returns ((P, G) each value less the mean of its group, (P, 1) the group's standard deviation).
 
         The deviation is a sample's, over one degree of freedom less than there are values; nan counts nowhere.
+        Equal values are exactly their mean, as it is computed in double precision: a standard deviation near 0 would
+        make much of what rounding leaves.
         """
-        centred = values_P_G - values_P_G.nanmean(dim=1, keepdim=True)
+        values = values_P_G.double()
+        centred = values - values.nanmean(dim=1, keepdim=True)
         others = ((~centred.isnan()).sum(dim=1, keepdim=True) - 1).clamp(min=1)
-        return centred, (centred.square().nansum(dim=1, keepdim=True) / others).sqrt()
+        std = (centred.square().nansum(dim=1, keepdim=True) / others).sqrt()
+        return centred.to(values_P_G.dtype), std.to(values_P_G.dtype)
 
     def z_scores(self, values_P_G: Tensor) -> Tensor:
         """Returns (N,) each value's distance from the mean of its group in standard deviations; 0 where it is nan."""
         centred, std = self.deviations(values_P_G)
         return (centred / (std + 1e-6)).nan_to_num(0.0).view(-1)
+
+    def above_others(self, values_P_G: Tensor) -> Tensor:
+        """Returns (N,) each value less the mean of the others of its group; 0 where it is nan, or alone."""
+        centred, _ = self.deviations(values_P_G)
+        count = (~centred.isnan()).sum(dim=1, keepdim=True)
+        return (centred * count / (count - 1).clamp(min=1)).nan_to_num(0.0).view(-1)

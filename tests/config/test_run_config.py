@@ -268,7 +268,7 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
         (["train.kl=x"], "train.kl='x' is not a number."),
         (["model.trust_remote_code=x"], "model.trust_remote_code='x' is neither true nor false."),
         (["rewards=format"], "rewards='format' is not a list; a list is typed in brackets, [a, b]."),
-        (["train.loss=x"], "train.loss='x': input should be 'grpo', 'dr_grpo', 'dapo' or 'bnpo'"),
+        (["train.loss=x"], "train.loss='x': input should be 'grpo', 'dr_grpo', 'dapo', 'bnpo', 'cispo' or"),
         (["train.learning_rate=inf"], "train.learning_rate="),
         (["train.learning_rate=.inf"], "train.learning_rate="),
         (["train.entropy_bonus=nan"], "train.entropy_bonus="),
@@ -292,6 +292,23 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
         (["train.micro_batch_size=7"], "is not a multiple of micro_batch_size=7; try train.micro_batch_size=4"),
         (["trl.beta=0.1"], "trl.beta is train.kl here; type train.kl=0.1"),
         (["trl.num_generations=4"], "trl.num_generations is train.group_size here"),
+        (["trl.top_entropy_quantile=0.2"], "is train.top_entropy_quantile here; type train.top_entropy_quantile=0.2"),
+        (["trl.epsilon_high=0.28"], "trl.epsilon_high is train.epsilon_high here; type train.epsilon_high=0.28"),
+        (["trl.steps_per_generation=2"], "trl.steps_per_generation is train.rollouts_per_step here"),
+        (["train.loss=cispo", "train.epsilon_high=0.28"], "epsilon_high=0.28 is cispo's highest ratio itself"),
+        (["train.importance_sampling_level=sequence", "train.loss=dapo"], "weighs rollouts by their length; type"),
+        (
+            ["train.loss=luspo", "train.importance_sampling_level=token"],
+            "loss=luspo takes importance_sampling_level=sequence; leave it out",
+        ),
+        (
+            ["advantage.kind=oreal", "trl.num_iterations=2"],
+            "advantage oreal holds only for rollouts that are trained on once; leave out trl.num_iterations",
+        ),
+        (
+            ["advantage.kind=opo", "train.micro_batch_size=16", "trl.gradient_accumulation_steps=2"],
+            "trained on once; leave out trl.gradient_accumulation_steps",
+        ),
         (["trl.seed=3"], "trl.seed is seed here; set seed instead"),
         (["tier=80gb"], "--on"),
         (["recipe=another"], "recipe"),
@@ -345,6 +362,23 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
 )
 def test_a_mistake_is_answered_with_one_sentence(plan, overrides, words):
     assert words in refusal(plan.resolve, "sandbox", tuple(overrides))
+
+
+@pytest.mark.parametrize(
+    ("options", "high", "level"),
+    [
+        ((), None, "token"),
+        (("train.loss=cispo",), 5.0, "token"),
+        (("train.loss=cispo", "train.epsilon_high=null"), 5.0, "token"),
+        (("train.loss=cispo", "train.epsilon_high=3"), 3.0, "token"),
+        (("train.loss=luspo",), None, "sequence"),
+        (("train.loss=grpo", "train.importance_sampling_level=sequence"), None, "sequence"),
+        (("advantage.kind=oreal", "train.micro_batch_size=16", "trl.num_iterations=1"), None, "token"),
+    ],
+)
+def test_a_loss_has_the_options_that_make_it_the_method_of_its_name(plan, options, high, level):
+    config = plan.resolve("sandbox", options)
+    assert (config.train.epsilon_high, config.train.importance_sampling_level) == (high, level)
 
 
 def test_the_suggestion_for_a_contradiction_can_be_typed_as_it_is(plan):

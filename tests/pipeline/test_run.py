@@ -333,7 +333,14 @@ def test_what_is_known_to_go_wrong_with_a_length_reward_is_said_before_training(
     assert "caveat" not in announced()
     assert "where all completions of a group are correct" in announced("advantage.kind=grpo")
     assert "caveat" not in announced("advantage.kind=grpo", "rewards=[{kind: correctness}]")
-    assert "length costs them nothing" in announced("trl.mask_truncated_completions=true")
+    assert "length costs them nothing" in announced("train.mask_truncated_completions=true")
+    two = "rewards=[{kind: correctness}, {kind: kimi_length}, {kind: format}]"
+    idle = "advantage maxrl looks at correctness alone: reward kimi_length and format change nothing"
+    assert idle in announced("advantage.kind=maxrl", two)
+    assert "caveat" not in announced("advantage.kind=maxrl", "rewards=[{kind: correctness}]")
+    assert "caveat" not in announced("advantage.kind=gdpo", two)
+    one = "advantage gdpo with one reward is grpo, divided by the batch's standard deviation"
+    assert one in announced("advantage.kind=gdpo", "rewards=[{kind: correctness}]")
 
 
 def test_a_run_that_promises_fewer_tokens_is_held_to_it():

@@ -248,10 +248,14 @@ STEP = (
         ("train.kl=0.1", "train.entropy_bonus=0.01"),
         ("train.entropy_bonus=0.01", "train.micro_batch_size=4"),
         ("train.loss=dr_grpo", "train.micro_batch_size=4"),
-        ("train.kl=0.1", "trl.mask_truncated_completions=true"),
-        ("trl.mask_truncated_completions=true", "train.max_completion_tokens=3"),  # no token counts
+        ("train.kl=0.1", "train.mask_truncated_completions=true"),
+        ("train.mask_truncated_completions=true", "train.max_completion_tokens=3"),  # no token counts
         ("trl.num_iterations=2", "train.max_steps=2"),
-        ("trl.importance_sampling_level=sequence", "train.loss=grpo"),
+        ("train.importance_sampling_level=sequence", "train.loss=grpo"),
+        ("train.loss=luspo", "train.kl=0.1"),
+        ("train.loss=luspo", "train.micro_batch_size=4"),
+        ("train.loss=cispo", "train.kl=0.1", "trl.num_iterations=2", "train.max_steps=2"),
+        ("train.loss=cispo", "train.micro_batch_size=4"),
         ("trl.gradient_checkpointing=true", "train.kl=0.1"),
         ("adapter.kind=lora_xs", "train.kl=0.1"),
         ("data={kind: problems, name: sandbox, size: 20}", "train.kl=0.1"),
@@ -289,6 +293,31 @@ def check_a_step(load, tmp_path, monkeypatch, options, advantages):
         assert_close(ours, theirs)
     for one, other in zip(*(read(tmp_path / name) for name in ("ours", "theirs")), strict=True):
         assert one == pytest.approx(other, rel=1e-3, abs=1e-6)
+
+
+def test_the_tokens_of_highest_entropy_are_those_of_the_micro_batches_that_trl_makes(load, tmp_path, monkeypatch):
+    monkeypatch.setattr(DrGrpo, "__call__", every_other_row)
+    options = (*STEP, "train.top_entropy_quantile=0.3", "train.micro_batch_size=4")
+    ours, rollouts, _, _ = train(load, tmp_path / "ours", "one_shot_rlvr", *options)
+    monkeypatch.setattr(shared_prefixes.SharedPrefixes, "learning_rows", lambda self: None)
+    monkeypatch.setattr(shared_prefixes.SharedPrefixes, "order_of", lambda self, output: None)
+    theirs, again, _, _ = train(load, tmp_path / "theirs", "one_shot_rlvr", *options)
+    assert rollouts == again
+    assert_close(ours, theirs)
+
+
+def test_one_update_has_the_gradient_of_grpo_by_sequences_and_that_of_dapo_by_cispo(load, tmp_path, monkeypatch):
+    monkeypatch.setattr(DrGrpo, "__call__", every_other_row)
+    pairs = (
+        (("train.loss=dapo",), ("train.loss=cispo",)),
+        (("train.loss=grpo",), ("train.loss=grpo", "train.importance_sampling_level=sequence")),
+    )
+    for number, pair in enumerate(pairs):
+        one, other = (
+            train(load, tmp_path / f"{number}{side}", "one_shot_rlvr", *STEP, *options)[0]
+            for side, options in enumerate(pair)
+        )
+        assert_close(one, other)
 
 
 def read(folder):

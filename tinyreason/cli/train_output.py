@@ -58,7 +58,7 @@ def regularisation(config: RunConfig) -> Iterator[str]:
 
 
 def caveats(config: RunConfig) -> Iterator[str]:
-    """Yields what is known to go wrong with these rewards, before it does."""
+    """Yields what is known to go wrong with these rewards and advantages, before it does."""
     lengths = [reward.kind for reward in config.rewards if reward.reads_length]
     dividing = [advantage.kind for advantage in config.advantages if advantage.divides_by_std]
     if lengths and dividing:
@@ -67,8 +67,10 @@ def caveats(config: RunConfig) -> Iterator[str]:
             f"group are correct, {' and '.join(lengths)} alone differs and is blown up to full size, however small its "
             f"weight; advantage.kind=dr_grpo keeps its size"
         )
-    if lengths and config.trl.get("mask_truncated_completions"):
-        yield "trl.mask_truncated_completions takes truncated completions out of the loss: length costs them nothing"
+    for advantage in config.advantages:
+        yield from advantage.caveats(config)
+    if lengths and config.train.mask_truncated_completions:
+        yield "train.mask_truncated_completions takes truncated completions out of the loss: length costs them nothing"
 
 
 def conclude(console: Console, result: RunResult, folder: Path) -> None:

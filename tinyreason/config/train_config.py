@@ -26,6 +26,7 @@ OURS_OF_TRL = {
     "scale_rewards": "advantage.kind",
     "reward_weights": "rewards.0.weight",
     "multi_objective_aggregation": "rewards.0.weight",
+    "steps_per_generation": "train.rollouts_per_step",
     "save_strategy": "checkpoints.every_steps",
     "save_steps": "checkpoints.every_steps",
     "save_total_limit": "checkpoints.keep",
@@ -35,6 +36,10 @@ DRY_RUN_ROLLOUTS = 16
 DRY_RUN_ROWS = 2
 LONGEST_ROW = 8192
 """Rows of a dry run that are longer than this are left out."""
+OF_LOSS = {"cispo": {"epsilon_high": 5.0}, "luspo": {"importance_sampling_level": "sequence"}}
+"""Loss → what its options are where nobody gives them: TRL's own values would make another method of it."""
+OF_SEQUENCES = ("grpo", "luspo")
+"""Losses that average over rollouts, so that a ratio of the whole rollout weighs none by its length."""
 SANDBOX_TOKENS = 4
 """The sandbox's tokenizer, which knows few words, makes about this many tokens of another tokenizer's one."""
 
@@ -170,6 +175,11 @@ class TrainGrpo(Train):
         "kl": "beta",
         "entropy_bonus": "entropy_coef",
         "loss": "loss_type",
+        "epsilon": "epsilon",
+        "epsilon_high": "epsilon_high",
+        "importance_sampling_level": "importance_sampling_level",
+        "top_entropy_quantile": "top_entropy_quantile",
+        "mask_truncated_completions": "mask_truncated_completions",
     }
 
     kind: Literal["grpo"] = "grpo"
@@ -188,8 +198,18 @@ class TrainGrpo(Train):
     """Weight of the KL penalty, which holds the model to its reference; k3 estimator (TRL: beta)."""
     entropy_bonus: float = 0.0
     """Weight of the token entropy that is added to the objective (TRL: entropy_coef)."""
-    loss: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = "dapo"
-    """How token losses are averaged: a rollout's mean, a constant length, all tokens of the batch (TRL: loss_type)."""
+    loss: Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "luspo"] = "dapo"
+    """How token losses are averaged: over a rollout, a constant length, or all tokens of the batch (TRL: loss_type)."""
+    epsilon: float = Field(0.2, gt=0, lt=1)
+    """How far below 1 the ratio to the sampling policy counts; it is 1 where rollouts are trained on once."""
+    epsilon_high: float | None = Field(None, gt=0)
+    """How far above 1 it counts (clip-higher: 0.28), null = epsilon; for cispo the highest ratio itself, null = 5."""
+    importance_sampling_level: Literal["token", "sequence"] = "token"
+    """What the ratio is of: each token, or the whole rollout (GSPO), for loss grpo and luspo, whose default that is."""
+    top_entropy_quantile: float = Field(1.0, gt=0, le=1)
+    """Share of the tokens that is trained on, those of highest entropy, as 0.2 (arXiv 2506.01939)."""
+    mask_truncated_completions: bool = False
+    """Leaves truncated completions out of the loss; they still count in their group's mean."""
     thinkprune: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Token limits in equal shares of the steps (ThinkPrune), as [4000, 3000, 2000]; truncated counts as incorrect."""
 
@@ -207,7 +227,7 @@ class TrainGrpo(Train):
 
     def prompts_of(self, rows: int) -> int:
         groups, size = self.rollouts_per_step // self.group_size, self.group_size
-        if rows < self.rollouts_per_step and self.loss == "bnpo":  # whose rows are shuffled
+        if rows < self.rollouts_per_step and (self.loss == "bnpo" or self.top_entropy_quantile < 1):  # shuffled rows
             return min(rows, groups)
         return min(groups, -(-rows // size) + (rows % size > 0 and size % rows > 0))
 
@@ -248,6 +268,40 @@ class TrainGrpo(Train):
         check_rewards(run.rewards)
         check_advantages(run.advantages)
         check_samplers(run.samplers, run)
+        usual = {"num_iterations": 1, "gradient_accumulation_steps": self.rows_per_step // self.micro_rows}
+        more, less = (run.trl.get(name, value) for name, value in usual.items())
+        for advantage in run.advantages:
+            if advantage.one_update and (more, less) != tuple(usual.values()):
+                raise ValueError(
+                    f"advantage {advantage.kind} holds only for rollouts that are trained on once; leave out "
+                    f"{' and '.join(f'trl.{name}' for name in usual if name in run.trl)}, or take another advantage"
+                )
+
+    @model_validator(mode="before")
+    @classmethod
+    def loss_brings_its_own(cls, values: Any) -> Any:
+        """Gives a loss the options that make it the method of its name, where none are given."""
+        loss = values.get("loss") if isinstance(values, dict) else None
+        for option, value in (OF_LOSS.get(loss, {}) if isinstance(loss, str) else {}).items():
+            if values.get(option) is None:
+                values = values | {option: value}
+        return values
+
+    @model_validator(mode="after")
+    def loss_fits(self) -> Self:
+        if self.loss == "cispo" and self.epsilon_high < 1:
+            raise ValueError(
+                f"epsilon_high={self.epsilon_high:g} is cispo's highest ratio itself, and below 1 every gradient is "
+                f"multiplied by it; leave it out for 5"
+            )
+        if self.importance_sampling_level == "sequence" and self.loss not in OF_SEQUENCES:
+            raise ValueError(
+                f"importance_sampling_level=sequence with loss={self.loss} weighs rollouts by their length; type "
+                f"train.loss=grpo (GSPO) or train.loss=luspo"
+            )
+        if self.importance_sampling_level == "token" and self.loss == "luspo":
+            raise ValueError("loss=luspo takes importance_sampling_level=sequence; leave it out")
+        return self
 
     @model_validator(mode="after")
     def stages_tighten(self) -> Self:

@@ -171,9 +171,10 @@ class SharedPrefixes(RolloutSeam):
     def order_of(self, output: dict[str, Any]) -> list[int] | None:
         """Returns an order in which micro-batches share prompts, groups without advantage last: TRL's tears them apart.
 
-        Not where there is one micro-batch, nor for the loss that is averaged over whatever stands in one (bnpo).
+        Not where there is one micro-batch, nor where what stands in one decides its loss: bnpo averages over it, and
+        the tokens of highest entropy are those of it.
         """
-        if self.args.steps_per_generation == 1 or self.loss_type == "bnpo":
+        if self.args.steps_per_generation == 1 or self.loss_type == "bnpo" or self.args.top_entropy_quantile < 1:
             return None
         group, advantages = self.num_generations, output["advantages"]
         learns = (advantages.view(len(advantages), -1) != 0).any(dim=1).view(-1, group).any(dim=1).tolist()

@@ -1,44 +1,82 @@
-"""What holds for every advantage estimator."""
+"""What holds for every advantage; a shaper stands behind GRPO."""
 
 from itertools import permutations
 
 import pytest
 import torch
 
-from tinyreason.algorithms.advantages import ADVANTAGES
+from tinyreason.algorithms.advantages import ADVANTAGES, estimate
 from tinyreason.store import Store
 
+NAN = torch.nan
+OPTIONS = {"pass_at_k": {"k": 2}}
+WITH_BASELINE = [kind for kind, leaf in ADVANTAGES.items() if leaf.has_baseline]
+OF_GROUP_ALONE = [kind for kind, leaf in ADVANTAGES.items() if leaf.of_group_alone]
+ONE_SIDED = {"grpo_lead", "nsr", "opo", "oreal", "qae"}
+"""Those whose advantages need not add up to 0 in a group."""
+
+
+@pytest.fixture
+def advantages(batch_of):
+    """The advantages of a kind for rewards, which say too what is correct where nothing else does."""
+
+    def of(kind, reward, correct=None, texts=None, group_size=None):
+        leaf = ADVANTAGES[kind](**OPTIONS.get(kind, {}))
+        chain = [ADVANTAGES["grpo"](), leaf] if leaf.role == "shaper" else [leaf]
+        batch = batch_of(texts or ["x"] * len(reward), correct or reward, reward, group_size)
+        found = estimate(chain, batch, torch.ones(len(reward)), Store())
+        assert found.dtype == torch.float32 and found.shape == (len(reward),) and found.isfinite().all()
+        return found
+
+    return of
+
+
+@pytest.mark.parametrize("kind", WITH_BASELINE)
+@pytest.mark.parametrize("value", [0.0, 1.0, 1.2, 0.7])  # in float32 the mean of seven times 1.2 is not 1.2
+def test_equal_rewards_give_no_gradient_at_all(kind, value, advantages):
+    correct = [float(value > 0)] * 14
+    assert not advantages(kind, [value] * 14, correct, texts=["x", "xx"] * 7, group_size=7).any()
+
 
 @pytest.mark.parametrize("kind", ADVANTAGES)
-@pytest.mark.parametrize("value", [0.0, 1.0, torch.nan])
-def test_equal_rewards_give_no_gradient(kind, value, batch_of):
-    batch = batch_of(["x"] * 8, reward=[value] * 8, group_size=4)
-    assert ADVANTAGES[kind]()(batch, torch.ones(8), Store()).abs().max() < 1e-6
+def test_what_cannot_be_graded_gets_0_and_changes_nothing_for_the_others(kind, advantages):
+    assert not advantages(kind, [NAN] * 8, group_size=4).any()
+    texts = ["x", "xxx", "x", "xxxxx"] * 2
+    found = advantages(kind, [1, 0, 0, NAN, 0, 1, 1, NAN], texts=texts, group_size=4).view(2, 4)
+    without = advantages(kind, [1, 0, 0, 0, 1, 1], texts=texts[:3] * 2, group_size=3).view(2, 3)
+    assert torch.allclose(found[:, :3], without, atol=1e-6) and not found[:, 3].any()
+    assert without.any()
+
+
+@pytest.mark.parametrize("kind", WITH_BASELINE)
+def test_a_rollout_without_others_has_nothing_to_be_compared_with(kind, advantages):
+    assert not advantages(kind, [1, 0, NAN], group_size=1).any()
+    assert not advantages(kind, [1, NAN, NAN, NAN], group_size=4).any()
 
 
 @pytest.mark.parametrize("kind", ADVANTAGES)
-def test_a_groups_advantages_depend_on_that_group_alone(kind, batch_of):
-    one = batch_of(["x"] * 8, reward=[1, 0, 0, 0, 1, 1, 0, 0], group_size=4)
-    other = batch_of(["x"] * 8, reward=[1, 0, 0, 0, 0, 0, 1, 0], group_size=4)
-    first, second = (ADVANTAGES[kind]()(batch, torch.zeros(8), Store()) for batch in (one, other))
-    assert torch.equal(first[:4], second[:4])
+def test_other_groups_change_a_groups_advantages_where_a_kind_says_so_and_nowhere_else(kind, advantages):
+    first, second = (advantages(kind, [1, 0, 0, 0, *other], group_size=4) for other in ([1, 1, 0, 0], [0, 0, 0, 1]))
+    assert torch.equal(first[:4], second[:4]) == (kind in OF_GROUP_ALONE)
     assert not torch.equal(first[4:], second[4:])
 
 
 @pytest.mark.parametrize("kind", ADVANTAGES)
-def test_the_order_inside_a_group_changes_nothing(kind, batch_of):
-    texts, rewards, correct = ["x", "xxx", "x", "xx", "x"], [0.1, 0.9, 0.5, 0.2, torch.nan], [0.0, 1, 1, 0, torch.nan]
-    straight = ADVANTAGES[kind]()(batch_of(texts, correct, rewards), torch.zeros(5), Store())
+def test_the_order_inside_a_group_changes_nothing(kind, advantages):
+    texts, rewards, correct = ["x", "xxx", "x", "xx", "x"], [0.1, 0.9, 0.5, 0.2, NAN], [0.0, 1, 1, 0, NAN]
+    straight = advantages(kind, rewards, correct, texts)
     for order in permutations(range(5)):
-        batch = batch_of(*([side[n] for n in order] for side in (texts, correct, rewards)))
-        shuffled = ADVANTAGES[kind]()(batch, torch.zeros(5), Store())
+        shuffled = advantages(kind, *([side[n] for n in order] for side in (rewards, correct, texts)))
         assert torch.allclose(straight[list(order)], shuffled, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ADVANTAGES)
-def test_the_better_rollout_has_the_higher_advantage_and_a_group_sums_to_0(kind, batch_of):
-    rewards = [0.1, 0.9, 0.5, 0.2]
-    advantages = ADVANTAGES[kind]()(batch_of(["x"] * 4, reward=rewards, group_size=4), torch.zeros(4), Store())
-    assert advantages.argsort().tolist() == torch.tensor(rewards).argsort().tolist()
-    if kind != "grpo_lead":  # which weighs ups and downs differently
-        assert advantages.sum().abs() < 1e-5
+def test_a_better_rollout_has_a_higher_advantage_and_most_groups_add_up_to_0(kind, advantages):
+    rewards, correct = [0.1, 0.9, 0.5, 0.2], [0.0, 1, 0, 0]
+    found = advantages(kind, rewards, correct, texts=["x", "xxx", "x", "xx"])
+    if ADVANTAGES[kind].reads_correctness_alone:
+        assert (found[1] > found[[0, 2, 3]]).all()
+        assert torch.equal(found, advantages(kind, [0.0, 0.3, 0, 7], correct, texts=["x", "xxx", "x", "xx"]))
+    else:
+        assert found.argsort().tolist() == torch.tensor(rewards).argsort().tolist()
+    assert (found.sum().abs() < 1e-5) == (kind not in ONE_SIDED)

@@ -4,8 +4,33 @@ from tinyreason.algorithms.advantages._advantage import check_advantages as chec
 from tinyreason.algorithms.advantages._advantage import estimate as estimate
 from tinyreason.algorithms.advantages._own import OwnAdvantage as OwnAdvantage
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
+from tinyreason.algorithms.advantages.gdpo import Gdpo
 from tinyreason.algorithms.advantages.gfpo import Gfpo
 from tinyreason.algorithms.advantages.grpo import Grpo
 from tinyreason.algorithms.advantages.grpo_lead import GrpoLead
+from tinyreason.algorithms.advantages.lite_ppo import LitePpo
+from tinyreason.algorithms.advantages.maxrl import Maxrl
+from tinyreason.algorithms.advantages.mgpo import Mgpo
+from tinyreason.algorithms.advantages.nsr import Nsr
+from tinyreason.algorithms.advantages.opo import Opo
+from tinyreason.algorithms.advantages.oreal import Oreal
+from tinyreason.algorithms.advantages.pass_at_k import PassAtK
+from tinyreason.algorithms.advantages.qae import Qae
+from tinyreason.algorithms.advantages.rloo import Rloo
 
-ADVANTAGES = {"dr_grpo": DrGrpo, "gfpo": Gfpo, "grpo": Grpo, "grpo_lead": GrpoLead}
+ADVANTAGES = {
+    "dr_grpo": DrGrpo,
+    "gdpo": Gdpo,
+    "gfpo": Gfpo,
+    "grpo": Grpo,
+    "grpo_lead": GrpoLead,
+    "lite_ppo": LitePpo,
+    "maxrl": Maxrl,
+    "mgpo": Mgpo,
+    "nsr": Nsr,
+    "opo": Opo,
+    "oreal": Oreal,
+    "pass_at_k": PassAtK,
+    "qae": Qae,
+    "rloo": Rloo,
+}

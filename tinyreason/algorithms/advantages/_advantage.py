@@ -1,6 +1,6 @@
 """Holds what every advantage shares: its place in the chain, and how the chain is worked through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from tinyreason.rollout import Batch
@@ -13,12 +13,23 @@ class Advantage(Schema):
     """Says how much each rollout is better than expected (an estimator), or changes what another said (a shaper)."""
 
     role: ClassVar[Literal["estimator", "shaper", "either"]] = "estimator"
-    divides_by_std: ClassVar[bool] = False
+    divides_by_std: ClassVar[bool] = False  # whether what alone differs in a group becomes large
+    of_group_alone: ClassVar[bool] = True  # whether no other group of the batch changes a group's advantages
+    has_baseline: ClassVar[bool] = True  # whether a group whose rewards are all equal gets 0
+    reads_correctness_alone: ClassVar[bool] = False  # whether it never looks at the rewards
+    one_update: ClassVar[bool] = False  # whether it holds only for rollouts that are trained on once
     needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the sampled tokens it reads
 
     def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
         """Returns (N,) or (N, T); a shaper is given what the one before it returned."""
         raise NotImplementedError
+
+    def caveats(self, run) -> Iterator[str]:
+        """Yields what is known to come of it with the run's other options, a sentence each."""
+        idle = [reward.kind for reward in run.rewards if reward.kind != "correctness"]
+        if self.reads_correctness_alone and idle:
+            changes = "changes" if len(idle) == 1 else "change"
+            yield f"advantage {self.kind} looks at correctness alone: reward {' and '.join(idle)} {changes} nothing"
 
 
 def estimate(chain: Sequence[Advantage], batch: Batch, advantages: Tensor, store: Store) -> Tensor:

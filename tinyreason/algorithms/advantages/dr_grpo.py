@@ -21,5 +21,5 @@ class DrGrpo(Advantage):
     kind: Literal["dr_grpo"] = "dr_grpo"
 
     def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
-        reward_P_G = batch.in_groups(batch.reward)
-        return (reward_P_G - reward_P_G.nanmean(dim=1, keepdim=True)).nan_to_num(0.0).view(-1)
+        centred, _ = batch.deviations(batch.in_groups(batch.reward))
+        return centred.nan_to_num(0.0).view(-1)
