@@ -333,7 +333,10 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
         (["train.thinkprune=[20,40]"], "must fall from max_completion_tokens=50"),
         (["train.max_steps=1", "train.thinkprune=[40,20]"], "more than max_steps=1"),
         (["advantage={kind: gfpo, keep: 8}"], "advantage.keep=8 keeps all of a group of 8"),
-        (["trainer=sft", SFT, "advantage={kind: gfpo}"], "trainer sft takes no rewards and no advantage; trainer grpo"),
+        (
+            ["trainer=sft", SFT, "advantage={kind: gfpo}"],
+            "trainer sft takes no rewards, advantage or samplers; trainer grpo",
+        ),
         (
             ["trainer=sft", SFT, *WITHOUT_GRPO, WARMUP],
             "warmup: comes before GRPO; with trainer sft give all data as data:",

@@ -8,14 +8,14 @@ from commands import printed
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Kernels
 from tinyreason.models.load import compute_settings_for
-from tinyreason.planning.bench import step_seconds
+from tinyreason.planning.bench import timed_steps
 
 QUICK = ("train.rollouts_per_step=8", "train.max_completion_tokens=8", "data.size=4")
 
 
 def test_each_step_but_the_first_is_timed():
     config = read_recipe("rlvr").resolve("sandbox", ("train.max_steps=3", "train.group_size=4", *QUICK))
-    seconds = step_seconds(config, compute_settings_for(config.model, Kernels(), None))
+    seconds = timed_steps(config, compute_settings_for(config.model, Kernels(), None))
     assert len(seconds) == 2
     assert all(0 < one < 30 for one in seconds)
 

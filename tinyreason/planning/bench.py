@@ -49,13 +49,13 @@ def bench(config: RunConfig, context: RunContext, against_trl: bool, repeats: in
 
 
 def in_process(config: RunConfig, context: RunContext) -> list[float]:
-    """Returns what `step_seconds` does, in a new process."""
+    """Returns what `timed_steps` does, in a new process."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(step_seconds, config, context.compute, ALLOWED).result()
+        return pool.submit(timed_steps, config, context.compute, ALLOWED).result()
 
 
-def step_seconds(config: RunConfig, compute, allowed: frozenset[str] | set[str] = frozenset()) -> list[float]:
+def timed_steps(config: RunConfig, compute, allowed: frozenset[str] | set[str] = frozenset()) -> list[float]:
     """Returns the processor seconds of each step but the first, of a training in a folder that is thrown away.
 
     `allowed`: the files of code that may run there.

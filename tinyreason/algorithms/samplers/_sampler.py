@@ -67,7 +67,7 @@ def in_turn(
     return found
 
 
-def groups_of(batch: Batch) -> Iterator[tuple[Example, slice]]:
+def rows_by_problem(batch: Batch) -> Iterator[tuple[Example, slice]]:
     """Yields (problem, its rows) for each group of a batch."""
     for first in range(0, len(batch.examples), batch.group_size):
         yield batch.examples[first], slice(first, first + batch.group_size)
@@ -75,7 +75,7 @@ def groups_of(batch: Batch) -> Iterator[tuple[Example, slice]]:
 
 def graded_groups(batch: Batch) -> Iterator[tuple[Example, int, int]]:
     """Yields (problem, how many of its rollouts could be graded, how many are correct), where any could be."""
-    for example, rows in groups_of(batch):
+    for example, rows in rows_by_problem(batch):
         verdicts = [value for value in batch.correct[rows].tolist() if value == value]
         if verdicts:
             yield example, len(verdicts), int(sum(verdicts))

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from tinyreason.algorithms.samplers._arms import ArmSampler, softmax
-from tinyreason.algorithms.samplers._sampler import groups_of
+from tinyreason.algorithms.samplers._sampler import rows_by_problem
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -36,7 +36,7 @@ class DomainDeficitWeights(ArmSampler):
 
     def observe(self, batch: Batch, advantages: Tensor, store: Store) -> None:
         found: dict[str, list[float]] = {}
-        for example, rows in groups_of(batch):
+        for example, rows in rows_by_problem(batch):
             rewards = [value for value in batch.reward[rows].tolist() if value == value]
             found.setdefault(self.arm(example), []).extend(rewards)
         for arm, rewards in found.items():

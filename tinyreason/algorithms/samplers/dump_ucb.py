@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from tinyreason.algorithms.samplers._arms import ArmSampler, softmax
-from tinyreason.algorithms.samplers._sampler import groups_of
+from tinyreason.algorithms.samplers._sampler import rows_by_problem
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -39,7 +39,7 @@ class DumpUcb(ArmSampler):
         return softmax(scores, self.temperature_of_choice)
 
     def observe(self, batch: Batch, advantages: Tensor, store: Store) -> None:
-        for example, rows in groups_of(batch):
+        for example, rows in rows_by_problem(batch):
             arm = self.arm(example)
             sizes = advantages[rows].abs().view(batch.group_size, -1).mean(dim=1).tolist()
             store.put(self.kind, f"sizes {arm}", (store.get(self.kind, f"sizes {arm}", []) + sizes)[-self.window :])

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tinyreason.algorithms.samplers._sampler import Sampler, groups_of
+from tinyreason.algorithms.samplers._sampler import Sampler, rows_by_problem
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -37,7 +37,7 @@ class Pods(Sampler):
             2, (batch.trained_rows or len(batch.examples)) * batch.group_size // len(batch.examples)
         )
         kept = batch.correct.new_zeros(len(batch.examples)).bool()
-        for _, rows in groups_of(batch):
+        for _, rows in rows_by_problem(batch):
             for row in most_varied(batch.reward[rows].tolist(), count):
                 kept[rows.start + row] = True
         return kept

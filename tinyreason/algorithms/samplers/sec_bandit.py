@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from tinyreason.algorithms.samplers._arms import ArmSampler, softmax
-from tinyreason.algorithms.samplers._sampler import groups_of
+from tinyreason.algorithms.samplers._sampler import rows_by_problem
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -32,7 +32,7 @@ class SecBandit(ArmSampler):
 
     def observe(self, batch: Batch, advantages: Tensor, store: Store) -> None:
         sizes: dict[str, list[float]] = {}
-        for example, rows in groups_of(batch):
+        for example, rows in rows_by_problem(batch):
             sizes.setdefault(self.arm(example), []).append(float(advantages[rows].abs().mean()))
         self.remember_arms({*sizes}, store)
         for arm in store.get(self.kind, "arms"):
