@@ -52,6 +52,16 @@ def test_a_recipe_of_ones_own_with_a_model_of_the_hub_takes_the_cpu_tier(tmp_pat
     assert tier_for(read_recipe(str(tmp_path / "mine.yaml")), None, (), None)[0] == CPU_TIER
 
 
+@pytest.mark.parametrize("name", ["logic_rl", "saturn"])
+def test_a_recipe_whose_task_the_sandboxs_model_cannot_read_has_no_such_tier_and_says_so(name):
+    assert tier_for(read_recipe(name), None, (), None) == (
+        CPU_TIER,
+        "no CUDA GPU found, and this recipe has no sandbox tier",
+    )
+    with pytest.raises(ConfigError, match="has no tier 'sandbox'; allowed: "):
+        read_recipe(name).resolve("sandbox")
+
+
 def test_an_adapter_to_start_from_takes_the_place_of_the_tiers_warm_up():
     config = read_recipe("rlvr").resolve(CPU_TIER, ("adapter.start=FOLDER",))
     assert config.warmup is None and read_recipe("rlvr").resolve(CPU_TIER).warmup

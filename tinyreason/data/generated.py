@@ -44,6 +44,13 @@ class Generated(Source):
             raise ConfigError(f"there is no split '{self.split}' of generated problems{nearest(self.split, SPLITS)}")
         return self
 
+    def check(self, run, path: str) -> None:
+        if self.task.mark == "answer" and run.prompt != "plain":
+            raise ValueError(
+                f"{path}.task.mark=answer asks for the answer in tags, and prompt={run.prompt} for a box beside; type "
+                f"prompt=plain"
+            )
+
     @property
     def is_endless(self) -> bool:
         """Returns that it never ends."""

@@ -215,7 +215,9 @@ def choose_tier(tiers: Collection[str], card: Card | None) -> tuple[str, str]:
     if card is None:
         if without_gpu is None:
             raise ConfigError(f"this recipe needs a CUDA GPU and none was found; it has the tiers {', '.join(tiers)}.")
-        return without_gpu, "no CUDA GPU found"
+        smallest = next(iter(TIERS))
+        has_none = "" if without_gpu == smallest else f", and this recipe has no {smallest} tier"
+        return without_gpu, f"no CUDA GPU found{has_none}"
     ours = [name for name in GPU_TIERS if name in tiers]
     fitting = [name for name in ours if obstacle(name, card) is None]
     if fitting:

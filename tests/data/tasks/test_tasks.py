@@ -14,7 +14,7 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.data import Generated
 from tinyreason.data.tasks import TASKS, countdown, knights_knaves, random_calculation, sat, treecut
 from tinyreason.data.worlds import SPLITS
-from tinyreason.errors import DataError
+from tinyreason.errors import ConfigError, DataError
 from tinyreason.grading.grader import Grader
 from tinyreason.grading.graders.expression import work_out
 
@@ -137,6 +137,13 @@ def test_a_file_beside_a_task_is_one_sentence_and_typed_it_takes_its_place(tmp_p
     assert recipe.resolve("cpu", ("data.task.clauses=[5,7]",)).data.task.clauses == (5, 7)
     assert recipe.resolve("cpu", ("data.task.kind=treecut",)).data.task == task("treecut")
     assert recipe.resolve("cpu", ("data.name=words",)).data.kind == "problems"
+
+
+def test_an_answer_in_tags_is_not_asked_for_in_a_box_beside():
+    data = "data={kind: generated, task: {kind: sat, mark: answer}}"
+    with pytest.raises(ConfigError, match=r"data\.task\.mark=answer asks .* type prompt=plain"):
+        read_recipe("rlvr").resolve("cpu", (data,))
+    assert read_recipe("rlvr").resolve("cpu", (data, "prompt=plain")).data.task.mark == "answer"
 
 
 def test_knights_and_knaves_by_hand():

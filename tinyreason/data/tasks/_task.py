@@ -41,7 +41,7 @@ class Task(Schema):
     """Makes endless problems of one kind; its options are its level."""
 
     form: ClassVar[str]
-    """What the answer looks like, after "Give the answer"."""
+    """What the answer looks like, after "give the answer"."""
     mark: Literal["box", "answer"] = "box"
     """What holds the answer, in the request and in traces: `\\boxed{}`, or the tags `<answer>` and `</answer>`."""
 
@@ -80,8 +80,9 @@ class Task(Schema):
 
     @property
     def request(self) -> str:
-        """Returns the line that asks for the answer in its mark."""
-        return f"Give the answer {self.form} {'inside' if self.mark == 'box' else 'between'} {self.marked('')}."
+        """Returns the line that asks for reasoning in its tags and the answer in its mark."""
+        where = f"{'inside' if self.mark == 'box' else 'between'} {self.marked('')}"
+        return f"Reason between <think> and </think>, then give the answer {self.form} {where}."
 
     def marked(self, answer: str) -> str:
         """Returns an answer in its mark."""
