@@ -6,6 +6,9 @@ PROMPTS = {
     "plain": "{problem}",
     "boxed": "{problem}\nReason step by step, then give the final answer inside \\boxed{{}}.",
     "boxed_system": "{problem}",
+    "think_answer": "{problem}\nReason inside <think> </think>, then give the final answer inside <answer> </answer>.",
+    "confidence": "{problem}\nReason inside <think> </think>, then give the final answer inside <answer> </answer>, "
+    "then how sure you are that it is right, a number from 0 to 1, inside <confidence> </confidence>.",
 }
 SYSTEMS = {"boxed_system": "Please reason step by step, and put your final answer within \\boxed{}."}
 """The system message of a prompt; this one is Qwen2.5-Math's own, with which 1-shot RLVR trains and evaluates."""

@@ -27,3 +27,12 @@ def test_a_result_that_lacks_what_is_not_needed_is_shown_without_it(gone, tmp_pa
 @pytest.mark.parametrize("section", ["training", "adapter", "seconds"])
 def test_a_section_that_holds_nothing_is_shown_as_nothing(section, tmp_path, capsys):
     assert "None" not in shown(WHOLE | {section: {}}, tmp_path, capsys)
+
+
+def test_stated_confidences_are_in_the_table_where_a_side_has_them(tmp_path, capsys):
+    fit = {"share": 0.5, "mean": 0.7, "brier": 0.25, "ece": 0.1, "auroc": None}
+    assert "Brier" not in shown(WHOLE, tmp_path, capsys)
+    said = shown(WHOLE | {"after": WHOLE["after"] | {"confidence": fit}}, tmp_path, capsys)
+    rows = {line[:17].strip(): line[17:].split() for line in said.splitlines()}
+    assert rows["confidence stated"] == ["0.0%", "50.0%"] and rows["Brier score"] == ["0.250"]
+    assert rows["calibration error"] == ["0.100"] and "None" not in said

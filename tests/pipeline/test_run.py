@@ -343,6 +343,24 @@ def test_what_is_known_to_go_wrong_with_a_length_reward_is_said_before_training(
     assert one in announced("advantage.kind=gdpo", "rewards=[{kind: correctness}]")
 
 
+def test_a_run_that_would_not_see_its_collapse_or_does_not_ask_for_what_it_pays_is_warned():
+    def announced(*overrides):
+        config = read_recipe("rlvr").resolve("sandbox", overrides)
+        context = context_of(config)
+        announce(context, config, "out")
+        return said(context)
+
+    no_labels = ("rewards=[{kind: empo_cluster}, {kind: format}, {kind: correctness, weight: 0}]",)
+    assert "no reward reads the gold answers and there is no validation set" in announced(*no_labels)
+    assert "caveat" not in announced(*no_labels, "validation.problems=8")
+    assert "caveat" not in announced("rewards=[{kind: empo_cluster}, {kind: correctness, weight: 0.1}]")
+    tags = ("rewards=[{kind: rlcr_brier}]",)
+    assert "rlcr_brier pays for tags that prompt=plain does not ask for; type prompt=confidence" in announced(*tags)
+    assert "caveat" not in announced(*tags, "prompt=confidence")
+    steps = "train: {max_steps: 2, max_tokens: 64, max_completion_tokens: 9}"
+    assert "caveat" not in announced(*tags, f"warmup={{data: {{kind: solutions, name: sandbox}}, {steps}}}")
+
+
 def test_a_run_that_promises_fewer_tokens_is_held_to_it():
     assert meets_expectation(finding(change=-0.41, accuracy=0.85, tokens_cut=0.4)) is True
     assert meets_expectation(finding(change=-0.39, accuracy=0.85, tokens_cut=0.4)) is False

@@ -14,6 +14,7 @@ from tinyreason.inference.local_sampling import saved_beside
 from tinyreason.models.hardware import find_card
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import (
+    ConfidenceFit,
     RunResult,
     SecondOpinion,
     SeedsResult,
@@ -67,6 +68,21 @@ def caveats(config: RunConfig) -> Iterator[str]:
             f"group are correct, {' and '.join(lengths)} alone differs and is blown up to full size, however small its "
             f"weight; advantage.kind=dr_grpo keeps its size"
         )
+    if (
+        config.rewards
+        and not config.validation
+        and not any(one.reads_gold and one.ever_counts for one in config.rewards)
+    ):
+        yield (
+            "no reward reads the gold answers and there is no validation set: a collapse onto one answer would go "
+            "unseen until the end; type validation.problems=64"
+        )
+    for reward in config.rewards:
+        if reward.asks_for not in (None, config.prompt) and not (config.warmup or config.adapter.start):
+            yield (
+                f"{reward.kind} pays for tags that prompt={config.prompt} does not ask for; type "
+                f"prompt={reward.asks_for}, unless the model was taught them"
+            )
     for advantage in config.advantages:
         yield from advantage.caveats(config)
     if lengths and config.train.mask_truncated_completions:
@@ -117,6 +133,7 @@ def show_result(console: Console, result: RunResult) -> None:
             ("95 % interval", *(f"{side.interval[0]:.1%} to {side.interval[1]:.1%}" for side in sides)),
             ("tokens per completion", *(f"{side.mean_tokens:.0f}" for side in sides)),
             ("truncated completions", *("" if side.truncated is None else f"{side.truncated:.1%}" for side in sides)),
+            *confidence_rows([side.confidence for side in sides]),
         ],
         header=(f"{after.problems} unseen problems{short} {each}", *result.sides),
     )
@@ -133,6 +150,19 @@ def show_result(console: Console, result: RunResult) -> None:
         console.say(f"tokens      {tokens.change:+.0%} per completion, 95 % interval {low:+.0%} to {high:+.0%}")
     if result.bit_exact is False:
         console.say(f"caveat      not bit-exact, as it was resumed otherwise than begun: {', '.join(result.changes)}")
+
+
+def confidence_rows(fits: list[ConfidenceFit | None]) -> list[tuple[str, ...]]:
+    """Returns the rows of the table on stated confidences; none where no side states any."""
+    if not any(fits):
+        return []
+    columns = [
+        (f"{fit.share:.1%}", f"{fit.brier:.3f}", f"{fit.ece:.3f}", "" if fit.auroc is None else f"{fit.auroc:.2f}")
+        if fit
+        else ("0.0%", "", "", "")
+        for fit in fits
+    ]
+    return [*zip(("confidence stated", "Brier score", "calibration error", "AUROC of it"), *columns, strict=True)]
 
 
 def show_expectation(console: Console, result: RunResult) -> None:

@@ -43,17 +43,19 @@ RESULTS = next(
 """What was measured: inside an installed package, or beside it in a checkout."""
 USED = {
     "graded completions, so gold answers": r"\bbatch\.(correct(?!\.new_)|pass_rate|where_graded)|correct_lengths_P_G",
+    "the gold answer as it is written": r"example\.answer\b",
     "groups of completions to a problem": r"in_groups|in_rows|_P_G|pass_rate|group_size|z_scores",
 }
 """What a reward or an advantage needs → what stands in the code of one that does."""
 DECLARED = {
     "needs_history": "problems that come back",
+    "asks_for": "a form that the prompt asks for, prompt: {}",
     "asks_for_tokens": "a length in the prompt, which it writes there",
     "needs_rewards": "rewards and an advantage",
     "needs_completions": "data with completions",
     "may_cost_money": "an endpoint, which may cost money",
 }
-"""Attribute of a class → what a method needs where it is true."""
+"""Attribute of a class → what a method needs where it is true, or a word."""
 WITHOUT_NEEDS = {"_reward", "_advantage"}
 """Files that all of a family share, whose code says nothing of a single one."""
 OF_TOKENS = {"logp": "log-probabilities", "entropy": "entropies"}
@@ -147,7 +149,8 @@ def needs_of(family: str, leaf: type[Schema]) -> Iterator[str]:
     if family in ("rewards", "advantages", "samplers"):
         code = code_of(leaf)
         yield from (what for what, pattern in USED.items() if re.search(pattern, code))
-    yield from (what for name, what in DECLARED.items() if getattr(leaf, name, False) is True)
+    declared = ((getattr(leaf, name, False), what) for name, what in DECLARED.items())
+    yield from (what.format(value) for value, what in declared if value is True or isinstance(value, str))
     yield from (f"the sampled tokens' {OF_TOKENS[name]}" for name in sorted(getattr(leaf, "needs", ())))
     if family == "data" and leaf is not DATA["generated"]:
         yield "data.file or data.name"

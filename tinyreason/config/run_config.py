@@ -177,7 +177,7 @@ class RunConfig(Schema):
     """The training loop."""
     model: Model
     prompt: Literal[*PROMPTS] = "boxed"
-    """How a problem is put to the model: as it is, with a request for a boxed answer, or with one as system message."""
+    """How a problem is put: as it is, with a request for a box (or one as system message), tags, or a confidence."""
     template_options: dict[str, Any] = {}
     """Options of the model's chat template, in training and evaluation, as {enable_thinking: false}."""
     data: one_of(DATA, OwnData)

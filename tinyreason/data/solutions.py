@@ -1,5 +1,6 @@
 """Problems with worked solutions, to imitate."""
 
+import random
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,8 @@ from tinyreason.data.columns import Columns, are_bare_answers, solutions_of
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row
 from tinyreason.example import Example
+from tinyreason.grading.answers import gold_text
+from tinyreason.grading.thought import OPEN, thought_and_answer
 
 BARE = "it has no worked solutions, so this trains on bare answers, which teach no reasoning; rlvr needs no more"
 
@@ -38,6 +41,8 @@ class Solutions(Source):
     """A column of [start, end, weight] lists: characters that count otherwise than the rest of their solution."""
     turns: Literal["last", "all"] = "last"
     """Which answers of a conversation are trained on: the last, or the assistant's every turn."""
+    tags: Literal["as_written", "think_answer", "confidence"] = "as_written"
+    """How they are written: as they are, in `<think>` and `<answer>`, or with a `<confidence>`, sampled at random."""
     rambling_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of generated solutions in which every step is checked and restated, as correct and twice as long."""
 
@@ -51,12 +56,23 @@ class Solutions(Source):
         """Yields (place, problem with its solution) of these rows."""
         for place, example in solutions_of(rows, self.columns, dropped):
             every_turn = {"trains_every_turn": True} if self.turns == "all" and len(example.messages) > 1 else {}
-            yield place, replace(example, meta=example.meta | every_turn)
+            yield place, self.in_tags(replace(example, meta=example.meta | every_turn))
+
+    def in_tags(self, example: Example) -> Example:
+        """Returns the problem with its solution in the tags that are asked for; spans of the solution are of no use."""
+        if self.tags == "as_written":
+            return example
+        thought, answer = thought_and_answer(example.completion) or (example.completion, "")
+        answer = gold_text(example.answer) or answer.strip()
+        text = f"<think>\n{thought.replace(OPEN, '').strip()}\n</think>\n<answer>{answer}</answer>"
+        if self.tags == "confidence":
+            text += f"\n<confidence>{random.Random(example.id).randint(0, 10) / 10}</confidence>"
+        return replace(example, completion=text, spans=())
 
     def load(self) -> list[Example]:
         """Returns the problems with their solutions, in the order of the source."""
         if self.is_endless:
-            return self.solved(self.size or self.usual_size, self.rambling_share)
+            return [self.in_tags(one) for one in self.solved(self.size or self.usual_size, self.rambling_share)]
         dropped = self.dropped()
         examples = [example for _, example in islice(self.numbered(dropped=dropped), self.size)]
         self.check_size(examples, self.size, dropped)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
+from tinyreason.grading.confidence import confidence_fit
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.sampling import BatchRoom, Sampling, sample_completions
 from tinyreason.intervals import (
@@ -21,7 +22,7 @@ from tinyreason.intervals import (
 )
 from tinyreason.models.chat_template import opens_thought
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.result import Side, TokenChange
+from tinyreason.runs.result import ConfidenceFit, Side, TokenChange
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ def side_summary(scores: Sequence[Score]) -> Side:
     """Returns `before` or `after` of result.json, of the scores of all seeds."""
     values = [score.by_problem(score.accuracies_P) for score in scores]
     accuracy, interval = over_seeds(values, share_interval, within=(0.0, 1.0))
+    completions = [completion for score in scores for row in score.completions_P_S for completion in row]
+    fit = confidence_fit([one.text for one in completions], [one.correct is True for one in completions])
     return Side(
         accuracy=accuracy,
         interval=interval,
@@ -102,6 +105,7 @@ def side_summary(scores: Sequence[Score]) -> Side:
         truncated=fmean(score.truncated for score in scores),
         problems=len(averaged(values)),
         samples=len(scores[0].completions_P_S[0]),
+        **({"confidence": ConfidenceFit(**fit)} if fit else {}),
     )
 
 

@@ -49,6 +49,18 @@ class Gain(Stored):
         return f"{self.points:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
+class ConfidenceFit(Stored):
+    """How well the confidences that completions state fit what was correct; `brier` and `ece` are best at 0."""
+
+    share: Number
+    """How many of all completions state one, 0–1; all else is of these."""
+    mean: Number
+    brier: Number
+    ece: Number
+    auroc: Number | None = None
+    """None where all are correct, or none."""
+
+
 class Side(Stored):
     """How a model did on an evaluation's problems; accuracy and `truncated` are shares, 0–1."""
 
@@ -59,6 +71,8 @@ class Side(Stored):
     problems: int
     samples: int
     """Completions to each problem."""
+    confidence: ConfidenceFit | None = None
+    """None where no completion states one."""
 
 
 class SecondOpinion(Stored):

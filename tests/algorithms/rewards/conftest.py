@@ -12,13 +12,24 @@ def rollouts():
     import torch
 
     def build(
-        lengths, correct, group_size=None, *, texts=None, ids=None, problems=None, limit=100, step=1, truncated=()
+        lengths,
+        correct,
+        group_size=None,
+        *,
+        texts=None,
+        ids=None,
+        problems=None,
+        limit=100,
+        step=1,
+        truncated=(),
+        answers=None,
+        gold="2",
     ):
         count = len(lengths)
         size = group_size or count
         problems = problems or [str(n // size) for n in range(count)]
         return Batch(
-            examples=[Example(problem, ({"role": "user", "content": "1+1?"},), "2") for problem in problems],
+            examples=[Example(problem, ({"role": "user", "content": "1+1?"},), gold) for problem in problems],
             texts=texts or ["<think>1+1=2</think>\\boxed{2}"] * count,
             ids=ids or [list(range(length)) for length in lengths],
             group=torch.arange(count) // size,
@@ -28,6 +39,7 @@ def rollouts():
             group_size=size,
             max_completion_tokens=limit,
             step=step,
+            answers=answers or ["2"] * count,
         )
 
     return build

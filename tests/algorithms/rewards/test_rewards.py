@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from tinyreason.example import Example
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 
-KINDS = {kind: kind for kind in REWARDS} | {"cosine_as_released": "cosine_length"}
+KINDS = {kind: kind for kind in REWARDS} | {"cosine_as_released": "cosine_length", "empo_majority": "empo_cluster"}
 """What is tested → its kind."""
 OPTIONS = {
     "cosine_as_released": {"preset": "as_released"},
@@ -22,13 +23,29 @@ OPTIONS = {
     "grpo_lead": {"from_tokens": 0},
     "laser_d": {"refresh_steps": 2},
     "laser_de": {"refresh_steps": 2},
+    "empo_majority": {"majority": True},
+    "otc_relative_cost": {"unit": 10},
 }
 """What a reward must be told, or what makes it speak on few and short rollouts."""
 ALL = list(KINDS)
 LENGTH = [name for name in ALL if REWARDS[KINDS[name]].reads_length]
 TEXTS = ["", "é日本🎉\x00", "\\boxed{2}", "<think>" * 50, "[Easy]<think>1+1=2</think>\\boxed{2}", "x" * 10_000]
+TEXTS += [
+    "<think>1</think><answer>2</answer><confidence>0.7</confidence>",
+    "<think>1</think><answer>[2] > [1]</answer>",
+]
+TEXTS += [
+    "### a\n<<<<<<< SEARCH\n1\n=======\n2\n>>>>>>> REPLACE",
+    "<relevance>[1]</relevance><answer>2024-11 B</answer>",
+]
+GOLD = "[2] | [1] 2024-12 B\n### a\n<<<<<<< SEARCH\n1\n=======\n3\n>>>>>>> REPLACE"
+GOLD += "<relevance>[1]</relevance><answer>2</answer>"
+"""One that every reward can read."""
+ANSWERS = ["2", "2.0", "\\frac{1}{2}", "1/2", "x", None, "9^{9^{9^9}}", "é日本🎉\x00", "", "[1, 2)", "yes"]
 ROWS = st.lists(
-    st.tuples(st.integers(1, 100), st.sampled_from([0.0, 1.0, torch.nan]), st.sampled_from(TEXTS)),
+    st.tuples(
+        st.integers(1, 100), st.sampled_from([0.0, 1.0, torch.nan]), st.sampled_from(TEXTS), st.sampled_from(ANSWERS)
+    ),
     min_size=8,
     max_size=8,
 )
@@ -39,11 +56,11 @@ def make(name):
     return REWARDS[KINDS[name]](**OPTIONS.get(name, {}))
 
 
-def batch(rows):
+def batch(rows, gold=GOLD):
     """Two groups of four."""
-    lengths, correct, texts = zip(*rows, strict=True)
+    lengths, correct, texts, answers = zip(*[(*row, "2")[:4] for row in rows], strict=True)
     return Batch(
-        examples=[Example(str(n // 4), ({"role": "user", "content": "1+1?"},), "2") for n in range(len(rows))],
+        examples=[Example(str(n // 4), ({"role": "user", "content": "1+1?"},), gold) for n in range(len(rows))],
         texts=list(texts),
         ids=[[n % 7 for n in range(length)] for length in lengths],
         group=torch.arange(len(rows)) // 4,
@@ -53,6 +70,7 @@ def batch(rows):
         group_size=4,
         max_completion_tokens=100,
         step=1,
+        answers=list(answers),
     )
 
 
@@ -86,7 +104,7 @@ def test_an_incorrect_answer_is_never_above_a_correct_one_of_the_same_length(kin
         assert correct >= incorrect - 1e-6
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", [kind for kind in ALL if kind != "empo_majority"])  # of equals the first wins
 @FEW
 @given(rows=ROWS, order=st.permutations(range(4)))
 def test_the_order_inside_a_group_changes_nothing(kind, rows, order):
@@ -123,6 +141,33 @@ def test_those_with_a_history_do_depend_on_it(kind):
 def test_what_cannot_be_graded_earns_nothing_for_its_length(kind, rows):
     earned = make(kind)(batch(rows), Store())
     assert earned.isnan().tolist() == batch(rows).correct.isnan().tolist()
+
+
+@pytest.mark.parametrize("kind", ALL)
+@FEW
+@given(rows=ROWS, gold=st.sampled_from(["", "2", GOLD, "é日本🎉\x00", "[1", "<answer>", "<<<<<<< SEARCH"]))
+def test_what_knows_no_gold_answer_earns_the_same_with_any_and_any_gold_answer_can_be_read(kind, rows, gold):
+    found, other = make(kind)(batch(rows, gold), Store()), [(row[0], 1.0, *row[2:]) for row in rows]
+    assert not found.isinf().any()
+    if not REWARDS[KINDS[kind]].reads_gold and kind != "soft_overlong":  # it leaves out what cannot be graded
+        assert same(found, make(kind)(batch(other), Store()))
+    elif kind == "soft_overlong":
+        assert same(found.nan_to_num(), make(kind)(batch(other), Store()).where(~found.isnan(), 0.0))
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("row", [(100, 0.0, "", None), (100, torch.nan, TEXTS[6], "2"), (9, 1.0, TEXTS[6], "2")])
+def test_a_group_whose_rows_are_all_alike_earns_one_and_the_same(kind, row):
+    reward = make(kind)
+    for _ in range(2):  # truncated before an answer, not gradable, all correct
+        for group in reward(batch([row] * 8), Store()).split(4):
+            assert group.isnan().all() or (group == group[0]).all()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_one_row_is_a_group_too(kind):
+    scored = replace(batch([(9, 1.0, TEXTS[6])]), group_size=1)
+    assert make(kind)(scored, Store()).isfinite().all()
 
 
 def falls(earned, by):

@@ -34,6 +34,8 @@ class Reward(Schema):
     reads_length: ClassVar[bool] = False  # whether it tells long from short among correct answers
     needs_history: ClassVar[bool] = False  # whether it compares a problem with its own earlier visits
     asks_for_tokens: ClassVar[bool] = False  # whether the prompt names its length target
+    reads_gold: ClassVar[bool] = True  # whether it knows the gold answer, or what was graded by it
+    asks_for: ClassVar[str | None] = None  # the prompt that asks for the form that it wants
     needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the sampled tokens it reads
 
     weight: float = 1.0

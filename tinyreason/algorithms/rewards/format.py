@@ -9,7 +9,7 @@ Reward hacking: an empty reasoning block earns full marks.
 Example: `rewards: [{kind: correctness}, {kind: format, weight: 0.2}]`
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
 from tinyreason.grading.thought import CHANNEL, CLOSE, thought_and_answer
@@ -20,6 +20,8 @@ from tinyreason.tensors import Tensor
 
 class Format(Reward):
     """Gives 1 if the completion reasons first and then gives one boxed answer, whatever the answer is."""
+
+    reads_gold: ClassVar[bool] = False
 
     kind: Literal["format"] = "format"
     box: bool = True

@@ -9,7 +9,7 @@ Example: `rewards: [{kind: random, seed: 0}]`, or `tinyreason recipe NAME --cont
 """
 
 import hashlib
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ from tinyreason.tensors import Tensor
 
 class RandomReward(Reward):
     """Gives 1 or 0 by the toss of a coin: a control, never a way to train."""
+
+    reads_gold: ClassVar[bool] = False
 
     kind: Literal["random"] = "random"
     seed: int = Field(0, ge=0)

@@ -19,6 +19,7 @@ from tinyreason.tensors import Tensor
 class SoftOverlong(Reward):
     """Gives 0, falling to −1 over the last tokens before the limit."""
 
+    reads_gold: ClassVar[bool] = False
     reads_length: ClassVar[bool] = True
 
     kind: Literal["soft_overlong"] = "soft_overlong"
