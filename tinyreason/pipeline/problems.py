@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinyreason.algorithms.rewards import ask_for_tokens
-from tinyreason.config.preconditions import check_problems
+from tinyreason.config.preconditions import caveats_of_problems, check_problems
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.training_split import gold_readers, training_examples, training_split
 from tinyreason.console import Console
@@ -64,6 +64,8 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     for line in counts(config, len(evaluation), len(validation)):
         console.say(line)
     check_problems(config, examples)
+    for line in caveats_of_problems(config, examples):
+        console.say(f"caveat  {line}")
     examples, evaluation, validation = (
         ask_for_tokens(config.rewards, found) for found in (examples, evaluation, validation)
     )

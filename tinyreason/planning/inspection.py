@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tinyreason.config.describe import sections
 from tinyreason.config.own_code import own_leaves
-from tinyreason.config.preconditions import check_problems
+from tinyreason.config.preconditions import caveats_of_problems, check_problems
 from tinyreason.config.run_config import Model, RunConfig
 from tinyreason.config.training_split import gold_readers, training_examples, training_split, validation_source
 from tinyreason.data._source import Source
@@ -66,7 +66,9 @@ class Inspector:
                 lines, examples = self.known[key]
                 found += lines
                 if section is config.data and examples is not None:
-                    check_problems(config, check_held_out(config, examples))
+                    trained = check_held_out(config, examples)
+                    check_problems(config, trained)
+                    found += [Finding("caveat", line) for line in caveats_of_problems(config, trained)]
         looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_own_code(config)
         return [*found, *chain(*looked_at)]
 

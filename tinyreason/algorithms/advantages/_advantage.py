@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
+from tinyreason.errors import ConfigError
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
@@ -38,6 +39,16 @@ def estimate(chain: Sequence[Advantage], batch: Batch, advantages: Tensor, store
     for advantage in chain:
         advantages = advantage(batch, advantages, store)
     return advantages
+
+
+def check_level(advantages: Tensor, run) -> None:
+    """Refuses an advantage for each token where rollouts are weighed whole. Errors: `ConfigError`."""
+    if advantages.dim() == 2 and run.train.importance_sampling_level == "sequence":
+        raise ConfigError(
+            f"advantage {run.compared_by} has one for each token, and under train.importance_sampling_level=sequence "
+            f"each would count for the whole rollout; type train.importance_sampling_level=token train.loss=grpo, or "
+            f"return one for each rollout."
+        )
 
 
 def check_advantages(chain: Sequence[Advantage]) -> None:

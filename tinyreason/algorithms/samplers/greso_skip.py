@@ -31,6 +31,7 @@ class GresoSkip(Sampler):
 
     needs_history: ClassVar[bool] = True
     reads_gold: ClassVar[bool] = True
+    least_visits: ClassVar[int] = 4
 
     kind: Literal["greso_skip"] = "greso_skip"
 
