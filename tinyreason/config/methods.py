@@ -164,9 +164,7 @@ def code_of(leaf: type[Schema]) -> str:
     text = inspect.getsource(inspect.getmodule(leaf))
     shared = re.findall(r"from tinyreason\.algorithms\.\w+\.(_\w+) import", text)
     folder = Path(inspect.getfile(leaf)).parent
-    others = [
-        (folder / f"{name}.py").read_text(encoding="utf-8") for name in shared if name not in ("_reward", "_advantage")
-    ]
+    others = [(folder / f"{name}.py").read_text(encoding="utf-8") for name in shared if name not in WITHOUT_NEEDS]
     return "\n".join([text, *others])
 
 
