@@ -1,6 +1,6 @@
 """Samplers that choose a class of problems first (an arm), and then a problem of it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from random import Random
 
@@ -39,16 +39,15 @@ class ArmSampler(Sampler):
             )
 
     def choose(self, examples: Sequence[Example], count: int, rng: Random, store: Store) -> list[int]:
-        numbers = defaultdict(list)
+        numbers, by = defaultdict(list), self.by
         for number, example in enumerate(examples):
-            numbers[self.arm(example)].append(number)
-        arms = sorted(numbers)
-        left: dict[str, list[int]] = {}
+            numbers[example.meta[by]].append(number)
+        of_arm = {str(value): found for value, found in numbers.items()}
+        arms = sorted(of_arm)
         chosen = []
-        for arm in rng.choices(arms, self.weights(arms, store), k=count):
-            if not left.get(arm):
-                left[arm] = rng.sample(numbers[arm], len(numbers[arm]))
-            chosen.append(left[arm].pop())
+        for arm, wanted in Counter(rng.choices(arms, self.weights(arms, store), k=count)).items():
+            whole, rest = divmod(wanted, len(of_arm[arm]))
+            chosen += whole * of_arm[arm] + rng.sample(of_arm[arm], rest)
         return chosen
 
     def metrics(self, store: Store) -> dict[str, float]:
