@@ -28,10 +28,10 @@ class ArmSampler(Sampler):
         fields = sorted({field for example in examples for field in example.meta})
         without = next((example for example in examples if self.by not in example.meta), None)
         if without is not None:
-            raise ValueError(
-                f"{path}.by={self.by} is not a field of problem {without.id}{nearest(self.by, fields)}; its fields are "
-                f"{', '.join(fields) or 'none'}"
+            known = (
+                nearest(self.by, fields) if fields else "; a column of the file, as domain or level, names its class"
             )
+            raise ValueError(f"{path}.by={self.by} is not known of problem {without.id}{known}")
         arms = {self.arm(example) for example in examples}
         if len(arms) < 2:
             raise ValueError(
