@@ -8,7 +8,7 @@ from typing import Any
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row
 from tinyreason.data.shapes import ASKING, in_usual_columns, read_tools, read_turns
-from tinyreason.errors import DataError, nearest
+from tinyreason.errors import DataError, NoAnswers, nearest
 from tinyreason.example import Example
 
 PROBLEM_COLUMNS = ("problem", "question", "prompt", "query")
@@ -57,17 +57,18 @@ def to_examples(
 
 
 def problems_of(rows: list[Row], columns: Columns, dropped: Dropped) -> Iterator[tuple[int, Example]]:
-    """Yields (place of the row, its problem and answer); a row without a problem is dropped, an answer may be empty."""
+    """Yields (place of the row, its problem and answer); a row without a problem is dropped, an answer may be empty.
+
+    Errors: as `find_columns`.
+    """
     ids, rows = _ids(rows), in_usual_columns(rows, (PROBLEM_COLUMNS, COMPLETION_COLUMNS))
-    problem = _column(rows, "problem", columns.problem, PROBLEM_COLUMNS, dropped.origin)
-    answer = columns.answer or _found(rows, ANSWER_COLUMNS) or _marked_column(rows)
-    answer = _column(rows, "answer", answer, ANSWER_COLUMNS, dropped.origin)
+    problem, answer = _columns(rows, columns, dropped.origin, dropped.needs_answers)
     is_marked = not columns.answer and answer in MARKED_COLUMNS and answer not in ANSWER_COLUMNS
     for place, (row, id) in enumerate(zip(rows, ids, strict=True)):
-        text = _text(value_at(row, answer))
+        text = _text(value_at(row, answer)) if answer else ""
         if is_marked:
             text = text if MARKED.search(text or "") else ""
-        elif text is None and dropped.is_strict and _messages(value_at(row, problem)):
+        elif text is None and dropped.is_strict and dropped.needs_answers and _messages(value_at(row, problem)):
             dropped.add("answer", id, _lacks(dropped.origin, place, "answer", answer))
         if example := _asked(place, row, id, problem, text or "", dropped):
             yield place, example
@@ -148,15 +149,24 @@ def _lacks(origin: str, place: int, role: str, column: str) -> str:
 
 
 def find_columns(
-    rows: list[Row], origin: str, problem_column: str | None = None, answer_column: str | None = None
-) -> tuple[str, str]:
-    """Returns the columns that hold the problem and the answer. Errors: `DataError`."""
+    rows: list[Row],
+    origin: str,
+    problem_column: str | None = None,
+    answer_column: str | None = None,
+    needs_answers: bool = True,
+) -> tuple[str, str | None]:
+    """Returns the columns that hold the problem and the answer, None where none does and none is needed.
+
+    Errors: `DataError`, of it `NoAnswers` where no column holds an answer and one is needed.
+    """
     rows = in_usual_columns(rows, (PROBLEM_COLUMNS, COMPLETION_COLUMNS))
-    answer = answer_column or _found(rows, ANSWER_COLUMNS) or _marked_column(rows)
-    return (
-        _column(rows, "problem", problem_column, PROBLEM_COLUMNS, origin),
-        _column(rows, "answer", answer, ANSWER_COLUMNS, origin),
-    )
+    return _columns(rows, Columns(problem_column, answer_column), origin, needs_answers)
+
+
+def _columns(rows: list[Row], named: Columns, origin: str, needs_answers: bool) -> tuple[str, str | None]:
+    problem = _column(rows, "problem", named.problem, PROBLEM_COLUMNS, origin)
+    answer = named.answer or _found(rows, ANSWER_COLUMNS) or _marked_column(rows)
+    return problem, _column(rows, "answer", answer, ANSWER_COLUMNS, origin) if answer or needs_answers else None
 
 
 def whole(example: Example, where: str) -> Example:
@@ -229,7 +239,7 @@ def _column(rows: list[Row], role: str, chosen: str | None, candidates: tuple[st
     present = list(dict.fromkeys(name for row in rows for name in _names(row)))
     if chosen:
         raise DataError(f"{origin} has no column '{chosen}' (data.{role}_column){nearest(chosen, present)}.")
-    raise DataError(
+    raise (NoAnswers if role == "answer" else DataError)(
         f"{origin} has no column known to hold the {role}; it has {', '.join(present) or 'none at all'}: "
         f"rename it {role}, or to a recipe type data.{role}_column=COLUMN, nested ones as a.b or messages.0.content."
     )

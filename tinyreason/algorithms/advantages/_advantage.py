@@ -17,6 +17,7 @@ class Advantage(Schema):
     of_group_alone: ClassVar[bool] = True  # whether no other group of the batch changes a group's advantages
     has_baseline: ClassVar[bool] = True  # whether a group whose rewards are all equal gets 0
     reads_correctness_alone: ClassVar[bool] = False  # whether it never looks at the rewards
+    reads_gold: ClassVar[bool] = False  # whether it looks at what is correct, beside the rewards or in their place
     one_update: ClassVar[bool] = False  # whether it holds only for rollouts that are trained on once
     needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the sampled tokens it reads
 
