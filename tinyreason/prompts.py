@@ -10,6 +10,8 @@ PROMPTS = {
     "confidence": "{problem}\nReason inside <think> </think>, then give the final answer inside <answer> </answer>, "
     "then how sure you are that it is right, a number from 0 to 1, inside <confidence> </confidence>.",
 }
+ASKED = {"boxed": "\\boxed", "think_answer": "<answer>"}
+"""Prompt → what stands in a problem that asks for the same by itself."""
 SYSTEMS = {"boxed_system": "Please reason step by step, and put your final answer within \\boxed{}."}
 """The system message of a prompt; this one is Qwen2.5-Math's own, with which 1-shot RLVR trains and evaluates."""
 
@@ -37,7 +39,7 @@ def chat_messages(example: Example, prompt: str) -> list[dict[str, str]]:
         history = [{"role": "system", "content": SYSTEMS[prompt]}, *history]
     if example.meta.get("is_whole_request"):
         return [*history, last]
-    if prompt == "boxed" and "\\boxed" in last["content"]:
+    if ASKED.get(prompt, "\0") in last["content"]:
         return [*history, last]  # the data set already asks for it
     if last["role"] != "user":
         return [*history, last]  # what a tool returned

@@ -47,6 +47,10 @@ def test_a_sampler_that_will_learn_little_of_so_few_visits_is_a_caveat(jsonl, sa
     assert "caveat" not in dict(lines("rlvr", *words, *steps, "train.max_steps=16"))
 
 
+def test_it_says_what_is_sampled_and_what_is_trained_on():
+    assert ("samplers", "pods; 64 rollouts a step, 32 trained on  [sandbox, 24gb]") in lines("pods")
+
+
 @pytest.mark.parametrize("recipe", ["rlvr", "critique_ft"])
 def test_a_file_of_which_a_run_holds_a_share_back_is_valid(jsonl, recipe):
     found = lines(recipe, f"data.file={jsonl(*PROBLEMS)}", "--on", "sandbox")

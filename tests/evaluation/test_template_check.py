@@ -24,7 +24,8 @@ from tinyreason.pipeline.run import run
 from tinyreason.pipeline.train import Training
 from tinyreason.reporting.report import write_report
 from tinyreason.runs.deadline import Deadline
-from tinyreason.runs.result import TemplateCheck, read_result, template_check_in_words
+from tinyreason.runs.result import TemplateCheck, read_result
+from tinyreason.runs.result_in_words import template_check_in_words
 
 SAMPLING = Sampling(samples=1, temperature=1.0, max_completion_tokens=8, batch_size=8, prompt="boxed", seed=0)
 TOKENIZER = SimpleNamespace(chat_template="{{ messages }}")

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from synthetic_run import controls, evaluation, outcome
 
 from tinyreason.errors import FolderError
-from tinyreason.runs.result import ControlsResult, RunResult, StoredEvaluation, expected_in_words, read_result
+from tinyreason.runs.result import ControlsResult, RunResult, StoredEvaluation, read_result
+from tinyreason.runs.result_in_words import expected_in_words
 
 SIDE = {"accuracy": 0.1875, "interval": [0.07, 0.36], "mean_tokens": 9.625, "truncated": 0.0, "problems": 16}
 WHOLE = {

@@ -8,7 +8,8 @@ from tinyreason.evaluation.benchmark_run import BenchmarkResult, BenchmarkRun, B
 from tinyreason.evaluation.compare import ComparisonRow
 from tinyreason.evaluation.contamination import AuditSummary
 from tinyreason.evaluation.metrics import BenchmarkMetrics
-from tinyreason.runs.result import ControlsResult, Gain, template_check_in_words
+from tinyreason.runs.result import ControlsResult, Gain
+from tinyreason.runs.result_in_words import template_check_in_words
 
 
 def announce_evaluation(console: Console, benchmark_run: BenchmarkRun, folder: Path) -> None:

@@ -19,9 +19,8 @@ from tinyreason.runs.result import (
     SecondOpinion,
     SeedsResult,
     TrainingSummary,
-    expected_in_words,
-    template_check_in_words,
 )
+from tinyreason.runs.result_in_words import expected_in_words, template_check_in_words
 
 
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:

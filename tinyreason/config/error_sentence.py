@@ -39,7 +39,7 @@ def _path(fault: Any, values: dict[str, Any]) -> list[str]:
     place: Any = values
     path = []
     for key in fault["loc"]:
-        inside = (isinstance(place, dict) and key in place) or (isinstance(place, list) and isinstance(key, int))
+        inside = (isinstance(place, dict) and key in place) or (isinstance(place, list) and key in range(len(place)))
         if inside:
             place = place[key]
         if inside or (fault["type"] in ("missing", "extra_forbidden") and key == fault["loc"][-1]):

@@ -63,8 +63,8 @@ def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
 
 def caveats_of_problems(config: RunConfig, examples: Sequence[Example]) -> Iterator[str]:
     """Yields what samplers will hardly learn of so many problems in so many steps."""
-    visits = config.train.max_steps * config.train.generated_rows / config.train.group_size / len(examples)
     for sampler in config.samplers:
+        visits = config.train.max_steps * config.train.generated_rows / config.train.group_size / len(examples)
         if visits < sampler.least_visits:
             yield (
                 f"sampler {sampler.kind} learns from {sampler.least_visits} visits to a problem or more, and "

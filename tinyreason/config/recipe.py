@@ -175,6 +175,8 @@ def read_extending(path: Path, values: dict[str, Any], reading: tuple[Path, ...]
 
 def without_empty_keys(values: dict[str, Any]) -> dict[str, Any]:
     """Leaves out the keys with nothing behind them, but where null is a value: a section whose lines are comments."""
+    if None not in values.values():  # as shipped recipes: their list is made without pydantic
+        return values
     from tinyreason.config.run_config import RunConfig
 
     fields = RunConfig.model_fields

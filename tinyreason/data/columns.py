@@ -24,6 +24,8 @@ COMPLETION_COLUMNS = (
 MARKED_COLUMNS = ("completion", "response", "generation", "generated_solution")
 MARKED = re.compile(r"\\boxed\s*\{|^####", re.MULTILINE)
 """What marks the answer in a completion, so that it can be graded by it; where no column holds an answer."""
+CLASS_COLUMNS = ("domain", "family", "subject", "topic", "type", "level", "difficulty", "source")
+"""Columns that name the class of a problem."""
 LONGEST_BARE_ANSWER = 80
 LARGEST_WEIGHT, DEEPEST_NAME = 1e30, 5
 ID_COLUMNS = ("id", "unique_id", "extra_info.index")
@@ -114,7 +116,15 @@ def _asked(place: int, row: Row, id: str, column: str, answer: str, dropped: Dro
         dropped.add("problem", id, _lacks(dropped.origin, place, "problem", column))
         return None
     where = f"{dropped.origin} row {place + 1}"
-    return whole(with_grader(Example(id=id, messages=messages, answer=answer), row.get("grader"), where), where)
+    example = Example(id=id, messages=messages, answer=answer, meta=classes_of(row))
+    return whole(with_grader(example, row.get("grader"), where), where)
+
+
+def classes_of(row: Row) -> dict[str, Any]:
+    """Returns what a row says of its problem's class, which samplers go by: its domain, level and the like."""
+    found = {name: row.get(name) for name in CLASS_COLUMNS}
+    told = {name: value for name, value in found.items() if isinstance(value, str | int | float) and value == value}
+    return {name: value for name, value in told.items() if is_short(str(value))}
 
 
 def with_grader(example: Example, grader: Any, where: str) -> Example:

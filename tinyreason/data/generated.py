@@ -13,6 +13,9 @@ from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example
 from tinyreason.schema import one_of
 
+PROMPTS_OF = {"box": ("plain", "boxed", "boxed_system"), "answer": ("plain", "think_answer")}
+"""What holds the answer → the prompts that ask for nothing else."""
+
 
 class Generated(Source):
     """Makes problems that check themselves: puzzles, formulas, sums, each with a level and a worked trace.
@@ -45,10 +48,11 @@ class Generated(Source):
         return self
 
     def check(self, run, path: str) -> None:
-        if self.task.mark == "answer" and run.prompt != "plain":
+        fitting = PROMPTS_OF[self.task.mark]
+        if run.prompt not in fitting:
             raise ValueError(
-                f"{path}.task.mark=answer asks for the answer in tags, and prompt={run.prompt} for a box beside; type "
-                f"prompt=plain"
+                f"{path}.task.mark={self.task.mark} and prompt={run.prompt} ask for the answer in two places; type "
+                f"prompt={fitting[0]}, or another mark"
             )
 
     @property

@@ -25,8 +25,8 @@ from tinyreason.runs.result import (
     Stored,
     TemplateCheck,
     read_seeds_result,
-    template_check_in_words,
 )
+from tinyreason.runs.result_in_words import template_check_in_words
 
 ASKED_ALIKE = ("temperature", "top_p", "max_completion_tokens", "prompt", "template", "template_options")
 

@@ -173,12 +173,15 @@ def look_at_model(model: Model, options: dict) -> Iterator[Finding]:
 
 
 def list_rewards(config: RunConfig) -> Iterator[Finding]:
-    """Yields what is rewarded, which the config has been checked for."""
+    """Yields what is rewarded and what samples, which the config has been checked for."""
     if config.rewards:
         named = [
             f"{reward.kind} · {reward.weight:g}" if reward.weight != 1 else reward.kind for reward in config.rewards
         ]
         yield Finding("rewards", f"{' + '.join(named)}, compared by {config.compared_by}")
+    if config.samplers:
+        named, train = ", ".join(sampler.kind for sampler in config.samplers), config.train
+        yield Finding("samplers", f"{named}; {train.generated_rows} rollouts a step, {train.rows_per_step} trained on")
 
 
 def list_own_code(config: RunConfig) -> Iterator[Finding]:

@@ -29,11 +29,10 @@ from tinyreason.runs.result import (
     RunResult,
     SecondOpinion,
     SeedsResult,
-    expected_in_words,
     read_controls,
     read_seeds_result,
-    template_check_in_words,
 )
+from tinyreason.runs.result_in_words import expected_in_words, template_check_in_words
 
 PAGE = Path(__file__).parent / "page"
 NAME = "report.html"

@@ -17,6 +17,7 @@ from tinyreason.data.worlds import SPLITS
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.grading.grader import Grader
 from tinyreason.grading.graders.expression import work_out
+from tinyreason.prompts import chat_messages
 
 LEVELS = {
     "countdown": ({"numbers": 3}, {"numbers": 5}),
@@ -139,11 +140,14 @@ def test_a_file_beside_a_task_is_one_sentence_and_typed_it_takes_its_place(tmp_p
     assert recipe.resolve("cpu", ("data.name=words",)).data.kind == "problems"
 
 
-def test_an_answer_in_tags_is_not_asked_for_in_a_box_beside():
+def test_an_answer_is_asked_for_in_one_place():
     data = "data={kind: generated, task: {kind: sat, mark: answer}}"
-    with pytest.raises(ConfigError, match=r"data\.task\.mark=answer asks .* type prompt=plain"):
+    with pytest.raises(ConfigError, match=r"data\.task\.mark=answer and prompt=boxed ask .* type prompt=plain"):
         read_recipe("rlvr").resolve("cpu", (data,))
     assert read_recipe("rlvr").resolve("cpu", (data, "prompt=plain")).data.task.mark == "answer"
+    (asked,) = some("sat", mark="answer", count=1)
+    assert chat_messages(asked, "think_answer") == list(asked.messages)
+    assert chat_messages(some("sat", count=1)[0], "boxed") == list(some("sat", count=1)[0].messages)
 
 
 def test_knights_and_knaves_by_hand():

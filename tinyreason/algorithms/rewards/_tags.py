@@ -15,7 +15,7 @@ def stand_once_in_order(text: str, *names: str, is_thought_open: bool = False) -
     return all(text.count(tag) == 1 for tag in tags) and places == sorted(places)
 
 
-def inside(text: str, name: str) -> str | None:
+def inside_tag(text: str, name: str) -> str | None:
     """Returns what stands in the last tag of a name; None where there is none."""
     before, closed, _ = text.rpartition(f"</{name}>")
     _, opened, content = before.rpartition(f"<{name}>")

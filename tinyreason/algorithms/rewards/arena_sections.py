@@ -13,7 +13,7 @@ import re
 from typing import Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
-from tinyreason.algorithms.rewards._tags import inside, listed_ids, stand_once_in_order
+from tinyreason.algorithms.rewards._tags import inside_tag, listed_ids, stand_once_in_order
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -43,7 +43,7 @@ def sections_reward(completion: str, gold_answer: str) -> float:
 
 def cited_sections(text: str) -> tuple[str | None, set[int]]:
     """Returns the answer, and the ids that are called relevant."""
-    return inside(text, "answer"), set(listed_ids(inside(text, "relevance") or ""))
+    return inside_tag(text, "answer"), set(listed_ids(inside_tag(text, "relevance") or ""))
 
 
 def without_articles(text: str) -> str:

@@ -13,7 +13,7 @@ import re
 from typing import Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
-from tinyreason.algorithms.rewards._tags import inside
+from tinyreason.algorithms.rewards._tags import inside_tag
 from tinyreason.grading.thought import said
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
@@ -41,7 +41,7 @@ def letter_reward(completion: str, gold_answer: str, is_truncated: bool) -> floa
     if gold is None:
         return float("nan")
     answer = said(completion) or ""
-    marked = BOX.findall(answer)[-1:] or [found for found in [inside(answer, "answer")] if found is not None]
+    marked = BOX.findall(answer)[-1:] or [found for found in [inside_tag(answer, "answer")] if found is not None]
     return float(gold == last_letter(marked[0] if marked else "" if is_truncated else answer))
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field
 
 from tinyreason.algorithms.rewards._reward import Reward
-from tinyreason.algorithms.rewards._tags import inside, repeated_share, stand_once_in_order
+from tinyreason.algorithms.rewards._tags import inside_tag, repeated_share, stand_once_in_order
 from tinyreason.grading.thought import said
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
@@ -51,7 +51,7 @@ class DateDistance(Reward):
 
     def of_row(self, completion: str, gold_answer: str, alpha: float) -> float:
         """Returns what a completion earns; nan where the gold answer is not a date."""
-        gold, answer = months_of(gold_answer), inside(completion, "answer") or said(completion) or ""
+        gold, answer = months_of(gold_answer), inside_tag(completion, "answer") or said(completion) or ""
         if gold is None:
             return float("nan")
         months = months_of(answer)

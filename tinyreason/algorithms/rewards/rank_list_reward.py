@@ -13,7 +13,7 @@ from math import log2
 from typing import Literal
 
 from tinyreason.algorithms.rewards._reward import Reward
-from tinyreason.algorithms.rewards._tags import inside, listed_ids, stand_once_in_order
+from tinyreason.algorithms.rewards._tags import inside_tag, listed_ids, stand_once_in_order
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
@@ -40,7 +40,7 @@ def ranking_reward(completion: str, gold_answer: str) -> float:
         return float("nan")
     if not stand_once_in_order(completion, "think", "answer"):
         return -1.0
-    ids = listed_ids(inside(completion, "answer") or "")
+    ids = listed_ids(inside_tag(completion, "answer") or "")
     if len(ids) != len(gold) or len({*ids}) < len(ids):
         return 0.0
     recall = len(relevant.intersection(ids[:PLACES])) / len(relevant)

@@ -40,8 +40,7 @@ class Puzzle:
 class Task(Schema):
     """Makes endless problems of one kind; its options are its level."""
 
-    form: ClassVar[str]
-    """What the answer looks like, after "give the answer"."""
+    form: ClassVar[str]  # what the answer looks like, after "give the answer"
     mark: Literal["box", "answer"] = "box"
     """What holds the answer, in the request and in traces: `\\boxed{}`, or the tags `<answer>` and `</answer>`."""
 
