@@ -89,6 +89,12 @@ def test_check_says_that_there_are_no_answers_and_that_nothing_reads_one(unlabel
     assert "no gold answers, and nothing that trains reads one" in out
 
 
+def test_plan_and_preview_take_it_too(unlabelled):
+    words = ("empo", f"data.file={unlabelled}", "evaluation.data.name=sandbox", "--on", "sandbox")
+    assert "unlabelled.jsonl in the model's tokens" in printed("plan", *words)
+    assert "256 problems of the sandbox (chain)" in printed("preview", *words)
+
+
 @pytest.mark.parametrize("size", ["data.size=null", "data.size=4"])
 def test_without_a_test_set_it_says_that_one_must_be_named(unlabelled, size):
     answer = complaint("check", "empo", f"data.file={unlabelled}", size, "--on", "sandbox")

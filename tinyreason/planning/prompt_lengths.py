@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from math import ceil
 from pathlib import Path
 
 from tinyreason.config.run_config import Model, RunConfig
+from tinyreason.config.training_split import training_examples
 from tinyreason.example import Example
 from tinyreason.models.gguf import gguf_file
 from tinyreason.models.load import source_of
@@ -50,7 +52,7 @@ def read_prompt_lengths(config: RunConfig, asked: int | None = None) -> PromptLe
     if asked:
         return PromptLengths(asked, ASKED, asked, ASKED)
     data, other = config.data, config.evaluation.data
-    training = longest_prompt(config, data, data.load)
+    training = longest_prompt(config, data, partial(training_examples, config))
     source = other or data
     return PromptLengths(*training, *longest_prompt(config, source, source.load if other else source.examples))
 
