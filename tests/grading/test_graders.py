@@ -2,6 +2,7 @@
 
 import ast
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,10 @@ GOLDS = {
     "expression": ("(3+4)*5", COUNTDOWN),
     "label": ("Step 3", {"labels": ["Step 1", "Step 2", "Step 3"]}),
     "math": ("18", {}),
+    "reasoning_gym": ("18", {"name": "chain_sum"}),
     "sat": ("1101", SAT),
 }
+INSTALLED = [kind for kind in GRADERS if kind != "reasoning_gym" or find_spec("reasoning_gym")]
 MARKED = [
     ("choice", "C", True),
     ("choice", "(C)", True),
@@ -94,9 +97,11 @@ def verdicts(grader, kind, *completions, **options):
 
 def test_every_gold_answer_is_correct_by_its_own_rule_and_that_of_another_is_not(grader):
     assert set(GOLDS) == set(GRADERS)
-    assert grader.check_gold(map(example, GOLDS)) == [True] * len(GOLDS)
+    assert grader.check_gold(map(example, INSTALLED)) == [True] * len(INSTALLED)
     others = [
-        Example("1", ({"role": "user", "content": "?"},), "?!", grader=kind) for kind in GRADERS if kind != "label"
+        Example("1", ({"role": "user", "content": "?"},), "?!", grader=kind)
+        for kind in INSTALLED
+        if kind not in ("label", "reasoning_gym")
     ]
     assert not any(grader.check_gold(others))
 
@@ -151,7 +156,7 @@ def test_numbers_may_be_left_over_where_not_all_have_to_be_used(grader):
 def test_nothing_that_a_completion_says_is_run(grader, tmp_path):
     written = tmp_path / "written"
     text = f"\\boxed{{open({str(written)!r}, 'w').write('x') or (3+4)*5}}"
-    assert not any(verdicts(grader, kind, text)[0] for kind in GRADERS)
+    assert not any(verdicts(grader, kind, text)[0] for kind in INSTALLED)
     assert not written.exists()
     nodes = [
         node for file in Path(graders.__file__).parent.glob("*.py") for node in ast.walk(ast.parse(file.read_text()))

@@ -11,6 +11,7 @@ from tinyreason.config.own_code import own_leaves
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.trackers import check_trackers
 from tinyreason.data.files import existing
+from tinyreason.data.tasks import Task
 from tinyreason.errors import ConfigError, ModelError
 from tinyreason.example import Example
 from tinyreason.schema import Schema
@@ -31,6 +32,9 @@ def check_preconditions(config: RunConfig) -> None:
     if template and not os.path.isfile(os.path.expanduser(template)):
         raise ModelError(f"there is no file model.chat_template={template}; give the path of a .jinja file.")
     check_trackers(config.trl.get("report_to"))
+    for _, section in sections(config):
+        if isinstance(section, Task):
+            section.check_installed()
     for section in sections_with_files(config):
         existing(section.file)
     for leaf in own_leaves(config):

@@ -48,6 +48,8 @@ class Generated(Source):
         return self
 
     def check(self, run, path: str) -> None:
+        if self.traces and not self.task.has_traces:
+            raise ValueError(f"{path}.traces=true: {self.task.kind} has no worked traces; leave {path}.traces out")
         fitting = PROMPTS_OF[self.task.mark]
         if run.prompt not in fitting:
             raise ValueError(

@@ -163,6 +163,10 @@ class Grader(AbstractContextManager):
         verdict = self._at_a_glance(Pair(gold, gold, rule=example.rule))
         return None if verdict is None else verdict.correct is True
 
+    def compare(self, pair: Pair) -> Verdict:
+        """Returns whether an answer that was found already is correct."""
+        return self._verdicts([pair])[pair]
+
     def _check(self, golds: list[tuple[str, str]]) -> dict[tuple[str, str], bool]:
         """Returns (gold text, rule) → whether it is correct by itself."""
         verdicts = self._verdicts([Pair(gold, gold, rule=rule) for gold, rule in golds])
@@ -173,6 +177,8 @@ class Grader(AbstractContextManager):
         with self._lock:
             known = {pair: self._at_a_glance(pair) or self._remembered.get(pair) for pair in pairs}
             if hard := [pair for pair, verdict in known.items() if verdict is None]:
+                for rule in {pair.rule for pair in hard}:
+                    read_rule(rule).check_installed()
                 known.update(zip(hard, self._ask(hard), strict=True))
             for pair, verdict in known.items():
                 self._remembered[pair] = verdict

@@ -13,8 +13,10 @@ unless together they are the gold: `\boxed{1}, \boxed{2}` for `1, 2`.
 
 import re
 from fractions import Fraction
+from functools import cache
 
-from tinyreason.grading.answers import MAX_ANSWER_CHARS, gold_text
+from tinyreason.grading.answers import MAX_ANSWER_CHARS, Pair, gold_text
+from tinyreason.grading.grader import Grader
 from tinyreason.grading.graders import read_rule
 from tinyreason.grading.thought import said
 
@@ -54,7 +56,16 @@ def _accepts_by(rule: str, completion: str, gold: str, truncated: bool) -> bool:
     marked = [content for _, content in _boxes(answer)] or marked_answers(answer)
     if not marked and not truncated:
         marked = [grader.find(answer)]
-    return bool(marked) and len(marked[-1]) <= MAX_ANSWER_CHARS and grader.grade(gold, marked[-1])[0]
+    if not marked or len(marked[-1]) > MAX_ANSWER_CHARS:
+        return False
+    if grader.runs_foreign_code:
+        return _workers().compare(Pair(gold, marked[-1], rule=rule)).correct is True
+    return grader.grade(gold, marked[-1])[0]
+
+
+@cache
+def _workers() -> Grader:
+    return Grader(workers=1)
 
 
 def conclusion(completion: str) -> str:

@@ -48,6 +48,7 @@ def ran_out_of_time(error: BaseException) -> bool:
 
 def compare_answers(pair: Pair, timeout_s: float) -> Comparison:
     """Compares a pair in this process, which the kernel ends after `timeout_s` seconds of work."""
+    read_rule(pair.rule).prepare()
     started = time.process_time()
     _end_me_after(timeout_s)
     try:

@@ -4,6 +4,7 @@ import random
 import zlib
 from collections import Counter
 from fractions import Fraction
+from importlib.util import find_spec
 from itertools import islice
 from statistics import mean
 
@@ -23,6 +24,7 @@ LEVELS = {
     "countdown": ({"numbers": 3}, {"numbers": 5}),
     "knights_knaves": ({"people": 2}, {"people": 5}),
     "random_calculation": ({"steps": 2}, {"steps": 12}),
+    "reasoning_gym": ({"name": "chain_sum", "level": 0}, {"name": "chain_sum", "level": 4}),
     "sat": ({"variables": 4, "clauses": 4}, {"variables": 6, "clauses": 20}),
     "treecut": ({"items": 4, "depth": 2}, {"items": 8, "depth": 6}),
 }
@@ -30,6 +32,7 @@ INCORRECT = {
     "countdown": "1+1",
     "knights_knaves": "Ann is a knight",
     "random_calculation": "-1",
+    "reasoning_gym": "x",
     "sat": "2",
     "treecut": "0",
 }
@@ -47,10 +50,16 @@ def task(kind, **options):
 
 
 def some(kind, split="train", seed=0, count=COUNT, **options):
-    return list(islice(task(kind, **options).examples(split, seed, has_traces=True), count))
+    has_traces = TASKS[kind].has_traces
+    return list(islice(task(kind, **options).examples(split, seed, has_traces), count))
 
 
-@pytest.mark.parametrize("kind", TASKS)
+NEEDS_GYM = pytest.mark.skipif(not find_spec("reasoning_gym"), reason="reasoning-gym is not installed; an extra, tasks")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=NEEDS_GYM) if kind == "reasoning_gym" else kind for kind in TASKS]
+)
 class TestEveryTask:
     def test_a_seed_gives_the_same_problems_and_another_seed_others(self, kind):
         assert some(kind) == some(kind)
@@ -74,7 +83,8 @@ class TestEveryTask:
         for level in LEVELS[kind]:
             examples += some(kind, count=COUNT // 2, mark=mark, **level)
         assert all(grader.check_gold(examples))
-        traces = [one.completion for one in examples]
+        given = task(kind, mark=mark)
+        traces = [one.completion or f"<think>\nso\n</think>\n{given.marked(one.answer)}" for one in examples]
         assert all(verdict.correct for verdict in grader.grade_examples(traces, examples))
         wrong = [f"<think>so</think>\n{task(kind, mark=mark, **options).marked(INCORRECT[kind])}" for _ in examples]
         assert not any(verdict.correct for verdict in grader.grade_examples(wrong, examples))
@@ -83,7 +93,8 @@ class TestEveryTask:
 
     def test_a_harder_level_is_longer_and_its_number_is_larger(self, kind):
         easy, hard = (some(kind, **level) for level in LEVELS[kind])
-        for length in (lambda one: len(one.problem), lambda one: len(one.completion), lambda one: one.meta["level"]):
+        lengths = [lambda one: len(one.problem), lambda one: one.meta["level"]]
+        for length in lengths + [lambda one: len(one.completion)] * TASKS[kind].has_traces:
             assert mean(map(length, easy)) < mean(map(length, hard))
         assert {one.meta["domain"] for one in easy} == {kind}
 

@@ -1,8 +1,10 @@
 """Tasks whose problems are made on the way and check themselves, one file each; its name is the `kind`."""
 
+from tinyreason.data.tasks._task import Task as Task
 from tinyreason.data.tasks.countdown import Countdown
 from tinyreason.data.tasks.knights_knaves import KnightsKnaves
 from tinyreason.data.tasks.random_calculation import RandomCalculation
+from tinyreason.data.tasks.reasoning_gym import ReasoningGym
 from tinyreason.data.tasks.sat import Sat
 from tinyreason.data.tasks.treecut import Treecut
 
@@ -10,6 +12,7 @@ TASKS = {
     "countdown": Countdown,
     "knights_knaves": KnightsKnaves,
     "random_calculation": RandomCalculation,
+    "reasoning_gym": ReasoningGym,
     "sat": Sat,
     "treecut": Treecut,
 }

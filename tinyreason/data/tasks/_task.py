@@ -41,8 +41,12 @@ class Task(Schema):
     """Makes endless problems of one kind; its options are its level."""
 
     form: ClassVar[str]  # what the answer looks like, after "give the answer"
+    has_traces: ClassVar[bool] = True  # whether it can work its problems out
     mark: Literal["box", "answer"] = "box"
     """What holds the answer, in the request and in traces: `\\boxed{}`, or the tags `<answer>` and `</answer>`."""
+
+    def check_installed(self) -> None:
+        """Raises `DataError` where a package that it needs is not installed."""
 
     def make(self, rng: random.Random) -> Puzzle:
         """Makes a problem of any split."""

@@ -11,6 +11,7 @@ from tinyreason.grading.graders.choice import Choice
 from tinyreason.grading.graders.expression import Expression
 from tinyreason.grading.graders.label import Label
 from tinyreason.grading.graders.math_verify import MathVerify
+from tinyreason.grading.graders.reasoning_gym import ReasoningGym
 from tinyreason.grading.graders.sat import Sat
 
 GRADERS = {
@@ -20,6 +21,7 @@ GRADERS = {
     "expression": Expression,
     "label": Label,
     "math": MathVerify,
+    "reasoning_gym": ReasoningGym,
     "sat": Sat,
 }
 
