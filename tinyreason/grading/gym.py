@@ -31,7 +31,7 @@ def scorer_of(name: str) -> Callable[[str, dict[str, Any]], float]:
 
 
 def check_reasoning_gym() -> None:
-    """Refuses to go on without the library. Errors: `DataError`."""
+    """Raises `DataError`, with what to type, where the library is not installed."""
     if not util.find_spec("reasoning_gym"):
         raise DataError(
             "reasoning_gym needs the package reasoning-gym, which is not installed; type: "

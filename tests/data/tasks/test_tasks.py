@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.data import Generated
-from tinyreason.data.tasks import TASKS, countdown, knights_knaves, random_calculation, sat, treecut
+from tinyreason.data.tasks import TASKS, countdown, graph_tasks, knights_knaves, random_calculation, sat, treecut
 from tinyreason.data.worlds import SPLITS
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.grading.grader import Grader
@@ -22,6 +22,7 @@ from tinyreason.prompts import chat_messages
 
 LEVELS = {
     "countdown": ({"numbers": 3}, {"numbers": 5}),
+    "graph_tasks": ({"nodes": 4}, {"nodes": 9}),
     "knights_knaves": ({"people": 2}, {"people": 5}),
     "random_calculation": ({"steps": 2}, {"steps": 12}),
     "reasoning_gym": ({"name": "chain_sum", "level": 0}, {"name": "chain_sum", "level": 4}),
@@ -30,6 +31,7 @@ LEVELS = {
 }
 INCORRECT = {
     "countdown": "1+1",
+    "graph_tasks": "-2",
     "knights_knaves": "Ann is a knight",
     "random_calculation": "-1",
     "reasoning_gym": "x",
@@ -236,6 +238,27 @@ def test_a_calculation_is_its_answer_and_keeps_to_its_operations():
         assert not set(expression) & set("*/^") and 0 <= value <= 99
         assert all(0 <= int(line.split(" = ")[1]) <= 99 for line in puzzle.facts)
     assert random_calculation.result_of(3, "^", 2) == 9
+
+
+def test_graphs_by_hand():
+    """A path 0-1-2, node 3 alone: 2 edges from 0 to 2, none to 3; no cycle, so bipartite. A triangle has one."""
+    path, triangle = (4, [(0, 1), (1, 2)]), (3, [(0, 1), (0, 2), (1, 2)])
+    wanted = {"edges": 2, "degree": 1, "connected": 0, "components": 2, "cycle": 0, "bipartite": 1, "triangles": 0}
+    assert {ask: graph_tasks.gold_of(ask, *path, (0, 2)) for ask in wanted} == wanted
+    assert [graph_tasks.gold_of("distance", *path, (0, end)) for end in (2, 3)] == [2, -1]
+    wanted = {"edges": 3, "degree": 2, "connected": 1, "components": 1, "cycle": 1, "bipartite": 0, "triangles": 1}
+    assert {ask: graph_tasks.gold_of(ask, *triangle, (0, 2)) for ask in wanted} == wanted
+    assert graph_tasks.layers_from({0: [1], 1: [0, 2], 2: [1], 3: []}, 0) == [[0], [1], [2]]
+
+
+@pytest.mark.parametrize("ask", graph_tasks.QUESTIONS)
+def test_what_a_trace_of_a_graph_works_out_is_what_networkx_says(ask):
+    answers = Counter()
+    for puzzle in islice(task("graph_tasks", nodes=[3, 10], asks=[ask]).puzzles("train"), 150):
+        lines, answer = task("graph_tasks").trace(puzzle, random.Random(0))
+        assert answer == puzzle.answer and lines[0].startswith("Neighbours. 0: ")
+        answers[answer] += 1
+    assert max(answers.values()) < 120
 
 
 def test_treecut_by_hand():

@@ -2,6 +2,7 @@
 
 from tinyreason.data.tasks._task import Task as Task
 from tinyreason.data.tasks.countdown import Countdown
+from tinyreason.data.tasks.graph_tasks import GraphTasks
 from tinyreason.data.tasks.knights_knaves import KnightsKnaves
 from tinyreason.data.tasks.random_calculation import RandomCalculation
 from tinyreason.data.tasks.reasoning_gym import ReasoningGym
@@ -10,6 +11,7 @@ from tinyreason.data.tasks.treecut import Treecut
 
 TASKS = {
     "countdown": Countdown,
+    "graph_tasks": GraphTasks,
     "knights_knaves": KnightsKnaves,
     "random_calculation": RandomCalculation,
     "reasoning_gym": ReasoningGym,

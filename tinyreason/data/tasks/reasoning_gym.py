@@ -39,7 +39,7 @@ class ReasoningGym(Task):
     """Options of the task by the library's names, over what the level says: `{min_terms: 5, max_terms: 5}`."""
 
     def check_installed(self) -> None:
-        """Refuses to go on without the library."""
+        """Raises `DataError` where the library is not installed."""
         check_reasoning_gym()
 
     def make(self, rng: random.Random) -> Puzzle:

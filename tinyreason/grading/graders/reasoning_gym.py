@@ -31,7 +31,7 @@ class ReasoningGym(Rule):
     """What the library stores beside the problem, for its scorer."""
 
     def check_installed(self) -> None:
-        """Refuses to go on without the library."""
+        """Raises `DataError` where the library is not installed."""
         check_reasoning_gym()
 
     def prepare(self) -> None:
