@@ -1,6 +1,8 @@
 """Every generated task: its problems grade themselves, its splits share nothing, harder levels are longer."""
 
+import math
 import random
+import re
 import zlib
 from collections import Counter
 from fractions import Fraction
@@ -13,7 +15,16 @@ from pydantic import ValidationError
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.data import Generated
-from tinyreason.data.tasks import TASKS, countdown, graph_tasks, knights_knaves, random_calculation, sat, treecut
+from tinyreason.data.tasks import (
+    TASKS,
+    countdown,
+    graph_tasks,
+    knights_knaves,
+    random_calculation,
+    sat,
+    skill_pairs,
+    treecut,
+)
 from tinyreason.data.worlds import SPLITS
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.grading.grader import Grader
@@ -27,6 +38,7 @@ LEVELS = {
     "random_calculation": ({"steps": 2}, {"steps": 12}),
     "reasoning_gym": ({"name": "chain_sum", "level": 0}, {"name": "chain_sum", "level": 4}),
     "sat": ({"variables": 4, "clauses": 4}, {"variables": 6, "clauses": 20}),
+    "skill_pairs": ({"digits": 2, "parts": ["both"]}, {"digits": 5, "parts": ["both"]}),
     "treecut": ({"items": 4, "depth": 2}, {"items": 8, "depth": 6}),
 }
 INCORRECT = {
@@ -36,6 +48,7 @@ INCORRECT = {
     "random_calculation": "-1",
     "reasoning_gym": "x",
     "sat": "2",
+    "skill_pairs": "-1",
     "treecut": "0",
 }
 COUNT = 60
@@ -259,6 +272,33 @@ def test_what_a_trace_of_a_graph_works_out_is_what_networkx_says(ask):
         assert answer == puzzle.answer and lines[0].startswith("Neighbours. 0: ")
         answers[answer] += 1
     assert max(answers.values()) < 120
+
+
+def test_skill_pairs_by_hand():
+    """The divisor of 84 and 36 is 12, whose digits add up to 3 and which 1, 2, 3, 4, 6 and 12 divide."""
+    lines, divisor = skill_pairs.divide_on(84, 36)
+    assert (lines, divisor) == (["84 = 2 * 36 + 12.", "36 = 3 * 12 + 0.", "The divisor is 12."], 12)
+    assert skill_pairs.add_digits(12) == (["1 + 2 = 3."], 3)
+    assert skill_pairs.count_divisors(12) == (["1 * 12, 2 * 6, 3 * 4.", "That is 6."], 6)
+    assert skill_pairs.count_divisors(49)[1] == 3
+    assert skill_pairs.differ(5, 12) == (["12 - 5 = 7."], 7)
+
+
+def test_both_skills_are_the_second_of_the_first_ones_answer_and_share_no_numbers_with_training():
+    both = task("skill_pairs", parts=["both"])
+    for puzzle in islice(both.puzzles("test"), 50):
+        one, other = (int(word) for word in puzzle.text.strip("?").split() if word.isdigit())
+        assert int(puzzle.answer) == sum(map(int, str(math.gcd(one, other))))
+    asked = [one.text for one in islice(both.puzzles("train"), 1)]
+    assert "the sum of the digits of the greatest common divisor of" in asked[0]
+    given = [
+        {
+            tuple(sorted(re.findall(r"\d+", one.problem.partition("\n")[0])))
+            for one in some("skill_pairs", split, parts=parts)
+        }
+        for split, parts in (("train", ["first", "second"]), ("test", ["both"]))
+    ]
+    assert not given[0] & given[1]
 
 
 def test_treecut_by_hand():

@@ -7,6 +7,7 @@ from tinyreason.data.tasks.knights_knaves import KnightsKnaves
 from tinyreason.data.tasks.random_calculation import RandomCalculation
 from tinyreason.data.tasks.reasoning_gym import ReasoningGym
 from tinyreason.data.tasks.sat import Sat
+from tinyreason.data.tasks.skill_pairs import SkillPairs
 from tinyreason.data.tasks.treecut import Treecut
 
 TASKS = {
@@ -16,5 +17,6 @@ TASKS = {
     "random_calculation": RandomCalculation,
     "reasoning_gym": ReasoningGym,
     "sat": Sat,
+    "skill_pairs": SkillPairs,
     "treecut": Treecut,
 }
