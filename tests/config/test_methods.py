@@ -35,7 +35,9 @@ def test_what_is_told_of_a_method_is_what_its_file_says():
     assert (alp.options[0].name, alp.options[0].default) == ("beta", 1e-7)
     assert alp.needs == ["graded completions, so gold answers", "groups of completions to a problem"]
     needs = {(one.family, one.name): one.needs for one in methods()}
-    assert needs["rewards", "random"] == needs["rewards", "format"] == []
+    assert needs["rewards", "random"] == needs["rewards", "format"] == needs["rewards", "soft_overlong"] == []
+    assert "graded completions, so gold answers" in needs["samplers", "mopps"]
+    assert "graded completions, so gold answers" not in needs["samplers", "pods"]
     assert "problems that come back" in needs["rewards", "hapo_length"]
     assert needs["teachers", "oracle"] == [] and "model to be given" in needs["teachers", "openai"]
 

@@ -9,6 +9,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.algorithms.rewards._reward import Anneal
+from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import RECIPES, read_recipe, recipe_names
 from tinyreason.config.run_config import (
@@ -24,6 +25,7 @@ from tinyreason.config.run_config import (
 from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_config import TRAINERS
 from tinyreason.data import DATA
+from tinyreason.data.tasks import TASKS
 from tinyreason.example import Example
 from tinyreason.prompts import chat_messages
 from tinyreason.schema import Schema
@@ -33,7 +35,7 @@ PLANS = [read_recipe(str(file)) for file in FILES]
 RUNS = [pytest.param(plan, tier, id=f"{plan.name}-{tier}") for plan in PLANS for tier in plan.tiers]
 SECTIONS = [Warmup, Evaluation, Validation, Checkpoints, Expected, Anneal]
 SCHEMAS = [RunConfig, Model, Kernels, *TRAINERS.values(), *SECTIONS]
-LEAVES = [leaf for family in (ADAPTERS, REWARDS, ADVANTAGES, DATA) for leaf in family.values()]
+LEAVES = [leaf for family in (ADAPTERS, REWARDS, ADVANTAGES, SAMPLERS, DATA, TASKS) for leaf in family.values()]
 
 
 def options(section, depth=0):

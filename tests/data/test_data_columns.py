@@ -107,3 +107,9 @@ def test_a_misspelled_column_gets_the_nearest_one():
 )
 def test_a_row_without_problem_or_answer_is_named_by_its_number(row, role):
     assert f"rows.jsonl row 2 has no usable {role} in column '{role}'" in refusal({"problem": "?", "answer": "1"}, row)
+
+
+def test_a_row_may_name_the_class_of_its_problem():
+    row = {"problem": "1+1?", "answer": "2", "domain": "sums", "level": 3, "notes": "x", "subject": "y" * 300}
+    (example,) = to_examples([row | {"difficulty": float("nan")}], "rows.jsonl")
+    assert example.meta == {"domain": "sums", "level": 3}

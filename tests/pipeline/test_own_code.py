@@ -121,6 +121,14 @@ def test_a_reward_that_is_broken_is_refused_with_its_line_before_the_baseline(bo
     assert "measuring the baseline" not in done.output and not (folder / "run").exists()
 
 
+def test_an_advantage_for_each_token_is_refused_before_the_baseline_where_rollouts_are_weighed_whole(folder):
+    tokens = "def advantage(rewards, group_size, **meta):\n    return [[1.0, 2.0] for _ in rewards]\n"
+    (folder / "mine.py").write_text(REWARD.partition("def advantage")[0] + tokens)
+    done = recipe("--allow-code", "train.loss=luspo")
+    assert done.exit_code == 2 and "type train.importance_sampling_level=token train.loss=grpo" in done.output
+    assert "measuring the baseline" not in done.output and not (folder / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -245,6 +245,12 @@ def test_a_file_of_thirty_rows_holds_back_a_fifth_and_says_so(jsonl, tmp_path):
     )
 
 
+def test_a_run_says_that_a_sampler_will_learn_little_of_so_few_visits(tmp_path):
+    words = ("samplers=[{kind: mopps}]", "data.size=4", "evaluation.problems=4", "validation=null")
+    screen = problems_of(tmp_path, *words, "train.max_steps=6", "train.rollouts_per_step=8")[1]
+    assert "caveat  sampler mopps learns from 4 visits to a problem or more, and 6 steps come to each of 4" in screen
+
+
 def test_critiques_are_built_of_the_problems_that_are_not_held_back(jsonl, tmp_path):
     rows = [{"problem": one.problem, "answer": one.answer} for one in islice(Problems(name="sandbox").examples(), 30)]
     config = read_recipe("critique_ft").resolve("sandbox", (f"data.file={jsonl(*rows)}", "evaluation.samples=1"))

@@ -105,9 +105,21 @@ def test_nothing_correct_and_nothing_graded_are_named(run):
     lines = [rollout(1, 0, "x", False) for _ in range(4)]
     (run / "rollouts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert titles(run) == "No rollout was correct"
-    lines = [line | {"correct": None} for line in lines]
+    lines = [line | {"correct": None, "rewards": {"correctness": None}} for line in lines]
     (run / "rollouts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert titles(run) == "100% of the rollouts could not be graded"
+    lines = [line | {"rewards": {"empo_cluster": 0.5}} for line in lines]  # nothing was to be graded
+    (run / "rollouts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert titles(run) == ""
+
+
+def test_groups_without_a_gradient_that_nobody_could_grade_are_not_called_incorrect(run):
+    rewrite_metrics(run, **{"group/share_zero_variance": [0.9] * 10})
+    row = rollout(1, 0, "x", False) | {"correct": None, "rewards": {"empo_cluster": 0.5}}
+    (run / "rollouts.jsonl").write_text((json.dumps(row) + "\n") * 4)
+    assert [group.outcome for group in read_run(run).groups] == ["all alike"]
+    (warning,) = run_warnings(read_run(run))
+    assert "Without gold answers nothing says whether they were correct" in warning.text
 
 
 def test_too_few_problems_and_no_room_for_a_gain_are_named(tmp_path):

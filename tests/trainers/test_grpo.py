@@ -56,6 +56,15 @@ def test_the_rewards_have_variance_so_that_there_is_something_to_learn(trained):
     assert any(row["gradient/norm"] > 0 for row in metrics)
 
 
+def test_the_sizes_of_the_advantages_are_those_that_are_written_down(trained):
+    _, metrics, rollouts, _ = trained
+    for step in metrics:
+        sizes = [abs(row["advantage"]) for row in rollouts if row["step"] == step["step"]]
+        assert step["advantage/abs_mean"] == pytest.approx(sum(sizes) / len(sizes), rel=1e-5)
+        assert step["advantage/share_zero"] == sum(size == 0 for size in sizes) / len(sizes)
+    assert any(step["advantage/abs_mean"] > 0 for step in metrics)
+
+
 def test_the_time_of_scoring_stands_beside_that_of_the_step_it_is_part_of(trained):
     _, metrics, _, _ = trained
     assert all(0 < row["time/score_s"] < row["time/step_s"] for row in metrics)

@@ -94,11 +94,14 @@ def test_the_entropies_of_what_was_sampled_are_those_of_the_model(tmp_path, word
     assert trainer.temperature == metrics[0]["sampler/temperature"]  # that of the second step
 
 
-def test_what_the_engine_kept_is_what_a_forward_pass_gives(tmp_path):
-    trainer, _, _, _ = trained(
-        tmp_path / "run", "samplers=[{kind: entropy_temperature}]", "train.max_steps=1", "train.learning_rate=1e-12"
-    )
+@pytest.mark.parametrize(
+    "words", [(), ("train.mask_truncated_completions=true", "train.max_completion_tokens=9")], ids=str
+)
+def test_what_the_engine_kept_is_what_a_forward_pass_gives_of_truncated_rows_too(tmp_path, words):
+    still = ("train.max_steps=1", "train.learning_rate=1e-12")
+    trainer, _, _, _ = trained(tmp_path / "run", "samplers=[{kind: entropy_temperature}]", *still, *words)
     batch = trainer.scorer.batch
+    assert batch.mask.sum(dim=1).tolist() == batch.length.tolist() and (batch.truncated.any() or not words)
     place = {example.id: number for number, example in enumerate(trainer.scorer.examples)}
     tokenizer = trainer.session.tokenizer
     prompts = [

@@ -11,8 +11,8 @@ from typing import Any
 
 from tinyreason.schema import Schema
 
-STATEMENT = re.compile(r'^(?:class (\w+)|    (?:(\w+): |("{3}.*?"{3})$|[^\s)\]}]))', re.MULTILINE | re.DOTALL)
-"""The beginning of a class and of a statement in it: an option, its help, or any other."""
+STATEMENT = re.compile(r'^(?:(?:class|def) (\w+)|    (?:(\w+): |("{3}.*?"{3})$|[^\s)\]}]))', re.MULTILINE | re.DOTALL)
+"""The beginning of a class or function and of a statement in it: an option, its help, or any other."""
 
 
 def options(section: Schema) -> Iterator[tuple[str, str, Any]]:

@@ -41,11 +41,11 @@ RESULTS = next(
     (file for file in (PACKAGE / "_results.md", PACKAGE.parent / "docs" / "results.md") if file.is_file()), None
 )
 """What was measured: inside an installed package, or beside it in a checkout."""
-USED = {
+GOLD = {
     "graded completions, so gold answers": r"\bbatch\.(correct(?!\.new_)|pass_rate|where_graded)|correct_lengths_P_G",
     "the gold answer as it is written": r"example\.answer\b",
-    "groups of completions to a problem": r"in_groups|in_rows|_P_G|pass_rate|group_size|z_scores",
 }
+GROUPS = {"groups of completions to a problem": r"in_groups|in_rows|_P_G|pass_rate|group_size|z_scores"}
 """What a reward or an advantage needs → what stands in the code of one that does."""
 DECLARED = {
     "needs_history": "problems that come back",
@@ -147,8 +147,8 @@ def shown_default(value: Any) -> Any:
 def needs_of(family: str, leaf: type[Schema]) -> Iterator[str]:
     """Yields what a method needs, as its attributes and its code say it."""
     if family in ("rewards", "advantages", "samplers"):
-        code = code_of(leaf)
-        yield from (what for what, pattern in USED.items() if re.search(pattern, code))
+        code, used = code_of(leaf), (GROUPS if leaf.reads_gold is False else GOLD | GROUPS)
+        yield from (what for what, pattern in used.items() if re.search(pattern, code))
     declared = ((getattr(leaf, name, False), what) for name, what in DECLARED.items())
     yield from (what.format(value) for value, what in declared if value is True or isinstance(value, str))
     yield from (f"the sampled tokens' {OF_TOKENS[name]}" for name in sorted(getattr(leaf, "needs", ())))

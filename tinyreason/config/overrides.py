@@ -9,8 +9,6 @@ import yaml
 
 from tinyreason.config.plain_yaml import merge, read_yaml
 from tinyreason.config.training_file import take_training_file
-from tinyreason.data import DATA
-from tinyreason.data._source import Source
 from tinyreason.errors import ConfigError
 
 ALTERNATIVES = {"index": "id", "id": "index", "file": "name", "name": "file"}
@@ -79,6 +77,9 @@ def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
     elif section in ("adapter", "advantage", "data") and isinstance(values.get(section), dict):
         if values[section].get("kind") == kind:
             return
+        from tinyreason.data import DATA
+        from tinyreason.data._source import Source
+
         has_source = section == "data" and kind in DATA and kind != "generated"
         _keep(values, section, lambda key: has_source and key in Source.model_fields)
         if section == "adapter":

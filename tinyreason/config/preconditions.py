@@ -65,6 +65,18 @@ def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
         )
 
 
+def caveats_of_problems(config: RunConfig, examples: Sequence[Example]) -> Iterator[str]:
+    """Yields what samplers will hardly learn of so many problems in so many steps."""
+    for sampler in config.samplers:
+        visits = config.train.max_steps * config.train.generated_rows / config.train.group_size / len(examples)
+        if visits < sampler.least_visits:
+            yield (
+                f"sampler {sampler.kind} learns from {sampler.least_visits} visits to a problem or more, and "
+                f"{config.train.max_steps} steps come to each of {len(examples):,} problems {visits:.1f} times; lower "
+                f"data.size or raise train.max_steps"
+            )
+
+
 def sections_with_files(config: RunConfig) -> Iterator[Schema]:
     """Yields what is read from files: data of training, warm-up and evaluation, and the answers of a teacher."""
     built = [] if config.critiques is None else sections(config.critique_build_config())

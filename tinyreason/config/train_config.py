@@ -189,7 +189,7 @@ class TrainGrpo(Train):
     group_size: int = Field(8, ge=2)
     """Completions of one problem that are compared with each other (TRL: num_generations)."""
     oversample: float = Field(1.0, ge=1, le=8)
-    """How many times as many rollouts are sampled as are trained on; samplers say which (a sampler that keeps some)."""
+    """How many times as many rollouts are sampled as are trained on; a sampler says which of them."""
     temperature: float = Field(1.0, gt=0)
     """Temperature at which the rollouts are sampled."""
     rollout_dtype: Literal["auto", "bfloat16"] = "auto"

@@ -4,8 +4,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tinyreason.data import world_of
-from tinyreason.data.critiques import holds_critiques
 from tinyreason.errors import DataError
 
 
@@ -18,6 +16,8 @@ def take_training_file(values: dict[str, Any], given: dict[str, Any]) -> None:
     file, data = given.get("data.file"), values.get("data")
     if not isinstance(file, str) or not isinstance(data, dict):
         return
+    from tinyreason.data.critiques import holds_critiques
+
     is_given = {path.partition(".")[0] for path in given}
     if values.get("critiques") and "critiques" not in is_given and "data.kind" not in given:
         with suppress(DataError):  # a file that cannot be read is refused where it is read
@@ -33,6 +33,8 @@ def take_training_file(values: dict[str, Any], given: dict[str, Any]) -> None:
 
 def _asks_generated(values: dict[str, Any], given: dict[str, Any], data: dict[str, Any]) -> bool:
     """Returns whether the model was to learn from critiques of generated problems that suit it."""
+    from tinyreason.data import world_of
+
     model = values.get("model")
     name = given.get("model.name", model.get("name") if isinstance(model, dict) else None)
     if data.get("kind") != "critiques" or not isinstance(name, str) or not isinstance(data.get("name"), str):

@@ -52,7 +52,7 @@ class OwnData(OwnLeaf, Source):
         options = self.source_options if self.file or self.name else self.options
         return process_of(self.reference, options, self.time_limit_s)
 
-    def load(self) -> list[Example]:
+    def load(self, needs_answers: bool = True) -> list[Example]:
         """Returns the problems that are trained on. Errors: `DataError` with the line of the file."""
         try:
             own = self.process()
@@ -60,7 +60,7 @@ class OwnData(OwnLeaf, Source):
         except ConfigError as error:
             raise self.as_data_error(error) from None
         if found is None:
-            examples = list(islice(self.pool(), self.size))
+            examples = list(islice(self.pool(needs_answers=needs_answers), self.size))
         elif not found or not all(isinstance(example, Example) for example in found):
             raise DataError(f"load of {own.where()} must return a list of Example, with at least one.")
         else:

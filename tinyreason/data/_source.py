@@ -13,8 +13,9 @@ from pydantic import field_validator, model_validator
 from tinyreason.data.columns import Columns, problems_of
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row, read_hub, read_rows
+from tinyreason.data.held_back import nothing_to_ask
 from tinyreason.data.worlds import SPLITS, World, world_of
-from tinyreason.errors import ConfigError, DataError, nearest
+from tinyreason.errors import ConfigError, DataError, NoAnswers, nearest
 from tinyreason.example import Example, different
 from tinyreason.schema import Schema
 
@@ -152,9 +153,9 @@ class Source(Schema):
         """Yields (place, example) of these rows; a kind of data whose rows hold more reads more."""
         return problems_of(rows, self.columns, dropped)
 
-    def dropped(self) -> Dropped:
+    def dropped(self, needs_answers: bool = True) -> Dropped:
         """Returns what counts the rows that are left out."""
-        return Dropped(self.origin, self.strict)
+        return Dropped(self.origin, self.strict, needs_answers)
 
     def rows(self, split: str | None = None) -> list[Row]:
         """Returns the rows of the file or hub data set as they stand there."""
@@ -171,28 +172,31 @@ class Source(Schema):
             for example, problem in zip(islice(self.examples(), count), problems, strict=True)
         ]
 
-    def pool(self, size: int | None = None) -> list[Example]:
-        """Returns the first `size` problems that have an answer; None is all of them, of generated ones 2,000."""
-        size, dropped = size or self.usual_size, self.dropped()
-        answered = []
+    def pool(self, size: int | None = None, needs_answers: bool = True) -> list[Example]:
+        """Returns the first `size` problems that have an answer; None is all of them, of generated ones 2,000.
+
+        Where no answers are needed those without count too.
+        """
+        size, dropped = size or self.usual_size, self.dropped(needs_answers)
+        found = []
         for place, example in self.numbered(dropped=dropped):
-            if example.answer:
-                answered.append(example)
+            if example.answer or not needs_answers:
+                found.append(example)
             else:
                 dropped.add("answer", example.id, f"{self.origin} row {place + 1} has no answer; give it one.")
-            if len(answered) == size:
+            if len(found) == size:
                 break
         self.say(dropped)
-        if not answered:
+        if not found and "answer" in dropped.ids:
+            raise NoAnswers(f"{self.origin} has no problem with an answer.")
+        if not found:
+            raise DataError(dropped.first)
+        if size and len(found) < size:
+            kind = " with an answer" if needs_answers else ""
             raise DataError(
-                dropped.first if "answer" not in dropped.ids else f"{self.origin} has no problem with an answer."
+                f"{self.origin} has {len(found):,} problems{kind}, not {size:,}; lower data.size (null = all)."
             )
-        if size and len(answered) < size:
-            raise DataError(
-                f"{self.origin} has {len(answered):,} problems with an answer, not {size:,}; "
-                f"lower data.size (null = all)."
-            )
-        return answered
+        return found
 
     def check_size(self, examples: list[Example], size: int | None, dropped: Dropped) -> None:
         """Says what was dropped. Errors: `DataError` where nothing is left, or fewer rows than are asked for."""
@@ -215,9 +219,11 @@ class Source(Schema):
         """
         if self.is_endless:
             return list(islice((e for e in self.examples(purpose) if e.id not in without), count))
-        examples = list(self.examples())
+        examples = [example for _, example in self.numbered(dropped=self.dropped(needs_answers=False))]
         trained = {example.identity for example in examples if example.id in without}
         dealt = different(example for example in examples if example.answer)
+        if not dealt:
+            raise nothing_to_ask(self.origin, purpose)
         random.Random(0).shuffle(dealt)
         share = dealt[("test", "validation").index(purpose) :: 2]
         left = [example for example in share if example.identity not in trained][:count]

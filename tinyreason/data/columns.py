@@ -8,7 +8,7 @@ from typing import Any
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row
 from tinyreason.data.shapes import ASKING, in_usual_columns, read_tools, read_turns
-from tinyreason.errors import DataError, nearest
+from tinyreason.errors import DataError, NoAnswers, nearest
 from tinyreason.example import Example
 
 PROBLEM_COLUMNS = ("problem", "question", "prompt", "query")
@@ -24,6 +24,8 @@ COMPLETION_COLUMNS = (
 MARKED_COLUMNS = ("completion", "response", "generation", "generated_solution")
 MARKED = re.compile(r"\\boxed\s*\{|^####", re.MULTILINE)
 """What marks the answer in a completion, so that it can be graded by it; where no column holds an answer."""
+CLASS_COLUMNS = ("domain", "family", "subject", "topic", "type", "level", "difficulty", "source")
+"""Columns that name the class of a problem."""
 LONGEST_BARE_ANSWER = 80
 LARGEST_WEIGHT, DEEPEST_NAME = 1e30, 5
 ID_COLUMNS = ("id", "unique_id", "extra_info.index")
@@ -55,17 +57,18 @@ def to_examples(
 
 
 def problems_of(rows: list[Row], columns: Columns, dropped: Dropped) -> Iterator[tuple[int, Example]]:
-    """Yields (place of the row, its problem and answer); a row without a problem is dropped, an answer may be empty."""
+    """Yields (place of the row, its problem and answer); a row without a problem is dropped, an answer may be empty.
+
+    Errors: as `find_columns`.
+    """
     ids, rows = _ids(rows), in_usual_columns(rows, (PROBLEM_COLUMNS, COMPLETION_COLUMNS))
-    problem = _column(rows, "problem", columns.problem, PROBLEM_COLUMNS, dropped.origin)
-    answer = columns.answer or _found(rows, ANSWER_COLUMNS) or _marked_column(rows)
-    answer = _column(rows, "answer", answer, ANSWER_COLUMNS, dropped.origin)
+    problem, answer = _columns(rows, columns, dropped.origin, dropped.needs_answers)
     is_marked = not columns.answer and answer in MARKED_COLUMNS and answer not in ANSWER_COLUMNS
     for place, (row, id) in enumerate(zip(rows, ids, strict=True)):
-        text = _text(value_at(row, answer))
+        text = _text(value_at(row, answer)) if answer else ""
         if is_marked:
             text = text if MARKED.search(text or "") else ""
-        elif text is None and dropped.is_strict and _messages(value_at(row, problem)):
+        elif text is None and dropped.is_strict and dropped.needs_answers and _messages(value_at(row, problem)):
             dropped.add("answer", id, _lacks(dropped.origin, place, "answer", answer))
         if example := _asked(place, row, id, problem, text or "", dropped):
             yield place, example
@@ -113,7 +116,15 @@ def _asked(place: int, row: Row, id: str, column: str, answer: str, dropped: Dro
         dropped.add("problem", id, _lacks(dropped.origin, place, "problem", column))
         return None
     where = f"{dropped.origin} row {place + 1}"
-    return whole(with_grader(Example(id=id, messages=messages, answer=answer), row.get("grader"), where), where)
+    example = Example(id=id, messages=messages, answer=answer, meta=classes_of(row))
+    return whole(with_grader(example, row.get("grader"), where), where)
+
+
+def classes_of(row: Row) -> dict[str, Any]:
+    """Returns what a row says of its problem's class, which samplers go by: its domain, level and the like."""
+    found = {name: row.get(name) for name in CLASS_COLUMNS}
+    told = {name: value for name, value in found.items() if isinstance(value, str | int | float) and value == value}
+    return {name: value for name, value in told.items() if is_short(str(value))}
 
 
 def with_grader(example: Example, grader: Any, where: str) -> Example:
@@ -138,15 +149,24 @@ def _lacks(origin: str, place: int, role: str, column: str) -> str:
 
 
 def find_columns(
-    rows: list[Row], origin: str, problem_column: str | None = None, answer_column: str | None = None
-) -> tuple[str, str]:
-    """Returns the columns that hold the problem and the answer. Errors: `DataError`."""
+    rows: list[Row],
+    origin: str,
+    problem_column: str | None = None,
+    answer_column: str | None = None,
+    needs_answers: bool = True,
+) -> tuple[str, str | None]:
+    """Returns the columns that hold the problem and the answer, None where none does and none is needed.
+
+    Errors: `DataError`, of it `NoAnswers` where no column holds an answer and one is needed.
+    """
     rows = in_usual_columns(rows, (PROBLEM_COLUMNS, COMPLETION_COLUMNS))
-    answer = answer_column or _found(rows, ANSWER_COLUMNS) or _marked_column(rows)
-    return (
-        _column(rows, "problem", problem_column, PROBLEM_COLUMNS, origin),
-        _column(rows, "answer", answer, ANSWER_COLUMNS, origin),
-    )
+    return _columns(rows, Columns(problem_column, answer_column), origin, needs_answers)
+
+
+def _columns(rows: list[Row], named: Columns, origin: str, needs_answers: bool) -> tuple[str, str | None]:
+    problem = _column(rows, "problem", named.problem, PROBLEM_COLUMNS, origin)
+    answer = named.answer or _found(rows, ANSWER_COLUMNS) or _marked_column(rows)
+    return problem, _column(rows, "answer", answer, ANSWER_COLUMNS, origin) if answer or needs_answers else None
 
 
 def whole(example: Example, where: str) -> Example:
@@ -219,7 +239,7 @@ def _column(rows: list[Row], role: str, chosen: str | None, candidates: tuple[st
     present = list(dict.fromkeys(name for row in rows for name in _names(row)))
     if chosen:
         raise DataError(f"{origin} has no column '{chosen}' (data.{role}_column){nearest(chosen, present)}.")
-    raise DataError(
+    raise (NoAnswers if role == "answer" else DataError)(
         f"{origin} has no column known to hold the {role}; it has {', '.join(present) or 'none at all'}: "
         f"rename it {role}, or to a recipe type data.{role}_column=COLUMN, nested ones as a.b or messages.0.content."
     )

@@ -42,8 +42,8 @@ class Critiques(Source):
         """Returns that nothing is held back: a critique is not a problem that can be asked."""
         return False
 
-    def load(self) -> list[Example]:
-        """Returns the requests with their critiques, in the order of the source."""
+    def load(self, needs_answers: bool = True) -> list[Example]:
+        """Returns the requests with their critiques, in the order of the source; an answer is never needed."""
         if self.world:
             raise ConfigError(
                 f"no critiques come with {self.world.title}; give data.file, or have them built by critiques:"

@@ -13,6 +13,8 @@ class Dropped:
 
     origin: str
     is_strict: bool = False
+    needs_answers: bool = True
+    """Whether a row without an answer, or a set without a column of them, is of no use."""
     ids: dict[str, list[str]] = field(default_factory=dict)
     """What is lacking → the ids of the rows that lack it."""
     first: str = ""

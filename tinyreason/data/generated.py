@@ -71,7 +71,7 @@ class Generated(Source):
         """Yields the problems of a split, until the task has no others."""
         return self.task.examples(split, self.seed, self.traces)
 
-    def load(self) -> list[Example]:
+    def load(self, needs_answers: bool = True) -> list[Example]:
         """Returns the problems. Errors: `DataError` where the task has not so many."""
         wanted = self.size or self.usual_size
         found = list(islice(self.endless(self.split), wanted))

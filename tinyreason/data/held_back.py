@@ -28,6 +28,14 @@ class Split:
         return f"{counts} held back of {total:,}, {len(self.training):,} to train on"
 
 
+def nothing_to_ask(origin: str, purpose: str = "test") -> DataError:
+    """Returns the error of a set without any answer, of which nothing can be asked."""
+    return DataError(
+        f"{origin} has no column with answers and marks none in \\boxed{{}} or after ####, so that no {purpose} can be "
+        f"held back from it; name a test set: evaluation.data.file=FILE."
+    )
+
+
 def hold_back(examples: list[Example], origin: str, tests: int, validations: int) -> Split:
     """Holds back at most a fifth of the different problems for the test and a tenth for the validation.
 
@@ -35,10 +43,7 @@ def hold_back(examples: list[Example], origin: str, tests: int, validations: int
     """
     dealt = different(example for example in examples if example.answer)
     if not dealt:
-        raise DataError(
-            f"{origin} has no column with answers and marks none in \\boxed{{}} or after ####, so that no test can be "
-            f"held back from it; name a test set: evaluation.data.file=FILE."
-        )
+        raise nothing_to_ask(origin)
     random.Random(0).shuffle(dealt)
     largest = max(1, int(TEST_SHARE * len(dealt)))
     test = dealt[: min(tests, largest)]

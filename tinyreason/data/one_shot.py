@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tinyreason.data._source import Source
-from tinyreason.errors import ConfigError, DataError
+from tinyreason.errors import ConfigError, DataError, NoAnswers
 from tinyreason.example import Example
 
 
@@ -36,14 +36,14 @@ class OneShot(Source):
             raise ConfigError(f"{given} of data.index and data.id are given; type data.index=NUMBER or data.id=ID")
         return self
 
-    def load(self) -> list[Example]:
+    def load(self, needs_answers: bool = True) -> list[Example]:
         """Returns the one problem."""
-        first, dropped = None, self.dropped()
+        first, dropped = None, self.dropped(needs_answers)
         for position, example in self.numbered(dropped=dropped):
             first = first or example
             if position == self.index or example.id == self.id:
-                if not example.answer:
-                    raise DataError(f"{self.describe()} has no answer to train on; choose another.")
+                if needs_answers and not example.answer:
+                    raise NoAnswers(f"{self.describe()} has no answer to train on; choose another.")
                 return [example]
         if first is None:
             raise DataError(dropped.first)

@@ -23,9 +23,9 @@ class Problems(Source):
     size: Annotated[int, Field(ge=1)] | None = None
     """Number of problems, from the first on. Unset: all that have an answer; of generated ones 2,000."""
 
-    def load(self) -> list[Example]:
-        """Returns the problems, in the order of the source."""
-        return self.pool(self.size)
+    def load(self, needs_answers: bool = True) -> list[Example]:
+        """Returns the problems, in the order of the source; those without an answer where none is needed."""
+        return self.pool(self.size, needs_answers)
 
     def describe(self) -> str:
         """Returns what is trained on, in a few words."""

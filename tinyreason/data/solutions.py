@@ -69,8 +69,8 @@ class Solutions(Source):
             text += f"\n<confidence>{random.Random(example.id).randint(0, 10) / 10}</confidence>"
         return replace(example, completion=text, spans=())
 
-    def load(self) -> list[Example]:
-        """Returns the problems with their solutions, in the order of the source."""
+    def load(self, needs_answers: bool = True) -> list[Example]:
+        """Returns the problems with their solutions, in the order of the source; an answer is never needed."""
         if self.is_endless:
             return [self.in_tags(one) for one in self.solved(self.size or self.usual_size, self.rambling_share)]
         dropped = self.dropped()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinyreason.config.run_config import RunConfig
-from tinyreason.config.training_split import training_split
+from tinyreason.config.training_split import training_examples, training_split
 from tinyreason.console import Console
 from tinyreason.data._source import Source
 from tinyreason.data.problems import Problems
@@ -112,8 +112,9 @@ def read_source(source: Source, folder: Path, config: RunConfig) -> list[Example
     """Returns a run's training problems; of data that are gone, those in the critiques that it has built."""
     built = folder / "critiques.jsonl"
     try:
-        problems = source.load()
-        return training_split(config, problems).training if source is config.data else problems
+        if source is config.data:
+            return training_split(config, training_examples(config)).training
+        return source.load()
     except DataError:
         if source is not config.data or not built.is_file():
             raise

@@ -3,6 +3,7 @@
 import sys
 
 from tinyreason.config.run_config import RunConfig
+from tinyreason.config.training_split import validation_source
 from tinyreason.console import Console
 from tinyreason.data._source import Source
 from tinyreason.data.held_back import Split
@@ -30,11 +31,9 @@ def held_out(config: RunConfig, split: Split, console: Console) -> tuple[list[Ex
     available = min(MORE * wanted, max(len(evaluation) + others, split.largest_test))
     if config.validation is None:
         return evaluation, [], available
-    trained_ids, wanted = {example.id for example in examples}, config.validation.problems
-    candidates = split.validation or config.data.held_out(
-        most_needed(config.data, wanted), "validation", without=trained_ids
-    )
-    known = comparable(config.data, [*trained, (source, evaluation)])
+    holder, wanted = validation_source(config, examples), config.validation.problems
+    candidates = split.validation or validation_problems(config, holder, split)
+    known = comparable(holder, [*trained, (source, evaluation)])
     validation, _ = first_unknown(candidates, known, wanted, "validation", "training or the evaluation", console)
     return evaluation, validation, available
 
@@ -48,6 +47,14 @@ def test_problems(config: RunConfig, split: Split) -> list[Example]:
         source, trained_ids = own or config.data, {example.id for example in examples}
         return source.held_out(most_needed(source, config.evaluation.problems), "test", without=trained_ids)
     return different(own.load())
+
+
+def validation_problems(config: RunConfig, holder: Source, split: Split) -> list[Example]:
+    """Returns what the validation takes its problems from where none are held back; a test set is shared in two."""
+    if holder is config.data or holder.is_endless:
+        without = {example.id for example in split.training} if holder is config.data else set()
+        return holder.held_out(most_needed(holder, config.validation.problems), "validation", without=without)
+    return different(holder.load())
 
 
 def most_needed(source: Source, wanted: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tinyreason.algorithms.advantages import OwnAdvantage, estimate
+from tinyreason.algorithms.advantages import OwnAdvantage, check_level, estimate
 from tinyreason.algorithms.rewards import OwnReward, weigh
 from tinyreason.config.own_code import own_leaves
 from tinyreason.config.run_config import RunConfig
@@ -49,7 +49,7 @@ def try_own_code(evaluator: Evaluator, model: Any, examples: list[Example]) -> N
     if own_advantages:
         weigh(config.rewards, batch, Store())
         batch.reward = batch.reward.nan_to_num(0.0)
-        estimate(config.advantages, batch, batch.reward, Store())
+        check_level(estimate(config.advantages, batch, batch.reward, Store()), config)
         console.say(f"tried   {', '.join(own_advantages)} on {len(batch.texts)} sampled completions")
 
 

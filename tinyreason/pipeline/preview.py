@@ -9,7 +9,7 @@ from typing import Any
 
 from tinyreason.algorithms.rewards import ask_for_tokens
 from tinyreason.config.run_config import RunConfig
-from tinyreason.config.training_split import training_split
+from tinyreason.config.training_split import training_examples, training_split
 from tinyreason.console import Console
 from tinyreason.data.held_back import Split
 from tinyreason.errors import ModelError, TinyReasonError
@@ -110,7 +110,7 @@ def preview(config: RunConfig, console: Console) -> Preview:
 
 def read_parts(config: RunConfig) -> tuple[Split, list[Example], str]:
     """Returns what is trained on, what the test takes its problems from, and what that is or why it is not known."""
-    examples, own = config.data.load(), config.evaluation.data
+    examples, own = training_examples(config), config.evaluation.data
     try:
         split = training_split(config, examples)
     except TinyReasonError as error:

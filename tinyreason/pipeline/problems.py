@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinyreason.algorithms.rewards import ask_for_tokens
-from tinyreason.config.preconditions import check_problems
+from tinyreason.config.preconditions import caveats_of_problems, check_problems
 from tinyreason.config.run_config import RunConfig
-from tinyreason.config.training_split import training_split
+from tinyreason.config.training_split import gold_readers, training_examples, training_split
 from tinyreason.console import Console
 from tinyreason.data.critiques import Critiques
 from tinyreason.errors import DataError
@@ -53,17 +53,19 @@ def digest_of(parts: list[list[Example]]) -> str:
 
 def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console: Console) -> RunProblems:
     """Returns the problems of a run, all of them checked. Errors: `ConfigError`, `DataError`."""
-    split = training_split(config, config.data.load())
+    split = training_split(config, training_examples(config))
     examples = split.training
     if split.test or split.validation:
         console.say(f"split   {split.in_words}; a test set of its own is evaluation.data.file=FILE")
     if config.train.needs_rewards:
-        check_gold_answers(examples, grader)
+        check_gold_answers([example for example in examples if example.answer or gold_readers(config)], grader)
     evaluation, validation, available = held_out(config, split, console)
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
     for line in counts(config, len(evaluation), len(validation)):
         console.say(line)
     check_problems(config, examples)
+    for line in caveats_of_problems(config, examples):
+        console.say(f"caveat  {line}")
     examples, evaluation, validation = (
         ask_for_tokens(config.rewards, found) for found in (examples, evaluation, validation)
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyreason.config.run_config import Inference, RunConfig
+from tinyreason.config.training_split import training_examples
 from tinyreason.own_code.reference import ALLOWED
 from tinyreason.runs.context import RunContext
 
@@ -79,5 +80,6 @@ def timed_steps(config: RunConfig, compute, allowed: frozenset[str] | set[str] =
         model, tokenizer = load_model(config.model, compute)
         model = config.adapter.attach(model, config.seed)
         context = RunContext(Console(quiet=True), compute)
-        trainers.train(TrainingSession(config, context, model, tokenizer, folder, grader), config.data.load(), watch)
+        session = TrainingSession(config, context, model, tokenizer, folder, grader)
+        trainers.train(session, training_examples(config), watch)
     return [after - before for before, after in pairwise(times)]

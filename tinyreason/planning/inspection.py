@@ -1,8 +1,8 @@
 """What `tinyreason check` looks at: the data, its gold answers, the model's chat template, the rewards. No torch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
-from functools import cached_property
+from functools import cached_property, partial
 from io import StringIO
 from itertools import chain, islice
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from tinyreason.config.describe import sections
 from tinyreason.config.own_code import own_leaves
-from tinyreason.config.preconditions import check_problems
+from tinyreason.config.preconditions import caveats_of_problems, check_problems
 from tinyreason.config.run_config import Model, RunConfig
-from tinyreason.config.training_split import training_split
+from tinyreason.config.training_split import gold_readers, training_examples, training_split, validation_source
 from tinyreason.data._source import Source
-from tinyreason.data.columns import find_columns, to_examples
+from tinyreason.data.columns import Columns, find_columns, problems_of
 from tinyreason.data.critiques import Critiques
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import read_lines
@@ -57,34 +57,43 @@ class Inspector:
         for path, section in sections(config):
             if isinstance(section, Source):
                 is_rewarded = section is config.data and config.train.needs_rewards
-                key = f"{type(section).__name__} {section.model_dump_json()} {is_rewarded}"
+                readers = gold_readers(config) if is_rewarded else {}
+                key = f"{type(section).__name__} {section.model_dump_json()} {is_rewarded} {readers}"
                 if key not in self.known:
-                    self.known[key] = self.look_at_data(path, section, is_rewarded)
+                    load = partial(training_examples, config) if section is config.data else section.load
+                    may_lack = is_rewarded and not readers
+                    self.known[key] = self.look_at_data(path, section, load, is_rewarded, may_lack)
                 lines, examples = self.known[key]
                 found += lines
                 if section is config.data and examples is not None:
-                    check_problems(config, check_held_out(config, examples))
+                    trained = check_held_out(config, examples)
+                    check_problems(config, trained)
+                    found += [Finding("caveat", line) for line in caveats_of_problems(config, trained)]
         looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_own_code(config)
         return [*found, *chain(*looked_at)]
 
-    def look_at_data(self, path: str, source: Source, is_rewarded: bool) -> tuple[list[Finding], list[Example] | None]:
+    def look_at_data(
+        self, path: str, source: Source, load: Callable[[], list[Example]], is_rewarded: bool, may_lack_answers: bool
+    ) -> tuple[list[Finding], list[Example] | None]:
         """Returns what a source of data holds, and its problems, None where they are not known."""
         if source.runs_code:
             return [Finding(path, f"{source.describe()}, which its code makes", False)], None
         if source.is_endless:
-            return [Finding(path, source.describe())], source.load()
+            return [Finding(path, source.describe())], load()
         if not source.file:
             return [Finding(path, f"{source.name}, a data set of the hub", False)], None
         if source.file.suffix.lower() == ".jsonl" and source.file.stat().st_size > WHOLE_BYTES:
-            examples, is_whole = read_beginning(source), False
+            examples, is_whole = read_beginning(source, not may_lack_answers), False
             text = f"the first {len(examples):,} rows of {source.origin}"
         else:
             with redirect_stderr(StringIO()):  # a run says which rows it leaves out
-                examples, is_whole = source.load(), True
+                examples, is_whole = load(), True
             text = f"{source.origin}, {rows_in_words(source, examples)}"
-        text += "" if isinstance(source, Critiques) else columns_in_words(source)
+        text += "" if isinstance(source, Critiques) else columns_in_words(source, not may_lack_answers)
         found = [Finding(path, text)]
-        if not isinstance(source, Critiques):
+        if may_lack_answers and not any(example.answer for example in examples):
+            found.append(Finding(path, "no gold answers, and nothing that trains reads one"))
+        elif not isinstance(source, Critiques):
             found += self.look_at_gold(path, examples, is_rewarded)
         return found, examples if is_whole else None
 
@@ -114,18 +123,20 @@ def check_held_out(config: RunConfig, examples: list[Example]) -> list[Example]:
     trained = {example.id for example in split.training}
     if config.data.file and config.evaluation.data is None and not split.test:
         config.data.held_out(1, "test", without=trained)
-    if config.data.file and config.validation and not split.validation:
+    is_asked = config.validation and validation_source(config, examples) is config.data
+    if config.data.file and is_asked and not split.validation:
         config.data.held_out(1, "validation", without=trained)
     return split.training
 
 
-def read_beginning(source: Source) -> list[Example]:
+def read_beginning(source: Source, needs_answers: bool) -> list[Example]:
     """Returns the first rows of a large file. Errors: `DataError`."""
     rows = list(islice(read_lines(source.file), FIRST_ROWS))
+    strict = Dropped(source.origin, is_strict=True, needs_answers=needs_answers)
     if isinstance(source, Critiques):
-        strict = Dropped(source.origin, is_strict=True)
         return [found for number, row in enumerate(rows) if (found := source.example(number, row, strict))]
-    return to_examples(rows, source.origin, source.problem_column, source.answer_column)
+    columns = Columns(source.problem_column, source.answer_column)
+    return [example for _, example in problems_of(rows, columns, strict)]
 
 
 def rows_in_words(source: Source, examples: list[Example]) -> str:
@@ -136,11 +147,12 @@ def rows_in_words(source: Source, examples: list[Example]) -> str:
     return f"{len(examples):,} {kind}"
 
 
-def columns_in_words(source: Source) -> str:
+def columns_in_words(source: Source, needs_answers: bool) -> str:
     """Returns where the problems and the answers stand in a file."""
     rows = islice(read_lines(source.file), FIRST_ROWS) if source.file.suffix.lower() == ".jsonl" else source.rows()
-    columns = find_columns(list(rows), source.origin, source.problem_column, source.answer_column)
-    return "; problem in column '{}', answer in '{}'".format(*columns)
+    named = source.problem_column, source.answer_column
+    problem, answer = find_columns(list(rows), source.origin, *named, needs_answers)
+    return f"; problem in column '{problem}'" + (f", answer in '{answer}'" if answer else "")
 
 
 def look_at_model(model: Model, options: dict) -> Iterator[Finding]:
@@ -161,12 +173,15 @@ def look_at_model(model: Model, options: dict) -> Iterator[Finding]:
 
 
 def list_rewards(config: RunConfig) -> Iterator[Finding]:
-    """Yields what is rewarded, which the config has been checked for."""
+    """Yields what is rewarded and what samples, which the config has been checked for."""
     if config.rewards:
         named = [
             f"{reward.kind} · {reward.weight:g}" if reward.weight != 1 else reward.kind for reward in config.rewards
         ]
         yield Finding("rewards", f"{' + '.join(named)}, compared by {config.compared_by}")
+    if config.samplers:
+        named, train = ", ".join(sampler.kind for sampler in config.samplers), config.train
+        yield Finding("samplers", f"{named}; {train.generated_rows} rollouts a step, {train.rows_per_step} trained on")
 
 
 def list_own_code(config: RunConfig) -> Iterator[Finding]:

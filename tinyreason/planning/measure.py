@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
+from tinyreason.config.training_split import training_examples
 from tinyreason.console import Console
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
@@ -140,7 +141,7 @@ def measure_steps(config: RunConfig, compute: ComputeSettings, console: Console)
         with peak.watched():  # not the load, which maps the checkpoint's file beside the weights it becomes
             for job in jobs:
                 session = replace(session, config=job)
-                examples, prompt_tokens = longest_examples(job, tokenizer, job.data.load())
+                examples, prompt_tokens = longest_examples(job, tokenizer, training_examples(job))
                 trainers.train(session, examples, watch)
     return StepMeasurement(prompt_tokens, peak.highest - peak.baseline, times[-1] - times[-2])
 

@@ -145,7 +145,9 @@ def no_gradient(run: StoredRun) -> Found:
     if share < 0.5:
         return
     kinds = Counter(group.outcome for group in run.groups)
-    if kinds["all correct"] > kinds["all incorrect"]:
+    if run.groups and not any(group.graded for group in run.groups):
+        why = "Without gold answers nothing says whether they were correct; the validation and the evaluation do."
+    elif kinds["all correct"] > kinds["all incorrect"]:
         why = "Mostly all completions of a group were correct: harder problems, or fewer steps."
     else:
         why = (
@@ -179,16 +181,16 @@ def hits_the_limit(run: StoredRun) -> Found:
 def never_correct(run: StoredRun) -> Found:
     """Warns where no rollout at all was correct, or many could not be graded."""
     graded, correct = sum(group.graded for group in run.groups), sum(group.correct for group in run.groups)
-    lines = sum(group.lines for group in run.groups)
+    lines, lost = sum(group.lines for group in run.groups), sum(group.unrewarded for group in run.groups)
     if graded and not correct:
         yield (
             "No rollout was correct",
             f"Of {graded:,} rollouts none gave the correct answer, so a reward for correct answers had nothing to "
             f"teach.",
         )
-    if lines and graded < lines / 2:
+    if lost > lines / 2:
         yield (
-            f"{1 - graded / lines:.0%} of the rollouts could not be graded",
+            f"{lost / lines:.0%} of the rollouts could not be graded",
             "Their gold answers cannot be parsed, and such rollouts teach nothing: correct the answers.",
         )
 

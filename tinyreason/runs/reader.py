@@ -39,6 +39,8 @@ class Group:
     rewards: set[str] = field(default_factory=set)
     correct: int = 0
     graded: int = 0
+    unrewarded: int = 0
+    """Rollouts that a reward could not grade, as their gold answer cannot be parsed."""
 
     @property
     def outcome(self) -> str:
@@ -47,7 +49,7 @@ class Group:
             return "mixed"
         if self.correct == self.lines:
             return "all correct"
-        return "all incorrect" if self.correct == 0 else "all alike"
+        return "all incorrect" if self.graded and self.correct == 0 else "all alike"
 
 
 @dataclass
@@ -263,6 +265,7 @@ class _Groups:
         last.correct += row.get("correct") is True
         last.graded += row.get("correct") is not None
         terms = row.get("rewards") if isinstance(row.get("rewards"), dict) else {}
+        last.unrewarded += row.get("correct") is None and None in terms.values()
         sums = self._sums.setdefault(step, {})
         for name, value in {**{f"reward/{term}": value for term, value in terms.items()}, **_correct(row)}.items():
             if is_number(value):

@@ -112,6 +112,8 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
                 output.setdefault("old_per_token_logps", values[0])
         if self.rollouts:
             self.rollouts.values = {}
+        for name, value in self.scorer.sizes.items():
+            self.add_metric(f"advantage/{name}", value)
         for name, value in self.scorer.samplers.metrics(self.scorer.kept, self.scorer.store).items():
             self.add_metric(name, value)
         if self.scorer.kept is not None:

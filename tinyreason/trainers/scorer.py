@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tinyreason.algorithms.advantages import estimate
+from tinyreason.algorithms.advantages import check_level, estimate
 from tinyreason.algorithms.rewards import weigh
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
@@ -38,6 +38,8 @@ class Scorer:
     step: int = 0
     batch: Batch | None = None
     rewards: dict[str, list[float]] = field(default_factory=dict)
+    sizes: dict[str, float] = field(default_factory=dict)
+    """Of the last batch's advantages: the share of rollouts whose own is 0, and their mean size."""
     kept: torch.Tensor | None = None
     """(N,) Which rollouts of the batch are trained on; None = all."""
     signs: dict[str, float] = field(default_factory=dict)
@@ -106,20 +108,26 @@ class Scorer:
         """
         start = time.perf_counter()
         advantages = estimate(self.config.advantages, self.batch, from_trl.cpu(), self.store)
+        check_level(advantages, self.config)
         self.kept = self.samplers.kept(self.batch, advantages, self.store)
         self.samplers.move_temperature(self.batch, self.store)
+        sizes = self._per_rollout(advantages.abs())
+        self.sizes = {"share_zero": float((sizes == 0).float().mean()), "abs_mean": float(sizes.mean())}
         self.folder.append("rollouts.jsonl", list(self._lines(advantages)))
         self.seconds += time.perf_counter() - start
         return advantages.to(from_trl.device, from_trl.dtype)
 
+    def _per_rollout(self, advantages: torch.Tensor) -> torch.Tensor:
+        """Returns (N,) the mean over a rollout's tokens where each has its own; 0 where it is not trained on."""
+        if advantages.dim() == 2:
+            there = torch.arange(advantages.shape[1]) < self.batch.length[:, None]
+            advantages = advantages.where(there, 0.0).sum(dim=1) / there.sum(dim=1).clamp(min=1)
+        return advantages if self.kept is None else advantages.where(self.kept, 0.0)
+
     def _lines(self, advantages: torch.Tensor):
         batch = self.batch
         correct = [None if value is None else bool(value) for value in _jsonable(batch.correct)]
-        if advantages.dim() == 2:  # one a token: their mean is written down
-            there = torch.arange(advantages.shape[1]) < batch.length[:, None]
-            advantages = advantages.where(there, 0.0).sum(dim=1) / there.sum(dim=1).clamp(min=1)
-        if self.kept is not None:
-            advantages = advantages.where(self.kept, 0.0)
+        advantages = self._per_rollout(advantages)
         for n, example in enumerate(batch.examples):
             yield {
                 "step": batch.step,

@@ -80,3 +80,14 @@ def test_a_better_rollout_has_a_higher_advantage_and_most_groups_add_up_to_0(kin
     else:
         assert found.argsort().tolist() == torch.tensor(rewards).argsort().tolist()
     assert (found.sum().abs() < 1e-5) == (kind not in ONE_SIDED)
+
+
+@pytest.mark.parametrize("kind", [*ADVANTAGES, "gfpo by efficiency"])
+def test_it_says_whether_it_looks_at_what_is_correct(kind, advantages, monkeypatch):
+    if kind == "gfpo by efficiency":
+        kind = "gfpo"
+        monkeypatch.setitem(OPTIONS, kind, {"by": "token_efficiency", "keep": 2})
+    leaf, rewards = ADVANTAGES[kind](**OPTIONS.get(kind, {})), [0.1, 0.9, 0.5, 0.2, 0.3]
+    texts, sides = ["x", "xxx", "x", "xx", "x"], ([1.0, 1, 0, 0, 0], [NAN] * 5)
+    told, untold = (advantages(kind, rewards, correct, texts) for correct in sides)
+    assert torch.equal(told, untold) == (not leaf.reads_gold)

@@ -99,7 +99,7 @@ def test_the_weights_of_domains_are_renewed_every_few_steps():
 
 @pytest.mark.parametrize("kind", ["sec_bandit", "dump_ucb", "domain_deficit_weights"])
 def test_a_class_that_is_not_in_the_data_is_named(kind):
-    with pytest.raises(ValueError, match=r"samplers\.0\.by=domian is not a field .* did you mean 'domain'"):
+    with pytest.raises(ValueError, match=r"samplers\.0\.by=domian is not known of problem .* did you mean 'domain'"):
         SAMPLERS[kind](by="domian").check_examples(PROBLEMS, "samplers.0")
     with pytest.raises(ValueError, match="nothing to choose"):
         SAMPLERS[kind]().check_examples(PROBLEMS[:1], "samplers.0")

@@ -62,6 +62,17 @@ def test_what_can_be_learned_from_is_kept(kind):
     assert SAMPLERS[kind]().keep(batch, torch.zeros(4), Store()).all()
 
 
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_it_says_whether_it_goes_by_what_is_correct(kind):
+    sampler, found = SAMPLERS[kind](), []
+    for correct in ([1, 0, 1, 0, 1, 1, 1, 1], [torch.nan] * 8):
+        batch, store = batch_of([0, 1], correct, reward=[0.5, 0, 0.5, 0, 1, 1, 1, 1]), Store()
+        sampler.observe(batch, batch.reward - 0.5, store)
+        kept = sampler.keep(batch, batch.reward - 0.5, store).tolist() if kind in KEEPING else None
+        found.append((store.state, kept, sampler.temperature(1.0, batch, store)))
+    assert (found[0] == found[1]) == (not sampler.reads_gold)
+
+
 def test_problems_in_turn_come_once_before_any_comes_again():
     store, asked = Store(), []
     for step in range(4):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
+from tinyreason.errors import ConfigError
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
@@ -17,6 +18,7 @@ class Advantage(Schema):
     of_group_alone: ClassVar[bool] = True  # whether no other group of the batch changes a group's advantages
     has_baseline: ClassVar[bool] = True  # whether a group whose rewards are all equal gets 0
     reads_correctness_alone: ClassVar[bool] = False  # whether it never looks at the rewards
+    reads_gold: ClassVar[bool] = False  # whether it looks at what is correct, beside the rewards or in their place
     one_update: ClassVar[bool] = False  # whether it holds only for rollouts that are trained on once
     needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the sampled tokens it reads
 
@@ -37,6 +39,16 @@ def estimate(chain: Sequence[Advantage], batch: Batch, advantages: Tensor, store
     for advantage in chain:
         advantages = advantage(batch, advantages, store)
     return advantages
+
+
+def check_level(advantages: Tensor, run) -> None:
+    """Refuses an advantage for each token where rollouts are weighed whole. Errors: `ConfigError`."""
+    if advantages.dim() == 2 and run.train.importance_sampling_level == "sequence":
+        raise ConfigError(
+            f"advantage {run.compared_by} has one for each token, and under train.importance_sampling_level=sequence "
+            f"each would count for the whole rollout; type train.importance_sampling_level=token train.loss=grpo, or "
+            f"return one for each rollout."
+        )
 
 
 def check_advantages(chain: Sequence[Advantage]) -> None:

@@ -31,6 +31,11 @@ class Gfpo(Advantage):
     by: Literal["length", "token_efficiency"] = "length"
     """Which are kept: the shortest, or the correct ones first, the shortest of them before the others."""
 
+    @property
+    def reads_gold(self) -> bool:
+        """Returns whether it looks at what is correct: only to say which are kept."""
+        return self.by == "token_efficiency"
+
     def check(self, run, path: str) -> None:
         if self.keep >= run.train.group_size:
             raise ValueError(

@@ -19,6 +19,7 @@ class GrpoLead(Advantage):
     """Weights by difficulty each reward's distance from its group's mean in standard deviations."""
 
     divides_by_std: ClassVar[bool] = True
+    reads_gold: ClassVar[bool] = True
 
     kind: Literal["grpo_lead"] = "grpo_lead"
 

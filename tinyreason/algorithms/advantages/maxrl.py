@@ -21,6 +21,7 @@ class Maxrl(Advantage):
     """Compares correctness with the group's pass rate, in units of that rate."""
 
     reads_correctness_alone: ClassVar[bool] = True
+    reads_gold: ClassVar[bool] = True
 
     kind: Literal["maxrl"] = "maxrl"
 

@@ -23,6 +23,7 @@ class Mgpo(Advantage):
     """Weights the advantages of a group most where half of its completions are correct."""
 
     role: ClassVar[str] = "shaper"
+    reads_gold: ClassVar[bool] = True
 
     kind: Literal["mgpo"] = "mgpo"
     lam: float = Field(1.0, ge=0)

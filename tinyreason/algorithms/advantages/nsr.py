@@ -25,6 +25,7 @@ class Nsr(Advantage):
 
     has_baseline: ClassVar[bool] = False
     reads_correctness_alone: ClassVar[bool] = True
+    reads_gold: ClassVar[bool] = True
 
     kind: Literal["nsr"] = "nsr"
     positive_weight: float = Field(0.1, ge=0)

@@ -27,6 +27,7 @@ class Oreal(Advantage):
     of_group_alone: ClassVar[bool] = False
     one_update: ClassVar[bool] = True
     reads_correctness_alone: ClassVar[bool] = True
+    reads_gold: ClassVar[bool] = True
 
     kind: Literal["oreal"] = "oreal"
     negative_weight: float = Field(0.5, ge=0)

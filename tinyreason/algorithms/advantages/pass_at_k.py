@@ -25,6 +25,7 @@ class PassAtK(Advantage):
     """Says how much a rollout adds to the chance that one of k is correct."""
 
     reads_correctness_alone: ClassVar[bool] = True
+    reads_gold: ClassVar[bool] = True
 
     kind: Literal["pass_at_k"] = "pass_at_k"
     k: int = Field(4, ge=1)

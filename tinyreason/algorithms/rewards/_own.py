@@ -16,6 +16,14 @@ class OwnReward(OwnLeaf, Reward):
 
     group: ClassVar[str] = "tinyreason.rewards"
 
+    needs_answers: bool = True
+    """Whether it reads gold answers, or what is correct; false = problems without an answer are trained on too."""
+
+    @property
+    def reads_gold(self) -> bool:
+        """Returns what its config says of it, as its code is not looked at before a run."""
+        return self.needs_answers
+
     def __call__(self, batch: Batch, store: Store) -> Tensor:
         """Returns (N,) what it gives each rollout. Errors: `ConfigError` with the line of the file."""
         try:

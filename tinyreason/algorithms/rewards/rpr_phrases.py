@@ -10,7 +10,7 @@ Reward hacking: a list of the phrases earns full marks without a thought.
 Example: `rewards: [{kind: correctness}, {kind: rpr_phrases, weight: 0.5, incorrect_only: true}]`
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -32,8 +32,6 @@ PHRASES = (
 class RprPhrases(Reward):
     """Gives up to 1 for how many phrases of reasoning occur, less what is repeated."""
 
-    reads_gold: ClassVar[bool] = False
-
     kind: Literal["rpr_phrases"] = "rpr_phrases"
     phrases: tuple[str, ...] = Field(PHRASES, min_length=1)
     """What is looked for, upper and lower case alike."""
@@ -41,6 +39,11 @@ class RprPhrases(Reward):
     """How many of them earn 1."""
     incorrect_only: bool = False
     """Whether only completions that are graded incorrect earn it: beside correctness."""
+
+    @property
+    def reads_gold(self) -> bool:
+        """Returns whether it looks at what is correct: only to pay the others."""
+        return self.incorrect_only
 
     def __call__(self, batch: Batch, store: Store) -> Tensor:
         values = batch.correct.new_tensor([self.of_text(text.lower()) for text in batch.texts])

@@ -29,7 +29,9 @@ class SoftOverlong(Reward):
     def __call__(self, batch: Batch, store: Store) -> Tensor:
         buffer = self.buffer_tokens or max(1, batch.max_completion_tokens // 5)
         over = batch.length.float() - (batch.max_completion_tokens - buffer)
-        return -batch.where_graded((over / buffer).clamp(0.0, 1.0))
+        falls = -(over / buffer).clamp(0.0, 1.0)
+        has_gold = batch.correct.new_tensor([bool(example.answer) for example in batch.examples]).bool()
+        return batch.where_graded(falls).where(has_gold, falls)
 
     def check(self, run, path: str) -> None:
         check_fits(f"{path}.buffer_tokens", self.buffer_tokens, run)

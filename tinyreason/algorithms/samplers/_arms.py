@@ -1,6 +1,6 @@
 """Samplers that choose a class of problems first (an arm), and then a problem of it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from random import Random
 
@@ -28,10 +28,10 @@ class ArmSampler(Sampler):
         fields = sorted({field for example in examples for field in example.meta})
         without = next((example for example in examples if self.by not in example.meta), None)
         if without is not None:
-            raise ValueError(
-                f"{path}.by={self.by} is not a field of problem {without.id}{nearest(self.by, fields)}; its fields are "
-                f"{', '.join(fields) or 'none'}"
+            known = (
+                nearest(self.by, fields) if fields else "; a column of the file, as domain or level, names its class"
             )
+            raise ValueError(f"{path}.by={self.by} is not known of problem {without.id}{known}")
         arms = {self.arm(example) for example in examples}
         if len(arms) < 2:
             raise ValueError(
@@ -39,16 +39,15 @@ class ArmSampler(Sampler):
             )
 
     def choose(self, examples: Sequence[Example], count: int, rng: Random, store: Store) -> list[int]:
-        numbers = defaultdict(list)
+        numbers, by = defaultdict(list), self.by
         for number, example in enumerate(examples):
-            numbers[self.arm(example)].append(number)
-        arms = sorted(numbers)
-        left: dict[str, list[int]] = {}
+            numbers[example.meta[by]].append(number)
+        of_arm = {str(value): found for value, found in numbers.items()}
+        arms = sorted(of_arm)
         chosen = []
-        for arm in rng.choices(arms, self.weights(arms, store), k=count):
-            if not left.get(arm):
-                left[arm] = rng.sample(numbers[arm], len(numbers[arm]))
-            chosen.append(left[arm].pop())
+        for arm, wanted in Counter(rng.choices(arms, self.weights(arms, store), k=count)).items():
+            whole, rest = divmod(wanted, len(of_arm[arm]))
+            chosen += whole * of_arm[arm] + rng.sample(of_arm[arm], rest)
         return chosen
 
     def metrics(self, store: Store) -> dict[str, float]:

@@ -8,7 +8,7 @@ How it fails: where the model is far from the band, nothing is left, and the ste
 Example: `samplers: [{kind: balanced_filter}]` with `train: {oversample: 2}`
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,8 @@ from tinyreason.tensors import Tensor
 
 class BalancedFilter(Sampler):
     """Keeps the groups whose share of correct rollouts lies in a band."""
+
+    reads_gold: ClassVar[bool] = True
 
     kind: Literal["balanced_filter"] = "balanced_filter"
     low: float = Field(0.25, ge=0, le=1)

@@ -30,6 +30,8 @@ class GresoSkip(Sampler):
     """Skips problems that lately taught nothing, each time with a probability."""
 
     needs_history: ClassVar[bool] = True
+    reads_gold: ClassVar[bool] = True
+    least_visits: ClassVar[int] = 4
 
     kind: Literal["greso_skip"] = "greso_skip"
 

@@ -27,6 +27,8 @@ class Mopps(Sampler):
     """Asks problems whose sampled chance of success is nearest to a target."""
 
     needs_history: ClassVar[bool] = True
+    reads_gold: ClassVar[bool] = True
+    least_visits: ClassVar[int] = 4
 
     kind: Literal["mopps"] = "mopps"
     target: float = Field(0.5, gt=0, lt=1)

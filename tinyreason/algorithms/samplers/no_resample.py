@@ -24,6 +24,7 @@ class NoResample(Sampler):
     """Leaves out the problems that were solved at their last visit."""
 
     needs_history: ClassVar[bool] = True
+    reads_gold: ClassVar[bool] = True
     drops_solved: ClassVar[bool] = True
 
     kind: Literal["no_resample"] = "no_resample"

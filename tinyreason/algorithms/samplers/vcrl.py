@@ -10,7 +10,7 @@ Example: `samplers: [{kind: vcrl}]` with `train: {oversample: 1.5}`
 
 from collections.abc import Sequence
 from random import Random
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ from tinyreason.tensors import Tensor
 
 class Vcrl(Sampler):
     """Keeps groups of uncertain outcome, and has their problems asked again."""
+
+    reads_gold: ClassVar[bool] = True
 
     kind: Literal["vcrl"] = "vcrl"
     least_variance: float = Field(0.5, gt=0, le=1)

@@ -40,10 +40,8 @@ class Puzzle:
 class Task(Schema):
     """Makes endless problems of one kind; its options are its level."""
 
-    form: ClassVar[str]
-    """What the answer looks like, after "give the answer"."""
-    has_traces: ClassVar[bool] = True
-    """Whether it can work its problems out."""
+    form: ClassVar[str]  # what the answer looks like, after "give the answer"
+    has_traces: ClassVar[bool] = True  # whether it can work its problems out
     mark: Literal["box", "answer"] = "box"
     """What holds the answer, in the request and in traces: `\\boxed{}`, or the tags `<answer>` and `</answer>`."""
 

@@ -19,7 +19,7 @@ function browseRollouts(section, runs) {
     const group = groups[Math.min(now.group, groups.length - 1)];
     move.set(now.step, now.steps.length - 1, `step ${step}`);
     const buttons = groups.map((one, number) => {
-      const button = make("button", { type: "button", onclick: () => choose(number) }, `group ${one.group}: ${correctIn(one.rollouts)} of ${one.rollouts.length} correct`);
+      const button = make("button", { type: "button", onclick: () => choose(number) }, `group ${one.group}: ${correctOf(one.rollouts)}`);
       button.setAttribute("aria-pressed", one === group);
       return button;
     });
@@ -72,7 +72,7 @@ function browseEvaluation(section, runs) {
   const [controls, view] = [section.querySelector(".controls"), section.querySelector(".view")];
   const having = runs.filter((run) => run.problems.length);
   const now = { run: having[0], kind: "all", query: "", found: [], at: 0 };
-  const side = (title, rows) => make("div", {}, make("h3", {}, `${title}: ${correctIn(rows)} of ${rows.length} correct`), make("div", { class: "completions" }, ...rows.map((row) => completion(row, now.query, []))));
+  const side = (title, rows) => make("div", {}, make("h3", {}, `${title}: ${correctOf(rows)}`), make("div", { class: "completions" }, ...rows.map((row) => completion(row, now.query, []))));
   const show = () => {
     if (!now.found.length) { move.set(0, 0, "none"); return say(view, "No problem matches."); }
     const one = now.found[now.at];

@@ -214,3 +214,4 @@ function slider(label, onMove) {
 }
 const say = (view, text) => view.replaceChildren(make("p", { class: "none" }, text));
 const correctIn = (rows) => rows.filter((row) => row.correct === true).length;
+const correctOf = (rows) => rows.every((row) => row.correct === null) ? "not graded" : `${correctIn(rows)} of ${rows.length} correct`;

@@ -73,7 +73,7 @@ function showRollouts(rollouts) {
   at("rollouts").hidden = false;
   at("which").textContent = `Step ${rollouts.step}: ${rollouts.groups.length} of its ${rollouts.of} groups, those with a gradient first.`;
   const groups = rollouts.groups.flatMap((group) => {
-    const prompt = make("div", { class: "prompt" }, make("small", {}, `problem ${group.id}: ${correctIn(group.rollouts)} of ${group.rollouts.length} correct`), group.prompt);
+    const prompt = make("div", { class: "prompt" }, make("small", {}, `problem ${group.id}: ${correctOf(group.rollouts)}`), group.prompt);
     const rows = [...group.rollouts].sort((a, b) => (b.advantage ?? 0) - (a.advantage ?? 0));
     return [prompt, make("div", { class: "completions" }, ...rows.map((row) => completion(row, "", rollouts.reward_names)))];
   });
