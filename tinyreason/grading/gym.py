@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import util
-from typing import Any
+from typing import Annotated, Any
 
-from tinyreason.errors import DataError
+from pydantic import AfterValidator
+
+from tinyreason.errors import DataError, nearest
 
 SAFE = tuple(
     """
@@ -19,6 +21,16 @@ SAFE = tuple(
     """.split()
 )
 """Its tasks that have a gold answer, repeat for a seed, take no minute, and whose scorers take nothing incorrect."""
+
+
+def is_believed(name: str) -> str:
+    """Returns the name of a task whose scorer can be believed. Errors: `ValueError` for another."""
+    if name not in SAFE:
+        raise ValueError(f"reasoning_gym has no task '{name}' whose scorer can be believed{nearest(name, SAFE)}")
+    return name
+
+
+SafeName = Annotated[str, AfterValidator(is_believed)]
 
 
 @lru_cache(maxsize=64)
