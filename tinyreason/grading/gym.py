@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import util
-from typing import Any
+from typing import Annotated, Any
 
-from tinyreason.errors import DataError
+from pydantic import AfterValidator
+
+from tinyreason.errors import DataError, nearest
 
 SAFE = tuple(
     """
@@ -21,6 +23,16 @@ SAFE = tuple(
 """Its tasks that have a gold answer, repeat for a seed, take no minute, and whose scorers take nothing incorrect."""
 
 
+def is_believed(name: str) -> str:
+    """Returns the name of a task whose scorer can be believed. Errors: `ValueError` for another."""
+    if name not in SAFE:
+        raise ValueError(f"reasoning_gym has no task '{name}' whose scorer can be believed{nearest(name, SAFE)}")
+    return name
+
+
+SafeName = Annotated[str, AfterValidator(is_believed)]
+
+
 @lru_cache(maxsize=64)
 def scorer_of(name: str) -> Callable[[str, dict[str, Any]], float]:
     """Returns a task's scorer. Errors: `DataError` where the library is not installed."""
@@ -31,7 +43,7 @@ def scorer_of(name: str) -> Callable[[str, dict[str, Any]], float]:
 
 
 def check_reasoning_gym() -> None:
-    """Refuses to go on without the library. Errors: `DataError`."""
+    """Raises `DataError`, with what to type, where the library is not installed."""
     if not util.find_spec("reasoning_gym"):
         raise DataError(
             "reasoning_gym needs the package reasoning-gym, which is not installed; type: "

@@ -48,9 +48,9 @@ def sum_of(gold, **options):
 def test_a_task_whose_scorer_cannot_be_believed_is_refused():
     assert not set(UNSAFE) & set(gym.SAFE)
     for name in UNSAFE:
-        with pytest.raises(ValidationError, match="chain_sum"):
+        with pytest.raises(ValidationError, match="whose scorer can be believed"):
             ReasoningGym(name=name)
-        with pytest.raises(ValidationError, match="chain_sum"):
+        with pytest.raises(ValidationError, match="whose scorer can be believed"):
             Scored(name=name)
 
 

@@ -1,6 +1,8 @@
 """Every generated task: its problems grade themselves, its splits share nothing, harder levels are longer."""
 
+import math
 import random
+import re
 import zlib
 from collections import Counter
 from fractions import Fraction
@@ -13,7 +15,16 @@ from pydantic import ValidationError
 
 from tinyreason.config.recipe import read_recipe
 from tinyreason.data import Generated
-from tinyreason.data.tasks import TASKS, countdown, knights_knaves, random_calculation, sat, treecut
+from tinyreason.data.tasks import (
+    TASKS,
+    countdown,
+    graph_tasks,
+    knights_knaves,
+    random_calculation,
+    sat,
+    skill_pairs,
+    treecut,
+)
 from tinyreason.data.worlds import SPLITS
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.grading.grader import Grader
@@ -22,18 +33,22 @@ from tinyreason.prompts import chat_messages
 
 LEVELS = {
     "countdown": ({"numbers": 3}, {"numbers": 5}),
+    "graph_tasks": ({"nodes": 4}, {"nodes": 9}),
     "knights_knaves": ({"people": 2}, {"people": 5}),
     "random_calculation": ({"steps": 2}, {"steps": 12}),
     "reasoning_gym": ({"name": "chain_sum", "level": 0}, {"name": "chain_sum", "level": 4}),
     "sat": ({"variables": 4, "clauses": 4}, {"variables": 6, "clauses": 20}),
+    "skill_pairs": ({"digits": 2, "parts": ["both"]}, {"digits": 5, "parts": ["both"]}),
     "treecut": ({"items": 4, "depth": 2}, {"items": 8, "depth": 6}),
 }
 INCORRECT = {
     "countdown": "1+1",
+    "graph_tasks": "-2",
     "knights_knaves": "Ann is a knight",
     "random_calculation": "-1",
     "reasoning_gym": "x",
     "sat": "2",
+    "skill_pairs": "-1",
     "treecut": "0",
 }
 COUNT = 60
@@ -236,6 +251,54 @@ def test_a_calculation_is_its_answer_and_keeps_to_its_operations():
         assert not set(expression) & set("*/^") and 0 <= value <= 99
         assert all(0 <= int(line.split(" = ")[1]) <= 99 for line in puzzle.facts)
     assert random_calculation.result_of(3, "^", 2) == 9
+
+
+def test_graphs_by_hand():
+    """A path 0-1-2, node 3 alone: 2 edges from 0 to 2, none to 3; no cycle, so bipartite. A triangle has one."""
+    path, triangle = (4, [(0, 1), (1, 2)]), (3, [(0, 1), (0, 2), (1, 2)])
+    wanted = {"edges": 2, "degree": 1, "connected": 0, "components": 2, "cycle": 0, "bipartite": 1, "triangles": 0}
+    assert {ask: graph_tasks.gold_of(ask, *path, (0, 2)) for ask in wanted} == wanted
+    assert [graph_tasks.gold_of("distance", *path, (0, end)) for end in (2, 3)] == [2, -1]
+    wanted = {"edges": 3, "degree": 2, "connected": 1, "components": 1, "cycle": 1, "bipartite": 0, "triangles": 1}
+    assert {ask: graph_tasks.gold_of(ask, *triangle, (0, 2)) for ask in wanted} == wanted
+    assert graph_tasks.layers_from({0: [1], 1: [0, 2], 2: [1], 3: []}, 0) == [[0], [1], [2]]
+
+
+@pytest.mark.parametrize("ask", graph_tasks.QUESTIONS)
+def test_what_a_trace_of_a_graph_works_out_is_what_networkx_says(ask):
+    answers = Counter()
+    for puzzle in islice(task("graph_tasks", nodes=[3, 10], asks=[ask]).puzzles("train"), 150):
+        lines, answer = task("graph_tasks").trace(puzzle, random.Random(0))
+        assert answer == puzzle.answer and lines[0].startswith("Neighbours. 0: ")
+        answers[answer] += 1
+    assert max(answers.values()) < 120
+
+
+def test_skill_pairs_by_hand():
+    """The divisor of 84 and 36 is 12, whose digits add up to 3 and which 1, 2, 3, 4, 6 and 12 divide."""
+    lines, divisor = skill_pairs.divide_on(84, 36)
+    assert (lines, divisor) == (["84 = 2 * 36 + 12.", "36 = 3 * 12 + 0.", "The divisor is 12."], 12)
+    assert skill_pairs.add_digits(12) == (["1 + 2 = 3."], 3)
+    assert skill_pairs.count_divisors(12) == (["1 * 12, 2 * 6, 3 * 4.", "That is 6."], 6)
+    assert skill_pairs.count_divisors(49)[1] == 3
+    assert skill_pairs.differ(5, 12) == (["12 - 5 = 7."], 7)
+
+
+def test_both_skills_are_the_second_of_the_first_ones_answer_and_share_no_numbers_with_training():
+    both = task("skill_pairs", parts=["both"])
+    for puzzle in islice(both.puzzles("test"), 50):
+        one, other = (int(word) for word in puzzle.text.strip("?").split() if word.isdigit())
+        assert int(puzzle.answer) == sum(map(int, str(math.gcd(one, other))))
+    asked = [one.text for one in islice(both.puzzles("train"), 1)]
+    assert "the sum of the digits of the greatest common divisor of" in asked[0]
+    given = [
+        {
+            tuple(sorted(re.findall(r"\d+", one.problem.partition("\n")[0])))
+            for one in some("skill_pairs", split, parts=parts)
+        }
+        for split, parts in (("train", ["first", "second"]), ("test", ["both"]))
+    ]
+    assert not given[0] & given[1]
 
 
 def test_treecut_by_hand():

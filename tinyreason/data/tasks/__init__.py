@@ -2,17 +2,21 @@
 
 from tinyreason.data.tasks._task import Task as Task
 from tinyreason.data.tasks.countdown import Countdown
+from tinyreason.data.tasks.graph_tasks import GraphTasks
 from tinyreason.data.tasks.knights_knaves import KnightsKnaves
 from tinyreason.data.tasks.random_calculation import RandomCalculation
 from tinyreason.data.tasks.reasoning_gym import ReasoningGym
 from tinyreason.data.tasks.sat import Sat
+from tinyreason.data.tasks.skill_pairs import SkillPairs
 from tinyreason.data.tasks.treecut import Treecut
 
 TASKS = {
     "countdown": Countdown,
+    "graph_tasks": GraphTasks,
     "knights_knaves": KnightsKnaves,
     "random_calculation": RandomCalculation,
     "reasoning_gym": ReasoningGym,
     "sat": Sat,
+    "skill_pairs": SkillPairs,
     "treecut": Treecut,
 }

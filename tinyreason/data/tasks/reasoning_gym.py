@@ -19,7 +19,7 @@ from pydantic import Field
 from tinyreason.data.tasks._task import Puzzle, Task
 from tinyreason.errors import DataError
 from tinyreason.grading.answers import MAX_ANSWER_CHARS
-from tinyreason.grading.gym import SAFE, check_reasoning_gym
+from tinyreason.grading.gym import SafeName, check_reasoning_gym
 
 MOST_PROBLEMS = 2**31
 MOST_TRIES = 50
@@ -31,7 +31,7 @@ class ReasoningGym(Task):
     form: ClassVar[str] = "in the form that is asked for"
     has_traces: ClassVar[bool] = False
     kind: Literal["reasoning_gym"] = "reasoning_gym"
-    name: Literal[SAFE] = "chain_sum"
+    name: SafeName = "chain_sum"
     """The task, by the library's name."""
     level: Annotated[int, Field(ge=0)] | None = None
     """The rung of the library's ladder, 0 the easiest, its last where there are fewer; unset: the task's defaults."""
@@ -39,7 +39,7 @@ class ReasoningGym(Task):
     """Options of the task by the library's names, over what the level says: `{min_terms: 5, max_terms: 5}`."""
 
     def check_installed(self) -> None:
-        """Refuses to go on without the library."""
+        """Raises `DataError` where the library is not installed."""
         check_reasoning_gym()
 
     def make(self, rng: random.Random) -> Puzzle:

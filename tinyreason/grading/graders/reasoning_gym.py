@@ -15,7 +15,7 @@ from contextlib import redirect_stdout
 from typing import Any, ClassVar, Literal
 
 from tinyreason.grading.graders._rule import Graded, Rule
-from tinyreason.grading.gym import SAFE, check_reasoning_gym, scorer_of
+from tinyreason.grading.gym import SafeName, check_reasoning_gym, scorer_of
 
 PASS_MARK = 0.999
 
@@ -25,13 +25,13 @@ class ReasoningGym(Rule):
 
     runs_foreign_code: ClassVar[bool] = True
     kind: Literal["reasoning_gym"] = "reasoning_gym"
-    name: Literal[SAFE] = "chain_sum"
+    name: SafeName = "chain_sum"
     """The task, by the library's name."""
     metadata: dict[str, Any] = {}
     """What the library stores beside the problem, for its scorer."""
 
     def check_installed(self) -> None:
-        """Refuses to go on without the library."""
+        """Raises `DataError` where the library is not installed."""
         check_reasoning_gym()
 
     def prepare(self) -> None:
