@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from tinyreason.grading.answers import gold_text
-from tinyreason.grading.strict import conclusion, marked_answers, numbers_in, value_of
+from tinyreason.grading.strict import closing_words, marked_answers, numbers_in, value_of
 
 SIGNS = {
     "no_marked_answer": "mark no final answer",
@@ -39,7 +39,7 @@ def signs_of(completion: str, gold_answer: str, truncated: bool, problem: str, r
     With another grader than `math`, as in `Example.rule`, other answers than the gold one may be correct and parts of
     the problem may stand in them: those signs are not looked for.
     """
-    marked, gold = marked_answers(conclusion(completion)), value_of(gold_text(gold_answer))
+    marked, gold = marked_answers(closing_words(completion)), value_of(gold_text(gold_answer))
     return {
         "no_marked_answer": not marked,
         "gold_absent": not rule and not _contains(completion, gold),

@@ -41,7 +41,7 @@ def accepts(completion: str, gold_answer: str, truncated: bool, rule: str = "") 
     """
     if rule:
         return _accepts_by(rule, completion, gold_text(gold_answer), truncated)
-    gold, answer = value_of(gold_text(gold_answer)), conclusion(completion)
+    gold, answer = value_of(gold_text(gold_answer)), closing_words(completion)
     boxes = [content for _, content in _boxes(answer)]
     if len({value_of(content) for content in boxes}) > 1:
         return value_of(",".join(boxes)) == gold
@@ -52,7 +52,7 @@ def accepts(completion: str, gold_answer: str, truncated: bool, rule: str = "") 
 
 
 def _accepts_by(rule: str, completion: str, gold: str, truncated: bool) -> bool:
-    grader, answer = read_rule(rule), conclusion(completion)
+    grader, answer = read_rule(rule), closing_words(completion)
     marked = [content for _, content in _boxes(answer)] or marked_answers(answer)
     if not marked and not truncated:
         marked = [grader.find(answer)]
@@ -68,7 +68,7 @@ def _workers() -> Grader:
     return Grader(workers=1)
 
 
-def conclusion(completion: str) -> str:
+def closing_words(completion: str) -> str:
     """Returns what a completion says after its thought; nothing where the thought never ends."""
     return said(completion) or ""
 
