@@ -90,10 +90,10 @@ def test_3_thoughts_that_the_limit_cut(plant):
 def test_4_a_hole_in_the_grader_of_training(plant, monkeypatch):
     from tinyreason.grading.grader import Grader, Verdict
 
-    def gullible(self, completions, answers, *_):
+    def gullible(self, completions, examples, *_):
         return [Verdict("sorry" in text, None, 0.0) for text in completions]
 
-    monkeypatch.setattr(Grader, "grade", gullible)
+    monkeypatch.setattr(Grader, "grade_examples", gullible)
     result, screen = plant(wrong, lambda example: "I am sorry.")
     assert result.gain.points == 100 and result.verdict == "graders disagree"
     assert "graders disagree" in screen and "gold absent 0% → 100%" in screen

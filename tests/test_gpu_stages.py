@@ -20,6 +20,7 @@ def take(out, *words):
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_a_recipe_and_two_steps_beside_their_plan_are_told_in_one_file(tmp_path):
     done, told = take(tmp_path / "gpu.json", "--only", "machine,weights,sft float16,8gb none")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -99,8 +99,15 @@ def test_a_name_that_anybody_could_register_is_never_installed(path, tmp_path, m
         install(path, tmp_path, monkeypatch, source)
 
 
+EACH = [
+    pytest.param(path, marks=() if path.stem == "one_shot_rlvr" else pytest.mark.stress, id=path.stem)
+    for path in NOTEBOOKS
+]
+"""They differ in the recipe alone, so one of them is enough for every day."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EACH)
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     monkeypatch.setenv("TINYREASON_OVERRIDES", f"{QUICK[path.stem]} evaluation.problems=6 evaluation.samples=1")

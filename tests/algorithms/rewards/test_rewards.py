@@ -29,6 +29,8 @@ OPTIONS = {
 """What a reward must be told, or what makes it speak on few and short rollouts."""
 ALL = list(KINDS)
 LENGTH = [name for name in ALL if REWARDS[KINDS[name]].reads_length]
+REMEMBERING = ["hapo_length", "laser_d", "laser_de", "otc_relative_cost"]
+"""Those that keep something from batch to batch."""
 TEXTS = ["", "é日本🎉\x00", "\\boxed{2}", "<think>" * 50, "[Easy]<think>1+1=2</think>\\boxed{2}", "x" * 10_000]
 TEXTS += [
     "<think>1</think><answer>2</answer><confidence>0.7</confidence>",
@@ -117,6 +119,13 @@ def test_the_order_inside_a_group_changes_nothing(kind, rows, order):
 
 
 @pytest.mark.parametrize("kind", ALL)
+def test_who_remembers_something_is_known(kind):
+    store = Store()
+    make(kind)(batch([(length, 1.0, TEXTS[4]) for length in (20, 40, 60, 80, 20, 40, 60, 80)]), store)
+    assert bool(store.state) == (kind in REMEMBERING)
+
+
+@pytest.mark.parametrize("kind", REMEMBERING)
 @FEW
 @given(visits=st.lists(ROWS, min_size=4, max_size=4))
 def test_a_history_that_went_through_json_between_batches_gives_the_same_numbers(kind, visits):
