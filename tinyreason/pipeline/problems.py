@@ -57,7 +57,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     examples = split.training
     if split.test or split.validation:
         console.say(f"split   {split.in_words}; a test set of its own is evaluation.data.file=FILE")
-    if config.train.needs_rewards:
+    if config.train.needs_rewards or config.data.is_sampled:
         check_gold_answers([example for example in examples if example.answer or gold_readers(config)], grader)
     evaluation, validation, available = held_out(config, split, console)
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
@@ -71,7 +71,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     )
     if config.critiques is not None:
         examples = built_critiques(config, examples, folder, console)
-    if config.train.needs_completions:
+    if config.train.needs_completions and not config.data.is_sampled:
         check_completions(examples)
     held_back = len(split.test) + len(split.validation)
     return RunProblems(examples, evaluation, validation, available, held_back)
