@@ -4,10 +4,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.data.problems import Problems
+from tinyreason.data._source import Source
+from tinyreason.example import Example
 
 
-class Sampled(Problems):
+class Sampled(Source):
     """Has the model in hand answer problems, and gives its own completions to imitate; a run or stage of SFT.
 
     Why: what a model can already do now and then it learns to do each time (STaR, arXiv 2203.14465; STILL-2, arXiv
@@ -22,6 +23,8 @@ class Sampled(Problems):
     is_sampled: ClassVar[bool] = True
 
     kind: Literal["sampled"] = "sampled"
+    size: Annotated[int, Field(ge=1)] | None = None
+    """Number of problems, from the first on. Unset: all that have an answer; of generated ones 2,000."""
     samples: int = Field(4, ge=1)
     """Completions sampled for each problem."""
     temperature: float = Field(1.0, ge=0)
@@ -37,11 +40,18 @@ class Sampled(Problems):
 
     def check(self, run, path: str) -> None:
         if not run.train.needs_completions:
-            raise ValueError(f"{path}.kind=sampled gives completions to imitate; type {path}.kind=problems, or trainer sft")
+            raise ValueError(
+                f"{path}.kind=sampled gives completions to imitate; type {path}.kind=problems, or trainer sft"
+            )
         if self.with_earlier and self.start == "adapter":
             raise ValueError(f"{path}.with_earlier=true trains on what the adapter has learnt; type {path}.start=base")
+
+    def load(self, needs_answers: bool = True) -> list[Example]:
+        """Returns the problems, in the order of the source; their completions are sampled when training begins."""
+        return self.pool(self.size)
 
     def describe(self) -> str:
         """Returns what is trained on, in a few words."""
         which = "completions" if self.keep == "all" else f"{self.keep} completions"
-        return f"its own {which}, {self.samples} sampled for each of {super().describe()}"
+        size = self.size or self.usual_size
+        return f"its own {which}, {self.samples} for each of {f'{size:,}' if size else 'all'} problems of {self.origin}"

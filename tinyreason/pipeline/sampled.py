@@ -41,8 +41,8 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
         found = [example for example in earlier if (example.identity, example.completion) not in new] + found
     if not found:
         raise DataError(
-            f"none of {len(rows):,} sampled completions is {data.keep} and whole, so there is nothing to train on; raise "
-            f"data.samples, take easier problems, or have a warm-up before."
+            f"none of {len(rows):,} sampled completions is {data.keep} and whole, so there is nothing to train on; "
+            f"raise data.samples, take easier problems, or have a warm-up before."
         )
     return found
 
@@ -119,4 +119,7 @@ def kept_examples(data: Sampled, problems: list[Example], rows: list[Row]) -> li
 
 def without_repetitions(rows: list[Row]) -> list[Row]:
     """Returns the rows less those whose text is that of an earlier sample of the same problem."""
-    return list({(row["id"], row["text"]): row for row in reversed(rows)}.values())[::-1]
+    first: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        first.setdefault((row["id"], row["text"]), row)
+    return list(first.values())

@@ -1,4 +1,4 @@
-"""The trainings before a run's own: each in a folder of its own, begun from the end of the one before, resumed exactly."""
+"""The trainings before a run's own: each in a folder of its own, from the end of the one before, resumed exactly."""
 
 import json
 import shutil
@@ -44,7 +44,9 @@ class Stages:
         stages = self.session.config.stage_configs
         for number, (stage, config) in enumerate(stages, 1):
             place = self.session.folder.path / "stages" / f"{number}-{stage.name}"
-            self.session.context.console.say(f"stage   {number} of {len(stages)}, {stage.name}: {config.data.describe()}")
+            self.session.context.console.say(
+                f"stage   {number} of {len(stages)}, {stage.name}: {config.data.describe()}"
+            )
             self.take(stage, replace(self.session, config=config, folder=stage_folder(place)))
             if stage.measure:
                 self.measure(stage, place, evaluator)
