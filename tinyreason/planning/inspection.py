@@ -69,8 +69,8 @@ class Inspector:
                     trained = check_held_out(config, examples)
                     check_problems(config, trained)
                     found += [Finding("caveat", line) for line in caveats_of_problems(config, trained)]
-        looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_own_code(config)
-        return [*found, *chain(*looked_at)]
+        looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_stages(config)
+        return [*found, *chain(*looked_at, list_own_code(config))]
 
     def look_at_data(
         self, path: str, source: Source, load: Callable[[], list[Example]], is_rewarded: bool, may_lack_answers: bool
@@ -182,6 +182,13 @@ def list_rewards(config: RunConfig) -> Iterator[Finding]:
     if config.samplers:
         named, train = ", ".join(sampler.kind for sampler in config.samplers), config.train
         yield Finding("samplers", f"{named}; {train.generated_rows} rollouts a step, {train.rows_per_step} trained on")
+
+
+def list_stages(config: RunConfig) -> Iterator[Finding]:
+    """Yields the trainings before the run's own, which the config has been checked for."""
+    if config.stages:
+        named = [f"{stage.name} × {stage.repeat}" if stage.repeat > 1 else stage.name for stage in config.stages]
+        yield Finding("stages", f"{', '.join(named)}, then the run's own training")
 
 
 def list_own_code(config: RunConfig) -> Iterator[Finding]:
