@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tinyreason import trainers
 from tinyreason.exporting.card import save_adapter
+from tinyreason.pipeline.transformed import transformed_rows
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
 
@@ -37,4 +38,6 @@ def fine_tune(session: TrainingSession) -> None:
             live.advance(1, f"loss {metrics['loss']:.3f}")
             return {}
 
-        trainers.train(session, session.config.data.load(), watch)
+        rows, console = session.config.data.load(), session.context.console
+        rows = transformed_rows(session.config, rows, session.folder, session.grader, console, session.tokenizer)
+        trainers.train(session, rows, watch)
