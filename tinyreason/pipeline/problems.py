@@ -15,6 +15,7 @@ from tinyreason.errors import DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.held_out import held_out
+from tinyreason.pipeline.transformed import transformed_rows
 from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
 
@@ -55,6 +56,8 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     """Returns the problems of a run, all of them checked. Errors: `ConfigError`, `DataError`."""
     split = training_split(config, training_examples(config))
     examples = split.training
+    if not config.data.is_sampled:  # whose transforms are of the completions
+        examples = transformed_rows(config, examples, folder, grader, console)
     if split.test or split.validation:
         console.say(f"split   {split.in_words}; a test set of its own is evaluation.data.file=FILE")
     if config.train.needs_rewards or config.data.is_sampled:

@@ -10,6 +10,7 @@ from tinyreason.errors import DataError
 from tinyreason.evaluation.score import evaluate
 from tinyreason.example import Example
 from tinyreason.inference.sampling import BatchRoom, Sampling
+from tinyreason.pipeline.transformed import transformed_in
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
 
@@ -25,6 +26,7 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
     """Returns the completions to train on of the session's model, as its `data` says, in the order of the problems.
 
     They lie in the session's folder; what is there already is not sampled again. `earlier` is what stages before kept.
+    The transforms of the data are of what is kept.
     Errors: `DataError` where none is kept, `Stopped` between two batches.
     """
     data: Sampled = session.config.data
@@ -44,7 +46,7 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
             f"none of {len(rows):,} sampled completions is {data.keep} and whole, so there is nothing to train on; "
             f"raise data.samples, take easier problems, or have a warm-up before."
         )
-    return found
+    return transformed_in(session, found)
 
 
 def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:

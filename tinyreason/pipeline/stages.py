@@ -16,6 +16,7 @@ from tinyreason.exporting.card import save_adapter
 from tinyreason.pipeline.problems import check_completions, check_gold_answers
 from tinyreason.pipeline.sampled import sampled_examples
 from tinyreason.pipeline.train import Tensors, trained_tensors
+from tinyreason.pipeline.transformed import transformed_in
 from tinyreason.runs.checkpoint import TRAINED, CheckpointManager, load_trained, roll_back
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.session import TrainingSession
@@ -107,6 +108,8 @@ def stage_examples(session: TrainingSession) -> list[Example]:
         check_gold_answers([example for example in examples if example.answer], session.grader)
     else:
         check_completions(examples)
+    if not config.data.is_sampled:
+        examples = transformed_in(session, examples)
     return ask_for_tokens(config.rewards, examples)
 
 

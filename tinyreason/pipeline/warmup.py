@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyreason.pipeline.stages import save_adapter_whole, stage_folder, train_stage
+from tinyreason.pipeline.transformed import transformed_in
 from tinyreason.trainers.session import TrainingSession
 
 
@@ -17,7 +18,7 @@ def warm_up(session: TrainingSession) -> None:
     kept = Path(config.warmup.adapter) if config.warmup.adapter else session.folder.path / "warmup" / "adapter"
     if not (kept / "adapter_config.json").is_file():
         own = replace(session, config=config.warmup_config, folder=stage_folder(kept.parent))
-        train_stage(own, config.warmup.data.load(), "warm-up")
+        train_stage(own, transformed_in(own, config.warmup.data.load()), "warm-up")
         save_adapter_whole(own, kept)
     config.adapter.start_from(model, kept)
     session.context.console.say(

@@ -65,6 +65,9 @@ class Inspector:
                     self.known[key] = self.look_at_data(path, section, load, is_rewarded, may_lack)
                 lines, examples = self.known[key]
                 found += lines
+                if section.transforms:
+                    named = ", ".join(transform.kind for transform in section.transforms)
+                    found.append(Finding(path, f"transforms {named}; tinyreason preview shows what each does"))
                 if section is config.data and examples is not None:
                     trained = check_held_out(config, examples)
                     check_problems(config, trained)
