@@ -129,6 +129,29 @@ def test_json_is_the_file(tmp_path):
     assert json.loads(done.stdout) == json.loads((tmp_path / "e" / "eval.json").read_text())
 
 
+def test_votes_are_printed_and_saved_with_the_tokens_of_all_samples(tmp_path):
+    out = ("--no-template-check", "--out", tmp_path / "e")
+    said = printed("eval", "sandbox", *SMALL, *out, "--vote", "majority,self_certainty")
+    votes = json.loads((tmp_path / "e" / "eval.json").read_text())["benches"]["chain"]["votes"]["model"]
+    rows = samples_of(tmp_path / "e")
+    for vote in votes.values():
+        assert [point["samples"] for point in vote["points"]] == [1, 2, 4]
+        assert vote["points"][-1]["tokens"] == pytest.approx(sum(row["tokens"] for row in rows) / 6)
+    assert all(row["certainty"] > 0 for row in rows)
+    assert "self_certainty@4 over the majority, for the same tokens" in said
+    assert "majority@4 over one completion, for 4.0 times the tokens" in said
+
+
+def test_a_vote_that_cannot_be_held_is_answered_before_anything_is_asked(finished, tmp_path):
+    out, _ = finished
+    assert "there is no vote 'self'" in complaint("eval", "sandbox", *SMALL, "--vote", "self")
+    assert "type --samples with 2 or more" in complaint(
+        "eval", "sandbox", "--samples", "1", *SMALL[:4], "--vote", "majority"
+    )
+    words = ("eval", "sandbox", "--against", "sandbox", *SMALL, "--out", out)
+    assert "were sampled without the certainty that --vote needs" in complaint(*words, "--vote", "self_certainty")
+
+
 def test_a_gold_answer_that_cannot_be_graded_is_left_out_and_named(tmp_path):
     file = tmp_path / "mine.jsonl"
     file.write_text('{"problem": "1+1?", "answer": "2"}\n{"problem": "x?", "answer": "\\\\begin{nonsense"}\n')

@@ -8,6 +8,7 @@ from tinyreason.evaluation.benchmark_run import BenchmarkResult, BenchmarkRun, B
 from tinyreason.evaluation.compare import ComparisonRow
 from tinyreason.evaluation.contamination import AuditSummary
 from tinyreason.evaluation.metrics import BenchmarkMetrics
+from tinyreason.evaluation.voting import VoteScore
 from tinyreason.runs.result import ControlsResult, Gain
 from tinyreason.runs.result_in_words import template_check_in_words
 
@@ -52,6 +53,8 @@ def show_bench(console: Console, bench: str, scores: BenchScores, names: dict[st
         console.say(f"strictly  {gain_text(opinion.gain)}, by a grader that training never sees")
     if check := scores.template_check:
         console.say(f"{'warning: ' if check.warning else 'template  '}{template_check_in_words(check)}")
+    for side, votes in (scores.votes or {}).items():
+        show_votes(console, names[side], votes)
     for kind, groups in first.by.items():
         rows = [(name, str(it.problems), with_interval(it.accuracy, it.interval)) for name, it in groups.items()]
         console.table(rows, header=(kind, "problems", names["model"]))
@@ -74,6 +77,25 @@ def metric_rows(columns: list[BenchmarkMetrics]) -> list[tuple[str, ...]]:
     }
     rows += [(name, *("-" if mean is None else f"{mean:.0f}" for mean in means)) for name, means in tokens.items()]
     return rows
+
+
+def show_votes(console: Console, name: str, votes: dict[str, VoteScore]) -> None:
+    """Prints what votes of a model's samples reach beside one completion, with the tokens that they spend."""
+    console.say(f"\nvotes of {name}: accuracy by samples, and the tokens of all of them for a problem")
+    rows = []
+    for points in zip(*(vote.points for vote in votes.values()), strict=True):
+        figures = [with_interval(it.accuracy, it.interval) for it in points]
+        rows.append((str(points[0].samples), f"{points[0].tokens:.0f}", *figures))
+    console.table(rows, header=("samples", "tokens", *votes))
+    for vote, found in votes.items():
+        first, last = found.points[0], found.points[-1]
+        for row in found.gains:
+            over = (
+                f"one completion, for {last.tokens / first.tokens:.1f} times the tokens"
+                if row.over == "one"
+                else ("the majority, for the same tokens")
+            )
+            console.say(f"{vote}@{last.samples} over {over}: {gain_text(row.gain)}: {row.verdict}")
 
 
 def with_interval(share: float, interval: list[float]) -> str:

@@ -16,6 +16,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.algorithms.samplers import SAMPLERS
+from tinyreason.algorithms.votes import VOTES
 from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import PACKAGE, read_recipe, recipe_names
 from tinyreason.config.train_config import TRAINERS
@@ -29,6 +30,7 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "rewards": REWARDS,
     "advantages": ADVANTAGES,
     "samplers": SAMPLERS,
+    "votes": VOTES,
     "adapters": ADAPTERS,
     "data": DATA,
     "graders": GRADERS,
@@ -58,7 +60,7 @@ DECLARED = {
 """Attribute of a class → what a method needs where it is true, or a word."""
 WITHOUT_NEEDS = {"_reward", "_advantage"}
 """Files that all of a family share, whose code says nothing of a single one."""
-OF_TOKENS = {"logp": "log-probabilities", "entropy": "entropies"}
+OF_TOKENS = {"logp": "log-probabilities", "entropy": "entropies", "certainty": "distance from uniform"}
 _PAPER = re.compile(r"(?:arXiv[ :]+|https://arxiv\.org/abs/)(\d{4}\.\d{4,5})")
 
 
