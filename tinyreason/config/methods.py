@@ -237,11 +237,13 @@ def table_rows() -> Iterator[tuple[str, str, str]]:
 
 
 def methods_named(cell: str, points: dict[str, set[tuple[str, str]]]) -> set[tuple[str, str]]:
-    """Returns the methods that a table's first cell names: as a variant of a recipe, a reward, or `kind=`."""
+    """Returns the methods that a table's first cell names: as a variant of a recipe, a reward, a vote, or `kind=`."""
     if cell in points:
         return points[cell]
     if (control := cell.removesuffix(" only")) in REWARDS:
         return {("rewards", control)}
+    if (vote := cell.removeprefix("`--vote ").rstrip("`")) in VOTES:
+        return {("votes", vote)}
     places = {
         "rewards": "rewards",
         "advantages": "advantage",
