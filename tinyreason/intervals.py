@@ -1,6 +1,7 @@
 """Computes the statistics of an evaluation: pass@k, cons@k, intervals clustered by problem, the exact paired test."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import hypot
 from statistics import mean
 
@@ -12,6 +13,7 @@ FEW = 100
 """With fewer problems than this the bootstrap's intervals are too narrow, and small-sample ones take its place."""
 
 
+@lru_cache(maxsize=100_000)
 def pass_at_k(samples: int, correct: int, k: int) -> float:
     """Returns the chance that one of k completions is correct, the k sampled without replacement from the `samples`.
 

@@ -72,6 +72,14 @@ def test_a_model_against_itself_has_the_same_luck_and_no_gain(finished):
     assert "cannot tell" in said and "improved" not in said
 
 
+def test_a_model_against_itself_solves_the_same_problems(finished):
+    out, said = finished
+    found = json.loads((out / "eval.json").read_text())["benches"]["chain"]["boundary"]
+    assert (found["support"]["gained"]["count"], found["support"]["lost"]["count"]) == (0, 0)
+    assert found["crossing"] == 1 and found["expansion"]["beyond"] in (0, None)
+    assert "support   kept" in said and "crossing  from pass@1 on" in said and "pass@4 *" in said
+
+
 def test_a_killed_evaluation_resumes_and_ends_with_the_same_completions(finished, tmp_path):
     whole, _ = finished
     lines = (whole / "samples.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)

@@ -41,8 +41,8 @@ from tinyreason.prompts import PROMPTS
 @click.option(
     "--prompt",
     type=click.Choice(list(PROMPTS)),
-    help="The problem as it is, with the request for a boxed answer, or with that as a system message; default: the "
-    "run's, else boxed.",
+    help="The problem as it is, with the request for a boxed answer, or with that as a system message; re2 says it "
+    "twice, self_ask asks for follow-up questions; default: the run's, else boxed.",
 )
 @click.option(
     "--template",

@@ -12,6 +12,7 @@ from tinyreason.console import Console
 from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.evaluation.benchmark_folder import RESULT, EvalFolder
+from tinyreason.evaluation.boundary import Boundary, boundary
 from tinyreason.evaluation.metrics import BenchmarkMetrics, benchmark_metrics
 from tinyreason.evaluation.score import Completion
 from tinyreason.evaluation.second_opinion import believed_comparison
@@ -48,6 +49,8 @@ class BenchScores(Stored):
     """Why nothing can be told, where it is not the interval that includes 0."""
     second_opinion: SecondOpinion | None = None
     template_check: TemplateCheck | None = None
+    boundary: Boundary | None = None
+    """Where there are two sides with several samples: `against` is the base."""
     votes: dict[str, dict[str, VoteScore]] | None = None
     """Side → vote → what it reaches, where votes were asked for."""
 
@@ -203,6 +206,8 @@ def bench_scores(
     if "against" in scores:
         found = believed_comparison([scores["against"]], [scores["model"]])
         metrics |= unless_form_alone(found, check, scores["model"])
+        if benchmark_run.sampling.samples > 1:
+            metrics["boundary"] = boundary(scores["against"], scores["model"])
     if benchmark_run.votes:
         metrics["votes"] = {side: vote_scores(score, benchmark_run.votes) for side, score in scores.items()}
     return BenchScores(**metrics, **({"template_check": check} if check else {}))
