@@ -15,7 +15,8 @@ from tinyreason.prompts import PROMPTS
 @click.option(
     "--bench",
     metavar="NAME,NAME",
-    help="Benchmarks: gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; made here: words, and of "
+    help="Benchmarks: gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; made here: words, "
+    "missing_premise, and of "
     "the sandbox chain, long_chain, compare.",
 )
 @click.option(

@@ -73,6 +73,13 @@ def metric_rows(columns: list[BenchmarkMetrics]) -> list[tuple[str, ...]]:
         votes = [it.cons_at_k for it in columns]
         rows.append((f"cons@{first.cons_at_k.k}", *(with_interval(it.share, it.interval) for it in votes)))
     rows.append(("truncated", *(f"{100 * it.truncated:.1f} %" for it in columns)))
+    if premises := [it.missing_premise for it in columns if it.missing_premise]:
+        figures = {
+            "abstained, one missing": [(it.abstained, it.abstained_interval) for it in premises],
+            "abstained, none missing": [(it.abstained_whole, it.abstained_whole_interval) for it in premises],
+            "tokens, one / none missing": [(it.length_ratio, it.length_ratio_interval) for it in premises],
+        }
+        rows += [(name, *(with_interval(*pair) for pair in pairs)) for name, pairs in figures.items()]
     tokens = {
         "tokens": [it.mean_tokens for it in columns],
         "  correct": [it.tokens_right for it in columns],
