@@ -14,6 +14,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.algorithms.samplers import SAMPLERS
+from tinyreason.algorithms.votes import VOTES
 from tinyreason.data import DATA
 from tinyreason.data.tasks import TASKS
 from tinyreason.data.transforms import TRANSFORMS
@@ -81,6 +82,7 @@ FAMILIES = {
     "algorithms/rewards": REWARDS,
     "algorithms/advantages": ADVANTAGES,
     "algorithms/samplers": SAMPLERS,
+    "algorithms/votes": VOTES,
     "data": DATA,
     "data/tasks": TASKS,
     "data/transforms": TRANSFORMS,

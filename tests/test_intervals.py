@@ -65,6 +65,12 @@ def test_the_most_frequent_answer_decides_and_a_tie_is_shared(answers, correct, 
     assert consensus(answers, correct) == share
 
 
+def test_answers_count_by_their_weights_whose_rounding_is_no_difference():
+    assert consensus(["4", "5", "5"], [True, False, False], [3.0, 1.0, 1.0]) == 1.0
+    assert consensus(["4", "5", "5", "5"], [True, False, False, False], [0.3, 0.1, 0.1, 0.1]) == 0.5
+    assert consensus(["4"], [True], [0.0]) == 0.0
+
+
 def test_one_completion_a_problem_of_which_all_are_incorrect_is_clopper_and_pearsons_interval():
     exact = binomtest(0, 30).proportion_ci(method="exact")
     assert share_interval([0.0] * 30) == pytest.approx([exact.low, exact.high])

@@ -171,6 +171,7 @@ def evaluate(
     seed: int = 0,
     out: str | Path | None = None,
     chat_template: str | Path | None = None,
+    votes: Sequence[str] = (),
     **sampling: Any,
 ) -> "BenchmarkResult":
     """Evaluates a model on benchmarks; returns what eval.json holds.
@@ -180,8 +181,9 @@ def evaluate(
     adapter, a model folder, a hub id or `sandbox`; `against="base"` is the one trained on, and
     `base` where that is by now. `bench`: names, with commas between; `data`: a local copy of it, or any file of
     problems with answers. `problems`: only so many of each bench. `chat_template`: file of a
-    chat template (Jinja) in place of the tokenizer's. `sampling`: temperature, top_p, max_completion_tokens,
-    batch_size, prompt, template, template_options; else as the run evaluated.
+    chat template (Jinja) in place of the tokenizer's. `votes`: of `majority`, `self_certainty`, `complexity`; what the
+    samples of a problem reach by them is in `.benches[name].votes`. `sampling`: temperature, top_p,
+    max_completion_tokens, batch_size, prompt, template, template_options; else as the run evaluated.
     The same call resumes in the same folder. Errors: `ConfigError`, `DataError`, `ModelError`, `FolderError`.
     """
     from tinyreason.console import Console, quiet_libraries
@@ -193,7 +195,7 @@ def evaluate(
     quiet_libraries(offline=needs_no_network(sides.values(), bench, files))
     settled = settle(sides["model"], {"samples": samples, "seed": seed} | sampling)
     benches = load_benches(bench, files, problems)
-    return evaluate_sides(sides, benches, settled, out and Path(out), Console())[0]
+    return evaluate_sides(sides, benches, settled, out and Path(out), Console(), votes=tuple(votes))[0]
 
 
 def export(

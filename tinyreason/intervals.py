@@ -1,16 +1,19 @@
 """Computes the statistics of an evaluation: pass@k, cons@k, intervals clustered by problem, the exact paired test."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import hypot
 from statistics import mean
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+ROUNDING = 1e-9
+"""Sums of weights that differ by this share of the larger are equal, as sums are rounded."""
 FEW = 100
 """With fewer problems than this the bootstrap's intervals are too narrow, and small-sample ones take its place."""
 
 
+@lru_cache(maxsize=100_000)
 def pass_at_k(samples: int, correct: int, k: int) -> float:
     """Returns the chance that one of k completions is correct, the k sampled without replacement from the `samples`.
 
@@ -23,22 +26,24 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     return float(hypergeom.sf(0, samples, correct, k))
 
 
-def consensus(answers: list[str | None], correct: list[bool | None]) -> float:
+def consensus(
+    answers: Sequence[str | None], correct: Sequence[bool | None], weights: Sequence[float] | None = None
+) -> float:
     """Returns cons@k of one problem, 0–1: whether the most frequent answer is correct; of a tie, the correct share.
 
-    All correct answers are one, whatever they look like; incorrect ones are one if they read the same. A completion
-    without an answer has no vote. (Self-consistency, arXiv 2203.11171)
+    A completion's answer counts by its weight, of at least 0; without weights each counts 1. All correct answers are
+    one, whatever they look like; incorrect ones are one if they read the same. A completion without an answer has no
+    vote. (Self-consistency, arXiv 2203.11171)
     """
-    votes: Counter[str | bool] = Counter()
-    for answer, is_correct in zip(answers, correct, strict=True):
-        if is_correct is True:
-            votes[True] += 1
-        elif answer is not None:
-            votes["".join(answer.split())] += 1
-    if not votes:
+    votes: dict[str | bool, float] = {}
+    for answer, is_correct, weight in zip(answers, correct, weights or [1.0] * len(answers), strict=True):
+        if is_correct is True or answer is not None:
+            name = is_correct is True or "".join(str(answer).split())
+            votes[name] = votes.get(name, 0.0) + weight
+    most = max(votes.values(), default=0.0)
+    if not most:
         return 0.0
-    most = max(votes.values())
-    winners = [answer for answer, count in votes.items() if count == most]
+    winners = [answer for answer, weight in votes.items() if weight >= most * (1 - ROUNDING)]
     return (True in winners) / len(winners)
 
 

@@ -2,16 +2,30 @@
 
 from tinyreason.example import Example
 
+BOXED = "\nReason step by step, then give the final answer inside \\boxed{{}}."
+THINK_ANSWER = "\nReason inside <think> </think>, then give the final answer inside <answer> </answer>."
+SELF_ASKED = " the answer, inside \\boxed{{}}."
 PROMPTS = {
     "plain": "{problem}",
-    "boxed": "{problem}\nReason step by step, then give the final answer inside \\boxed{{}}.",
+    "boxed": f"{{problem}}{BOXED}",
     "boxed_system": "{problem}",
-    "think_answer": "{problem}\nReason inside <think> </think>, then give the final answer inside <answer> </answer>.",
+    "re2": f"{{problem}}\nRead the question again: {{problem}}{BOXED}",
+    "self_ask": "{problem}\nAsk yourself what has to be known first, as often as needed, in this form:\n"
+    "Are follow up questions needed here: Yes.\nFollow up: a question\nIntermediate answer: its answer\n"
+    f"So the final answer is:{SELF_ASKED}",
+    "think_answer": f"{{problem}}{THINK_ANSWER}",
     "confidence": "{problem}\nReason inside <think> </think>, then give the final answer inside <answer> </answer>, "
     "then how sure you are that it is right, a number from 0 to 1, inside <confidence> </confidence>.",
 }
-ASKED = {"boxed": "\\boxed", "think_answer": "<answer>"}
-"""Prompt → what stands in a problem that asks for the same by itself."""
+"""A name → what is put to the model. `re2` is RE2's (arXiv 2309.06275), with the request of `boxed`; `self_ask` has
+the lines of self-ask (arXiv 2210.03350), without examples. Not checked against the papers: what either gains."""
+ASKED = {
+    "boxed": ("\\boxed", BOXED),
+    "re2": ("\\boxed", BOXED),
+    "self_ask": ("\\boxed", SELF_ASKED),
+    "think_answer": ("<answer>", THINK_ANSWER),
+}
+"""Prompt → what stands in a problem that asks for the same by itself, and the request that is then left out."""
 SYSTEMS = {"boxed_system": "Please reason step by step, and put your final answer within \\boxed{}."}
 """The system message of a prompt; this one is Qwen2.5-Math's own, with which 1-shot RLVR trains and evaluates."""
 
@@ -39,8 +53,9 @@ def chat_messages(example: Example, prompt: str) -> list[dict[str, str]]:
         history = [{"role": "system", "content": SYSTEMS[prompt]}, *history]
     if example.meta.get("is_whole_request"):
         return [*history, last]
-    if ASKED.get(prompt, "\0") in last["content"]:
-        return [*history, last]  # the data set already asks for it
     if last["role"] != "user":
         return [*history, last]  # what a tool returned
-    return [*history, {**last, "content": PROMPTS[prompt].format(problem=last["content"])}]
+    layout, (mark, request) = PROMPTS[prompt], ASKED.get(prompt, ("\0", ""))
+    if mark in last["content"]:
+        layout = layout.removesuffix(request)  # the data set already asks for it
+    return [*history, {**last, "content": layout.format(problem=last["content"])}]

@@ -72,6 +72,14 @@ def test_a_model_against_itself_has_the_same_luck_and_no_gain(finished):
     assert "cannot tell" in said and "improved" not in said
 
 
+def test_a_model_against_itself_solves_the_same_problems(finished):
+    out, said = finished
+    found = json.loads((out / "eval.json").read_text())["benches"]["chain"]["boundary"]
+    assert (found["support"]["gained"]["count"], found["support"]["lost"]["count"]) == (0, 0)
+    assert found["crossing"] == 1 and found["expansion"]["beyond"] in (0, None)
+    assert "support   kept" in said and "crossing  from pass@1 on" in said and "pass@4 *" in said
+
+
 def test_a_killed_evaluation_resumes_and_ends_with_the_same_completions(finished, tmp_path):
     whole, _ = finished
     lines = (whole / "samples.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
@@ -127,6 +135,29 @@ def test_a_base_that_does_much_better_in_another_way_is_warned_of(tmp_path):
 def test_json_is_the_file(tmp_path):
     done = tinyreason("eval", "sandbox", *SMALL, "--no-template-check", "--out", tmp_path / "e", "--json")
     assert json.loads(done.stdout) == json.loads((tmp_path / "e" / "eval.json").read_text())
+
+
+def test_votes_are_printed_and_saved_with_the_tokens_of_all_samples(tmp_path):
+    out = ("--no-template-check", "--out", tmp_path / "e")
+    said = printed("eval", "sandbox", *SMALL, *out, "--vote", "majority,self_certainty")
+    votes = json.loads((tmp_path / "e" / "eval.json").read_text())["benches"]["chain"]["votes"]["model"]
+    rows = samples_of(tmp_path / "e")
+    for vote in votes.values():
+        assert [point["samples"] for point in vote["points"]] == [1, 2, 4]
+        assert vote["points"][-1]["tokens"] == pytest.approx(sum(row["tokens"] for row in rows) / 6)
+    assert all(row["certainty"] > 0 for row in rows)
+    assert "self_certainty@4 over the majority, for the same tokens" in said
+    assert "majority@4 over one completion, for 4.0 times the tokens" in said
+
+
+def test_a_vote_that_cannot_be_held_is_answered_before_anything_is_asked(finished, tmp_path):
+    out, _ = finished
+    assert "there is no vote 'self'" in complaint("eval", "sandbox", *SMALL, "--vote", "self")
+    assert "type --samples with 2 or more" in complaint(
+        "eval", "sandbox", "--samples", "1", *SMALL[:4], "--vote", "majority"
+    )
+    words = ("eval", "sandbox", "--against", "sandbox", *SMALL, "--out", out)
+    assert "were sampled without the certainty that --vote needs" in complaint(*words, "--vote", "self_certainty")
 
 
 def test_a_gold_answer_that_cannot_be_graded_is_left_out_and_named(tmp_path):

@@ -22,6 +22,10 @@ def listed(*words):
     return done.output
 
 
+def test_a_vote_has_what_was_measured_of_it():
+    assert all(one.measured[0].what.startswith("seed 0") for one in methods("votes"))
+
+
 def test_every_method_is_listed_with_an_idea_and_its_options():
     found = methods()
     assert {(one.family, one.name) for one in found} == {(name, kind) for name in FAMILIES for kind in FAMILIES[name]}

@@ -105,6 +105,8 @@ def test_ollamas_template_is_the_models_with_what_the_prompt_adds(sandbox, tmp_p
         '{{ range $i, $_ := .Messages }}{{ if eq .Role "system" }}<|system|>{{ .Content }}<|end|>'
         '{{ else if eq .Role "user" }}<|user|>{{ .Content }}{{ if eq (len (slice $.Messages $i)) 1 }}\nReason step'
     )
+    again = r"1 }}\nRead the question again: {{ .Content }}\nReason step".replace(r"\n", "\n")
+    assert again in ollama_template(template_turns(tokenizer, {}, "qwen3"), "re2")
     turns = template_turns(tiny_tokenizer(template=DEFAULT_SYSTEM), {}, "llama")
     assert turns.lead == "<|im_start|>system\nBe brief.<|im_end|>\n"
     assert ollama_template(turns, "plain").startswith("{{ if not .System }}<|im_start|>system\nBe brief.")

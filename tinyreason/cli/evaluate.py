@@ -15,7 +15,8 @@ from tinyreason.prompts import PROMPTS
 @click.option(
     "--bench",
     metavar="NAME,NAME",
-    help="Benchmarks: gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; made here: words, and of "
+    help="Benchmarks: gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; made here: words, "
+    "missing_premise, and of "
     "the sandbox chain, long_chain, compare.",
 )
 @click.option(
@@ -41,8 +42,8 @@ from tinyreason.prompts import PROMPTS
 @click.option(
     "--prompt",
     type=click.Choice(list(PROMPTS)),
-    help="The problem as it is, with the request for a boxed answer, or with that as a system message; default: the "
-    "run's, else boxed.",
+    help="The problem as it is, with the request for a boxed answer, or with that as a system message; re2 says it "
+    "twice, self_ask asks for follow-up questions; default: the run's, else boxed.",
 )
 @click.option(
     "--template",
@@ -60,6 +61,14 @@ from tinyreason.prompts import PROMPTS
     help="Ask the base without the chat template and with the other prompt too, 64 problems of each benchmark; where "
     "it does much better so, a gain that is not more than that is not certified.",
 )
+@click.option(
+    "--vote",
+    "votes",
+    metavar="NAME,NAME",
+    default="",
+    help="Also let the samples of a problem vote: majority, self_certainty, complexity; the tokens of all of them are "
+    "counted.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the completions.")
 @click.option(
     "--out", type=PATH, help="Folder of the evaluation; default: under evals/. The same command resumes there."
@@ -74,6 +83,7 @@ def evaluate_command(
     problems: int | None,
     chat_template: str | None,
     template_check: bool,
+    votes: str,
     out: Path | None,
     as_json: bool,
     **asked,
@@ -88,7 +98,8 @@ def evaluate_command(
     quiet_libraries(offline=needs_no_network(sides.values(), bench, data))
     benches = load_benches(bench, data, problems)
     sampling, console = settle(sides["model"], asked), Console(stderr=as_json)
-    result, folder = evaluate_sides(sides, benches, sampling, out, console, template_check, announce_evaluation)
+    names = tuple(name.strip() for name in votes.split(",") if name.strip())
+    result, folder = evaluate_sides(sides, benches, sampling, out, console, template_check, announce_evaluation, names)
     if as_json:
         click.echo(json.dumps(result.as_json(), indent=1))
     else:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from tinyreason.console import Console
 from tinyreason.evaluation.benchmark_run import BenchmarkResult, BenchmarkRun, BenchScores
+from tinyreason.evaluation.boundary import Boundary, CountedShare
 from tinyreason.evaluation.compare import ComparisonRow
 from tinyreason.evaluation.contamination import AuditSummary
 from tinyreason.evaluation.metrics import BenchmarkMetrics
+from tinyreason.evaluation.voting import VoteScore
 from tinyreason.runs.result import ControlsResult, Gain
 from tinyreason.runs.result_in_words import template_check_in_words
 
@@ -52,6 +54,10 @@ def show_bench(console: Console, bench: str, scores: BenchScores, names: dict[st
         console.say(f"strictly  {gain_text(opinion.gain)}, by a grader that training never sees")
     if check := scores.template_check:
         console.say(f"{'warning: ' if check.warning else 'template  '}{template_check_in_words(check)}")
+    if scores.boundary:
+        show_boundary(console, scores.boundary)
+    for side, votes in (scores.votes or {}).items():
+        show_votes(console, names[side], votes)
     for kind, groups in first.by.items():
         rows = [(name, str(it.problems), with_interval(it.accuracy, it.interval)) for name, it in groups.items()]
         console.table(rows, header=(kind, "problems", names["model"]))
@@ -67,6 +73,13 @@ def metric_rows(columns: list[BenchmarkMetrics]) -> list[tuple[str, ...]]:
         votes = [it.cons_at_k for it in columns]
         rows.append((f"cons@{first.cons_at_k.k}", *(with_interval(it.share, it.interval) for it in votes)))
     rows.append(("truncated", *(f"{100 * it.truncated:.1f} %" for it in columns)))
+    if premises := [it.missing_premise for it in columns if it.missing_premise]:
+        figures = {
+            "abstained, one missing": [(it.abstained, it.abstained_interval) for it in premises],
+            "abstained, none missing": [(it.abstained_whole, it.abstained_whole_interval) for it in premises],
+            "tokens, one / none missing": [(it.length_ratio, it.length_ratio_interval) for it in premises],
+        }
+        rows += [(name, *(with_interval(*pair) for pair in pairs)) for name, pairs in figures.items()]
     tokens = {
         "tokens": [it.mean_tokens for it in columns],
         "  correct": [it.tokens_right for it in columns],
@@ -74,6 +87,62 @@ def metric_rows(columns: list[BenchmarkMetrics]) -> list[tuple[str, ...]]:
     }
     rows += [(name, *("-" if mean is None else f"{mean:.0f}" for mean in means)) for name, means in tokens.items()]
     return rows
+
+
+def show_boundary(console: Console, found: Boundary) -> None:
+    """Prints how far the model reaches beyond what it is compared with, with several samples."""
+    console.table(
+        [(f"pass@{it.k}{'' if it.is_certain else ' *'}", it.gain.in_words) for it in found.gains],
+        header=("gain in", "points, 95 % interval"),
+    )
+    if any(not it.is_certain for it in found.gains):
+        console.say("* rests on few samples; ask with --samples of at least 2 k")
+    if found.crossing is None:
+        console.say(f"crossing  none: more is solved than before at every k up to {found.samples}")
+    else:
+        few = "" if 2 * found.crossing <= found.samples else f"; uncertain with {found.samples} samples"
+        console.say(f"crossing  from pass@{found.crossing} on what it is compared with solves as much or more{few}")
+    it, cells = found.expansion, found.support
+    console.say(f"support   kept {share_text(cells.kept)}, gained {share_text(cells.gained)}, lost "
+                f"{share_text(cells.lost)}, solved by neither {share_text(cells.neither)}")  # fmt: skip
+    for whose, share in (("what it is compared with", it.gained), ("it", it.lost)):
+        if share.problems:
+            other = "it" if share is it.gained else "the other"
+            console.say(f"boundary  of the problems that {whose} never solves, {other} solves {share_text(share)}")
+    if it.interval:
+        low, high = (100 * end for end in it.interval)
+        console.say(
+            f"boundary  of those unsolved with {it.half} samples it solves {it.solved:.1%}, where sampling again would "
+            f"{it.expected:.1%}: {100 * it.beyond:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
+        )
+    entropy = found.answer_entropy
+    low, high = entropy.interval
+    console.say(f"entropy   of a problem's answers {entropy.base:.2f} → {entropy.model:.2f} bits: "
+                f"{entropy.change:+.2f} [{low:+.2f}, {high:+.2f}]")  # fmt: skip
+
+
+def share_text(share: CountedShare) -> str:
+    """Returns `3 of 8: 37.5 % [8.5, 75.5]`."""
+    return f"{share.count} of {share.problems}: {with_interval(share.share, share.interval)}"
+
+
+def show_votes(console: Console, name: str, votes: dict[str, VoteScore]) -> None:
+    """Prints what votes of a model's samples reach beside one completion, with the tokens that they spend."""
+    console.say(f"\nvotes of {name}: accuracy by samples, and the tokens of all of them for a problem")
+    rows = []
+    for points in zip(*(vote.points for vote in votes.values()), strict=True):
+        figures = [with_interval(it.accuracy, it.interval) for it in points]
+        rows.append((str(points[0].samples), f"{points[0].tokens:.0f}", *figures))
+    console.table(rows, header=("samples", "tokens", *votes))
+    for vote, found in votes.items():
+        first, last = found.points[0], found.points[-1]
+        for row in found.gains:
+            over = (
+                f"one completion, for {last.tokens / first.tokens:.1f} times the tokens"
+                if row.over == "one"
+                else ("the majority, for the same tokens")
+            )
+            console.say(f"{vote}@{last.samples} over {over}: {gain_text(row.gain)}: {row.verdict}")
 
 
 def with_interval(share: float, interval: list[float]) -> str:

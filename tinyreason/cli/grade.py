@@ -11,9 +11,11 @@ from tinyreason.cli.options import COUNT, JSON, PATH
 if TYPE_CHECKING:
     from tinyreason.grading.audit import AuditedKind, ErrorRate
 
+ALL = "all"
+
 
 @click.command("grade", short_help="Grade the completions of a file against its gold answers.")
-@click.argument("file", type=PATH)
+@click.argument("file", type=PATH, required=False)
 @click.option("--completion-field", default="completion", show_default=True, help="Column of the completions.")
 @click.option("--answer-field", default="answer", show_default=True, help="Column of the gold answers.")
 @click.option(
@@ -22,14 +24,35 @@ if TYPE_CHECKING:
     help="JSONL file to write, a line with the verdict for each row.",
 )
 @click.option("--audit", metavar="COLUMN", help="Column of labels, true or false: measure the grader's own errors.")
+@click.option(
+    "--probe",
+    metavar="[GRADER]",
+    is_flag=False,
+    flag_value=ALL,
+    help="Without FILE: put known answers and strings that only look like answers to a grader, or to each of ours.",
+)
 @JSON
 def grade_command(
-    file: Path, completion_field: str, answer_field: str, out: IO[str] | None, audit: str | None, as_json: bool
+    file: Path | None,
+    completion_field: str,
+    answer_field: str,
+    out: IO[str] | None,
+    audit: str | None,
+    probe: str | None,
+    as_json: bool,
 ) -> None:
     """Grade the completions in FILE against its gold answers.
 
-    With --audit, measure the grader itself: false positives and false negatives by kind of answer.
+    With --audit, measure the grader itself: false positives and false negatives by kind of answer; with --probe, do so
+    on answers of our own.
     """
+    from tinyreason.errors import ConfigError
+
+    if (file is None) == (probe is None):
+        raise ConfigError("give a FILE of completions to grade, or --probe without one, one of the two.")
+    if file is None:
+        _probe(probe, as_json)
+        return
     from tinyreason.console import Console
     from tinyreason.data import read_rows
     from tinyreason.grading.audit import audit_verdicts
@@ -55,6 +78,32 @@ def grade_command(
         click.echo(f"rows not graded, their gold answers cannot be parsed: {counts['rows'] - counts['judged']}")
 
 
+def _probe(word: str, as_json: bool) -> None:
+    from tinyreason.console import Console
+    from tinyreason.errors import ConfigError, nearest
+    from tinyreason.grading.grader import Grader
+    from tinyreason.grading.probe import GOLDS, run_probe
+
+    if word not in (ALL, *GOLDS):
+        raise ConfigError(f"there is no probe of a grader '{word}'{nearest(word, (ALL, *GOLDS))}.")
+    with Grader() as grader:
+        found = {kind: run_probe(kind, grader) for kind in (GOLDS if word == ALL else (word,))}
+    if as_json:
+        errors = ("false_positives", "false_negatives")
+        rates = {
+            kind: {one.kind: {name: getattr(one, name).as_json() for name in errors} for one in kinds}
+            for kind, (kinds, _) in found.items()
+        }
+        click.echo(json.dumps(rates))
+        return
+    for kind, (kinds, missed) in found.items():
+        rows = [(one.kind, _shown(one.false_positives, "-"), _shown(one.false_negatives, "-")) for one in kinds]
+        Console().table(rows, header=(kind, "false positives", "false negatives"))
+        for one in missed:
+            what = "not graded correct" if one.is_correct else "graded correct"
+            click.echo(f"  {what}: {one.completion!r}, gold answer {one.example.answer!r}")
+
+
 def _print_audit(kinds: list["AuditedKind"], as_json: bool) -> None:
     from tinyreason.console import Console
 
@@ -66,9 +115,9 @@ def _print_audit(kinds: list["AuditedKind"], as_json: bool) -> None:
     Console().table(rows, header=("kind of answer", "false positives", "false negatives"))
 
 
-def _shown(rate: "ErrorRate") -> str:
+def _shown(rate: "ErrorRate", nothing: str = "none labelled so") -> str:
     if not rate.rows:
-        return "none labelled so"
+        return nothing
     low, high = rate.interval
     return f"{rate.errors} of {rate.rows}: {rate.share:.1%} [{low:.1%}, {high:.1%}]"
 

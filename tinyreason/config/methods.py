@@ -16,6 +16,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.algorithms.samplers import SAMPLERS
+from tinyreason.algorithms.votes import VOTES
 from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import PACKAGE, read_recipe, recipe_names
 from tinyreason.config.train_config import TRAINERS
@@ -30,6 +31,7 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "rewards": REWARDS,
     "advantages": ADVANTAGES,
     "samplers": SAMPLERS,
+    "votes": VOTES,
     "adapters": ADAPTERS,
     "data": DATA,
     "graders": GRADERS,
@@ -63,6 +65,7 @@ WITHOUT_NEEDS = {"_reward", "_advantage"}
 NEEDED = {
     "logp": "the sampled tokens' log-probabilities",
     "entropy": "the sampled tokens' entropies",
+    "certainty": "the sampled tokens' distance from uniform",
     "tokenizer": "the rows' tokens, counted where they do not say them",
     "grader": "correct or not, graded where the rows do not say it",
 }
@@ -244,11 +247,13 @@ def table_rows() -> Iterator[tuple[str, str, str]]:
 
 
 def methods_named(cell: str, points: dict[str, set[tuple[str, str]]]) -> set[tuple[str, str]]:
-    """Returns the methods that a table's first cell names: as a variant of a recipe, a reward, or `kind=`."""
+    """Returns the methods that a table's first cell names: as a variant of a recipe, a reward, a vote, or `kind=`."""
     if cell in points:
         return points[cell]
     if (control := cell.removesuffix(" only")) in REWARDS:
         return {("rewards", control)}
+    if (vote := cell.removeprefix("`--vote ").rstrip("`")) in VOTES:
+        return {("votes", vote)}
     places = {
         "rewards": "rewards",
         "advantages": "advantage",

@@ -161,7 +161,7 @@ class RunConfig(Schema):
     """The training loop."""
     model: Model
     prompt: Literal[*PROMPTS] = "boxed"
-    """How a problem is put: as it is, with a request for a box (or one as system message), tags, or a confidence."""
+    """How a problem is put: as it is, twice (re2), with a request for a box, for tags, a confidence or follow-ups."""
     template_options: dict[str, Any] = {}
     """Options of the model's chat template, in training and evaluation, as {enable_thinking: false}."""
     data: one_of(DATA, OwnData)

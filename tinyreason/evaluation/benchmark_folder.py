@@ -13,7 +13,7 @@ from tinyreason.evaluation.score import Completion, Score, beyond_text, groups_o
 from tinyreason.example import Example
 
 SETTINGS, PROBLEMS, SAMPLES, RESULT = "settings.json", "problems.jsonl", "samples.jsonl", "eval.json"
-FREE = ("samples", "batch_size")
+FREE = ("samples", "batch_size", "keeps_certainty")
 """Settings that may differ when an evaluation is resumed: they change no completion."""
 Key = tuple[str, str, str, int]
 """Side, bench, problem id, sample."""
@@ -59,13 +59,21 @@ class EvalFolder:
             if (side, bench, example.id, sample) not in self.completions
         ]
 
+    def check_certainty(self, is_needed: bool) -> None:
+        """Checks that the completions that are there say how certain the model was. Errors: `FolderError`."""
+        if is_needed and any(completion.certainty is None for completion in self.completions.values()):
+            raise FolderError(
+                f"the completions in {self.path} were sampled without the certainty that --vote needs; choose another "
+                f"folder with --out."
+            )
+
     def append(self, completions: Iterable[tuple[Key, Completion]]) -> None:
         """Adds lines to samples.jsonl, in one write."""
         lines = []
         for key, completion in completions:
             self.completions[key] = completion
             side, bench, id, sample = key
-            row = {"side": side, "bench": bench, "id": id, "sample": sample, **vars(completion)}
+            row = {"side": side, "bench": bench, "id": id, "sample": sample, **completion.as_json()}
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
         with open(self.path / SAMPLES, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write("".join(lines))

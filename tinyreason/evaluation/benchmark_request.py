@@ -1,10 +1,12 @@
 """What an evaluation is asked for, in words, made into a benchmark run: which models, which problems, which folder."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from tinyreason.algorithms.votes import VOTES
 from tinyreason.console import Console
-from tinyreason.errors import ConfigError
+from tinyreason.errors import ConfigError, nearest
 from tinyreason.evaluation.benchmark_folder import EvalFolder
 from tinyreason.evaluation.benchmark_run import (
     BenchmarkResult,
@@ -31,21 +33,33 @@ def evaluate_sides(
     console: Console,
     check_template: bool = True,
     announce: Announce = lambda console, benchmark_run, folder: None,
+    votes: tuple[str, ...] = (),
 ) -> tuple[BenchmarkResult, Path]:
     """Evaluates the models, or resumes that in the same folder; returns what eval.json holds, and the folder.
 
     Problems that a side was trained on, whole or nearly, and those whose gold answers cannot be graded are left out,
     and that is said. Errors: `DataError` where none is left, `FolderError` where the folder holds another evaluation.
     """
+    sampling = sampling_for_votes(sampling, votes)
     benches = leave_out_trained(sides, benches, console)
     with Grader() as grader, console.saying_caveats():
         reasons = {name: BENCHES[name].ungradable if name in BENCHES else {} for name in benches}
         fine = {name: gradable_problems(name, rows, grader, console, reasons[name]) for name, rows in benches.items()}
-        benchmark_run = BenchmarkRun(sides, fine, sampling, check_template)
+        benchmark_run = BenchmarkRun(sides, fine, sampling, check_template, votes)
         out = out or default_evaluation_folder(sides, list(fine), sampling.seed)
         folder = EvalFolder(out, benchmark_run.settings(), fine)
         announce(console, benchmark_run, folder.path)
         return run_benchmarks(benchmark_run, folder, grader, console), folder.path
+
+
+def sampling_for_votes(sampling: Sampling, votes: tuple[str, ...]) -> Sampling:
+    """Returns the sampling that keeps what the votes need of the completions. Errors: `ConfigError`."""
+    for word in votes:
+        if word not in VOTES:
+            raise ConfigError(f"there is no vote '{word}'{nearest(word, VOTES)}.")
+    if votes and sampling.samples < 2:
+        raise ConfigError("one completion is not a vote; type --samples with 2 or more.")
+    return replace(sampling, keeps_certainty=any("certainty" in VOTES[word].needs for word in votes))
 
 
 def read_sides(

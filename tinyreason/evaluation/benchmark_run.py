@@ -12,10 +12,12 @@ from tinyreason.console import Console
 from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.evaluation.benchmark_folder import RESULT, EvalFolder
+from tinyreason.evaluation.boundary import Boundary, boundary
 from tinyreason.evaluation.metrics import BenchmarkMetrics, benchmark_metrics
 from tinyreason.evaluation.score import Completion
 from tinyreason.evaluation.second_opinion import believed_comparison
 from tinyreason.evaluation.template_check import check_template, unless_form_alone
+from tinyreason.evaluation.voting import VoteScore, vote_scores
 from tinyreason.example import Example
 from tinyreason.grading.answers import gold_text
 from tinyreason.grading.grader import Grader
@@ -47,6 +49,10 @@ class BenchScores(Stored):
     """Why nothing can be told, where it is not the interval that includes 0."""
     second_opinion: SecondOpinion | None = None
     template_check: TemplateCheck | None = None
+    boundary: Boundary | None = None
+    """Where there are two sides with several samples: `against` is the base."""
+    votes: dict[str, dict[str, VoteScore]] | None = None
+    """Side → vote → what it reaches, where votes were asked for."""
 
 
 class PromptTemplate(Stored):
@@ -77,6 +83,7 @@ class BenchmarkRun:
     benches: dict[str, list[Example]]
     sampling: Sampling
     check_template: bool = True
+    votes: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Any]:
         """Returns what decides the completions."""
@@ -118,7 +125,11 @@ def fingerprint(examples: list[Example]) -> str:
 def run_benchmarks(
     benchmark_run: BenchmarkRun, folder: EvalFolder, grader: Grader, console: Console
 ) -> BenchmarkResult:
-    """Asks what is not answered yet; returns what eval.json holds."""
+    """Asks what is not answered yet; returns what eval.json holds.
+
+    Errors: `FolderError` where a vote needs a certainty that the completions there were sampled without.
+    """
+    folder.check_certainty(benchmark_run.sampling.keeps_certainty)
     known = _known(folder)
     templates, checks = {}, _checks(known)
     for side, reference in benchmark_run.sides.items():
@@ -175,7 +186,10 @@ def ask(
                 is_thought_open,
             )
             graded = [
-                ((side, bench, example.id, sample), Completion(s.text, s.tokens, s.truncated, v.correct, v.extracted))
+                (
+                    (side, bench, example.id, sample),
+                    Completion(s.text, s.tokens, s.truncated, v.correct, v.extracted, s.certainty),
+                )
                 for (bench, example, sample), s, v in zip(rows, batch, verdicts, strict=True)
             ]
             folder.append(graded)
@@ -192,6 +206,10 @@ def bench_scores(
     if "against" in scores:
         found = believed_comparison([scores["against"]], [scores["model"]])
         metrics |= unless_form_alone(found, check, scores["model"])
+        if benchmark_run.sampling.samples > 1:
+            metrics["boundary"] = boundary(scores["against"], scores["model"])
+    if benchmark_run.votes:
+        metrics["votes"] = {side: vote_scores(score, benchmark_run.votes) for side, score in scores.items()}
     return BenchScores(**metrics, **({"template_check": check} if check else {}))
 
 

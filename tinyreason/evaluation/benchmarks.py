@@ -1,6 +1,6 @@
 """The benchmarks that `tinyreason eval --bench` knows: one row each."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -15,6 +15,7 @@ from tinyreason.data.files import READERS, Row
 from tinyreason.data.problems import Problems
 from tinyreason.data.solutions import Solutions
 from tinyreason.errors import ConfigError, DataError, nearest
+from tinyreason.evaluation.missing_premise import premise_pairs
 from tinyreason.example import Example, different
 
 GROUPS = ("level", "subject")
@@ -40,10 +41,18 @@ class Bench:
     ungradable: dict[str, str] = field(default_factory=dict)
     """Gold answer that does not equal itself to the grader → the reason; such a problem is left out and named."""
 
+    make: Callable[[], Iterator[Example]] | None = None
+    """Makes endless problems of its own; else they are read."""
+
     @property
     def is_offline(self) -> bool:
         """Whether its problems are read without a network."""
-        return self.source().is_offline
+        return self.make is not None or self.source().is_offline
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether its problems are those of an endless source, which is also trained on."""
+        return self.make is None and self.source().is_endless
 
     def source(self, file: Path | None = None) -> Problems:
         """Returns where its problems are read from: a local copy, the hub or generated ones."""
@@ -51,6 +60,10 @@ class Bench:
 
     def load(self, file: Path | None = None, limit: int | None = None) -> list[Example]:
         """Reads its problems, of the hub or of a local copy, the first `limit`; `meta` has their level and subject."""
+        if self.make:
+            if file:
+                raise DataError(f"this benchmark makes its own problems, and {file} is given; leave --data out.")
+            return list(islice(self.make(), limit or ENDLESS_PROBLEMS))
         source = self.source(file)
         if source.is_endless:
             made = list(islice(source.examples(), limit or ENDLESS_PROBLEMS))
@@ -116,6 +129,11 @@ BENCHES = {
     "chain": Bench("sandbox: two or three changes, the family it is trained on", "sandbox:chain"),
     "long_chain": Bench("sandbox: four or five changes", "sandbox:long_chain"),
     "compare": Bench("sandbox: two people, one has more", "sandbox:compare"),
+    "missing_premise": Bench(
+        "128 generated price problems, each also without a premise that its answer rests on",
+        "generated",
+        make=premise_pairs,
+    ),
     "words": Bench("generated word problems of one to three steps", "words"),
 }
 

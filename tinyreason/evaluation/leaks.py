@@ -53,7 +53,7 @@ def untrained(
 def is_made_by_the_sandbox(name: str, problems: list[Example]) -> bool:
     """Returns whether these are problems that the sandbox makes for its tests, which its training never sees."""
     bench = BENCHES.get(name)
-    return bool(bench and bench.source().is_endless) and problems == bench.load(limit=len(problems))
+    return bool(bench and bench.is_endless) and problems == bench.load(limit=len(problems))
 
 
 def training_problems(reference: ModelReference, bench: str, console: Console) -> list[tuple[bool, list[Example]]]:

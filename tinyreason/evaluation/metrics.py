@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from tinyreason.evaluation.missing_premise import MissingPremise, missing_premise
 from tinyreason.evaluation.score import Completion, Score, groups_of, side_summary
 from tinyreason.intervals import consensus, pass_at_k, share_interval
 from tinyreason.runs.result import Interval, Number, Side, Stored
@@ -35,13 +36,17 @@ class BenchmarkMetrics(Side):
     """Mean tokens of the others."""
     by: dict[str, dict[str, GroupAccuracy]]
     """`level` or `subject` → its name → accuracy; empty where the set has no such column."""
+    missing_premise: MissingPremise | None = None
+    """Of the bench of that name."""
 
 
 def benchmark_metrics(score: Score) -> BenchmarkMetrics:
     """Returns the figures of one side on one benchmark."""
     completions = [completion for row in score.completions_P_S for completion in row]
     samples = len(score.completions_P_S[0])
+    premises = missing_premise(score)
     return BenchmarkMetrics(
+        **({"missing_premise": premises} if premises else {}),
         **side_summary([score]).as_json(),
         pass_at_k=[share_at_k(k, pass_shares(score, k)) for k in powers_of_two(samples)],
         cons_at_k=share_at_k(samples, consensus_shares(score)),

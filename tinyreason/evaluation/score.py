@@ -36,6 +36,12 @@ class Completion:
     correct: bool | None
     extracted: str | None = None
     """The answer that was graded."""
+    certainty: float | None = None
+    """How far from uniform its tokens' distributions are on average, in nats; None where that was not kept."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what files hold of it."""
+        return {name: value for name, value in vars(self).items() if name != "certainty" or value is not None}
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class Score:
         return [
             {"id": example.id, "problem": example.problem, "answer": example.answer, "accuracy": accuracy}
             | beyond_text(example)
-            | {"replies": [vars(completion) for completion in row]}
+            | {"replies": [completion.as_json() for completion in row]}
             for example, accuracy, row in zip(self.examples, self.accuracies_P, self.completions_P_S, strict=True)
         ]
 

@@ -167,7 +167,7 @@ def prompt_in_words(prompt: str) -> str:
     """Returns how a problem is put, in one line."""
     if prompt in SYSTEMS:
         return f"as it is, after the system message “{SYSTEMS[prompt]}”"
-    request = PROMPTS[prompt].format(problem="").strip()
+    request = PROMPTS[prompt].format(problem="…").removeprefix("…").strip()
     return f"the problem, then “{request}”" if request else "the problem as it is"
 
 

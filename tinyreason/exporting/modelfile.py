@@ -77,7 +77,8 @@ def template_turns(tokenizer, options: dict[str, Any], family: str) -> Turns:
 
 def ollama_template(turns: Turns, prompt: str) -> str:
     """Returns the turns as Ollama's TEMPLATE, with what the run's prompt adds to the last problem."""
-    request = PROMPTS[prompt].format(problem="")
+    content = "{{ .Content }}"
+    request = PROMPTS[prompt].format(problem=content).removeprefix(content)
     last = "{{ if eq (len (slice $.Messages $i)) 1 }}" + request + "{{ end }}" if request else ""
     branches = (
         ('{{ if eq .Role "system" }}', turns.around["system"], ""),

@@ -54,10 +54,11 @@ def audit_verdicts(rows: list[dict], verdicts: list[Verdict], label_field: str, 
         for name in (kind, TOTAL):
             found.setdefault(name, []).append((label, verdict.correct is True))
     total = found.pop(TOTAL)
-    return [_audited(kind, found[kind]) for kind in sorted(found)] + [_audited(TOTAL, total)]
+    return [audited_kind(kind, found[kind]) for kind in sorted(found)] + [audited_kind(TOTAL, total)]
 
 
-def _audited(kind: str, pairs: list[tuple[bool, bool]]) -> AuditedKind:
+def audited_kind(kind: str, pairs: list[tuple[bool, bool]]) -> AuditedKind:
+    """Returns the errors among pairs (whether a completion is correct, whether it is graded so)."""
     accepted = [float(verdict) for label, verdict in pairs if not label]
     refused = [float(not verdict) for label, verdict in pairs if label]
     return AuditedKind(kind, _rate(accepted), _rate(refused))

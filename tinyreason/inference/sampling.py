@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tinyreason.errors import NotFinite
@@ -36,6 +36,8 @@ class Sampling:
     """What the chat template is rendered with."""
     engine: EngineName = "auto"
     """What drives the model."""
+    keeps_certainty: bool = False
+    """Whether each completion comes with how certain the model was of its tokens."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class SampledCompletion:
     """Count of its tokens, the end token included."""
     truncated: bool
     """Whether the token limit ended it."""
+    certainty: float | None = None
+    """Mean over its tokens of how far what they were sampled from is from uniform, in nats; None where not kept."""
 
 
 @dataclass
@@ -101,28 +105,35 @@ def sample_batches(
     try:
         for rows in batches([len(ids) for ids in ids_of], sampling, room):
             prompts, its_asks = [ids_of[n] for n in rows], [asks[n] for n in rows]
-            completions = completion_ids(model, prompts, its_asks, sampling, ends, room)
-            yield [read_completion(tokenizer, n, ids, ends) for n, ids in zip(rows, completions, strict=True)]
+            found = completion_ids(model, prompts, its_asks, sampling, ends, room)
+            yield [
+                replace(read_completion(tokenizer, n, ids, ends), certainty=certainty)
+                for n, (ids, certainty) in zip(rows, found, strict=True)
+            ]
     finally:
         model.train(was_training)
 
 
 def completion_ids(
     model, prompts: list[list[int]], asks: list[Ask], sampling: Sampling, ends: set[int], room: BatchRoom
-) -> list[list[int]]:
-    """Returns the token ids of one batch's completions; where the memory is too small, one half after the other."""
+) -> list[tuple[list[int], float | None]]:
+    """Returns (token ids, certainty) of one batch's completions; where the memory is too small, in two halves.
+
+    The certainty is None where `sampling` does not keep it.
+    """
     from tinyreason.inference.engines import make_engine
     from tinyreason.inference.engines.loop import roll_out
 
     try:
         engine = make_engine(model, sampling.engine, len(prompts))
-        found = roll_out(engine, prompts, uniforms(asks, sampling), token_rule(sampling), ends)
+        kept = sampling.keeps_certainty
+        found = roll_out(engine, prompts, uniforms(asks, sampling), token_rule(sampling), ends, keeps_certainty=kept)
         if not found.is_finite:
             raise NotFinite(
                 "the model's logits are not finite (nan or infinity), so its completions mean nothing; likely its "
                 "weights grew too large for the number format: lower train.learning_rate, or type model.dtype=float32."
             )
-        return found.ids
+        return list(zip(found.ids, found.certainties if kept else [None] * len(prompts), strict=True))
     except RuntimeError as error:
         if len(prompts) == 1 or not is_out_of_memory(error):
             raise
@@ -130,7 +141,7 @@ def completion_ids(
     half = len(prompts) // 2
     room.tokens = half * (max(map(len, prompts)) + sampling.max_completion_tokens)
     halves = ((prompts[part], asks[part]) for part in (slice(half), slice(half, None)))
-    return [ids for some in halves for ids in completion_ids(model, *some, sampling, ends, room)]
+    return [row for some in halves for row in completion_ids(model, *some, sampling, ends, room)]
 
 
 def uniforms(asks: list[Ask], sampling: Sampling) -> Tensor:

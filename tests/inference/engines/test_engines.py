@@ -185,6 +185,18 @@ class TestAnyBatch:
             for values, its in zip((log_probs, entropies), wanted, strict=True):
                 torch.testing.assert_close(torch.tensor(values), its, rtol=0, atol=2e-3)
 
+    def test_certainty_is_the_mean_divergence_from_uniform_at_temperature_1(self, load, folder, architecture, engine):
+        model, rule = load(folder(architecture))[0], TokenRule(0.7)
+        uniforms = uniforms_of([[0, row] for row in range(len(RAGGED))], LIMIT)
+        engine = make_engine(model, engine, len(RAGGED))
+        found = roll_out(engine, RAGGED, uniforms, rule, ENDS, keeps_certainty=True)
+        for prompt, ids, certainty in zip(RAGGED, found.ids, found.certainties, strict=True):
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([[*prompt, *ids]]), use_cache=False).logits
+            logs = logits[0, len(prompt) - 1 : -1].log_softmax(dim=-1)
+            wanted = (-logs.mean(dim=-1) - torch.tensor(float(logs.shape[-1])).log()).mean()
+            assert certainty == pytest.approx(float(wanted), abs=2e-3)
+
     def test_an_adapter_that_is_switched_off_is_not_heard(self, load, folder, architecture, engine):
         bare = completions(load(folder(architecture))[0], engine)
         model = with_adapter(load(folder(architecture))[0], "lora")
@@ -219,3 +231,8 @@ def test_children_find_their_parents_in_few_copies(parents, most_moves):
     for parent, to in moves:
         held[to] = parent
     assert [held[place] for place in places] == parents
+
+
+def test_certainty_by_hand():
+    logits = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]]).log()
+    assert TokenRule(0.5).certainties(logits).tolist() == pytest.approx([0.4298, 0.0], abs=1e-4)

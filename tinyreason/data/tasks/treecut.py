@@ -50,19 +50,38 @@ class Treecut(Task):
 
     def make(self, rng: random.Random) -> Puzzle:
         """Makes a problem, with all its sentences or without one."""
+        items = self.priced_items(rng)
+        cut = self.premise(rng) if rng.random() < self.unanswerable else None
+        told = [place for place in range(self.items) if place != cut]
+        rng.shuffle(told)
+        return self.puzzle(items, told, cut)
+
+    def pair(self, rng: random.Random) -> tuple[Puzzle, Puzzle]:
+        """Makes a problem with all its sentences, and the same one without a sentence that its answer rests on."""
+        items, cut, told = self.priced_items(rng), self.premise(rng), list(range(self.items))
+        rng.shuffle(told)
+        return self.puzzle(items, told, None), self.puzzle(items, [place for place in told if place != cut], cut)
+
+    def priced_items(self, rng: random.Random) -> list[Item]:
+        """Returns the items of a problem; the price of number `depth - 1` is what is asked for."""
         names = rng.sample(FOODS, self.items)
         prices = [rng.randint(CHEAPEST, DEAREST) for _ in names]
         parents = [one - 1 if one < self.depth else rng.randrange(one) for one in range(self.items)]
-        items = [
+        return [
             Item(name, price, parent if place else None)
             for place, (name, price, parent) in enumerate(zip(names, prices, parents, strict=True))
         ]
+
+    def premise(self, rng: random.Random) -> int:
+        """Returns an item without whose sentence nobody can tell the price that is asked for."""
+        return self.depth - 1 - rng.randint(1, self.depth - 1)
+
+    def puzzle(self, items: list[Item], told: list[int], cut: int | None) -> Puzzle:
+        """Writes a problem in which the sentences of the items `told` stand in this order."""
         asked = self.depth - 1
-        cut = asked - rng.randint(1, self.depth - 1) if rng.random() < self.unanswerable else None
-        told = [told_price(item, items) for place, item in enumerate(items) if place != cut]
-        rng.shuffle(told)
-        text = f"{' '.join(told)} How many dollars does {a(names[asked])} cost?"
-        answer, grader = (str(prices[asked]), "math") if cut is None else ("unknown", "abstain")
+        sentences = " ".join(told_price(items[place], items) for place in told)
+        text = f"{sentences} How many dollars does {a(items[asked].name)} cost?"
+        answer, grader = (str(items[asked].price), "math") if cut is None else ("unknown", "abstain")
         return Puzzle(text, answer, self.depth, text, (items, asked, cut), grader)
 
     def trace(self, puzzle: Puzzle, rng: random.Random) -> tuple[list[str], str]:

@@ -22,6 +22,8 @@ class Rollouts:
     """Of each row's tokens, as the engine computed them; empty where they were not asked for."""
     entropies: list[list[float]] = field(default_factory=list)
     """The same of the distribution that each token was sampled from."""
+    certainties: list[float] = field(default_factory=list)
+    """Of each row: mean over its tokens of how far the distribution is from uniform, in nats; else empty."""
     largest: list[Tensor] = field(default_factory=list)
     """Largest logit of each slot at each step; not finite where the model computed nan or infinity."""
 
@@ -40,12 +42,14 @@ def roll_out(
     least: int = 0,
     tell: Callable[[list[int]], None] | None = None,
     keeps_values: bool = False,
+    keeps_certainty: bool = False,
 ) -> Rollouts:
     """Samples a completion of at most T tokens to each of R prompts, token t of row r by `uniforms_R_T[r, t]`.
 
     A prompt that several rows have is prefilled once, rows that say the same so far are one slot of the engine until
     they differ, and rows that have ended leave the batch. No row ends before its token number `least`. `tell` hears the
-    tokens of the rows that are left, step by step. `keeps_values` keeps log-probabilities and entropies.
+    tokens of the rows that are left, step by step. `keeps_values` keeps log-probabilities and entropies;
+    `keeps_certainty` keeps how certain each row is.
     """
     count, limit = uniforms_R_T.shape
     if engine.context and max(map(len, prompts)) + limit > engine.context:
@@ -61,6 +65,7 @@ def roll_out(
     end_ids = torch.tensor(sorted(ends), dtype=torch.long, device=engine.device)
     said = torch.full((count, limit), -1, device=engine.device)
     values = torch.zeros(2, count, limit, device=engine.device)
+    certainty = torch.zeros(count, device=engine.device)
     found = Rollouts([])
     for step in range(limit):
         found.largest.append(logits.amax(dim=-1))
@@ -69,6 +74,8 @@ def roll_out(
         said[rows, step] = tokens
         if keeps_values:
             values[:, rows, step] = rule.values(logits, slots, tokens)
+        if keeps_certainty:
+            certainty[rows] += rule.certainties(logits)[slots]
         if tell:
             tell(tokens.tolist())
         is_open = ~torch.isin(tokens, end_ids)
@@ -76,12 +83,19 @@ def roll_out(
         if step + 1 == limit or not len(rows):
             break
         logits, slots = advance(engine, logits, slots, tokens)
-    found.ids = [[token for token in row if token >= 0] for row in said.tolist()]
-    if keeps_values:
-        found.log_probs, found.entropies = (
-            [row[: len(ids)] for row, ids in zip(its, found.ids, strict=True)] for its in values.tolist()
-        )
+    _fill(found, said, values if keeps_values else None, certainty if keeps_certainty else None)
     return found
+
+
+def _fill(found: Rollouts, said_R_T: Tensor, values_2_R_T: Tensor | None, certainty_R: Tensor | None) -> None:
+    """Writes down each row's tokens, -1 behind its end, their log-probabilities and entropies, and its certainty."""
+    found.ids = [[token for token in row if token >= 0] for row in said_R_T.tolist()]
+    if values_2_R_T is not None:
+        found.log_probs, found.entropies = (
+            [row[: len(ids)] for row, ids in zip(its, found.ids, strict=True)] for its in values_2_R_T.tolist()
+        )
+    if certainty_R is not None:
+        found.certainties = [total / len(ids) for total, ids in zip(certainty_R.tolist(), found.ids, strict=True)]
 
 
 def advance(engine, logits_N_V: Tensor, slots_R: Tensor, tokens_R: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Chooses each row's next token from the logits by a random number of the row's own."""
 
 from dataclasses import dataclass, field
+from math import log
 from typing import Any
 
 import numpy
@@ -41,6 +42,11 @@ class TokenRule:
         logs_N = largest_N + sums_N.log()
         entropies_N = logs_N - torch.linalg.vecdot(weights_N_V, scores_N_V) / sums_N
         return torch.stack([scores_N_V[slots_R, tokens_R] - logs_N[slots_R], entropies_N[slots_R]])
+
+    def certainties(self, logits_N_V: Tensor) -> Tensor:
+        """Returns (N,) divergences in nats of the distribution at temperature 1 from uniform: -1/V Σ log p - log V."""
+        scores_N_V = logits_N_V.float()
+        return scores_N_V.logsumexp(dim=-1) - scores_N_V.mean(dim=-1) - log(scores_N_V.shape[-1])
 
     def tempered(self, logits_N_V: Tensor) -> Tensor:
         """Returns (N, V) logits at this temperature, in float32."""
