@@ -1,26 +1,36 @@
 """`make gpu`: what one CUDA card does with this package, in at most 8 minutes, without a network.
 
 Each stage is a process with a time limit of its own, and gpu.json is written after each, so that a machine that is
-taken away leaves what it has told. Weights of SmolLM2-135M-Instruct are used where they are: a folder, a .gguf file or
-the parts of one, `--weights`, by default .model; else random ones of its shape, and gpu.json says so. `--cpu` tries
-the stages themselves on a machine without a card, a few steps each on the sandbox.
+taken away leaves what it has told. What they need is imported once and each is forked from there; one that runs out of
+time leaves what it had told by then, and where it stood. Weights of SmolLM2-135M-Instruct are used where they are: a
+folder, a .gguf file or the parts of one, `--weights`, by default .model; else random ones of its shape, and gpu.json
+says so. `--cpu` tries the stages themselves on a machine without a card, a few steps each on the sandbox.
 """
 
 import argparse
 import json
 import os
-import signal
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from importlib import metadata
 from pathlib import Path
+from statistics import median
 from typing import Any
+from unittest.mock import patch
+
+from stage_process import import_all, say_where_it_stands, take, tell, timing
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_S = 480
+LEAST_S = 5
+"""No stage is begun with less time left."""
 GB = 2**30
 TRAINED = {"reasoning_sft": "sft", "rlvr": "rlvr", "one_shot_rlvr": "one_shot"}
 DTYPES = ("float16", "bfloat16")
@@ -43,10 +53,16 @@ class Bench:
     work: Path
     weights: Path
     on_cpu: bool
+    is_forking: bool = True
+    """Whether CUDA is tried in a fork."""
 
     @property
     def steps(self) -> int:
-        return 2 if self.on_cpu else 40
+        return 4 if self.on_cpu else 12
+
+    def tell(self, **facts: Any) -> None:
+        """Says what is known so far, in case that there is no time for more."""
+        tell(self.work, **facts)
 
     def model(self) -> str:
         """What SmolLM2 is here: a folder that transformers reads; of the sandbox's size on a CPU."""
@@ -87,14 +103,34 @@ def weights(bench: Bench) -> dict[str, Any]:
     import torch
     import transformers
 
-    options = {"gguf_file": file.name, "dtype": torch.float32}
-    model = transformers.AutoModelForCausalLM.from_pretrained(file.parent, **options)
+    options = {"gguf_file": file.name, "dtype": torch.bfloat16}
+    places = {"model_s": (transformers.AutoModelForCausalLM, "from_pretrained")}
+    places |= {"tokenizer_s": (transformers.AutoTokenizer, "from_pretrained")}
+    with reading_once(file), timing(bench.work, **places):
+        model = transformers.AutoModelForCausalLM.from_pretrained(file.parent, **options)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     model.hf_quantizer, model.is_quantized = None, False
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.to(torch.bfloat16).save_pretrained(folder)
-    transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return {"weights": "SmolLM2-135M-Instruct, dequantised from its GGUF"}
+
+
+@contextmanager
+def reading_once(file: Path) -> Iterator[None]:
+    """Has transformers read a .gguf file once, not three times, and build its table of names once, not 397 times.
+
+    The file is held in memory, as numpy takes several times as long for a slice of a mapped one.
+    """
+    import gguf
+    import numpy
+
+    with ExitStack() as stack:
+        stack.enter_context(patch("numpy.memmap", lambda path, **_: numpy.fromfile(path, numpy.uint8)))
+        stack.enter_context(patch("gguf.GGUFReader", cache(gguf.GGUFReader)))
+        stack.enter_context(patch("gguf.get_tensor_name_map", cache(gguf.get_tensor_name_map)))
+        yield
 
 
 def whole_gguf(bench: Bench) -> Path | None:
@@ -121,21 +157,39 @@ def save_random(folder: Path, shape: dict[str, Any]) -> Path:
     ids = {"pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 1}
     config = transformers.Qwen2Config(**shape, **ids)
     torch.manual_seed(0)
-    with torch.device("cpu"):
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):  # a CPU takes a minute for 1.5 B random numbers
         model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder)
     transformers.AutoTokenizer.from_pretrained(BASE).save_pretrained(folder)
     return folder
 
 
-def gpu_tests(bench: Bench) -> dict[str, Any]:
+def gpu_tests(bench: Bench, file: Path = ROOT / "tests" / "test_gpu.py") -> dict[str, Any]:
     """The tests marked `gpu`; where one fails the stage does, and on a CPU all are skipped."""
-    words = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "-rs", "-s"]
-    done = subprocess.run([*words, "tests/test_gpu.py"], cwd=ROOT, capture_output=True, text=True, check=False)
-    said = (done.stdout + done.stderr).splitlines()[-12:]
-    if done.returncode:
-        sys.exit("\n".join(said))
-    return {"said": said}
+    import pytest
+
+    os.chdir(ROOT)
+    words = ["-v", "-m", "gpu", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-rs", "-s", str(file)]
+    if code := pytest.main(words, plugins=[TestTimes(bench)]):
+        sys.exit(f"the tests ended with {int(code)}")
+    return {}
+
+
+class TestTimes:
+    """Tells of each test how it ended and how long it took."""
+
+    __test__ = False
+
+    def __init__(self, bench: Bench):
+        self.bench = bench
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.bench.tell(at=nodeid)
+
+    def pytest_runtest_logreport(self, report) -> None:
+        if report.when == "call" or not report.passed or report.duration > 1:
+            name = f"{report.nodeid.rpartition('::')[2]} ({report.when})"
+            self.bench.tell(tests={name: f"{report.outcome}, {report.duration:.1f} s"})
 
 
 def sums(first: int, count: int) -> list[dict[str, str]]:
@@ -163,7 +217,8 @@ def config_of(bench: Bench, recipe: str, dtype: str, *more: str):
     overrides = [f"model.name={bench.model()}", f"model.dtype={'float32' if bench.on_cpu else dtype}"]
     overrides += ["model.quantize=none", f"data={{{data}}}", f"evaluation.data={{kind: problems, file: {test}}}"]
     overrides += [f"evaluation.problems={count}", "evaluation.samples=1", "evaluation.batch_size=100"]
-    overrides += ["evaluation.max_completion_tokens=32", "evaluation.template_check=false", "validation=null"]
+    overrides += ["evaluation.max_completion_tokens=32", "evaluation.template_check=false"]
+    overrides += ["validation=null", "warmup=null"]
     overrides += ["prompt=plain", f"train.max_steps={bench.steps}", "adapter={kind: lora, rank: 16}"]
     if TRAINED[recipe] == "sft":
         overrides += ["train.batch_size=16", "train.max_tokens=96"]
@@ -174,12 +229,48 @@ def config_of(bench: Bench, recipe: str, dtype: str, *more: str):
 
 
 def context_of(bench: Bench, config):
-    """What surrounds a run on this machine, silent."""
+    """What surrounds a run on this machine; it tells of each step, and how long each part of the run took."""
     from tinyreason.console import Console
     from tinyreason.models.load import compute_settings_for
     from tinyreason.runs.context import RunContext
 
-    return RunContext(Console(quiet=True), compute_settings_for(config.model, config.kernels, bench.card()))
+    began, steps = time.monotonic(), []
+
+    class Telling(Console):
+        def say(self, text: str) -> None:
+            print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
+
+        @contextmanager
+        def live(self, what: str, total: int, done: int = 0):
+            start = time.monotonic()
+            bench.tell(at=what)
+            self.say(what)
+            with super().live(what, total, done) as live:
+                yield live
+            bench.tell(phases_s={what: round(time.monotonic() - start, 2)})
+
+    last = [began]
+
+    def step_taken(step: int, metrics: dict[str, float]) -> None:
+        now = time.monotonic()
+        steps.append(metrics.get("time/step_s", now - last[0]))
+        last[0] = now
+        bench.tell(step_s=[round(steps[-1], 3)], steps=step)
+        if len(steps) > 2:  # the first two also build what the others find ready
+            bench.tell(seconds_a_step=round(median(steps[2:]), 4))
+
+    compute = compute_settings_for(config.model, config.kernels, bench.card())
+    return RunContext(Telling(), compute, callbacks=(step_taken,))
+
+
+def run_in(bench: Bench, config, folder: Path):
+    """Runs a config and tells how long its parts took; returns its result."""
+    from tinyreason.pipeline import run as running
+    from tinyreason.trainers.rollouts import RolloutSampler
+
+    places = {"load_s": (running, "load_model"), "close_s": (running, "close_run")}
+    with timing(bench.work, **places, rollout_s=(RolloutSampler, "sample")):
+        return running.run(config, folder, context_of(bench, config))
 
 
 def trained(recipe: str, dtype: str) -> Callable[[Bench], dict[str, Any]]:
@@ -187,13 +278,10 @@ def trained(recipe: str, dtype: str) -> Callable[[Bench], dict[str, Any]]:
 
     def stage(bench: Bench) -> dict[str, Any]:
         from tinyreason.models.load import peak_memory_gb
-        from tinyreason.pipeline.run import run
 
-        config, folder = config_of(bench, recipe, dtype), bench.work / f"{recipe}-{dtype}"
-        result = run(config, folder, context_of(bench, config))
+        result = run_in(bench, config_of(bench, recipe, dtype), bench.work / f"{recipe}-{dtype}")
         return {
             "steps": result.training.steps,
-            "seconds_a_step": result.seconds["train"] / result.training.steps,
             "accuracy": [result.before.accuracy, result.after.accuracy],
             "gain": result.gain.as_json(),
             "verdict": result.verdict,
@@ -218,15 +306,18 @@ def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
 
         from tinyreason.config.recipe import read_recipe
         from tinyreason.models.load import free_memory
+        from tinyreason.planning import measure
         from tinyreason.planning.gpus import datasheet, datasheet_of
-        from tinyreason.planning.measure import longest_sample_overrides, measure_steps
+        from tinyreason.planning.measure import longest_sample_overrides
         from tinyreason.planning.plan import GB, Machine, make_plan
+        from tinyreason.trainers.rollouts import RolloutSampler
 
         shape = QWEN_1_5B | ({"num_hidden_layers": 2, "vocab_size": 512, "hidden_size": 96} if bench.on_cpu else {})
         shape |= {"intermediate_size": 128, "num_attention_heads": 4} if bench.on_cpu else {}
         folder = bench.work / "qwen"
-        if not folder.exists():
-            save_random(folder, shape)
+        if not (folder / "tokenizer_config.json").exists():  # saved last
+            with timing(bench.work, save_random_s=(sys.modules[__name__], "save_random")):
+                save_random(folder, shape)
         train = write_rows(bench.work / "train.jsonl", sums(0, 400))
         overrides = [f"model.name={folder}", f"model.quantize={quantize}", f"data={{kind: problems, file: {train}}}"]
         overrides += ["evaluation.data=null", "rewards=[{kind: format}]"]
@@ -242,13 +333,15 @@ def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
         if card:
             torch.cuda.set_per_process_memory_fraction(min(1.0, cap / card.memory_gb))
         context, machine = context_of(bench, config), Machine(card, card and datasheet_of(card), cap * GB)
-        peak = measured_peak(whole, context, machine)
-        free_memory()
-        measured = measure_steps(config, context.compute, context.console)
+        with timing(bench.work, load_s=(measure, "load_model"), rollout_s=(RolloutSampler, "sample")):
+            peak = measured_peak(whole, context, machine)
+            bench.tell(held_to_gb=cap, whole_rows=peak)
+            free_memory()
+            measured = measure.measure_steps(config, context.compute, context.console)
         plan = make_plan(config, machine, measured.prompt_tokens)
         known = {"name": card.name, "memory_gb": card.memory_gb, "capability": list(card.capability)} if card else None
         workload = {"recipe": "rlvr", "tier": on, "overrides": overrides, "shape": vars(plan.job.shape), "card": known}
-        return measured.beside(plan) | workload | {"held_to_gb": cap, "whole_rows": peak}
+        return measured.beside(plan) | workload
 
     return stage
 
@@ -309,93 +402,111 @@ def engines(bench: Bench) -> dict[str, Any]:
             times.append(time.monotonic() - began)
         return sorted(times[1:])[1]
 
-    found = {"rows": len(rows), "tokens": tokens, "generate_s": seconds(generate)}
-    found |= {f"{name}_s": seconds(by(name)) for name in ("hf", "fused")}
-    found["rows_with_the_same_tokens"] = sum(map(list.__eq__, said["hf"], said["fused"]))
+    bench.tell(rows=len(rows), tokens=tokens, generate_s=seconds(generate))
+    for name in ("hf", "fused"):
+        bench.tell(**{f"{name}_s": seconds(by(name))})
+    bench.tell(rows_with_the_same_tokens=sum(map(list.__eq__, said["hf"], said["fused"])))
     model.merge_adapter()
-    return found | {"generate_merged_s": seconds(generate)}
+    return {"generate_merged_s": seconds(generate)}
 
 
 def out_of_memory(bench: Bench) -> dict[str, Any]:
     """A step too large for the memory is taken in parts, with the groups unchanged."""
     import torch
 
-    from tinyreason.pipeline.run import run
-
     config = config_of(bench, "rlvr", "float16", "train.max_steps=2", "train.rollouts_per_step=64")
     if not bench.on_cpu:
         torch.cuda.set_per_process_memory_fraction(min(1.0, 2.0 / bench.card().memory_gb))
     folder = bench.work / "oom"
-    result = run(config, folder, context_of(bench, config))
-    log = (folder / "log.txt").read_text()
-    return {"steps": result.training.steps, "retries": log.count("out of memory at"), "held_to_gb": 2.0}
+    run_in(bench, config, folder)
+    return {"retries": (folder / "log.txt").read_text().count("out of memory at"), "held_to_gb": 2.0}
 
 
 def killed(bench: Bench) -> dict[str, Any]:
-    """A run that is killed with SIGKILL resumes where it was and ends."""
-    from tinyreason.pipeline.run import run
-
-    folder, metrics = bench.work / "killed", bench.work / "killed" / "metrics.jsonl"
-    child = subprocess.Popen([sys.executable, __file__, *arguments_of(bench), "--stage", "to be killed"], cwd=ROOT)
-    while child.poll() is None and not (metrics.is_file() and len(metrics.read_text().splitlines()) >= 2):
-        time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    reached = len(metrics.read_text().splitlines())
-    config = config_of(bench, "rlvr", "bfloat16", "train.max_steps=5")
-    result = run(config, folder, context_of(bench, config))
-    steps = [json.loads(line)["step"] for line in metrics.open()]
-    return {"killed_after_step": reached, "steps": result.training.steps, "in_order": steps == list(range(1, 6))}
-
-
-def to_be_killed(bench: Bench) -> dict[str, Any]:
-    from tinyreason.pipeline.run import run
-
-    config = config_of(bench, "rlvr", "bfloat16", "train.max_steps=5")
-    run(config, bench.work / "killed", context_of(bench, config))
+    """A run that is killed with SIGKILL as soon as `first_steps` have been taken."""
+    run_in(bench, config_of(bench, "rlvr", "bfloat16", "train.max_steps=5"), bench.work / "killed")
     return {}
 
 
-STAGES: dict[str, tuple[Callable[[Bench], dict[str, Any]], int]] = {
-    "machine": (machine, 40),
-    "weights": (weights, 60),
-    "tests": (gpu_tests, 120),
-    "killed": (killed, 60),
-    "out of memory": (out_of_memory, 40),
-    "engines": (engines, 40),
-    **{f"{name} {dtype}": (trained(recipe, dtype), 75) for recipe, name in TRAINED.items() for dtype in DTYPES},
-    **{f"{tier} {quantize}": (capped(tier, quantize), 60) for quantize in ("none", "nf4") for tier in CAPPED},
+def first_steps(bench: Bench) -> dict[str, Any] | None:
+    """How many steps the run to be killed has taken, once there are two."""
+    metrics = bench.work / "killed" / "metrics.jsonl"
+    reached = len(metrics.read_text().splitlines()) if metrics.is_file() else 0
+    return {"killed_after_step": reached} if reached >= 2 else None
+
+
+def resumed(bench: Bench) -> dict[str, Any]:
+    """The run that was killed resumes where it was, and ends."""
+    if first_steps(bench) is None:
+        sys.exit("there is no killed run to resume: it is the stage `killed` before this one that makes it.")
+    killed(bench)
+    steps = [json.loads(line)["step"] for line in (bench.work / "killed" / "metrics.jsonl").open()]
+    return {"in_order": steps == list(range(1, 6))}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage does, seconds that it may take, and, where it is to be killed, what must be there by then."""
+
+    work: Callable[[Bench], dict[str, Any]]
+    limit: float
+    until: Callable[[Bench], dict[str, Any] | None] | None = None
+
+
+STAGES = {
+    "machine": Stage(machine, 30),
+    "weights": Stage(weights, 50),
+    **{f"{name} bfloat16": Stage(trained(recipe, "bfloat16"), 60) for recipe, name in TRAINED.items()},
+    "engines": Stage(engines, 60),
+    "tests": Stage(gpu_tests, 90),
+    "killed": Stage(killed, 40, first_steps),
+    "resumed": Stage(resumed, 40),
+    "t4 nf4": Stage(capped("t4", "nf4"), 60),
+    "8gb nf4": Stage(capped("8gb", "nf4"), 60),
+    "t4 none": Stage(capped("t4", "none"), 60),
+    "rlvr float16": Stage(trained("rlvr", "float16"), 60),
+    "sft float16": Stage(trained("reasoning_sft", "float16"), 40),
+    "out of memory": Stage(out_of_memory, 40),
+    "24gb none": Stage(capped("24gb", "none"), 60),
 }
-"""Name → (what it does, seconds that it may take); in this order, as long as the whole has time."""
-HELPERS = {"to be killed": to_be_killed}
+"""In this order, as long as the whole has time: what no card has told yet first."""
 
 
 def arguments_of(bench: Bench) -> list[str]:
     return ["--work", str(bench.work), "--weights", str(bench.weights), *(["--cpu"] if bench.on_cpu else [])]
 
 
-def take(bench: Bench, name: str, limit: float) -> dict[str, Any]:
-    """Runs a stage in a process of its own; what it says, or why it said nothing.
+def begin(bench: Bench, name: str, limit: float) -> None:
+    """Does a stage in this fork; in a new process, at the price of its imports, where CUDA does not begin in a fork."""
+    if not bench.on_cpu and not (bench.is_forking and card_answers()):
+        words = [*arguments_of(bench), "--limit", str(limit), "--stage", name]
+        os.execv(sys.executable, [sys.executable, str(Path(__file__)), *words])
+    bench.tell(**STAGES[name].work(bench))
 
-    It says it into a file: of a pipe the end comes only when no process that a stage has left behind holds it open.
-    """
-    words = [sys.executable, __file__, *arguments_of(bench), "--stage", name]
-    began, file, is_late = time.monotonic(), bench.work / "said.txt", False
-    with open(file, "wb") as opened:
-        options = {"stdout": opened, "stderr": subprocess.STDOUT, "start_new_session": True}
-        child = subprocess.Popen(words, cwd=ROOT, **options)
-        try:
-            child.wait(timeout=limit)
-        except subprocess.TimeoutExpired:
-            is_late = True
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-    lines = file.read_text(errors="replace").strip().splitlines() or [""]
-    if is_late:
-        told = {"failed": [f"took longer than {limit:.0f} s", *lines[-10:]]}
-    else:
-        told = {"result": json.loads(lines[-1])} if child.returncode == 0 else {"failed": lines[-15:]}
-    return told | {"seconds": round(time.monotonic() - began, 1)}
+
+def card_answers() -> bool:
+    """Whether CUDA begins in this process."""
+    import torch
+
+    try:
+        return torch.ones(1, device="cuda").item() == 1
+    except (RuntimeError, AssertionError) as error:
+        print(f"CUDA does not begin in this fork: {error}", flush=True)
+        return False
+
+
+def place_to_work() -> str | None:
+    """A folder in memory where there is one with room, as weights of 3 GB are written and read; else the usual one."""
+    shared = Path("/dev/shm")
+    return str(shared) if shared.is_dir() and shutil.disk_usage(shared).free > 16 * GB else None
+
+
+def make_ready() -> None:
+    """Sets, before torch is imported, that asking for a card does not begin CUDA, and that libraries are silent."""
+    from tinyreason.console import quiet_libraries
+
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+    quiet_libraries(offline=True)
 
 
 def has_card() -> bool:
@@ -403,6 +514,16 @@ def has_card() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+def missing_packages() -> list[str]:
+    """What pyproject.toml asks for and this Python has not, whatever its version."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    have = {canonicalize_name(found.name) for found in metadata.distributions()}
+    return sorted(name for name in (Requirement(text).name for text in asked) if canonicalize_name(name) not in have)
 
 
 def main() -> int:
@@ -417,26 +538,42 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    make_ready()
     if asked.stage:
+        say_where_it_stands(asked.limit)
         bench = Bench(asked.work, asked.weights, asked.cpu)
-        stage = HELPERS.get(asked.stage) or STAGES[asked.stage][0]
-        print("\n" + json.dumps(stage(bench)))
+        bench.tell(**STAGES[asked.stage].work(bench), in_a_new_process=True)
         return 0
+    began, told = time.monotonic(), {}
     if not asked.cpu and not has_card():
         print("make gpu needs a CUDA card that torch can use, and there is none here; --cpu tries the stages without.")
         return 2
-    began, told = time.monotonic(), {}
-    with tempfile.TemporaryDirectory() as work:
+    if missing := missing_packages():
+        print(f"make gpu needs {', '.join(missing)} beside {sys.executable}'s packages: pip install them.")
+        return 2
+
+    def write(name: str, found: dict[str, Any]) -> None:
+        told[name] = found
+        asked.out.write_text(json.dumps(told, indent=1) + "\n")
+        said = "ok" if "result" in found else found["failed"][-1]
+        print(f"{name:<24} {found['seconds']:>6} s  {said}", flush=True)
+
+    write("imports", import_all() | {"seconds": round(time.monotonic() - began, 1)})
+    with tempfile.TemporaryDirectory(dir=place_to_work()) as work:
         bench = Bench(Path(work), asked.weights.resolve(), asked.cpu)
         for name in asked.only.split(",") if asked.only else STAGES:
-            left = asked.limit - (time.monotonic() - began)
-            limit = min(STAGES[name][1], left)
-            told[name] = take(bench, name, limit) if limit > 5 else {"failed": ["no time was left"], "seconds": 0}
-            asked.out.write_text(json.dumps(told, indent=1) + "\n")
-            said = "ok" if "result" in told[name] else told[name]["failed"][-1]
-            print(f"{name:<24} {told[name]['seconds']:>6} s  {said}", flush=True)
+            stage, left = STAGES[name], asked.limit - (time.monotonic() - began)
+            if left > LEAST_S:
+                limit = min(stage.limit, left)
+                until = stage.until and partial(stage.until, bench)
+                found = take(bench.work, partial(begin, bench, name, limit), limit, until)
+                write(name, found)
+                if name == "machine" and "failed" in found:  # what does not begin in a fork may also hang there
+                    bench = replace(bench, is_forking=False)
+            else:
+                write(name, {"failed": ["no time was left"], "seconds": 0})
     failed = [name for name, found in told.items() if "failed" in found]
-    print(f"{len(told) - len(failed)} of {len(told)} stages told something, in {asked.out}")
+    print(f"{len(told) - len(failed)} of {len(told)} stages told something to the end, in {asked.out}")
     return bool(failed)
 
 

@@ -1,6 +1,6 @@
 """Kills runs at random moments until they are done, and holds them against runs that were left alone.
 
-Run: python tests/kills.py [--kills 20] [--seed 0] [FOLDER]
+Run: python tests/kills.py [--kills 20] [--seed 0] [--only RUN] [FOLDER]
 """
 
 import argparse
@@ -23,6 +23,10 @@ SHORT = "train.max_completion_tokens=48"
 RUNS = {
     "sft": ("reasoning_sft", *SMALL, "data.size=40", "train.max_steps=20", "train.batch_size=8"),
     "one_shot_rlvr": ("one_shot_rlvr", *GRPO, SHORT, "validation.problems=8", "validation.every_steps=4"),
+    "self-training in stages": (
+        *("star", *SMALL, "train.max_steps=8", "train.batch_size=8", SHORT, "data.size=40", "data.keep=all"),
+        "stages=[{name: seed, data: {kind: solutions, name: sandbox, size: 40}}, {name: round, repeat: 2}]",
+    ),
     "grpo with history": ("rlvr", *GRPO, SHORT, "data.size=4", "validation=null", "rewards=[{kind: hapo_length}]"),
 }
 MOMENTS = ("anywhere", "between checkpoints", "in a checkpoint")
@@ -52,6 +56,8 @@ def digest(out: Path) -> dict[str, str]:
     steps = json.dumps([{key: value for key, value in row.items() if not key.startswith("time/")} for row in rows])
     files = {"adapter": out / "adapter" / "adapter_model.safetensors", "rollouts": out / "rollouts.jsonl"}
     found = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.exists()}
+    for file in sorted(out.rglob("samples.jsonl")):
+        found[str(file.relative_to(out))] = hashlib.sha256(file.read_bytes()).hexdigest()
     return found | {"metrics": hashlib.sha256(steps.encode()).hexdigest()}
 
 
@@ -92,18 +98,19 @@ def kill_once(out: Path, name: str, moment: str, rng: random.Random, takes_s: fl
     return None
 
 
-def stress(folder: Path, kills: int, seed: int, say=print) -> list[Kill]:
+def stress(folder: Path, kills: int, seed: int, say=print, runs: tuple[str, ...] = tuple(RUNS)) -> list[Kill]:
     """The kills that were survived. Errors: `AssertionError` for a run that does not go on or ends differently."""
     rng, done, round_ = random.Random(seed), [], 0
     whole, takes_s = {}, {}
-    for name, run in RUNS.items():
+    for name in runs:
+        run = RUNS[name]
         start = time.monotonic()
         subprocess.run(command(folder / f"{name} whole", run), check=True, capture_output=True)
         whole[name], takes_s[name] = digest(folder / f"{name} whole"), time.monotonic() - start
         say(f"{name}: left alone, adapter {whole[name]['adapter'][:12]}")
     while len(done) < kills:
         round_ += 1
-        for name in RUNS:
+        for name in runs:
             out = folder / f"{name} cut {round_}"
             while len(done) < kills:
                 moment = MOMENTS[len(done) % len(MOMENTS)]
@@ -127,8 +134,14 @@ if __name__ == "__main__":
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=RUNS, help="this run alone")
     given = parser.parse_args()
     started = time.monotonic()
-    done = stress(given.folder or Path(tempfile.mkdtemp()), given.kills, given.seed)
+    done = stress(
+        given.folder or Path(tempfile.mkdtemp()),
+        given.kills,
+        given.seed,
+        runs=(given.only,) if given.only else tuple(RUNS),
+    )
     writing = sum(kill.was_writing for kill in done)
     print(f"{len(done)} kills survived, {writing} in the middle of a checkpoint; {time.monotonic() - started:.0f} s")

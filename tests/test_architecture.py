@@ -17,6 +17,7 @@ from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.algorithms.votes import VOTES
 from tinyreason.data import DATA
 from tinyreason.data.tasks import TASKS
+from tinyreason.data.transforms import TRANSFORMS
 from tinyreason.grading.graders import GRADERS
 from tinyreason.teachers import TEACHERS
 
@@ -84,10 +85,11 @@ FAMILIES = {
     "algorithms/votes": VOTES,
     "data": DATA,
     "data/tasks": TASKS,
+    "data/transforms": TRANSFORMS,
     "grading/graders": GRADERS,
     "teachers": TEACHERS,
 }
-SHADOWING = {"random": "random_reward", "math": "math_verify"}
+SHADOWING = {"random": "random_reward", "math": "math_verify", "select": "select_rows"}
 """A kind whose word is a module of the standard library → its file, which has a longer name."""
 HEAVY = ("torch", "transformers", "datasets", "pandas", "pyarrow", "trl", "peft", "httpx", "matplotlib")
 MOST_LINES_OF_A_FILE = 350

@@ -106,7 +106,9 @@ def test_intervals_hold_the_truth_in_95_of_100_simulated_evaluations(problems, s
     assert 0.93 <= hits / worlds <= 0.97
 
 
-@pytest.mark.parametrize(("problems", "worlds"), [(12, 1500), (30, 1500), (120, 1000)])
+@pytest.mark.parametrize(
+    ("problems", "worlds"), [(12, 1500), (30, 1500), pytest.param(120, 1000, marks=pytest.mark.stress)]
+)
 def test_paired_intervals_hold_the_true_gain_in_95_of_100_simulated_comparisons(problems, worlds):
     rng = numpy.random.default_rng(1)
     before_of_all = rng.beta(0.3, 0.7, 100_000)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import cycle
 
 import pytest
 import torch
@@ -31,6 +32,12 @@ EVERY = {
 }
 BASES = ("none", "nf4", "int8")
 HERE = [(name, base) for name, adapter in EVERY.items() for base in BASES if base in ("none", *adapter.quantized_bases)]
+ALL = [(name, base, architecture) for name, base in HERE for architecture in ARCHITECTURES]
+EVERY_DAY = [
+    pytest.param(*each, marks=() if each[0] == "lora" or "none" in each or "Qwen2" in each else pytest.mark.stress)
+    for each in ALL
+]
+"""Of adapter, base and architecture every two meet; all three meet with -m stress."""
 each_adapter_and_base = pytest.mark.parametrize(("name", "base"), HERE)
 each_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 
@@ -67,8 +74,7 @@ def test_every_kind_is_here():
     assert {adapter.kind for adapter in EVERY.values()} == set(ADAPTERS)
 
 
-@each_architecture
-@each_adapter_and_base
+@pytest.mark.parametrize(("name", "base", "architecture"), EVERY_DAY)
 def test_it_starts_as_the_base_and_only_its_own_weights_train(attached, name, base, architecture):
     _, model = attached(name, base, architecture)
     exact = name not in ("pissa", "olora", "orthogonal")
@@ -132,20 +138,23 @@ print(json.dumps(worst))
 """
 
 
-def test_plain_peft_in_a_fresh_process_loads_every_adapter_to_the_same_logits(attached, tiny, tmp_path):
+IN_TURN = [(*pair, architecture) for pair, architecture in zip(HERE, cycle(ARCHITECTURES), strict=False)]
+
+
+@pytest.mark.parametrize("combinations", [IN_TURN, pytest.param(ALL, marks=pytest.mark.stress)], ids=["in turn", "all"])
+def test_plain_peft_in_a_fresh_process_loads_every_adapter_to_the_same_logits(attached, tiny, tmp_path, combinations):
     cases = []
-    for name, base in HERE:
-        for architecture in ARCHITECTURES:
-            case = f"{name} on {base} {architecture}"
-            folder = tmp_path / case
-            adapter, model = attached(name, base, architecture)
-            train_a_little(model, steps=2)
-            adapter.save(model, folder)
-            moved = logits(model)
-            assert not torch.equal(moved, model.start), case
-            torch.save(moved, folder / "logits.pt")
-            paths = {"model": str(tiny(architecture)), "adapter": str(folder), "logits": str(folder / "logits.pt")}
-            cases.append(paths | {"case": case, "base": base})
+    for name, base, architecture in combinations:
+        case = f"{name} on {base} {architecture}"
+        folder = tmp_path / case
+        adapter, model = attached(name, base, architecture)
+        train_a_little(model, steps=2)
+        adapter.save(model, folder)
+        moved = logits(model)
+        assert not torch.equal(moved, model.start), case
+        torch.save(moved, folder / "logits.pt")
+        paths = {"model": str(tiny(architecture)), "adapter": str(folder), "logits": str(folder / "logits.pt")}
+        cases.append(paths | {"case": case, "base": base})
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     arguments = [str(tmp_path / "cases.json"), json.dumps(IDS.tolist())]
     done = subprocess.run([sys.executable, "-c", FRESH, *arguments], capture_output=True, text=True, check=False)

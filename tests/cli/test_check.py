@@ -51,6 +51,10 @@ def test_it_says_what_is_sampled_and_what_is_trained_on():
     assert ("samplers", "pods; 64 rollouts a step, 32 trained on  [sandbox, 24gb]") in lines("pods")
 
 
+def test_it_says_what_is_trained_before():
+    assert ("stages", "round × 2, then the run's own training") in lines("star")
+
+
 @pytest.mark.parametrize("recipe", ["rlvr", "critique_ft"])
 def test_a_file_of_which_a_run_holds_a_share_back_is_valid(jsonl, recipe):
     found = lines(recipe, f"data.file={jsonl(*PROBLEMS)}", "--on", "sandbox")

@@ -177,6 +177,7 @@ def test_a_run_whose_gain_is_form_alone_is_not_certified_on_screen_file_and_page
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_a_planted_gain_of_form_alone_is_not_certified(tmp_path):
     """Asked for a box the sandbox model answers nothing; 25 steps teach it that form, and its 20 % are the old ones."""
     few = ("prompt=boxed", "train.max_steps=25", "evaluation.problems=128", "evaluation.samples=1")

@@ -80,7 +80,7 @@ def test_a_row_without_a_label_is_named(row, message):
 def test_the_command_prints_the_errors_by_kind_and_ends_well(tmp_path):
     from click.testing import CliRunner
 
-    from tinyreason.cli.grade import grade_command
+    from tinyreason.cli.main import main
 
     file = tmp_path / "labelled.jsonl"
     rows = [
@@ -88,10 +88,10 @@ def test_the_command_prints_the_errors_by_kind_and_ends_well(tmp_path):
         {"completion": "7", "answer": "7", "want": False},
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    printed = CliRunner().invoke(grade_command, [str(file), "--audit", "want"])
+    printed = CliRunner().invoke(main, ["grade", str(file), "--audit", "want"])
     assert printed.exit_code == 0
     assert "1 of 1: 100.0% [2.5%, 100.0%]" in printed.output
-    told = json.loads(CliRunner().invoke(grade_command, [str(file), "--audit", "want", "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(main, ["grade", str(file), "--audit", "want", "--json"]).stdout)
     assert told["number"]["false_positives"]["errors"] == 1
     assert told["all"]["false_negatives"] == {"errors": 0, "rows": 1, "interval": [0.0, 0.975], "share": 0.0}
 

@@ -36,6 +36,7 @@ def taught(tmp_path_factory):
     out = tmp_path_factory.mktemp("sft") / "run"
     few = (
         "train.max_steps=30",
+        "train.batch_size=8",
         "train.learning_rate=1e-2",
         "evaluation.problems=4",
         "evaluation.samples=1",

@@ -28,7 +28,10 @@ def measured(*arguments):
             *(("rlvr", "adapter.kind=lora_xs", "train.micro_batch_size=16"), 39 + 128, "backward", 0.15),
             marks=pytest.mark.stress,
         ),
-        (("length_grpo", "train.micro_batch_size=8"), 39 + 160, "warm-up", 0.15),
+        pytest.param(
+            *(("length_grpo", "train.micro_batch_size=8"), 39 + 160, "warm-up", 0.15),
+            marks=pytest.mark.stress,
+        ),
         pytest.param(("one_shot_cft",), 512, "backward", 0.15, marks=pytest.mark.stress),
     ],
 )

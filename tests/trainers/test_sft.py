@@ -12,6 +12,7 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.inference.sampling import Sampling, prompt_texts
+from tinyreason.trainers.masked_thought import masked, rate_at
 from tinyreason.trainers.sft import IGNORED, tokenised
 
 QUICK = ("train.max_steps=4", "train.batch_size=8", "data.size=8", "train.schedule=constant")
@@ -283,3 +284,37 @@ def test_conversations_train_on_every_turn(tmp_path):
     rows = [conversation(True)] * 8
     _, metrics, _ = train(tmp_path / "run", examples=rows)
     assert metrics[-1]["loss"] < metrics[0]["loss"]
+
+
+def test_the_share_that_is_masked_grows_over_the_warm_up():
+    found = [rate_at(step, 300, 0.4, 0.667) for step in (0, 100, 150, 201, 299)]
+    assert found == pytest.approx([0, 0.1990, 0.2985, 0.4, 0.4], abs=5e-5)
+
+
+@pytest.mark.parametrize("vocabulary", [97, None])
+def test_masking_replaces_completion_inputs_and_no_prompt_nor_label(vocabulary):
+    ids = torch.arange(100, 164).reshape(2, 32)
+    labels = torch.where(torch.arange(32) < 12, IGNORED, ids)
+    inputs = {"input_ids": ids, "labels": labels}
+    whole = masked(inputs, 1.0, 0, 5, 0, vocabulary, 7)
+    assert torch.equal(whole["labels"], labels) and torch.equal(whole["input_ids"][:, :12], ids[:, :12])
+    assert (whole["input_ids"][:, 12:] < 97 if vocabulary else whole["input_ids"][:, 12:] == 7).all()
+    assert torch.equal(ids, torch.arange(100, 164).reshape(2, 32))
+    half = masked(inputs, 0.5, 0, 5, 0, vocabulary, 7)["input_ids"]
+    assert 8 < (half != ids).sum() < 32
+    second = masked({name: value[1:] for name, value in inputs.items()}, 0.5, 0, 5, 1, vocabulary, 7)["input_ids"]
+    assert torch.equal(second[0], half[1])  # so micro-batches of any size mask alike
+    assert not torch.equal(masked(inputs, 0.5, 0, 6, 0, vocabulary, 7)["input_ids"], half)
+
+
+def test_masked_thought_trains_and_a_micro_batch_of_any_size_masks_alike(tmp_path):
+    mask = ("train.mask_rate=0.4", "train.mask_warmup=0")
+    runs = [
+        train(tmp_path / name, *more)[1]
+        for name, more in {"plain": (), "one": mask, "two": (*mask, "train.micro_batch_size=4")}.items()
+    ]
+    plain, one, two = ([row["loss"] for row in metrics] for metrics in runs)
+    assert one[0] == pytest.approx(plain[0]) and one[1] > 1.02 * plain[1]  # step 0 masks nothing
+    assert one == pytest.approx(two, rel=1e-4)
+    with pytest.raises(ConfigError, match=r"packing puts several in one; type train.packing=false"):
+        train(tmp_path / "packed", *mask, "train.packing=true")

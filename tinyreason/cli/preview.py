@@ -52,6 +52,11 @@ def show_preview(console: "Console", found: "Preview") -> None:
     """Prints a preview."""
     console.say(f"recipe  {found.recipe}, tier {found.tier}, model {found.model}")
     console.say(f"data    {found.data}: {found.rows:,} {found.kind} to train on")
+    for line in found.transforms:
+        console.say(line)
+    for when, row in zip(("before", "after"), found.rewritten, strict=False):
+        console.say(f"\nrow {row['id']} {when} them, of weight {row['weight']:g}" + spans_in_words(row["spans"]))
+        console.marked([(f"{row['problem']}\n→ {row['completion'] or row['answer']}", False)])
     for number, row in enumerate(found.shown, 1):
         trained = f", {row.trained_tokens:,} of them trained on" if found.kind == "rows" else ""
         console.say(f"\n{found.kind[:-1]} {number} of {found.rows:,} (id {row.id}): {row.tokens:,} tokens{trained}")
@@ -72,3 +77,8 @@ def show_preview(console: "Console", found: "Preview") -> None:
         f"test    {found.test:,} problems {found.test_is}; in the training data are {whole:,} whole and {nearly:,} "
         f"nearly, which are left out of the test, and {run:,} with 13 words in a row: tinyreason audit names them"
     )
+
+
+def spans_in_words(spans: list) -> str:
+    """Returns what characters of a completion count otherwise than the rest."""
+    return "".join(f"; characters {start:,} to {end:,} count {weight:g}" for start, end, weight in spans)

@@ -39,6 +39,8 @@ def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
         if compute.card or setting.asked not in ("auto", "none"):
             console.say(f"        {name} {setting.got} ({setting.why})")
     console.say(f"data    {config.data.describe()}")
+    if config.stages:
+        console.say(f"stages  {' → '.join(f'{one.name} × {one.repeat}' for one in config.stages)} → the run's own")
     if config.train.needs_rewards or config.validation:
         console.say(f"train   with {'; '.join(regularisation(config)) or 'no regularisation'}")
     for line in caveats(config):
@@ -51,6 +53,7 @@ def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
 def regularisation(config: RunConfig) -> Iterator[str]:
     """Yields what keeps the model from memorising the training answers."""
     reference = "warm-up" if config.warmup else "start" if config.adapter.start else "base"
+    reference = next((f"end of {one.name}" for one in reversed(config.stages) if one.reference == "reset"), reference)
     if config.train.has_kl_penalty:
         yield f"a KL penalty of {config.train.kl:g} to the {reference}"
     if config.validation:

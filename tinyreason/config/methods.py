@@ -22,6 +22,7 @@ from tinyreason.config.recipe import PACKAGE, read_recipe, recipe_names
 from tinyreason.config.train_config import TRAINERS
 from tinyreason.data import DATA
 from tinyreason.data.tasks import TASKS
+from tinyreason.data.transforms import TRANSFORMS
 from tinyreason.grading.graders import GRADERS
 from tinyreason.schema import Schema
 from tinyreason.teachers import TEACHERS
@@ -36,6 +37,7 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "graders": GRADERS,
     "tasks": TASKS,
     "teachers": TEACHERS,
+    "transforms": TRANSFORMS,
     "trainers": TRAINERS,
 }
 NOT_MEASURED = "not measured"
@@ -60,7 +62,14 @@ DECLARED = {
 """Attribute of a class → what a method needs where it is true, or a word."""
 WITHOUT_NEEDS = {"_reward", "_advantage"}
 """Files that all of a family share, whose code says nothing of a single one."""
-OF_TOKENS = {"logp": "log-probabilities", "entropy": "entropies", "certainty": "distance from uniform"}
+NEEDED = {
+    "logp": "the sampled tokens' log-probabilities",
+    "entropy": "the sampled tokens' entropies",
+    "certainty": "the sampled tokens' distance from uniform",
+    "tokenizer": "the rows' tokens, counted where they do not say them",
+    "grader": "correct or not, graded where the rows do not say it",
+}
+"""Word of a class's `needs` → what it needs."""
 _PAPER = re.compile(r"(?:arXiv[ :]+|https://arxiv\.org/abs/)(\d{4}\.\d{4,5})")
 
 
@@ -153,7 +162,7 @@ def needs_of(family: str, leaf: type[Schema]) -> Iterator[str]:
         yield from (what for what, pattern in used.items() if re.search(pattern, code))
     declared = ((getattr(leaf, name, False), what) for name, what in DECLARED.items())
     yield from (what.format(value) for value, what in declared if value is True or isinstance(value, str))
-    yield from (f"the sampled tokens' {OF_TOKENS[name]}" for name in sorted(getattr(leaf, "needs", ())))
+    yield from (NEEDED[name] for name in sorted(getattr(leaf, "needs", ())))
     if family == "data" and leaf is not DATA["generated"]:
         yield "data.file or data.name"
     given = [option.name for option in options_of(leaf) if option.is_needed]
@@ -203,6 +212,7 @@ def used_by(values: dict[str, Any]) -> set[tuple[str, str]]:
         "adapters": [values.get("adapter")],
         "data": [values.get("data")],
         "tasks": [(values.get("data") or {}).get("task")],
+        "transforms": (values.get("data") or {}).get("transforms") or [],
         "teachers": [teacher],
         "rewards": values.get("rewards") or [],
         "trainers": [{"kind": values.get("trainer")}],

@@ -10,8 +10,9 @@ from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
+from tinyreason.config.stage import Stage, Warmup, laid_over_the_run
 from tinyreason.config.tiers import CPU_TIER, TIERS
-from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS, TrainSft
+from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS
 from tinyreason.config.trl_options import check_trl_options
 from tinyreason.data import DATA, OwnData
 from tinyreason.prompts import PROMPTS, other_ways
@@ -83,23 +84,6 @@ class Inference(Schema):
 
     engine: Literal["auto", "hf", "fused", "trl"] = "auto"
     """Transformers' forward pass (hf), a faster one for models like Llama (fused), or, in training, TRL's own (trl)."""
-
-
-class Warmup(Schema):
-    """Supervised fine-tuning of the run's own adapter before GRPO; what comes after is measured against it."""
-
-    data: one_of(DATA, OwnData)
-    """Solutions to imitate."""
-    train: TrainSft
-    """Options of its steps."""
-    adapter: str | None = None
-    """Folder of the adapter that an earlier run's warm-up left, taken as it is; null = train it."""
-
-    def check(self, run, path: str) -> None:
-        if run.train.needs_completions:
-            raise ValueError(f"{path}: comes before GRPO; with trainer {run.trainer} give all data as data:")
-        if run.adapter.start:
-            raise ValueError(f"{path}: and adapter.start are two beginnings; give one of them")
 
 
 class Evaluation(Schema):
@@ -193,6 +177,8 @@ class RunConfig(Schema):
     train: one_of(TRAINERS)
     warmup: Warmup | None = None
     """What the adapter learns before GRPO; the baseline is measured after it, and the KL penalty holds to it."""
+    stages: tuple[Stage, ...] = ()
+    """What the adapter is trained by after a warm-up and before the run's own training, in this order."""
     kernels: Kernels = USUAL
     inference: Inference = USUAL
     evaluation: Evaluation = USUAL
@@ -254,8 +240,9 @@ class RunConfig(Schema):
 
     @property
     def training_sources(self) -> list[Any]:
-        """Where what it trains on comes from: its data, and those of its warm-up."""
-        return [self.data, *([self.warmup.data] if self.warmup else [])]
+        """Where what it trains on comes from: its data, and those of its warm-up and stages."""
+        of_stages = [stage.data for stage in self.stages if stage.data]
+        return [self.data, *([self.warmup.data] if self.warmup else []), *of_stages]
 
     @property
     def warmup_config(self) -> "RunConfig":
@@ -263,6 +250,12 @@ class RunConfig(Schema):
         none = {"rewards": (), "advantage": None, "samplers": (), "validation": None, "warmup": None, "trl": {}}
         train = self.warmup.train
         return self.model_copy(update={"trainer": train.kind, "data": self.warmup.data, "train": train, **none})
+
+    @property
+    def stage_configs(self) -> "list[tuple[Stage, RunConfig]]":
+        """Each stage with what it is as a run of its own, the repeated ones several times."""
+        repeated = [stage for stage in self.stages for _ in range(stage.repeat)]
+        return [(stage, stage.over(self, number)) for number, stage in enumerate(repeated, 1)]
 
     def explained(self) -> str:
         """Returns the whole config as YAML-like lines, every option with its help."""
@@ -274,6 +267,7 @@ class RunConfig(Schema):
         """Has the trainer pick the class of the `train` section."""
         if isinstance(values, dict) and isinstance(values.get("train"), dict):
             values = values | {"train": {"kind": values.get("trainer")} | values["train"]}
+            values = laid_over_the_run(values)
         return values
 
     @field_validator("adapter", mode="before")
@@ -312,7 +306,10 @@ class RunConfig(Schema):
             others = " or ".join(name for name, kind in TRAINERS.items() if kind.needs_rewards)
             raise ValueError(f"trainer {trainer} takes no rewards, advantage or samplers; trainer {others} does")
         for path, section in sections(self):
-            if not (is_past and section is self.model):
+            if path.startswith("stages."):
+                if not is_past and section in self.stages:  # which checks its own sections, each against its own run
+                    section.check(self, path)
+            elif not (is_past and section is self.model):
                 section.check(self, path)
         if self.critiques is not None:
             self.critique_build_config()

@@ -150,6 +150,21 @@ class TrainSft(Train):
     """Share of each completion's tokens that is trained on, from its beginning (Distilling the Essence)."""
     packing: bool = False
     """Puts several rows in one sequence of max_tokens, each attending to itself alone; all rows must weigh the same."""
+    mask_rate: float = Field(0.0, ge=0, le=1)
+    """Share of each completion's tokens that the model reads replaced, the loss on the true ones (Masked Thought)."""
+    mask_warmup: float = Field(0.667, ge=0, le=1)
+    """Share of the steps over which mask_rate grows from 0."""
+    mask_with: Literal["random", "pad"] = "random"
+    """What stands in their place: any token of the tokenizer, or the one that pads."""
+
+    @model_validator(mode="after")
+    def rows_are_apart(self) -> Self:
+        if self.packing and self.mask_rate:
+            raise ValueError(
+                f"mask_rate={self.mask_rate:g} masks by the row, and packing puts several in one; type "
+                f"train.packing=false or train.mask_rate=0"
+            )
+        return self
 
     @property
     def rows_per_step(self) -> int:

@@ -42,7 +42,7 @@ class OwnData(OwnLeaf, Source):
     @cached_property
     def source_options(self) -> dict[str, Any]:
         """What a class is made with: its own options, and those of every source that are given."""
-        given = self.model_dump(exclude_unset=True, include={*Source.model_fields, "size"})
+        given = self.model_dump(exclude_unset=True, include={*Source.model_fields, "size"} - {"transforms"})
         return given | self.options
 
     def process(self):

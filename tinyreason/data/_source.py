@@ -14,10 +14,11 @@ from tinyreason.data.columns import Columns, problems_of
 from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import Row, read_hub, read_rows
 from tinyreason.data.held_back import nothing_to_ask
+from tinyreason.data.transforms import TRANSFORMS
 from tinyreason.data.worlds import SPLITS, World, world_of
 from tinyreason.errors import ConfigError, DataError, NoAnswers, nearest
 from tinyreason.example import Example, different
-from tinyreason.schema import Schema
+from tinyreason.schema import Schema, one_of
 
 ENDLESS_SIZE = 100_000
 """Generated problems never end; so many of a family and split have an id."""
@@ -30,6 +31,7 @@ class Source(Schema):
 
     runs_code: ClassVar[bool] = False  # whether reading it runs code of the person's own
     is_one_prompt: ClassVar[bool] = False  # whether all rows of a step have one and the same prompt
+    is_sampled: ClassVar[bool] = False  # whether its completions are the model's own, sampled when training begins
 
     file: Path | None = None
     """A .jsonl, .json, .parquet, .csv or .tsv file, relative to the current folder. Give this or `name`."""
@@ -51,6 +53,8 @@ class Source(Schema):
     """What may make an answer correct, where a row's own `grader` does not say it, as in docs/grading.md."""
     strict: bool = False
     """Whether a row without a problem, completion or answer ends the run; else it is left out and counted."""
+    transforms: tuple[one_of(TRANSFORMS), ...] = ()
+    """What chooses, rewrites or weighs the rows that are trained on, in order; the test is never transformed."""
 
     @field_validator("encoding")
     @classmethod
@@ -75,6 +79,8 @@ class Source(Schema):
         return self
 
     def check(self, run, path: str) -> None:
+        if self.transforms and path.startswith("evaluation."):
+            raise ValueError(f"{path}.transforms: only what is trained on is transformed; leave them out here")
         if run.is_offline and not self.is_offline:
             raise ValueError(
                 f"the {run.tier} tier never uses the network, and {path}.name={self.name} is a hub id; give a local "

@@ -26,6 +26,14 @@ MARKED = re.compile(r"\\boxed\s*\{|^####", re.MULTILINE)
 """What marks the answer in a completion, so that it can be graded by it; where no column holds an answer."""
 CLASS_COLUMNS = ("domain", "family", "subject", "topic", "type", "level", "difficulty", "source")
 """Columns that name the class of a problem."""
+SAMPLE_COLUMNS = {
+    **dict.fromkeys(("problem_id", "variant"), (str, int)),
+    **dict.fromkeys(("correct", "truncated"), (bool,)),
+    **dict.fromkeys(("tokens", "sample"), (int,)),
+    **dict.fromkeys(("pass_rate", "verbosity", "step_errors"), (int, float)),
+    "scores": (list,),
+}
+"""Columns that say of a row which sample of a problem it is, and how it did, which transforms go by → their types."""
 LONGEST_BARE_ANSWER = 80
 LARGEST_WEIGHT, DEEPEST_NAME = 1e30, 5
 ID_COLUMNS = ("id", "unique_id", "extra_info.index")
@@ -121,10 +129,11 @@ def _asked(place: int, row: Row, id: str, column: str, answer: str, dropped: Dro
 
 
 def classes_of(row: Row) -> dict[str, Any]:
-    """Returns what a row says of its problem's class, which samplers go by: its domain, level and the like."""
+    """Returns what a row says of its problem's class and as a sample, by which samplers and transforms go."""
     found = {name: row.get(name) for name in CLASS_COLUMNS}
     told = {name: value for name, value in found.items() if isinstance(value, str | int | float) and value == value}
-    return {name: value for name, value in told.items() if is_short(str(value))}
+    known = {name: row[name] for name, types in SAMPLE_COLUMNS.items() if type(row.get(name)) in types}
+    return {name: value for name, value in told.items() if is_short(str(value))} | known
 
 
 def with_grader(example: Example, grader: Any, where: str) -> Example:

@@ -57,36 +57,48 @@ def without_leaks(rows: list[Row], others: Iterable[Example]) -> list[Row]:
 
 def without_near_duplicates(rows: list[Row], ratio: float) -> list[Row]:
     """Returns the first of those that say the same of an attempt; a row with another number says something else."""
-    from rapidfuzz import fuzz, process
-
     if ratio == 1:
         return rows
-    kept, alike = [], defaultdict(list)
-    for row in rows:
-        text = " ".join(f"{row.get('attempt', '')} {row['completion']}".lower().split())
-        seen = alike[row["problem_id"], tuple(sorted(re.findall(r"\d+(?:\.\d+)?", text)))]
+    texts = [f"{row.get('attempt', '')} {row['completion']}" for row in rows]
+    first = first_of_alike(texts, [row["problem_id"] for row in rows], ratio)
+    return [row for place, row in enumerate(rows) if place in first]
+
+
+def first_of_alike(texts: list[str], groups: list[str], ratio: float) -> set[int]:
+    """Returns the places of texts that no earlier one of their group is like, but for case, space and 1 − ratio."""
+    from rapidfuzz import fuzz, process
+
+    kept, alike = set(), defaultdict(list)
+    for place, (whole, group) in enumerate(zip(texts, groups, strict=True)):
+        text = " ".join(whole.lower().split())
+        seen = alike[group, tuple(sorted(re.findall(r"\d+(?:\.\d+)?", text)))]
         if process.extractOne(text, seen, scorer=fuzz.ratio, score_cutoff=100 * ratio) is None:
             seen.append(text)
-            kept.append(row)
+            kept.add(place)
     return kept
 
 
 def trimmed(rows: list[Row], share: float, n: int | None) -> list[Row]:
     """Leaves out the longest and the shortest completions, as many of the one as of the other."""
     surplus = len(rows) - n if n else 0
-    each = min(int(share * len(rows)), surplus // 2)
-    if each <= 0:
-        return rows
-    by_length = sorted(range(len(rows)), key=lambda number: len(rows[number]["completion"]))
-    inside = set(by_length[each:-each])
+    inside = inner_places([len(row["completion"]) for row in rows], min(int(share * len(rows)), surplus // 2))
     return [row for number, row in enumerate(rows) if number in inside]
+
+
+def inner_places(lengths: list[int], each: int) -> set[int]:
+    """Returns the places of all but the `each` shortest and the `each` longest."""
+    by_length = sorted(range(len(lengths)), key=lambda number: lengths[number])
+    return set(by_length[each:-each] if each > 0 else by_length)
 
 
 def subsample(rows: list[Row], n: int | None, seed: int) -> list[Row]:
     """Samples n of them, in their order."""
-    if n is None or len(rows) <= n:
-        return rows
-    return [rows[number] for number in sorted(random.Random(seed).sample(range(len(rows)), n))]
+    return [rows[number] for number in sampled_places(len(rows), n, seed)]
+
+
+def sampled_places(count: int, n: int | None, seed: int) -> list[int]:
+    """Returns n of so many places, sampled, in order; all of them where there are no more, or n is None."""
+    return sorted(random.Random(seed).sample(range(count), n)) if n is not None and n < count else list(range(count))
 
 
 def check_not_empty(rows: list[Row], what: str, dropped: Counter[str], hint: str = "") -> None:

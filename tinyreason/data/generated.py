@@ -48,6 +48,7 @@ class Generated(Source):
         return self
 
     def check(self, run, path: str) -> None:
+        super().check(run, path)
         if self.traces and not self.task.has_traces:
             raise ValueError(f"{path}.traces=true: {self.task.kind} has no worked traces; leave {path}.traces out")
         fitting = PROMPTS_OF[self.task.mark]

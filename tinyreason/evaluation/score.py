@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
+from tinyreason.data.columns import SAMPLE_COLUMNS
 from tinyreason.example import Example
 from tinyreason.grading.confidence import confidence_fit
 from tinyreason.grading.grader import Grader
@@ -190,7 +191,7 @@ def beyond_text(example: Example) -> dict[str, Any]:
 
 def groups_of(example: Example) -> dict[str, Any]:
     """Returns the level, subject and the like of a problem."""
-    return {name: value for name, value in example.meta.items() if name != "grader"}
+    return {name: value for name, value in example.meta.items() if name != "grader" and name not in SAMPLE_COLUMNS}
 
 
 def paired_comparison(before: Sequence[Score], after: Sequence[Score]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
+from tinyreason.config.stage import Stage
 from tinyreason.runs.result import RunResult
 from tinyreason.sandbox import NAME as SANDBOX
 
@@ -48,6 +49,9 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
     if config.warmup:
         found |= {"warmup.train.max_steps": STEPS, "warmup.adapter": "null"}
     found |= {f"train.{option}": value for option, value in train.dry_run_overrides().items()}
+    found |= small_samples(config, "data")
+    for number, stage in enumerate(config.stages):
+        found |= {f"stages.{number}.repeat": 1} | stage_overrides(stage.over(config, 1), f"stages.{number}", stage)
     if config.validation:
         found |= {"validation.problems": min(PROBLEMS, config.validation.problems), "validation.every_steps": STEPS}
     if config.critiques is not None:
@@ -64,6 +68,21 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
     if adapter.start:
         found["adapter.start"] = "null"
     return found
+
+
+def stage_overrides(config: RunConfig, path: str, stage: Stage) -> dict[str, Any]:
+    """Returns option → its value in a dry run, of a stage that is this as a run of its own."""
+    train = config.train
+    found = {"max_steps": STEPS, "max_completion_tokens": min(TOKENS, train.max_completion_tokens)}
+    found |= {"micro_batch_size": "null"} | train.dry_run_overrides()
+    own_data = small_samples(config, f"{path}.data") if stage.data else {}
+    return {f"{path}.train.{option}": value for option, value in found.items()} | own_data
+
+
+def small_samples(config: RunConfig, path: str) -> dict[str, Any]:
+    """Returns option → its value for few of the model's own completions; whatever they are, they are trained on."""
+    few = {f"{path}.size": PROBLEMS, f"{path}.samples": 2, f"{path}.keep": "all"}
+    return few if config.data.is_sampled else {}
 
 
 def seen_to_work(config: RunConfig, result: RunResult, folder: Path) -> Iterator[str]:

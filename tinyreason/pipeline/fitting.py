@@ -58,7 +58,7 @@ def fitting(config: RunConfig, problems: RunProblems, tokenizer, context: int | 
     Errors: `DataError` where nothing is left.
     """
     training = problems.training
-    if config.train.needs_completions:
+    if config.train.needs_completions and not config.data.is_sampled:
         _, lengths = tokenised(config, tokenizer, training, context)
         if lengths.left_out:
             console.say(f"lengths {lengths.left_out_in_words} are left out of the {lengths.of:,} rows to train on")

@@ -23,8 +23,7 @@ def held_out(config: RunConfig, split: Split, console: Console) -> tuple[list[Ex
     examples = split.training
     source, wanted = config.evaluation.data or config.data, config.evaluation.problems
     trained = [(config.data, examples)]
-    if config.warmup:
-        trained.append((config.warmup.data, config.warmup.data.load()))
+    trained += [(source, source.load()) for source in config.training_sources[1:]]
     candidates = test_problems(config, split)
     known = comparable(source, trained)
     evaluation, others = first_unknown(candidates, known, wanted, "evaluation", "training", console)

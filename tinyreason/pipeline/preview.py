@@ -15,12 +15,14 @@ from tinyreason.data.held_back import Split
 from tinyreason.errors import ModelError, TinyReasonError
 from tinyreason.evaluation.contamination import audit_summary, find_contamination
 from tinyreason.example import Example
+from tinyreason.grading.grader import Grader
 from tinyreason.models.chat_template import last_token
 from tinyreason.models.load import read_model_config
 from tinyreason.models.tokenizer import load_tokenizer
 from tinyreason.models.training_rows import IGNORED, Row, context_of, encoded, prompt_of, row_limit, rows_of
 from tinyreason.pipeline.fitting import training_prompt_limit
 from tinyreason.pipeline.held_out import test_problems
+from tinyreason.pipeline.transformed import apply_transforms
 
 SHOWN = 3
 OVERLAPS = ("identical", "near_duplicate", "shared_run")
@@ -63,6 +65,10 @@ class Preview:
     test_is: str
     overlap: dict[str, int]
     """How the test's problems stand in the training data → how many; whole and near copies are left out of the test."""
+    transforms: list[str]
+    """What each transform of the data did, in a line."""
+    rewritten: list[dict[str, Any]]
+    """A row that they rewrite, before and after: id, problem, completion, weight, spans; empty where none is."""
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `preview --json` prints."""
@@ -76,7 +82,7 @@ def preview(config: RunConfig, console: Console) -> Preview:
     """Reads a run's data and tokenizer and returns what it will train on. Errors: `DataError`, `ModelError`."""
     split, test, test_is = read_parts(config)
     tokenizer = load_tokenizer(config.model)
-    examples = split.training
+    examples, transforms, rewritten = transform(config, split.training, tokenizer)
     has_completions = config.train.needs_completions and all(example.completion for example in examples)
     make = rows_of if has_completions else prompt_rows
     if not has_completions:
@@ -105,7 +111,29 @@ def preview(config: RunConfig, console: Console) -> Preview:
         len(test),
         test_is,
         overlap_of(config, examples, test, console),
+        transforms,
+        rewritten,
     )
+
+
+def transform(
+    config: RunConfig, examples: list[Example], tokenizer
+) -> tuple[list[Example], list[str], list[dict[str, Any]]]:
+    """Returns the rows after the transforms of the data, a line for each, and a row before and after."""
+    if not config.data.transforms or config.data.is_sampled:
+        return examples, [], []
+    lines: list[str] = []
+    with Grader() as grader:
+        rows = apply_transforms(config, examples, grader, lines.append, tokenizer)
+    known = {example.id: example for example in examples}
+    pairs = ([shown_example(known[row.id]), shown_example(row)] for row in rows if row.id in known)
+    return rows, lines, next((pair for pair in pairs if pair[0] != pair[1]), [])
+
+
+def shown_example(example: Example) -> dict[str, Any]:
+    """Returns what a transform can rewrite of a row."""
+    names = ("id", "problem", "answer", "completion", "weight", "spans")
+    return {name: getattr(example, name) for name in names}
 
 
 def read_parts(config: RunConfig) -> tuple[Split, list[Example], str]:

@@ -15,6 +15,7 @@ from tinyreason.errors import DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.held_out import held_out
+from tinyreason.pipeline.transformed import transformed_rows
 from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
 
@@ -55,9 +56,11 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     """Returns the problems of a run, all of them checked. Errors: `ConfigError`, `DataError`."""
     split = training_split(config, training_examples(config))
     examples = split.training
+    if not config.data.is_sampled:  # whose transforms are of the completions
+        examples = transformed_rows(config, examples, folder, grader, console)
     if split.test or split.validation:
         console.say(f"split   {split.in_words}; a test set of its own is evaluation.data.file=FILE")
-    if config.train.needs_rewards:
+    if config.train.needs_rewards or config.data.is_sampled:
         check_gold_answers([example for example in examples if example.answer or gold_readers(config)], grader)
     evaluation, validation, available = held_out(config, split, console)
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))
@@ -71,7 +74,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
     )
     if config.critiques is not None:
         examples = built_critiques(config, examples, folder, console)
-    if config.train.needs_completions:
+    if config.train.needs_completions and not config.data.is_sampled:
         check_completions(examples)
     held_back = len(split.test) + len(split.validation)
     return RunProblems(examples, evaluation, validation, available, held_back)

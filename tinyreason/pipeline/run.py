@@ -24,6 +24,7 @@ from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.fitting import fitting
 from tinyreason.pipeline.own_code import load_own_code, try_own_code
 from tinyreason.pipeline.problems import read_problems
+from tinyreason.pipeline.stages import Stages
 from tinyreason.pipeline.train import train_adapter
 from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.changes import as_begun
@@ -99,8 +100,12 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
         with clock.part("warmup"):
             warm_up(session)
         before = baseline.measure(model, START)
+    stages = Stages(session, problems.training, problems.evaluation)
+    with clock.part("stages"):
+        stages.run(evaluator)
+        rows = stages.rows(session, problems.training)
     with clock.part("train"):
-        training = train_adapter(session, problems.training, problems.validation, evaluator, clock)
+        training = train_adapter(session, rows, problems.validation, evaluator, clock)
     with clock.part("evaluate"), training.saving_the_last_good():
         after = evaluator.evaluate(model, problems.evaluation, "evaluating the adapter")
     return close_run(session, before, after, training, clock, problems, base, baseline.template_check)

@@ -12,6 +12,7 @@ from tinyreason.evaluation.score import Evaluator
 from tinyreason.grading.grader import Grader
 from tinyreason.models.load import load_model
 from tinyreason.pipeline.problems import read_problems
+from tinyreason.pipeline.stages import Stages
 from tinyreason.pipeline.train import Training
 from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.changes import as_begun
@@ -44,7 +45,10 @@ def verify_resume(config: RunConfig, out: Path, context: RunContext) -> str:
         model = config.adapter.attach(model, config.seed)
         session = TrainingSession(config, context, model, tokenizer, folder, grader)
         if config.warmup:
-            warm_up(session)  # restored from where it lies
+            warm_up(session)  # restored from where it lies, as the stages are
+        stages = Stages(session, problems.training, problems.evaluation)
+        stages.run(Evaluator(config, context, tokenizer, grader))
+        rows = stages.rows(session, problems.training)
         with tempfile.TemporaryDirectory() as place:
             replay = RunFolder(Path(place, "run"))
             copy_up_to(start, folder, replay)
@@ -61,7 +65,7 @@ def verify_resume(config: RunConfig, out: Path, context: RunContext) -> str:
                     resumed_from=start,
                     run_state=lambda: {"training": training.state()},
                 )
-                trainers.train(session, problems.training, training, checkpoints)
+                trainers.train(session, rows, training, checkpoints)
             again = read_checkpoint(replay.checkpoints / last.path.name, replay.path)
             differing = differing_parts(last, again, folder, replay)
     count = last.step - start.step

@@ -1,40 +1,26 @@
 """What an adapter learns before GRPO: supervised fine-tuning, kept in the run folder, held as the KL reference."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from tinyreason import trainers
-from tinyreason.exporting.card import save_adapter
-from tinyreason.runs.folder import RunFolder
+from tinyreason.pipeline.stages import save_adapter_whole, stage_folder, train_stage
+from tinyreason.pipeline.transformed import transformed_in
 from tinyreason.trainers.session import TrainingSession
 
 
 def warm_up(session: TrainingSession) -> None:
     """Trains the session's adapter, or restores the one that is there already, and resumes from it.
 
-    Errors: `ModelError` where `warmup.adapter` does not fit, `DataError` where the rows cannot be trained on.
+    Errors: `ModelError` where `warmup.adapter` does not fit, `DataError` where the rows cannot be trained on, `Stopped`
+    with all saved.
     """
     config, model = session.config, session.model
     kept = Path(config.warmup.adapter) if config.warmup.adapter else session.folder.path / "warmup" / "adapter"
     if not (kept / "adapter_config.json").is_file():
-        shutil.rmtree(kept.parent, ignore_errors=True)
-        fine_tune(replace(session, config=config.warmup_config, folder=RunFolder(kept.parent)))
-        half = kept.with_name(".adapter.part")
-        save_adapter(config.warmup_config, model, half)
-        half.rename(kept)  # what is there is whole
+        own = replace(session, config=config.warmup_config, folder=stage_folder(kept.parent))
+        train_stage(own, transformed_in(own, config.warmup.data.load()), "warm-up")
+        save_adapter_whole(own, kept)
     config.adapter.start_from(model, kept)
     session.context.console.say(
         f"start   after the warm-up on {config.warmup.data.describe()}; the baseline is measured there ({kept})"
     )
-
-
-def fine_tune(session: TrainingSession) -> None:
-    """Takes the steps of the warm-up."""
-    with session.context.console.live("warm-up step", total=session.config.train.max_steps) as live:
-
-        def watch(step: int, metrics: dict[str, float]) -> dict[str, float]:
-            live.advance(1, f"loss {metrics['loss']:.3f}")
-            return {}
-
-        trainers.train(session, session.config.data.load(), watch)

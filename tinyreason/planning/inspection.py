@@ -65,12 +65,15 @@ class Inspector:
                     self.known[key] = self.look_at_data(path, section, load, is_rewarded, may_lack)
                 lines, examples = self.known[key]
                 found += lines
+                if section.transforms:
+                    named = ", ".join(transform.kind for transform in section.transforms)
+                    found.append(Finding(path, f"transforms {named}; tinyreason preview shows what each does"))
                 if section is config.data and examples is not None:
                     trained = check_held_out(config, examples)
                     check_problems(config, trained)
                     found += [Finding("caveat", line) for line in caveats_of_problems(config, trained)]
-        looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_own_code(config)
-        return [*found, *chain(*looked_at)]
+        looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_stages(config)
+        return [*found, *chain(*looked_at, list_own_code(config))]
 
     def look_at_data(
         self, path: str, source: Source, load: Callable[[], list[Example]], is_rewarded: bool, may_lack_answers: bool
@@ -182,6 +185,13 @@ def list_rewards(config: RunConfig) -> Iterator[Finding]:
     if config.samplers:
         named, train = ", ".join(sampler.kind for sampler in config.samplers), config.train
         yield Finding("samplers", f"{named}; {train.generated_rows} rollouts a step, {train.rows_per_step} trained on")
+
+
+def list_stages(config: RunConfig) -> Iterator[Finding]:
+    """Yields the trainings before the run's own, which the config has been checked for."""
+    if config.stages:
+        named = [f"{stage.name} × {stage.repeat}" if stage.repeat > 1 else stage.name for stage in config.stages]
+        yield Finding("stages", f"{', '.join(named)}, then the run's own training")
 
 
 def list_own_code(config: RunConfig) -> Iterator[Finding]:

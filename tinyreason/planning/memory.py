@@ -119,6 +119,12 @@ class Job:
         return replace(self, config=self.config.warmup_config) if asked and not asked.adapter else None
 
     @property
+    def stages(self) -> "dict[str, Job]":
+        """The trainings between a warm-up and the run's own, under the names of their phases."""
+        configs = enumerate(self.config.stage_configs, 1)
+        return {f"stage {number}": replace(self, config=config) for number, (_, config) in configs}
+
+    @property
     def is_padded(self) -> bool:
         """Whether prompts of several lengths stand side by side, so that attention takes a mask."""
         return not self.config.data.is_one_prompt or self.config.critiques is not None
@@ -134,6 +140,11 @@ def phases(job: Job) -> list[Phase]:
     found = [loading]
     if job.warmup:
         found.append(Phase("warm-up", training | backward_parts(job.warmup)))
+    for name, stage in job.stages.items():
+        train = stage.config.train
+        if train.generated_rows:
+            found.append(generation_phase(stage, name, training, train.generated_rows, stage.row_tokens))
+        found.append(Phase(name, training | backward_parts(stage)))
     found.append(generation_phase(job, "evaluate", training, *evaluation_batch(job)))
     if job.config.train.generated_rows:
         found.append(generation_phase(job, "generate", training, job.config.train.generated_rows, job.row_tokens))

@@ -13,7 +13,7 @@ from tinyreason.models.kernels import choose_compute_settings, installed_package
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.memory import FLOAT, Job, Phase, optimizer_bytes, phases
 from tinyreason.planning.model_shape import Shape, read_shape
-from tinyreason.planning.step_time import evaluation_seconds, speed_of, step_seconds, warmup_seconds
+from tinyreason.planning.step_time import earlier_seconds, evaluation_seconds, speed_of, step_seconds
 from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 GB = 2**30
@@ -44,8 +44,8 @@ class Plan:
 
     @property
     def jobs(self) -> list[Job]:
-        """The training, and the warm-up where there is one."""
-        return [self.job] + ([self.job.warmup] if self.job.warmup else [])
+        """The training, the warm-up where there is one, and the stages."""
+        return [self.job, *([self.job.warmup] if self.job.warmup else []), *self.job.stages.values()]
 
     @property
     def peak(self) -> Phase:
@@ -178,6 +178,6 @@ def make_plan(
     job = Job(config, shape, compute, tokens, evaluation_prompt_tokens)
     at = speed_of(job, machine.sheet)
     step = at and step_seconds(job, at)
-    total = at and config.train.max_steps * step + evaluation_seconds(job, at) + warmup_seconds(job, at)
+    total = at and config.train.max_steps * step + evaluation_seconds(job, at) + earlier_seconds(job, at)
     is_calibrated = machine.sheet is not None and machine.sheet.is_calibrated
     return Plan(job, phases(job), machine.memory, step, total, is_calibrated)

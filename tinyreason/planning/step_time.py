@@ -75,10 +75,28 @@ def rollouts(job: Job) -> Decoding:
     return Decoding(train.generated_rows, job.prompt_tokens, train.max_completion_tokens, job.is_padded)
 
 
-def warmup_seconds(job: Job, at: Speed) -> float:
-    """Returns the seconds of the warm-up, 0 where there is none."""
-    first = job.warmup
-    return first.config.train.max_steps * step_seconds(first, at) if first else 0.0
+def earlier_seconds(job: Job, at: Speed) -> float:
+    """Returns the seconds of the warm-up and the stages, and of what self-training samples; 0 where there is none."""
+    earlier = [*([job.warmup] if job.warmup else []), *job.stages.values()]
+    steps = sum(one.config.train.max_steps * step_seconds(one, at) for one in earlier)
+    measured = sum(stage.measure for stage, _ in job.config.stage_configs)
+    return steps + sum(sampling_seconds(one, at) for one in [*earlier, job]) + measured * one_evaluation(job, at)
+
+
+def sampling_seconds(job: Job, at: Speed) -> float:
+    """Returns the seconds in which a training samples its own completions to imitate, 0 where it does not."""
+    data, rows = job.config.data, job.config.evaluation.batch_size
+    if not data.is_sampled:
+        return 0.0
+    batch = Decoding(rows, job.prompt_tokens, job.config.train.max_completion_tokens)
+    return ceil((data.size or data.usual_size or 0) * data.samples / rows) * decoding_seconds(job, at, batch)
+
+
+def one_evaluation(job: Job, at: Speed) -> float:
+    """Returns the seconds of the evaluation, asked once."""
+    rows, tokens = evaluation_batch(job)
+    asked = job.config.evaluation.problems * job.config.evaluation.samples
+    return ceil(asked / rows) * decoding_seconds(job, at, Decoding(rows, job.asked_tokens, tokens - job.asked_tokens))
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:

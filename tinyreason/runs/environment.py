@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def versions() -> dict[str, str | None]:
     return {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES}
 
 
+@cache
 def constraints() -> str:
     """Returns the exact versions of every package that this one needs, as pip reads them with `-c`."""
     found, pending = {}, ["tinyreason"]

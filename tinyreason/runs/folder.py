@@ -76,7 +76,7 @@ class RunFolder:
 
     def has_earned(self) -> bool:
         """Returns whether it holds what took time or money: a baseline, an adapter, a warm-up, answers."""
-        earned = (self.adapter, self.checkpoints, self.path / "warmup" / "adapter")
+        earned = (self.adapter, self.checkpoints, *(self.path / name for name in ("warmup", "stages", "samples.jsonl")))
         paid_for = self.path.glob("*.answers.jsonl")
         return self.is_resumed or any(p.exists() for p in earned) or any(p.stat().st_size for p in paid_for)
 

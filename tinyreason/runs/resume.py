@@ -14,7 +14,8 @@ NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
 """What of a config changes no number of a run."""
 FILES = (
     *("result.json", "checkpoints", "metrics.jsonl", "rollouts.jsonl", "evaluation.json", "report.html", "log.txt"),
-    *("critiques.jsonl", "adapter", "history", "controls", "controls.json", "warmup", "tensorboard"),
+    *("critiques.jsonl", "adapter", "history", "controls", "controls.json", "warmup", "stages", "samples.jsonl"),
+    *("tensorboard",),
     *("heartbeat.json", "stop.request", ".heartbeat.json.part"),
     *("code", "constraints.txt", "environment.json", "config.yaml"),
 )

@@ -123,6 +123,8 @@ class Build:
 
     def problems(self, grader: Grader, examples: list[Example] | None = None) -> list[Example]:
         """Returns the problems, of these or of all, whose gold answer the grader can read."""
+        if examples is None and self.config.data.transforms:
+            raise ConfigError("data.transforms are of what a run trains on, and a set is built of all; leave them out.")
         examples = self.config.data.load() if examples is None else examples
         fine = grader.check_gold(examples)
         readable = [example for example, is_fine in zip(examples, fine, strict=True) if is_fine]

@@ -16,6 +16,7 @@ from tinyreason.models.shared_attention import NAME
 from tinyreason.models.training_rows import IGNORED, context_for, tokenised
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
+from tinyreason.trainers.masked_thought import masked, rate_at
 from tinyreason.trainers.oom import OomRetryRows
 from tinyreason.trainers.session import TrainingSession, Watch
 
@@ -33,6 +34,15 @@ class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
         "num_tokens": "tokens_seen",
     }
     step_sign = "loss"
+
+    def training_step(self, model, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
+        train, step = self.session.config.train, self.state.global_step
+        if rate := rate_at(step, train.max_steps, train.mask_rate, train.mask_warmup):
+            tokenizer, first_row = self.session.tokenizer, len(self.finite.losses) * train.micro_rows
+            vocabulary = len(tokenizer) if train.mask_with == "random" else None
+            pad, seed = tokenizer.pad_token_id, self.session.config.seed
+            inputs = masked(inputs, rate, seed, step, first_row, vocabulary, pad)
+        return super().training_step(model, inputs, *more, **named)
 
     def run(self) -> None:
         compute = self.session.context.compute

@@ -1,5 +1,7 @@
 """Every engine gives the completions that one row alone gives, read anew from its first token at each step."""
 
+from itertools import product
+
 import pytest
 import torch
 from engine_rows import ENDS, RAGGED, SAMPLED, with_adapter
@@ -64,9 +66,14 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize("adapter", ["none", *ADAPTERS])
-@pytest.mark.parametrize("quantize", ["none", "nf4", "int8"])
-@pytest.mark.parametrize("architecture", [*FUSED, "SmolLM3", "Phi3"])
+COMBINATIONS = [
+    pytest.param(*each, marks=() if each[0] == "Qwen2" or "none" in each else pytest.mark.stress)
+    for each in product([*FUSED, "SmolLM3", "Phi3"], ["none", "nf4", "int8"], ["none", *ADAPTERS])
+]
+"""Of architecture, quantisation and adapter every two meet every day, all three with -m stress."""
+
+
+@pytest.mark.parametrize(("architecture", "quantize", "adapter"), COMBINATIONS)
 def test_completions_are_those_of_each_row_alone(load, folder, architecture, quantize, adapter):
     sharpness = 0.05 if quantize == "int8" else 0.2
     model = with_adapter(load(folder(architecture, sharpness), quantize=quantize)[0], adapter, sharpness)

@@ -1,0 +1,127 @@
+"""The model's own completions to its problems, graded, each written down as it comes: what self-training trains on."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from tinyreason.config.run_config import RunConfig
+from tinyreason.data.sampled import Sampled
+from tinyreason.errors import DataError
+from tinyreason.evaluation.score import evaluate
+from tinyreason.example import Example
+from tinyreason.inference.sampling import BatchRoom, Sampling
+from tinyreason.pipeline.transformed import transformed_in
+from tinyreason.runs.folder import RunFolder
+from tinyreason.trainers.session import TrainingSession
+
+SAMPLES = "samples.jsonl"
+BATCHES_AT_ONCE = 4
+"""So many batches are sampled and graded together, and written down before the next are begun."""
+
+Row = dict[str, Any]
+"""{"id", "sample", "text", "tokens", "truncated", "correct"} of one completion."""
+
+
+def sampled_examples(session: TrainingSession, problems: list[Example], earlier: list[Example]) -> list[Example]:
+    """Returns the completions to train on of the session's model, as its `data` says, in the order of the problems.
+
+    They lie in the session's folder; what is there already is not sampled again. `earlier` is what stages before kept.
+    The transforms of the data are of what is kept.
+    Errors: `DataError` where none is kept, `Stopped` between two batches.
+    """
+    data: Sampled = session.config.data
+    rows = sample_rows(session, problems)
+    found = kept_examples(data, problems, rows)
+    correct = sum(row["correct"] is True for row in rows) / len(rows)
+    more = f", and {len(earlier):,} of earlier stages" if data.with_earlier and earlier else ""
+    session.context.console.say(
+        f"sampled {len(rows):,} completions to {len(problems):,} problems, {correct:.1%} correct; {len(found):,} to "
+        f"{len({example.meta['problem_id'] for example in found}):,} problems are trained on{more}"
+    )
+    if data.with_earlier:
+        new = {(example.identity, example.completion) for example in found}
+        found = [example for example in earlier if (example.identity, example.completion) not in new] + found
+    if not found:
+        raise DataError(
+            f"none of {len(rows):,} sampled completions is {data.keep} and whole, so there is nothing to train on; "
+            f"raise data.samples, take easier problems, or have a warm-up before."
+        )
+    return transformed_in(session, found)
+
+
+def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:
+    """Returns every sampled completion, problem by problem; those not yet in the folder are sampled now."""
+    config, folder, context = session.config, session.folder, session.context
+    sampling, room = sampling_of(config), BatchRoom()
+    at_once = max(1, BATCHES_AT_ONCE * sampling.batch_size // sampling.samples)
+    rows = whole_rows(folder, at_once * sampling.samples, len(problems) * sampling.samples)
+    done = len(rows) // sampling.samples
+    context.deadline.restart_timing()
+    with context.console.live("sampling", total=len(problems) * sampling.samples, done=len(rows)) as live:
+        for at in range(done, len(problems), at_once):
+            part = problems[at : at + at_once]
+            score = evaluate(session.model, session.tokenizer, part, sampling, session.grader, live.advance, room)
+            found = [
+                {"id": example.id, "sample": sample, **{name: getattr(one, name) for name in COLUMNS}}
+                for example, completions in zip(part, score.completions_P_S, strict=True)
+                for sample, one in enumerate(completions)
+            ]
+            folder.append(SAMPLES, found)
+            rows += found
+            context.deadline.check()
+    return rows
+
+
+COLUMNS = ("text", "tokens", "truncated", "correct")
+
+
+def sampling_of(config: RunConfig) -> Sampling:
+    """Returns how a run or stage samples what it trains on."""
+    return Sampling(
+        samples=config.data.samples,
+        temperature=config.data.temperature,
+        max_completion_tokens=config.train.max_completion_tokens,
+        batch_size=config.evaluation.batch_size,
+        prompt=config.prompt,
+        template_options=config.template_options,
+        seed=config.seed,
+        engine=config.inference.engine,
+    )
+
+
+def whole_rows(folder: RunFolder, at_once: int, wanted: int) -> list[Row]:
+    """Returns the rows that are there; what is torn, or of a part that was not finished, is removed and goes again."""
+    file = folder.path / SAMPLES
+    if not file.exists():
+        return []
+    lines = file.read_bytes().splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith(b"\n")]
+    whole = whole if len(whole) == wanted else whole[: len(whole) // at_once * at_once]
+    if len(whole) < len(lines):
+        with folder.writing(SAMPLES):
+            file.write_bytes(b"".join(whole))
+    return folder.read_rows(SAMPLES)
+
+
+def kept_examples(data: Sampled, problems: list[Example], rows: list[Row]) -> list[Example]:
+    """Returns those rows that are kept, each as its problem with the completion to imitate."""
+    by_id, counts = {example.id: example for example in problems}, Counter()
+    found = []
+    for row in without_repetitions(rows):
+        fits = data.keep == "all" or (row["correct"] is True) == (data.keep == "correct")
+        if row["truncated"] or not fits or counts[row["id"]] == data.most_per_problem:
+            continue
+        counts[row["id"]] += 1
+        meta = {name: row[name] for name in ("correct", "tokens", "sample")} | {"problem_id": row["id"]}
+        example = by_id[row["id"]]
+        named = {"id": f"{row['id']}#{row['sample']}", "meta": example.meta | meta}
+        found.append(replace(example, completion=row["text"], **named))
+    return found
+
+
+def without_repetitions(rows: list[Row]) -> list[Row]:
+    """Returns the rows less those whose text is that of an earlier sample of the same problem."""
+    first: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        first.setdefault((row["id"], row["text"]), row)
+    return list(first.values())
