@@ -10,7 +10,8 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.data import transforms
 from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.problems import read_problems
-from tinyreason.pipeline.warmup import fine_tune
+from tinyreason.pipeline.sampled import sampled_examples
+from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.folder import RunFolder
 
 LENGTH = "data.transforms=[{kind: segments, answer: 0}, {kind: sample, n: 6}]"
@@ -52,11 +53,26 @@ def test_they_are_made_once_and_again_where_rows_or_options_differ(tmp_path, mon
 def test_the_rows_of_a_warm_up_are_transformed_too(tmp_path):
     sft = "{kind: sft, max_steps: 1, batch_size: 2, max_tokens: 256, max_completion_tokens: 64}"
     data = "{kind: solutions, name: sandbox, size: 5, transforms: [{kind: sample, n: 2}]}"
-    config = read_recipe("rlvr").resolve("sandbox", (f"warmup={{data: {data}, train: {sft}}}",)).warmup_config
+    config = read_recipe("rlvr").resolve("sandbox", (f"warmup={{data: {data}, train: {sft}}}",))
     with session_of(config, tmp_path / "run") as session:
-        fine_tune(session)
+        warm_up(session)
         assert "transform sample  5 rows → 2: 3 more than n" in said(session.context)
-    assert len((tmp_path / "run" / "data.jsonl").read_text().splitlines()) == 2
+    assert len((tmp_path / "run" / "warmup" / "data.jsonl").read_text().splitlines()) == 2
+
+
+def test_of_sampled_data_the_completions_are_transformed_and_once(tmp_path):
+    data = "data={kind: sampled, name: sandbox, size: 6, samples: 8, keep: all, transforms: [{kind: shortest_correct}]}"
+    config = read_recipe("reasoning_sft").resolve("sandbox", (*QUICK[1:], data, "train.max_completion_tokens=48"))
+    with session_of(config, tmp_path / "run") as session:
+        problems = config.data.load()
+        found = sampled_examples(session, problems, [])
+        again = sampled_examples(session, problems, [])
+    rows = [json.loads(line) for line in (tmp_path / "run" / "samples.jsonl").open(encoding="utf-8")]
+    solved = {row["id"] for row in rows if row["correct"] and not row["truncated"]}
+    assert again == found and {one.meta["problem_id"] for one in found} == solved and len(found) == len(solved) > 0
+    for one in found:
+        same = [row for row in rows if row["id"] == one.meta["problem_id"] and row["correct"] and not row["truncated"]]
+        assert one.meta["tokens"] == min(row["tokens"] for row in same)
 
 
 def test_preview_shows_what_each_does_and_a_row_before_and_after():
@@ -77,6 +93,8 @@ def test_check_names_them_and_refuses_them_where_they_would_do_nothing():
     assert "evaluation.data.transforms: only what is trained on" in complaint("check", "rlvr", test)
     assert "is for data of GRPO" in complaint("check", "reasoning_sft", "data.transforms=[{kind: prefix}]")
     assert "trainer grpo samples its own" in complaint("check", "rlvr", "data.transforms=[{kind: pairs}]")
+    data = "data={kind: sampled, name: sandbox, transforms: [{kind: pass_rate}]}"
+    assert "pass_rate compares correct with incorrect" in complaint("check", "reasoning_sft", data, "--on", "sandbox")
     assert "did you mean" in complaint("check", "rlvr", "data.transforms=[{kind: fairr, n: 2}]")
 
 

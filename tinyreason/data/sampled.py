@@ -39,9 +39,15 @@ class Sampled(Source):
     """What is trained on them: the adapter that sampled them, or its start again, before all stages (STaR)."""
 
     def check(self, run, path: str) -> None:
+        super().check(run, path)
         if not run.train.needs_completions:
             raise ValueError(
                 f"{path}.kind=sampled gives completions to imitate; type {path}.kind=problems, or trainer sft"
+            )
+        if self.keep != "all" and (comparing := [one.kind for one in self.transforms if one.compares]):
+            raise ValueError(
+                f"{path}.transforms: {comparing[0]} compares correct with incorrect completions, and {path}.keep="
+                f"{self.keep} keeps one of them; type {path}.keep=all"
             )
         if self.with_earlier and self.start == "adapter":
             raise ValueError(f"{path}.with_earlier=true trains on what the adapter has learnt; type {path}.start=base")

@@ -32,6 +32,8 @@ class Transform(Schema):
 
     needs: ClassVar[frozenset[str]] = frozenset()  # of "tokenizer" and "grader", where rows do not say it themselves
 
+    compares: ClassVar[bool] = False  # whether it has nothing to do where all rows are correct
+
     def apply(self, examples: list[Example], context: TransformContext) -> list[Example]:
         """Returns the rows that are left, and tells `context.dropped` why the others went. Errors: `DataError`."""
         raise NotImplementedError

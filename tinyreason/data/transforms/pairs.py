@@ -20,6 +20,7 @@ class Pairs(Transform):
     """Keeps a correct and an incorrect completion of each problem, the latter with a negative weight."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"grader"})
+    compares: ClassVar[bool] = True
 
     kind: Literal["pairs"] = "pairs"
     rejected: float = Field(0.8, gt=0, le=1)

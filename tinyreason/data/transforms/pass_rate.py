@@ -16,6 +16,7 @@ class PassRate(Transform):
     """Writes the pass rate of its problem to each row."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"grader"})
+    compares: ClassVar[bool] = True
 
     kind: Literal["pass_rate"] = "pass_rate"
     rows: Literal["all", "one"] = "all"

@@ -22,6 +22,7 @@ class Spread(Transform):
     """Keeps correct completions of problems whose scores vary."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"grader"})
+    compares: ClassVar[bool] = True
 
     kind: Literal["spread"] = "spread"
     threshold: float = Field(0.0, ge=0)
