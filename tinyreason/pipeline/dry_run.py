@@ -20,7 +20,8 @@ ATTEMPTS = 16
 def dry_run_config(recipe: Recipe, tier: str, overrides: tuple[str, ...]) -> RunConfig:
     """Returns the tier's config with the person's overrides, made small: sandbox model, two steps, short completions.
 
-    Data, prompt, rewards, advantage, quantisation and kind of adapter stay as they are.
+    Data, prompt, rewards, advantage, quantisation and kind of adapter stay as they are; of the model's own completions
+    few are sampled, and each stage is taken once.
     """
     changes = dry_run_overrides(recipe.resolve(tier, overrides))
     return recipe.resolve(tier, (*overrides, *(f"{option}={value}" for option, value in changes.items())))

@@ -24,7 +24,7 @@ from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.fitting import fitting
 from tinyreason.pipeline.own_code import load_own_code, try_own_code
 from tinyreason.pipeline.problems import read_problems
-from tinyreason.pipeline.stages import Stages
+from tinyreason.pipeline.stages import trained_on
 from tinyreason.pipeline.train import train_adapter
 from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.changes import as_begun
@@ -100,10 +100,10 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
         with clock.part("warmup"):
             warm_up(session)
         before = baseline.measure(model, START)
-    stages = Stages(session, problems.training, problems.evaluation)
-    with clock.part("stages"):
-        stages.run(evaluator)
-        rows = stages.rows(session, problems.training)
+    rows = problems.training
+    if config.stages or config.data.is_sampled:
+        with clock.part("stages"):
+            rows = trained_on(session, problems.training, problems.evaluation, evaluator)
     with clock.part("train"):
         training = train_adapter(session, rows, problems.validation, evaluator, clock)
     with clock.part("evaluate"), training.saving_the_last_good():

@@ -36,7 +36,7 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
     more = f", and {len(earlier):,} of earlier stages" if data.with_earlier and earlier else ""
     session.context.console.say(
         f"sampled {len(rows):,} completions to {len(problems):,} problems, {correct:.1%} correct; {len(found):,} to "
-        f"{len({example.meta['problem_id'] for example in found}):,} problems are trained on{more}"
+        f"{len({example.meta['problem_id'] for example in found}):,} problems are kept{more}"
     )
     if data.with_earlier:
         new = {(example.identity, example.completion) for example in found}

@@ -26,7 +26,7 @@ FINISHED = "stage.json"
 
 @dataclass
 class Stages:
-    """Takes a run's stages, and gives the run itself what it trains on; what lies finished is not done again."""
+    """Takes a run's stages; what lies finished is not done again."""
 
     session: TrainingSession
     training: list[Example]
@@ -94,6 +94,15 @@ class Stages:
         found = json.loads(file.read_text(encoding="utf-8"))
         low, high = found["interval"]
         console.say(f"        {found['accuracy']:.1%} [{low:.1%}, {high:.1%}] correct after {place.name}")
+
+
+def trained_on(
+    session: TrainingSession, training: list[Example], evaluation: list[Example], evaluator: Evaluator
+) -> list[Example]:
+    """Takes all stages of a run, and returns what the run itself trains on. Errors: `Stopped`, with all saved."""
+    stages = Stages(session, training, evaluation)
+    stages.run(evaluator)
+    return stages.rows(session, training)
 
 
 def stage_folder(place: Path) -> RunFolder:

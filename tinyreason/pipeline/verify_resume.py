@@ -12,7 +12,7 @@ from tinyreason.evaluation.score import Evaluator
 from tinyreason.grading.grader import Grader
 from tinyreason.models.load import load_model
 from tinyreason.pipeline.problems import read_problems
-from tinyreason.pipeline.stages import Stages
+from tinyreason.pipeline.stages import trained_on
 from tinyreason.pipeline.train import Training
 from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.changes import as_begun
@@ -46,9 +46,8 @@ def verify_resume(config: RunConfig, out: Path, context: RunContext) -> str:
         session = TrainingSession(config, context, model, tokenizer, folder, grader)
         if config.warmup:
             warm_up(session)  # restored from where it lies, as the stages are
-        stages = Stages(session, problems.training, problems.evaluation)
-        stages.run(Evaluator(config, context, tokenizer, grader))
-        rows = stages.rows(session, problems.training)
+        evaluator = Evaluator(config, context, tokenizer, grader)
+        rows = trained_on(session, problems.training, problems.evaluation, evaluator)
         with tempfile.TemporaryDirectory() as place:
             replay = RunFolder(Path(place, "run"))
             copy_up_to(start, folder, replay)
