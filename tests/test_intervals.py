@@ -94,7 +94,10 @@ def test_the_interval_is_that_of_the_normal_approximation_for_many_problems():
 
 @pytest.mark.parametrize(
     ("problems", "samples", "a", "b", "worlds"),
-    [(30, 8, 0.5, 3.0, 1500), (40, 8, 2.0, 2.0, 1500), (30, 8, 0.3, 0.7, 1500), (120, 4, 0.3, 0.7, 1000)],
+    [
+        *((30, 8, 0.5, 3.0, 1500), (40, 8, 2.0, 2.0, 1500), (30, 8, 0.3, 0.7, 1500)),
+        pytest.param(120, 4, 0.3, 0.7, 1000, marks=pytest.mark.stress),
+    ],
 )
 def test_intervals_hold_the_truth_in_95_of_100_simulated_evaluations(problems, samples, a, b, worlds):
     """Problems of Beta-distributed difficulty; AIME's size, AMC's, and one large enough for the bootstrap."""

@@ -239,6 +239,7 @@ def test_a_thousand_critiques_survive_faults_and_three_kills():
     assert KEY not in said
 
 
+@pytest.mark.stress
 def test_requests_are_sent_as_fast_as_the_server_allows():
     write_attempts(160)
     with Endpoint(delay_s=0.6, places=8) as server:  # as a real one takes; the suite's other half needs the CPU too

@@ -52,7 +52,7 @@ def test_it_says_what_is_sampled_and_what_is_trained_on():
 
 
 def test_it_says_what_is_trained_before():
-    assert ("stages", "round × 2, then the run's own training") in lines("star")
+    assert ("stages", "period × 2, then the run's own training") in lines("prorl")
 
 
 @pytest.mark.parametrize("recipe", ["rlvr", "critique_ft"])

@@ -21,6 +21,7 @@ def test_each_step_but_the_first_is_timed():
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_both_sides_are_told_in_one_line():
     words = ("--on", "sandbox", "--against", "trl", "--steps", "2", "--repeats", "1", *QUICK[:2])
     found = json.loads(printed("bench", "one_shot_rlvr", *words))
