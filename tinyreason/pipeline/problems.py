@@ -1,7 +1,5 @@
 """The problems of a run, checked: those trained on, those of the evaluation, those of the validation."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +13,7 @@ from tinyreason.errors import DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.held_out import held_out
-from tinyreason.pipeline.transformed import transformed_rows
+from tinyreason.pipeline.transformed import digest, transformed_rows
 from tinyreason.runs.folder import RunFolder
 from tinyreason.synthesis.build import build_critiques
 
@@ -48,8 +46,7 @@ class RunProblems:
 
 def digest_of(parts: list[list[Example]]) -> str:
     """Returns the SHA-256 of lists of problems."""
-    rows = [[vars(example) for example in part] for part in parts]
-    return hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
+    return digest([[vars(example) for example in part] for part in parts])
 
 
 def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console: Console) -> RunProblems:
