@@ -58,6 +58,14 @@ def test_three_stages_interrupted_in_each_end_bit_for_bit_as_those_left_alone(tm
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     result, screen = go(whole, THREE)
     assert "stage   2 of 2, round" in screen and "correct after 2-round" in screen
+    assert [(one.name, one.steps, one.rows is not None) for one in result.stages] == [
+        ("1-seed", 3, True),
+        ("2-round", 3, True),
+    ]
+    assert result.stages[0].score is None and 0 <= result.stages[1].score.accuracy <= 1
+    (change,) = result.training.rows_changed
+    assert (change.by, change.before) == ("sampled", 24 * 3)
+    assert result.seconds["stages"] >= sum(one.seconds for one in result.stages)
     seen = []
     for step in (1, 2, 1, 2, 1, 2):
         ended, screen = go(cut, THREE, Deadline(last_step=step))
@@ -71,6 +79,11 @@ def test_three_stages_interrupted_in_each_end_bit_for_bit_as_those_left_alone(tm
         assert samples(whole / place) == samples(cut / place)
         assert len(samples(cut / place)) == 24 * 3
     assert result.after.accuracy == resumed.after.accuracy
+    assert resumed.seconds["stages"] >= sum(one.seconds for one in resumed.stages) - 0.2
+    untimed = {"seconds": 0}
+    assert [a.model_copy(update=untimed) for a in result.stages] == [
+        b.model_copy(update=untimed) for b in resumed.stages
+    ]
     assert "the same bit for bit" in verify_resume(config_of(*THREE), cut, context_of(config_of(*THREE)))
 
 

@@ -103,7 +103,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     rows = problems.training
     if config.stages or config.data.is_sampled:
         with clock.part("stages"):
-            rows = trained_on(session, problems.training, problems.evaluation, evaluator)
+            rows = trained_on(session, problems.training, problems.evaluation, evaluator, baseline.keep_seconds)
     with clock.part("train"):
         training = train_adapter(session, rows, problems.validation, evaluator, clock)
     with clock.part("evaluate"), training.saving_the_last_good():
@@ -163,6 +163,12 @@ class Baseline:
         if name == START and self.evaluator.config.evaluation.template_check:
             self.template_check = self.checked(model, score, known)
         return score
+
+    def keep_seconds(self) -> None:
+        """Writes down what the run has taken so far, so that a session that resumes it counts that too."""
+        file = f"checkpoints/{START}.json"
+        known = json.loads((self.folder.path / file).read_text(encoding="utf-8"))
+        self.folder.write_json(file, known | {"seconds": self.clock.seconds()})
 
     def checked(self, model, score: Score, known: dict[str, Any]) -> TemplateCheck:
         """Returns how the baseline does when it is asked otherwise: as known, or asked now and written down."""

@@ -12,6 +12,7 @@ from tinyreason.example import Example
 from tinyreason.inference.sampling import BatchRoom, Sampling
 from tinyreason.pipeline.transformed import transformed_in
 from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.stage_result import SAMPLED
 from tinyreason.trainers.session import TrainingSession
 
 SAMPLES = "samples.jsonl"
@@ -33,6 +34,10 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
     rows = sample_rows(session, problems)
     found = kept_examples(data, problems, rows)
     correct = sum(row["correct"] is True for row in rows) / len(rows)
+    most = f", {data.most_per_problem} of a problem at most" if data.most_per_problem else ""
+    why = f"{correct:.1%} correct; kept are {'whole' if data.keep == 'all' else data.keep} ones{most}"
+    change = {"by": "sampled", "before": len(rows), "after": len(found), "why": why}
+    session.folder.write_json(SAMPLED, {"rows_changed": [change]})
     more = f", and {len(earlier):,} of earlier stages" if data.with_earlier and earlier else ""
     session.context.console.say(
         f"sampled {len(rows):,} completions to {len(problems):,} problems, {correct:.1%} correct; {len(found):,} to "

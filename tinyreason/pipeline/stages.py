@@ -1,7 +1,7 @@
 """The trainings before a run's own: each in a folder of its own, from the end of the one before, resumed exactly."""
 
-import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from tinyreason.pipeline.sampled import sampled_examples
 from tinyreason.pipeline.train import Tensors, trained_tensors
 from tinyreason.pipeline.transformed import transformed_in
 from tinyreason.runs.checkpoint import TRAINED, CheckpointManager, load_trained, roll_back
+from tinyreason.runs.clock import Clock
 from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.stage_result import STAGE, STAGE_SCORE, StageResult, read_stage, rows_changed
 from tinyreason.trainers.session import TrainingSession
-
-FINISHED = "stage.json"
 
 
 @dataclass
@@ -32,6 +32,8 @@ class Stages:
     training: list[Example]
     """The problems of the run."""
     evaluation: list[Example]
+    after_each: Callable[[], None] = lambda: None
+    """Called when a stage is done, or stopped."""
     began: Tensors = field(init=False)
     """What is trained, as it was before the first stage."""
     sampled: list[Example] = field(default_factory=list)
@@ -48,21 +50,22 @@ class Stages:
             self.session.context.console.say(
                 f"stage   {number} of {len(stages)}, {stage.name}: {config.data.describe()}"
             )
-            self.take(stage, replace(self.session, config=config, folder=stage_folder(place)))
-            if stage.measure:
-                self.measure(stage, place, evaluator)
+            try:
+                self.take(stage, replace(self.session, config=config, folder=stage_folder(place)))
+                if stage.measure:
+                    self.measure(place, evaluator)
+            finally:
+                self.after_each()
 
     def take(self, stage: Stage, session: TrainingSession) -> None:
         """Trains by one stage, or restores what it left; from its last checkpoint on where it was interrupted."""
-        kept, model = session.folder.path / "adapter", self.session.model
-        is_done = (session.folder.path / FINISHED).is_file()
+        kept, model, clock = session.folder.path / "adapter", self.session.model, Clock()
+        is_done = (session.folder.path / STAGE).is_file()
         data = self.session.config.data if stage.data is None else stage.data
         if not is_done or data.is_sampled:
             rows = self.rows(session, self.training if stage.data is None else stage_examples(session))
             if not is_done:
-                train_stage(session, rows, f"stage {session.folder.path.name}")
-                save_adapter_whole(session, kept)
-                session.folder.write_json(FINISHED, {"rows": len(rows), "steps": session.config.train.max_steps})
+                train_stage(session, rows, f"stage {session.folder.path.name}", clock)
         if stage.reference == "reset":
             session.config.adapter.start_from(model, kept)
         else:
@@ -84,23 +87,27 @@ class Stages:
                     parameter.data.copy_(self.began[name])
         return found
 
-    def measure(self, stage: Stage, place: Path, evaluator: Evaluator) -> None:
+    def measure(self, place: Path, evaluator: Evaluator) -> None:
         """Asks the evaluation of the adapter that a stage left, once, and writes down how it did."""
-        file, console = place / "evaluation.json", self.session.context.console
-        if not file.is_file():
+        if not (place / STAGE_SCORE).is_file():
             score = evaluator.evaluate(self.session.model, self.evaluation, f"measuring after {place.name}")
             summary = side_summary([score]).model_dump() | {"problems_asked": score.as_json()}
-            stage_folder(place).write_json(file.name, summary)
-        found = json.loads(file.read_text(encoding="utf-8"))
-        low, high = found["interval"]
-        console.say(f"        {found['accuracy']:.1%} [{low:.1%}, {high:.1%}] correct after {place.name}")
+            stage_folder(place).write_json(STAGE_SCORE, summary)
+        side = read_stage(place).score
+        low, high = side.interval
+        said = f"        {side.accuracy:.1%} [{low:.1%}, {high:.1%}] correct after {place.name}"
+        self.session.context.console.say(said)
 
 
 def trained_on(
-    session: TrainingSession, training: list[Example], evaluation: list[Example], evaluator: Evaluator
+    session: TrainingSession,
+    training: list[Example],
+    evaluation: list[Example],
+    evaluator: Evaluator,
+    after_each: Callable[[], None] = lambda: None,
 ) -> list[Example]:
     """Takes all stages of a run, and returns what the run itself trains on. Errors: `Stopped`, with all saved."""
-    stages = Stages(session, training, evaluation)
+    stages = Stages(session, training, evaluation, after_each)
     stages.run(evaluator)
     return stages.rows(session, training)
 
@@ -122,13 +129,17 @@ def stage_examples(session: TrainingSession) -> list[Example]:
     return ask_for_tokens(config.rewards, examples)
 
 
-def train_stage(session: TrainingSession, rows: list[Example], what: str) -> None:
-    """Takes all steps of a session in its folder, from its last checkpoint on. Errors: `Stopped`, with all saved."""
+def train_stage(session: TrainingSession, rows: list[Example], what: str, clock: Clock) -> None:
+    """Takes all steps of a session in its folder, from its last checkpoint on, and leaves its adapter and stage.json.
+
+    Errors: `Stopped`, with all saved.
+    """
     console, deadline, settings = session.context.console, session.context.deadline, session.config.checkpoints
     last, start = session.config.train.max_steps, roll_back(session.folder)
     step = start.step if start else 0
     if start:
         load_trained(session.model, start.path / TRAINED)
+        clock.restore(start.state["seconds"])
         console.say(f"resuming {what} after step {step} of {last}")
     with console.live(f"{what}: step", total=last, done=step) as live:
 
@@ -140,17 +151,29 @@ def train_stage(session: TrainingSession, rows: list[Example], what: str) -> Non
             return {}
 
         options = (last, settings.every_steps, settings.keep, deadline)
-        checkpoints = CheckpointManager(session.folder, *options, resumed_from=start)
+        state = {"resumed_from": start, "run_state": lambda: {"seconds": clock.seconds()}}
+        checkpoints = CheckpointManager(session.folder, *options, **state)
         if step < last:
             with deadline.finishing_steps():
                 trainers.train(session, rows, watch, checkpoints)
     if deadline.why:
         raise Stopped(f"stopped by {deadline.why} after step {step} of {last} of {what}, all of it saved")
+    save_adapter_whole(session)
+    result = StageResult(
+        name=session.folder.path.name,
+        trainer=session.config.trainer,
+        data=session.config.data.describe(),
+        rows=len(rows),
+        rows_changed=rows_changed(session.folder.path),
+        steps=step,
+        seconds=clock.seconds()["total"],
+    )
+    session.folder.write_json(STAGE, result.as_json())
 
 
-def save_adapter_whole(session: TrainingSession, kept: Path) -> None:
+def save_adapter_whole(session: TrainingSession) -> None:
     """Saves a stage's adapter, whole or not at all, and removes what was there to resume from."""
-    half = kept.with_name(".adapter.part")
+    kept, half = session.folder.adapter, session.folder.path / ".adapter.part"
     with session.folder.writing("the adapter of a stage"):
         for left_over in (half, kept):
             shutil.rmtree(left_over, ignore_errors=True)
