@@ -8,6 +8,7 @@ from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.train_config import TRAINERS, TrainSft
+from tinyreason.config.until import UNTIL
 from tinyreason.data import DATA, OwnData
 from tinyreason.schema import Schema, one_of, one_or_several
 
@@ -48,6 +49,8 @@ class Stage(Schema):
     """How many times it is done, one after the other."""
     reference: Literal["keep", "reset"] = "keep"
     """Whether its end becomes what the KL penalty of all that follows holds to (reset), as in ProRL."""
+    until: one_of(UNTIL) | None = None
+    """What ends it before its last step; null = it takes all of them."""
     measure: bool = False
     """Whether the evaluation is asked after it too."""
     data: one_of(DATA, OwnData) | None = None
@@ -63,11 +66,13 @@ class Stage(Schema):
 
     def check(self, run, path: str) -> None:
         try:
-            self.over(run, 1)
+            config = self.over(run, 1)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise ValueError(f"{path}{where and '.'}{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        if self.until:
+            self.until.check_metric(config, run, f"{path}.until")
 
     def over(self, run: "RunConfig", number: int) -> "RunConfig":
         """Returns this stage as a run of its own, checked; `number` is its place among all that the run does."""

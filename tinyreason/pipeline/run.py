@@ -103,7 +103,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     rows = problems.training
     if config.stages or config.data.is_sampled:
         with clock.part("stages"):
-            rows = trained_on(session, problems.training, problems.evaluation, evaluator, baseline.keep_seconds)
+            rows = trained_on(session, problems, evaluator, baseline.keep_seconds)
     with clock.part("train"):
         training = train_adapter(session, rows, problems.validation, evaluator, clock)
     with clock.part("evaluate"), training.saving_the_last_good():

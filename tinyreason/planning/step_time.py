@@ -7,6 +7,7 @@ serving engine. Every completion is taken to be as long as it may be, so a run t
 from dataclasses import dataclass
 from math import ceil
 
+from tinyreason.config.until import VALIDATION
 from tinyreason.models.hardware import usable_cores
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.launches import attention_traffic, layer_kernels, token_kernels
@@ -76,11 +77,20 @@ def rollouts(job: Job) -> Decoding:
 
 
 def earlier_seconds(job: Job, at: Speed) -> float:
-    """Returns the seconds of the warm-up and the stages, and of what self-training samples; 0 where there is none."""
+    """Returns the seconds of the warm-up and the stages, and of what self-training samples; 0 where there is none.
+
+    A stage that may end early is taken to take all its steps.
+    """
     earlier = [*([job.warmup] if job.warmup else []), *job.stages.values()]
     steps = sum(one.config.train.max_steps * step_seconds(one, at) for one in earlier)
-    measured = sum(stage.measure for stage, _ in job.config.stage_configs)
-    return steps + sum(sampling_seconds(one, at) for one in [*earlier, job]) + measured * one_evaluation(job, at)
+    stages, evaluation, validation = job.config.stage_configs, job.config.evaluation, job.config.validation
+    measured = sum(stage.measure for stage, _ in stages)
+    asked = measured * asking_seconds(job, at, evaluation.problems * evaluation.samples)
+    if validation:
+        validated = [one.train.max_steps for stage, one in stages if stage.until and stage.until.metric == VALIDATION]
+        times = sum(count // validation.every_steps for count in validated)
+        asked += times * asking_seconds(job, at, validation.problems)
+    return steps + sum(sampling_seconds(one, at) for one in [*earlier, job]) + asked
 
 
 def sampling_seconds(job: Job, at: Speed) -> float:
@@ -92,11 +102,11 @@ def sampling_seconds(job: Job, at: Speed) -> float:
     return ceil((data.size or data.usual_size or 0) * data.samples / rows) * decoding_seconds(job, at, batch)
 
 
-def one_evaluation(job: Job, at: Speed) -> float:
-    """Returns the seconds of the evaluation, asked once."""
+def asking_seconds(job: Job, at: Speed, completions: int) -> float:
+    """Returns the seconds of so many completions as the evaluation asks for them."""
     rows, tokens = evaluation_batch(job)
-    asked = job.config.evaluation.problems * job.config.evaluation.samples
-    return ceil(asked / rows) * decoding_seconds(job, at, Decoding(rows, job.asked_tokens, tokens - job.asked_tokens))
+    batch = Decoding(rows, job.asked_tokens, tokens - job.asked_tokens)
+    return ceil(completions / rows) * decoding_seconds(job, at, batch)
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:
