@@ -83,6 +83,8 @@ def stage_overrides(config: RunConfig, path: str, stage: Stage) -> dict[str, Any
 def small_samples(config: RunConfig, path: str) -> dict[str, Any]:
     """Returns option → its value for few of the model's own completions; whatever they are, they are trained on."""
     few = {f"{path}.size": PROBLEMS, f"{path}.samples": 2, f"{path}.keep": "all"}
+    if config.data.is_sampled and config.data.model:
+        few[f"{path}.model"] = SANDBOX
     return few if config.data.is_sampled else {}
 
 

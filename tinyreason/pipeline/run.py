@@ -16,8 +16,9 @@ from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.engines import choose_engine
+from tinyreason.inference.local_sampling import base_and_adapter
 from tinyreason.models.chat_template import turn_end_caveat
-from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
+from tinyreason.models.load import base_sha256, check_finite, load_model, read_model_config, skeleton
 from tinyreason.models.training_rows import context_for
 from tinyreason.own_code.process import ending_processes
 from tinyreason.pipeline.conclusion import close_run
@@ -74,6 +75,8 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     keep_code(folder, config)
     load_own_code(config)
     check_adapter(config)
+    for name in {source.model for source in config.training_sources if source.is_sampled and source.model}:
+        read_model_config(base_and_adapter(name)[0])
     problems = read_problems(config, folder, grader, console)
     model, tokenizer = load_model(config.model, context.compute)
     check_finite(model, config.model)

@@ -10,6 +10,7 @@ from functools import cached_property
 from tinyreason.config.run_config import RunConfig
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.planning.model_shape import Shape
+from tinyreason.planning.sampler import samplers_of
 from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 FLOAT = 4
@@ -138,6 +139,11 @@ def phases(job: Job) -> list[Phase]:
     held |= {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
     training = held | fixed_parts(job)
     found = [loading]
+    for number, (sampler, its) in enumerate(samplers_of(job)):
+        others = training | {"model that samples": weight_bytes(sampler)}
+        rows = its.config.evaluation.batch_size
+        tokens = its.prompt_tokens + its.config.train.max_completion_tokens
+        found.append(generation_phase(sampler, f"sample {number + 1}", others, rows, tokens))
     if job.warmup:
         found.append(Phase("warm-up", training | backward_parts(job.warmup)))
     for name, stage in job.stages.items():

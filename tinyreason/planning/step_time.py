@@ -12,6 +12,7 @@ from tinyreason.models.hardware import usable_cores
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.launches import attention_traffic, layer_kernels, token_kernels
 from tinyreason.planning.memory import Job, evaluation_batch, weight_bytes
+from tinyreason.planning.sampler import sampler_of
 
 OF_BANDWIDTH = 0.75
 """Share of the card's memory bandwidth that decoding reaches."""
@@ -98,8 +99,9 @@ def sampling_seconds(job: Job, at: Speed) -> float:
     data, rows = job.config.data, job.config.evaluation.batch_size
     if not data.is_sampled:
         return 0.0
-    batch = Decoding(rows, job.prompt_tokens, job.config.train.max_completion_tokens)
-    return ceil((data.size or data.usual_size or 0) * data.samples / rows) * decoding_seconds(job, at, batch)
+    batch = Decoding(rows, job.prompt_tokens, job.config.train.max_completion_tokens, has_adapter=data.model is None)
+    problems = (data.size or data.usual_size or 0) + len(data.temperatures) * data.tried
+    return ceil(problems * data.samples / rows) * decoding_seconds(sampler_of(job), at, batch)
 
 
 def asking_seconds(job: Job, at: Speed, completions: int) -> float:
