@@ -7,7 +7,6 @@ from pydantic import Field
 
 from tinyreason.data._source import Source
 from tinyreason.example import Example
-from tinyreason.sandbox import NAME as SANDBOX
 
 
 class Sampled(Source):
@@ -58,7 +57,8 @@ class Sampled(Source):
             raise ValueError(
                 f"{path}.kind=sampled gives completions to imitate; type {path}.kind=problems, or trainer sft"
             )
-        if self.model and run.is_offline and self.model != SANDBOX and not os.path.exists(self.model):
+        sampler = self.model and run.model.model_copy(update={"name": self.model})
+        if sampler and run.is_offline and not sampler.is_built_in and not os.path.exists(self.model):
             raise ValueError(
                 f"the {run.tier} tier never uses the network, and {path}.model={self.model} is neither 'sandbox' nor a "
                 f"local folder"
