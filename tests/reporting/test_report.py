@@ -143,6 +143,7 @@ def test_stages_are_told_in_a_table_and_their_curves_follow_one_another(tmp_path
     assert "the run's own problem 3 of the sandbox 4 3.3 65.0 % 60.0 – 70.0" in told
     chart = next(chart for chart in data_of(page)["charts"] if chart["title"] == "Reward, stage by stage")
     lines = [(line["label"], line["x"]) for line in chart["lines"]]
+    assert [line["shade"] for line in chart["lines"]] == [0, 1, 3]  # 11-going has no step yet
     assert lines == [("2-round", [1, 2, 3]), ("10-last", [4, 5]), ("the run's own", [6, 7, 8, 9])]
     numbers = [int(attrs["data-chart"]) for tag, attrs in Reader(page).tags if "data-chart" in attrs]
     assert sorted(numbers) == list(range(len(data_of(page)["charts"])))

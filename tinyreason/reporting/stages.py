@@ -103,18 +103,18 @@ def stage_charts_of(runs: list[StoredRun]) -> list[ChartWithLines]:
         for chart in CHARTS
         if name in chart.names
     ]
-    return [chart for chart in charts if chart.lines]
+    return [chart for chart in charts if len(chart.lines) > 1]  # one training alone is among the training curves
 
 
 def stage_lines(number: int, run: StoredRun, name: str) -> Iterator[dict[str, Any]]:
     """Yields the lines of a run's trainings, each beginning where the one before ended; none without stages."""
     if not run.stages:
         return
-    before = 0
-    for label, rows in [*((stage.name, stage.metrics) for stage in run.stages), (OWN, run.metrics)]:
+    before, trainings = 0, [*((stage.name, stage.metrics) for stage in run.stages), (OWN, run.metrics)]
+    for place, (label, rows) in enumerate(trainings):
         points = [(before + row["step"], row[name]) for row in rows if is_number(row.get(name))]
         if points:
             steps, values = zip(*points, strict=True)
             rounded = [float(f"{value:.{DIGITS}g}") for value in values]
-            yield {"run": number, "label": label, "x": list(steps), "y": rounded}
+            yield {"run": number, "label": label, "shade": place, "x": list(steps), "y": rounded}
         before += max((row["step"] for row in rows), default=0)

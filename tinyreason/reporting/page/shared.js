@@ -50,7 +50,7 @@ function chartData(chart, runs) {
   const labels = [...new Set(chart.lines.map((line) => line.label))];
   chart.lines.forEach((line, number) => {
     const values = table[number + 1];
-    const stroke = () => colour(severalRuns ? line.run : number);
+    const stroke = () => colour(severalRuns ? line.run : line.shade ?? number);
     const dash = severalRuns ? DASHES[labels.indexOf(line.label) % DASHES.length] : undefined;
     const name = severalRuns ? runs[line.run].name + (labels.length > 1 ? ` · ${line.label}` : "") : line.label;
     const isNoisy = line.y.length >= 40 && chart.title !== "Learning rate";
