@@ -2,9 +2,9 @@
 
 from tinyreason.data.tasks._task import Task as Task
 from tinyreason.data.tasks.countdown import Countdown
-from tinyreason.data.tasks.minus_sign import MinusSign
 from tinyreason.data.tasks.graph_tasks import GraphTasks
 from tinyreason.data.tasks.knights_knaves import KnightsKnaves
+from tinyreason.data.tasks.minus_sign import MinusSign
 from tinyreason.data.tasks.random_calculation import RandomCalculation
 from tinyreason.data.tasks.reasoning_gym import ReasoningGym
 from tinyreason.data.tasks.sat import Sat
