@@ -66,7 +66,7 @@ def reading(config: Model):
 def reading_once():
     """Has transformers read a file once, not two or three times, and build its table of names once, not for each layer.
 
-    A reader's slices are of a plain array, over the same mapped file: those of numpy's own kind take four times as long.
+    A reader's slices are of a plain array, over the same mapped file: those of a mapped one take four times as long.
     """
     import gguf
 
