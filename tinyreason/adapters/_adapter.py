@@ -85,6 +85,11 @@ class Adapter(Schema):
         return False
 
     @property
+    def rebuilds_weights(self) -> bool:
+        """Returns whether a forward pass makes W + ΔW of each layer in float32, instead of adding ΔW x to W x."""
+        return False
+
+    @property
     def decomposes(self) -> bool:
         """Returns whether attaching it takes singular vectors or the like of each weight."""
         return False
