@@ -14,6 +14,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.adapters.edits import EDITS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.algorithms.votes import VOTES
 from tinyreason.data import DATA
@@ -83,6 +84,7 @@ FAMILIES = {
     "adapters/edits": EDITS,
     "algorithms/rewards": REWARDS,
     "algorithms/advantages": ADVANTAGES,
+    "algorithms/rollouts": ROLLOUTS,
     "algorithms/samplers": SAMPLERS,
     "algorithms/votes": VOTES,
     "data": DATA,
