@@ -5,6 +5,8 @@ import json
 import pytest
 from commands import complaint, printed
 
+from tinyreason.pipeline.edit import read_written
+
 LONG, SHORT = "<think>\n33+18=51\n51-19=32\n</think>\n\\boxed{32}", "\\boxed{20}"
 LENGTHS = ("longer_than=10", "shorter_than=8")
 
@@ -46,6 +48,13 @@ def test_a_model_is_edited_by_its_completions_and_that_edit_by_another(evaluatio
     assert "again against sandbox" in told and "prompt plain" in told
     assert "edit joins plain LoRA adapters, and this one is LoRA with biases" in complaint("edit", again)
     assert "gguf has no place for the biases" in complaint("export", again, "gguf", "--to", tmp_path / "gguf")
+
+
+def test_of_a_runs_rollouts_those_count_that_its_policy_wrote_to_an_end(jsonl):
+    row = {"problem_id": "0", "prompt": "1+1?", "completion": SHORT, "truncated": False, "correct": False}
+    others = (row | {"truncated": True}, row | {"source": "solution"}, row | {"source": "policy", "correct": None})
+    file = jsonl(row, *others, name="rollouts.jsonl")
+    assert [one.correct for one in read_written(file.parent)] == [False, None]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyreason.adapters.edits import Edit, Trace, attention_layers, output_weights, read_states, write_change
+from tinyreason.algorithms.rollouts import POLICY
 from tinyreason.atomic import write_text
 from tinyreason.console import Console
 from tinyreason.data.files import read_lines
@@ -49,7 +50,8 @@ def check_editable(reference: ModelReference, out: Path) -> None:
 def read_written(folder: Path) -> list[Written]:
     """Returns the completions in the folder of a run (its last rollouts) or of an evaluation (of its model).
 
-    Truncated ones are left out. Errors: `FolderError` for another folder, `DataError` where none ended.
+    Truncated ones are left out, and what a plan of rollouts put there. Errors: `FolderError` for another folder,
+    `DataError` where none ended.
     """
     if (folder / SAMPLES).is_file():
         found = list(_of_evaluation(folder))
@@ -58,7 +60,7 @@ def read_written(folder: Path) -> list[Written]:
         found = [
             Written(row["problem_id"], row["prompt"], row["completion"], row["correct"])
             for row in rows
-            if not row["truncated"]
+            if not row["truncated"] and row.get("source", POLICY) == POLICY
         ]
     else:
         raise FolderError(f"{folder} has no completions; give --from the folder of a run or of an evaluation.")
