@@ -5,7 +5,8 @@ Formula: of pairs of completions to the same problem, d_l = the difference of th
 l's attention. v_l is the first principal axis of the d's, not centred, its sign that of their mean projection, or with
 `direction: mean` their mean; a · v_l is added there in each middle layer, with v_l as long as the d's are along it.
 Written as the bias of a LoRA on o_proj, which PEFT has (`lora_bias`) and llama.cpp and vLLM have not.
-How it fails: what tells the pairs apart may be their length; too much strength and the model babbles.
+How it fails: what tells the pairs apart may be their length; too much strength and the model babbles (the sandbox from
+0.6 on).
 Not checked against the paper: the middle third, and the place after the attention.
 Example: `tinyreason edit runs/first --with control_vector strength=0.5`
 """
@@ -29,8 +30,8 @@ class ControlVector(Edit):
     """What the pairs differ in: a correct and an incorrect completion, or the longest and the shortest."""
     direction: Literal["axis", "mean"] = "axis"
     """The first principal axis of the differences, or their mean."""
-    strength: float = 1.0
-    """a: 1 moves the states by the difference of the pairs; below 0 the other way."""
+    strength: float = 0.1
+    """a: 1 moves the states by the difference of the pairs, which breaks the sandbox; below 0 the other way."""
     first: float = Field(0.33, ge=0, lt=1)
     """Share of the depth from which on layers are moved."""
     last: float = Field(0.67, gt=0, le=1)
