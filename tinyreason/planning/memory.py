@@ -134,16 +134,12 @@ class Job:
 def phases(job: Job) -> list[Phase]:
     """Lists every phase of the run in its order."""
     held = {"base weights": weight_bytes(job)}
-    loading = Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))
-    held |= {"adapter": adapter_bytes(job)}
-    held |= {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
-    training = held | fixed_parts(job)
-    found = [loading]
-    for number, (sampler, its) in enumerate(samplers_of(job)):
-        others = training | {"model that samples": weight_bytes(sampler)}
-        rows = its.config.evaluation.batch_size
-        tokens = its.prompt_tokens + its.config.train.max_completion_tokens
-        found.append(generation_phase(sampler, f"sample {number + 1}", others, rows, tokens))
+    found = [Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))]
+    steps = {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
+    training = held | {"adapter": adapter_bytes(job)} | steps | fixed_parts(job)
+    for number, (sampler, rows, tokens) in enumerate(samplers_of(job), 1):
+        beside = {"model that samples": weight_bytes(sampler)}
+        found.append(generation_phase(sampler, f"sample {number}", training | beside, rows, tokens))
     if job.warmup:
         found.append(Phase("warm-up", training | backward_parts(job.warmup)))
     for name, stage in job.stages.items():

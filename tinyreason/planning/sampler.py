@@ -1,5 +1,6 @@
 """What samples the completions that a training imitates: the model that is trained, or another beside it. No torch."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ def sampler_of(job: "Job") -> "Job":
     return replace(job, config=job.config.model_copy(update={"model": model}), shape=read_shape(model), compute=compute)
 
 
-def samplers_of(job: "Job") -> "list[tuple[Job, Job]]":
-    """Returns (what samples, for which training) wherever another model does."""
-    trainings = [one for one in (*job.stages.values(), job) if one.config.data.is_sampled]
-    return [(sampler_of(one), one) for one in trainings if one.config.data.model]
+def samplers_of(job: "Job") -> "Iterator[tuple[Job, int, int]]":
+    """Yields (what samples, rows at once, tokens of the longest with its prompt) wherever another model does."""
+    for one in (*job.stages.values(), job):
+        if one.config.data.is_sampled and one.config.data.model:
+            tokens = one.prompt_tokens + one.config.train.max_completion_tokens
+            yield sampler_of(one), one.config.evaluation.batch_size, tokens
