@@ -11,6 +11,7 @@ from tinyreason.config.own_code import own_leaves
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.trackers import check_trackers
 from tinyreason.data.files import existing
+from tinyreason.data.rollouts import Rollouts
 from tinyreason.data.tasks import Task
 from tinyreason.errors import ConfigError, ModelError
 from tinyreason.example import Example

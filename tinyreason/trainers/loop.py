@@ -156,7 +156,7 @@ class StepLog(TrainerCallback):
         if self.sign not in logs:
             return
         metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
-        ours = [key for key in logs if key.startswith(("reward/", "sampler/", "advantage/"))]
+        ours = [key for key in logs if key.startswith(("reward/", "sampler/", "advantage/", "logp/"))]
         metrics |= {key.removesuffix("/mean"): logs[key] for key in ours}
         if self.finite.scaler is not None:
             metrics["gradient/skipped"] = float(self.finite.is_skipped)
