@@ -53,7 +53,7 @@ HOMES = {
     "psutil": ("planning/", "models/", "runs/"),
     "jinja2": ("reporting/",),
     "tornado": ("reporting/",),
-    "yaml": ("config/", "runs/", "inference/"),
+    "yaml": ("config/", "runs/", "inference/", "data/rollouts.py"),
     "pydantic": (
         "schema.py",
         "own_code/",

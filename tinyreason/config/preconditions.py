@@ -36,6 +36,8 @@ def check_preconditions(config: RunConfig) -> None:
     for _, section in sections(config):
         if isinstance(section, Task):
             section.check_installed()
+        if isinstance(section, Rollouts):
+            section.check_run()
     for section in sections_with_files(config):
         existing(section.file)
     for leaf in own_leaves(config):
@@ -47,7 +49,9 @@ def check_preconditions(config: RunConfig) -> None:
 
 
 def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
-    """Refuses problems with which a reward or a sampler has nothing to do. Errors: `ConfigError`."""
+    """Refuses problems with which a reward, a sampler or the loss has nothing to do. Errors: `ConfigError`."""
+    if config.train.needs_completions:
+        config.train.check_rows(examples)
     for place, sampler in enumerate(config.samplers):
         try:
             sampler.check_examples(examples, f"samplers.{place}")
