@@ -110,7 +110,9 @@ def test_the_tier_of_small_cards_trains_as_t4_on_an_nf4_base_with_fewer_rows_at_
     assert small.train.micro_batch_size * 2 == t4.train.micro_batch_size
     assert small.evaluation.batch_size * 4 == t4.evaluation.batch_size
     assert small.model == t4.model.model_copy(update={"quantize": "nf4"})
-    same = {"train": t4.train, "evaluation": t4.evaluation, "model": t4.model, "tier": "t4"}
+    for one, other in zip(small.stages, t4.stages, strict=True):
+        assert one.train is None or one.train.micro_batch_size * 2 == other.train.micro_batch_size
+    same = {name: getattr(t4, name) for name in ("train", "stages", "evaluation", "model", "tier")}
     assert small.model_copy(update=same) == t4.model_copy(update={"expected": None, "measured": "not yet"})
 
 
