@@ -49,12 +49,18 @@ def check_preconditions(config: RunConfig) -> None:
 
 
 def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
-    """Refuses problems with which a reward, a sampler or the loss has nothing to do. Errors: `ConfigError`."""
+    """Refuses problems with which a reward, a sampler, a plan of rollouts or the loss has nothing to do.
+
+    Errors: `ConfigError`, `DataError`.
+    """
     if config.train.needs_completions:
         config.train.check_rows(examples)
-    for place, sampler in enumerate(config.samplers):
+    leaves = [(sampler, f"samplers.{place}") for place, sampler in enumerate(config.samplers)]
+    if config.rollouts:
+        leaves.append((config.rollouts, "rollouts"))
+    for leaf, path in leaves:
         try:
-            sampler.check_examples(examples, f"samplers.{place}")
+            leaf.check_examples(examples, path)
         except ValueError as error:
             raise ConfigError(f"{error}.") from None
     names = [leaf.kind for leaf in (*config.rewards, *config.samplers) if leaf.needs_history]

@@ -20,7 +20,7 @@ from tinyreason.example import Example
 from tinyreason.schema import one_of
 
 PREVIOUS = "previous"
-TOLD = {"step": int, "reward": (int, float), "mu_logp": (int, float)}
+TOLD = {"step": int, "reward": (int, float), "mu_logp": (int, float), "source": str}
 """What else a rollout says of itself that goes into its `meta` → its type."""
 
 

@@ -11,7 +11,7 @@ from tinyreason.errors import DataError, DiskError, FolderError
 from tinyreason.exporting.private import without_paths
 
 Format = Literal["completions", "messages"]
-FACTS = ("correct", "reward", "tokens", "truncated", "step", "mu_logp", "answer")
+FACTS = ("correct", "reward", "tokens", "truncated", "step", "source", "mu_logp", "answer")
 """What is told of a completion beside its problem; rewards apart may carry names of a person's own code."""
 
 
