@@ -140,7 +140,14 @@ def test_a_folder_without_rollouts_is_refused_and_its_stages_are_named(tmp_path)
         Rollouts(run=str(tmp_path / "nowhere")).load()
 
 
-SFT = "{kind: sft, max_steps: 1, max_tokens: 64, max_completion_tokens: 32}"
+def test_a_run_that_is_typed_takes_the_place_of_the_recipes_own_set():
+    config = read_recipe("reasoning_sft").resolve("sandbox", ("data.kind=rollouts", "data.run=runs/x"))
+    assert (config.data.run, config.data.name, config.data.size) == ("runs/x", None, None)
+    own = "transforms=[{kind: signed}]"
+    again = read_recipe("redi").resolve("t4", ("data.run=runs/x", f"data.{own}", "stages=[]"))
+    assert (again.data.kind, again.data.name, again.data.subset) == ("rollouts", None, None)
+
+
 CARRIED = "{kind: rollouts, run: previous, name: sandbox, size: 8}"
 
 
