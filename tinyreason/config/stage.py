@@ -11,6 +11,8 @@ from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.train_config import TRAINERS, TrainSft
 from tinyreason.config.until import UNTIL
 from tinyreason.data import DATA, OwnData
+from tinyreason.data.rollouts import Rollouts
+from tinyreason.data.sampled import Sampled
 from tinyreason.schema import Schema, one_of, one_or_several
 
 if TYPE_CHECKING:
@@ -86,7 +88,20 @@ class Stage(Schema):
         if "train" in given and not given["train"].needs_rewards:
             values |= {"rewards": (), "advantage": None, "samplers": (), "rollouts": None, "trl": {}}
         values["seed"] = run.seed + SEEDS_APART * number
-        return type(run).model_validate(values)
+        return type(run).model_validate(values, context={"is_stage": True})
+
+
+def check_carried(run: "RunConfig") -> None:
+    """Refuses `run: previous` in data where no stage before samples anything. Errors: `ValueError`."""
+    trained = [(f"stages.{n}.data", one.data or run.data, one.train or run.train) for n, one in enumerate(run.stages)]
+    has_sampled = False
+    for path, data, train in [*trained, ("data", run.data, run.train)]:
+        if isinstance(data, Rollouts) and data.is_sampled and not has_sampled:
+            raise ValueError(
+                f"{path}.run=previous: no stage before samples completions; have one of GRPO or of kind sampled "
+                f"before, or type {path}.run=FOLDER of a run"
+            )
+        has_sampled = has_sampled or train.needs_rewards or isinstance(data, Sampled)
 
 
 def dumped(value: Any) -> Any:

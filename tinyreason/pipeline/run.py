@@ -10,6 +10,7 @@ from typing import Any
 from tinyreason.config.own_code import check_allowed
 from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.run_config import RunConfig
+from tinyreason.data.sampled import Sampled
 from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.evaluation.template_check import check_template
@@ -75,7 +76,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     keep_code(folder, config)
     load_own_code(config)
     check_adapter(config)
-    for name in {source.model for source in config.training_sources if source.is_sampled and source.model}:
+    for name in {source.model for source in config.training_sources if isinstance(source, Sampled) and source.model}:
         read_model_config(base_and_adapter(name)[0])
     problems = read_problems(config, folder, grader, console)
     model, tokenizer = load_model(config.model, context.compute)

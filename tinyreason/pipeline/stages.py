@@ -11,10 +11,12 @@ from tinyreason.algorithms.rewards import ask_for_tokens
 from tinyreason.config.stage import Stage
 from tinyreason.config.training_split import training_examples
 from tinyreason.config.until import VALIDATION, Until
+from tinyreason.data.rollouts import Rollouts
 from tinyreason.errors import Stopped
 from tinyreason.evaluation.score import Evaluator, side_summary
 from tinyreason.example import Example
 from tinyreason.exporting.card import save_adapter
+from tinyreason.pipeline.carried import carried_examples
 from tinyreason.pipeline.problems import RunProblems, check_completions, check_gold_answers
 from tinyreason.pipeline.sampled import sampled_examples
 from tinyreason.pipeline.train import Tensors, trained_tensors
@@ -81,6 +83,8 @@ class Stages:
         data = session.config.data
         if not data.is_sampled:
             return problems
+        if isinstance(data, Rollouts):
+            return carried_examples(session, problems, self.session.folder.path)
         found = sampled_examples(session, problems, self.sampled)
         self.sampled = found if data.with_earlier else [*self.sampled, *found]
         if data.start == "base":

@@ -82,7 +82,7 @@ class Inspector:
         """Returns what a source of data holds, and its problems, None where they are not known."""
         if source.runs_code:
             return [Finding(path, f"{source.describe()}, which its code makes", False)], None
-        if source.is_endless:
+        if source.is_endless or (source.is_offline and not source.file):
             return [Finding(path, source.describe())], load()
         if not source.file:
             return [Finding(path, f"{source.name}, a data set of the hub", False)], None

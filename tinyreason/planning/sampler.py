@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tinyreason.data.sampled import Sampled
 from tinyreason.inference.local_sampling import base_and_adapter
 from tinyreason.planning.model_shape import read_shape
 
@@ -24,6 +25,6 @@ def sampler_of(job: "Job") -> "Job":
 def samplers_of(job: "Job") -> "Iterator[tuple[Job, int, int]]":
     """Yields (what samples, rows at once, tokens of the longest with its prompt) wherever another model does."""
     for one in (*job.stages.values(), job):
-        if one.config.data.is_sampled and one.config.data.model:
+        if isinstance(one.config.data, Sampled) and one.config.data.model:
             tokens = one.prompt_tokens + one.config.train.max_completion_tokens
             yield sampler_of(one), one.config.evaluation.batch_size, tokens

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from tinyreason.config.until import VALIDATION
+from tinyreason.data.sampled import Sampled
 from tinyreason.models.hardware import usable_cores
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.launches import attention_traffic, layer_kernels, token_kernels
@@ -97,7 +98,7 @@ def earlier_seconds(job: Job, at: Speed) -> float:
 def sampling_seconds(job: Job, at: Speed) -> float:
     """Returns the seconds in which a training samples its own completions to imitate, 0 where it does not."""
     data, rows = job.config.data, job.config.evaluation.batch_size
-    if not data.is_sampled:
+    if not isinstance(data, Sampled):
         return 0.0
     batch = Decoding(rows, job.prompt_tokens, job.config.train.max_completion_tokens, has_adapter=data.model is None)
     problems = (data.size or data.usual_size or 0) + len(data.temperatures) * data.tried

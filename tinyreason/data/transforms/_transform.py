@@ -40,6 +40,13 @@ class Transform(Schema):
         """Returns the rows that are left, and tells `context.dropped` why the others went. Errors: `DataError`."""
         raise NotImplementedError
 
+    def check_weighs(self, run, path: str) -> None:
+        """Refuses a transform that weighs rows where none is imitated. Errors: `ValueError`."""
+        if path.startswith("data.") and not run.train.needs_completions:
+            raise ValueError(
+                f"{path}: {self.kind} weighs completions to imitate, and trainer {run.trainer} samples its own"
+            )
+
     def completions(self, examples: list[Example], context: TransformContext) -> list[Example]:
         """Returns the rows that have a completion, and counts the others."""
         return self.kept(examples, [bool(example.completion) for example in examples], "no completion", context)
