@@ -46,13 +46,13 @@ def check_preconditions(config: RunConfig) -> None:
 
 
 def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
-    """Refuses problems with which a reward or a sampler has nothing to do. Errors: `ConfigError`."""
+    """Refuses problems with which a reward, an advantage or a sampler has nothing to do. Errors: `ConfigError`."""
     for place, sampler in enumerate(config.samplers):
         try:
             sampler.check_examples(examples, f"samplers.{place}")
         except ValueError as error:
             raise ConfigError(f"{error}.") from None
-    names = [leaf.kind for leaf in (*config.rewards, *config.samplers) if leaf.needs_history]
+    names = [leaf.kind for leaf in (*config.rewards, *config.advantages, *config.samplers) if leaf.needs_history]
     if not names:
         return
     problems, a_step = len(examples), config.train.generated_rows // config.train.group_size

@@ -101,7 +101,10 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         mask = mask_of(completions)
         values = self.rollouts and self.rollouts.taken_values(mask)
         values = values or self.scored(prompts, completions)
-        self.scorer.sampled = (mask, *(value.cpu().where(mask, 0.0) for value in values))
+        found = dict(zip(("logp", "entropy"), values, strict=True))
+        if "ref_logp" in self.scorer.needs:
+            found["ref_logp"] = self.scored(prompts, completions, by_reference=True)[0]
+        self.scorer.sampled = {"mask": mask} | {name: value.cpu().where(mask, 0.0) for name, value in found.items()}
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])

@@ -44,8 +44,8 @@ class Scorer:
     """(N,) Which rollouts of the batch are trained on; None = all."""
     signs: dict[str, float] = field(default_factory=dict)
     """Sign of reward hacking → share of the last batch's correct rollouts."""
-    sampled: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
-    """Mask, log-probabilities and entropies (N, T) of the batch's tokens, where somebody needs them."""
+    sampled: dict[str, torch.Tensor] = field(default_factory=dict)
+    """What is known of the batch's tokens, by the name it has there, (N, T) each, where somebody needs it."""
     seconds: float = 0.0
     """What grading, rewarding, comparing and writing down the last batch took."""
 
@@ -83,8 +83,8 @@ class Scorer:
             trained_rows=train.rollouts_per_step,
             progress=(self.step - 1) / train.max_steps,
             answers=[verdict.extracted for verdict in verdicts],
+            **self.sampled,
         )
-        self.batch.mask, self.batch.logp, self.batch.entropy = self.sampled or (None, None, None)
         self.signs = sign_shares(
             (text, example.answer, bool(truncated), example.problem, example.rule)
             for text, example, truncated, verdict in zip(texts, examples, self.batch.truncated, verdicts, strict=True)
