@@ -58,7 +58,7 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         is_theirs = samples_itself(self.args, engine)
         train = session.config.train
         scores_all = train.has_kl_penalty or train.has_entropy_bonus  # else rows that teach nothing are not scored
-        keeps = train.rollout_dtype != "auto" or not scores_all or bool(self.scorer.needs)
+        keeps = train.rollout_dtype != "auto" or not scores_all or bool(session.config.token_needs)
         sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.rollout_dtype, keeps)
         self.rollouts = None if is_theirs else sampler
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
@@ -96,13 +96,14 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit)
 
     def before_rewards(self, prompts: list[list[int]], completions: list[list[int]]) -> None:
-        if not self.scorer.needs:
+        needs = self.session.config.token_needs
+        if not needs:
             return
         mask = mask_of(completions)
         values = self.rollouts and self.rollouts.taken_values(mask)
         values = values or self.scored(prompts, completions)
         found = dict(zip(("logp", "entropy"), values, strict=True))
-        if "ref_logp" in self.scorer.needs:
+        if "ref_logp" in needs:
             found["ref_logp"] = self.scored(prompts, completions, by_reference=True)[0]
         self.scorer.sampled = {"mask": mask} | {name: value.cpu().where(mask, 0.0) for name, value in found.items()}
 

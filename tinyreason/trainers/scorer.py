@@ -95,12 +95,6 @@ class Scorer:
         self.seconds = time.perf_counter() - start
         return _jsonable(self.batch.reward)
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """What of the sampled tokens rewards, advantages and samplers read."""
-        leaves = (*self.config.rewards, *self.config.advantages, *self.config.samplers)
-        return frozenset().union(*(leaf.needs for leaf in leaves))
-
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
         """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now.
 
