@@ -145,6 +145,23 @@ class RolloutSeam:
         if self.use_vllm:
             self.vllm_generation.temperature = temperature
 
+    def plan_rollouts(self, roll: Callable[[list[list[int]]], tuple[list, list, list]]) -> None:
+        """Has `roll` say a generation batch's (prompts, completions, masks of what is trained on) for its prompts."""
+
+        def rolled(prompts: list, _) -> dict[str, Any]:
+            asked, completions, trained = roll(self._tokenize_prompts(prompts)[0])
+            return {"prompt_ids": asked, "completion_ids": completions, "logprobs": None, "env_mask": trained}
+
+        self.rollout_func = rolled
+
+    def sampled(self, prompts: list[list[int]], limit: int) -> list[list[int]]:
+        """Returns completions of prompts, both token ids, of about at most `limit` tokens each."""
+        usual, self.generation_config.max_new_tokens = self.generation_config.max_new_tokens, limit
+        try:
+            return self._generate_single_turn(prompts, None, {}, 1)[0]
+        finally:
+            self.generation_config.max_new_tokens = usual
+
     def scored(
         self, prompts: list[list[int]], completions: list[list[int]], by_reference: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor]:
