@@ -6,11 +6,11 @@ Formula: cov_t = (A_t − mean A)(log p_t − mean log p), means over the batch'
 them, at most 5. Published: −weight · mean(coef_t · H_t) beside the loss. Here A_t + weight · coef_t · (−log p_t − H_t)
 with a mean over tokens (train.loss=dapo): the gradient of the entropy from one sample, right on average for
 coefficients that are given (our derivation). They are not quite: each is made with the same sampled token.
-Not checked against the paper: weight; the released script has it at 0. A softmax over n tokens makes coefficients of
-10/n on average, so in batches of thousands of tokens even 1 is weak.
-How it fails: one sample of a token says little of its entropy: noise, most on unlikely tokens. Only without top-p,
-top-k and min-p is it right on average.
-Example: `advantage: [{kind: grpo}, {kind: light_if, weight: 10}]` with `train: {loss: dapo}`
+Not checked against the paper: weight; the released script has it at 0.
+How it fails: a softmax over n tokens gives each 10/n, which is nothing in a batch of thousands, until a few very
+unlikely ones take all of it and rule the step. One sample of a token says little of its entropy: noise, most on
+unlikely tokens. Only without top-p, top-k and min-p is it right on average.
+Example: `advantage: [{kind: grpo}, {kind: light_if}]` with `train: {loss: dapo}`
 """
 
 from typing import ClassVar, Literal

@@ -4,7 +4,8 @@ Why: RENT, reinforcement learning via entropy minimisation (arXiv 2505.22660): a
 where it is correct, so that its own certainty can stand for a grade. Here a control: what it gains is sharpening.
 Formula: −(mean entropy of the completion's tokens, in nats).
 Reward hacking: any text of which the model is sure earns the most there is, 0: one constant answer, a loop, an early
-end. Training collapses onto such a text sooner or later; have a validation set, and stop before.
+end. Nothing in it holds training to correct answers, and where something incorrect is surer it collapses onto that;
+have a validation set, and stop before.
 Example: `rewards: [{kind: rent}]` with `validation: {problems: 64, every_steps: 5}`
 """
 
