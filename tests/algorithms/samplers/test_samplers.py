@@ -128,5 +128,5 @@ def test_one_problem_leaves_nothing_to_choose():
 
 
 def test_sft_takes_no_samplers():
-    with pytest.raises(ConfigError, match="takes no rewards, advantage or samplers"):
+    with pytest.raises(ConfigError, match="takes no rewards, advantage, samplers or rollouts"):
         read_recipe("reasoning_sft").resolve("sandbox", ("samplers=[{kind: mopps}]",))
