@@ -11,7 +11,7 @@ from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
-from tinyreason.config.stage import Stage, Warmup, laid_over_the_run
+from tinyreason.config.stage import Stage, Warmup, check_carried, laid_over_the_run
 from tinyreason.config.tiers import CPU_TIER, TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS
 from tinyreason.config.trl_options import check_trl_options
@@ -231,9 +231,10 @@ class RunConfig(Schema):
 
     @property
     def token_needs(self) -> frozenset[str]:
-        """What of the sampled tokens its rewards, advantages, samplers and rollouts read."""
-        plan = [self.rollouts] if self.rollouts else []
-        return frozenset().union(*(leaf.needs for leaf in (*self.rewards, *self.advantages, *self.samplers, *plan)))
+        """What of the sampled tokens its rewards, advantages, samplers and rollouts read, or rollouts.jsonl holds."""
+        recorded = {"logp"} if getattr(self.train, "record_logp", False) else set()
+        leaves = (*self.rewards, *self.advantages, *self.samplers, *([self.rollouts] if self.rollouts else []))
+        return frozenset(recorded).union(*(leaf.needs for leaf in leaves))
 
     @property
     def reference_passes(self) -> int:
@@ -317,6 +318,8 @@ class RunConfig(Schema):
         With `is_past` in the context the run is one of the past, whose base may be elsewhere by now.
         """
         is_past = (info.context or {}).get("is_past")
+        if not (info.context or {}).get("is_stage"):
+            check_carried(self)
         trainer, train = self.trainer, self.train
         if train.kind != trainer:
             raise ValueError(f"train.kind={train.kind} is not the trainer; it is left out, or {trainer}")

@@ -10,6 +10,7 @@ from functools import cached_property
 from tinyreason.config.run_config import RunConfig
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.planning.model_shape import Shape
+from tinyreason.planning.sampler import samplers_of
 from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 FLOAT = 4
@@ -133,11 +134,12 @@ class Job:
 def phases(job: Job) -> list[Phase]:
     """Lists every phase of the run in its order."""
     held = {"base weights": weight_bytes(job)}
-    loading = Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))
-    held |= {"adapter": adapter_bytes(job)}
-    held |= {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
-    training = held | fixed_parts(job)
-    found = [loading]
+    found = [Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))]
+    steps = {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
+    training = held | {"adapter": adapter_bytes(job)} | steps | fixed_parts(job)
+    for number, (sampler, rows, tokens) in enumerate(samplers_of(job), 1):
+        beside = {"model that samples": weight_bytes(sampler)}
+        found.append(generation_phase(sampler, f"sample {number}", training | beside, rows, tokens))
     if job.warmup:
         found.append(Phase("warm-up", training | backward_parts(job.warmup)))
     for name, stage in job.stages.items():
