@@ -40,6 +40,13 @@ def test_groups_without_a_gradient_are_counted(run):
     assert titles(run) == "No gradient in 62% of groups"
 
 
+def test_an_advantage_with_another_baseline_learns_from_them(run):
+    rewrite_metrics(run, **{"group/share_zero_variance": [0.62] * 10})
+    with (run / "config.yaml").open("a") as config:
+        config.write("advantage: [{kind: grpo}, {kind: rl_zvp}]\n")
+    assert titles(run) == ""
+
+
 @pytest.mark.parametrize(("is_correct", "advice"), [(True, "harder problems"), (False, "easier problems")])
 def test_the_advice_depends_on_whether_the_groups_were_all_correct_or_all_incorrect(run, is_correct, advice):
     rewrite_metrics(run, **{"group/share_zero_variance": [1.0] * 10})

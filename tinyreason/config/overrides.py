@@ -77,13 +77,18 @@ def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
     elif section in ("adapter", "advantage", "data") and isinstance(values.get(section), dict):
         if values[section].get("kind") == kind:
             return
-        from tinyreason.data import DATA
-        from tinyreason.data._source import Source
-
-        has_source = section == "data" and kind in DATA and kind != "generated"
-        _keep(values, section, lambda key: has_source and key in Source.model_fields)
+        of_source = source_options(kind) if section == "data" else set()  # shipped recipes are listed without pydantic
+        _keep(values, section, lambda key: key in of_source)
         if section == "adapter":
             _keep(values, "train", lambda key: key != "learning_rate")
+
+
+def source_options(kind: Any) -> set[str]:
+    """Returns what says where data of a kind come from; nothing where that kind makes its own."""
+    from tinyreason.data import DATA
+    from tinyreason.data._source import Source
+
+    return set(Source.model_fields) if kind in DATA and kind != "generated" else set()
 
 
 def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], given: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ def check_preconditions(config: RunConfig) -> None:
 
 
 def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
-    """Refuses problems with which a reward, a sampler, a plan of rollouts or the loss has nothing to do.
+    """Refuses problems with which a reward, an advantage, a sampler, a plan of rollouts or the loss has nothing to do.
 
     Errors: `ConfigError`, `DataError`.
     """
@@ -63,7 +63,7 @@ def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
             leaf.check_examples(examples, path)
         except ValueError as error:
             raise ConfigError(f"{error}.") from None
-    names = [leaf.kind for leaf in (*config.rewards, *config.samplers) if leaf.needs_history]
+    names = [leaf.kind for leaf in (*config.rewards, *config.advantages, *config.samplers) if leaf.needs_history]
     if not names:
         return
     problems, a_step = len(examples), config.train.generated_rows // config.train.group_size

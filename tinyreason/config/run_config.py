@@ -230,6 +230,18 @@ class RunConfig(Schema):
         return " + ".join(advantage.kind for advantage in self.advantages)
 
     @property
+    def token_needs(self) -> frozenset[str]:
+        """What of the sampled tokens its rewards, advantages, samplers and rollouts read, or rollouts.jsonl holds."""
+        recorded = {"logp"} if getattr(self.train, "record_logp", False) else set()
+        leaves = (*self.rewards, *self.advantages, *self.samplers, *([self.rollouts] if self.rollouts else []))
+        return frozenset(recorded).union(*(leaf.needs for leaf in leaves))
+
+    @property
+    def reference_passes(self) -> int:
+        """How often a step's rollouts are scored by the reference."""
+        return self.train.has_kl_penalty + ("ref_logp" in self.token_needs)
+
+    @property
     def evaluations(self) -> int:
         """How often its evaluation is asked: before and after, and of the bare base where it starts from an adapter."""
         return 3 if self.adapter.start else 2

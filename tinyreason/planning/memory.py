@@ -150,7 +150,7 @@ def phases(job: Job) -> list[Phase]:
     found.append(generation_phase(job, "evaluate", training, *evaluation_batch(job)))
     if job.config.train.generated_rows:
         found.append(generation_phase(job, "generate", training, job.config.train.generated_rows, job.row_tokens))
-    if job.config.train.has_kl_penalty:
+    if job.config.reference_passes:
         found.append(Phase("score", training | scoring_parts(job)))
     found.append(Phase("backward", training | backward_parts(job)))
     found.append(Phase("optimizer", training | {"transients": 2 * FLOAT * job.trained_parameters}))
@@ -219,7 +219,7 @@ def evaluation_batch(job: Job) -> tuple[int, int]:
 
 
 def scoring_parts(job: Job) -> dict[str, float]:
-    """Returns what scoring the rollouts with the reference takes: a forward pass a micro-batch, for the KL penalty."""
+    """Returns what scoring the rollouts with the reference takes: a forward pass a micro-batch."""
     tokens = job.micro_tokens
     head = logit_tiles(job, "forward") + 2 * job.shape.hidden * job.width * tokens
     return {"log-probabilities": max(head, tokens * layer_forward_bytes(job) + rebuilt_bytes(job)[1])}

@@ -67,9 +67,7 @@ def step_seconds(job: Job, at: Speed) -> float:
     seconds = passes(job, at, backward=True)
     if train.generated_rows:
         seconds += decoding_seconds(job, at, rollouts(job))
-    if train.has_kl_penalty:
-        seconds += passes(job, at, backward=False)
-    return seconds
+    return seconds + job.config.reference_passes * passes(job, at, backward=False)
 
 
 def rollouts(job: Job) -> Decoding:

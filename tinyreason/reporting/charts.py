@@ -76,7 +76,7 @@ CHARTS = (
     ),
     Chart(
         "Groups without a gradient",
-        "All completions of such a group earned the same reward, so it teaches nothing.",
+        "All completions of such a group earned the same reward: compared with each other they teach nothing.",
         {"group/share_zero_variance": "without"},
         "share",
         is_share=True,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.grading.answers import gold_text
 from tinyreason.grading.hacking_signs import SIGNS, alarming_signs, is_alarming
 from tinyreason.runs.reader import StoredRun, is_number
@@ -155,7 +156,14 @@ def format_effect(run: StoredRun) -> Found:
 
 
 def no_gradient(run: StoredRun) -> Found:
-    """Warns where many groups teach nothing because every rollout of them earned the same reward."""
+    """Warns where many groups teach nothing because every rollout of them earned the same reward.
+
+    Not where an advantage has another baseline than the group: then they do teach.
+    """
+    advantages = run.config.get("advantage") or {}
+    kinds = [one.get("kind") for one in (advantages if isinstance(advantages, list) else [advantages])]
+    if any(kind in ADVANTAGES and not ADVANTAGES[kind].has_baseline for kind in kinds):
+        return
     shares = run.curve("group/share_zero_variance")
     share = fmean(shares) if shares else 0.0
     if share < 0.5:

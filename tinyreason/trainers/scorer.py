@@ -51,8 +51,8 @@ class Scorer:
     """(N,) Which rollouts of the batch are trained on; None = all."""
     signs: dict[str, float] = field(default_factory=dict)
     """Sign of reward hacking → share of the last batch's correct rollouts."""
-    sampled: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
-    """Mask, log-probabilities and entropies (N, T) of the batch's tokens, where somebody needs them."""
+    sampled: dict[str, torch.Tensor] = field(default_factory=dict)
+    """What is known of the batch's tokens, by the name it has there, (N, T) each, where somebody needs it."""
     mu_logp: torch.Tensor | None = None
     """(N,) The sum of each rollout's log-probabilities as it was sampled, where that is at hand."""
     seconds: float = 0.0
@@ -96,8 +96,8 @@ class Scorer:
             trained_rows=train.rollouts_per_step,
             progress=(self.step - 1) / train.max_steps,
             answers=[verdict.extracted for verdict in verdicts],
+            **self.sampled,
         )
-        self.batch.mask, self.batch.logp, self.batch.entropy = self.sampled or (None, None, None)
         if self.rolled:
             tell_rolled(self.batch, self.rolled)
         self.signs = sign_shares(
@@ -111,15 +111,6 @@ class Scorer:
         self.rewards = {kind: _jsonable(found) for kind, found in values.items()}
         self.seconds = time.perf_counter() - start
         return _jsonable(self.batch.reward)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """What of the sampled tokens rewards, advantages and samplers read, or rollouts.jsonl is to hold."""
-        config = self.config
-        plan = [config.rollouts] if config.rollouts else []
-        leaves = (*config.rewards, *config.advantages, *config.samplers, *plan)
-        recorded = {"logp"} if config.train.record_logp else set()
-        return frozenset(recorded).union(*(leaf.needs for leaf in leaves))
 
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
         """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now.
