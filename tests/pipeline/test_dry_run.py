@@ -6,7 +6,7 @@ import pytest
 from commands import tinyreason
 
 from tinyreason.config.recipe import read_recipe, recipe_names
-from tinyreason.config.train_config import LONGEST_ROW
+from tinyreason.config.train_base import LONGEST_ROW
 from tinyreason.pipeline.dry_run import STEPS, dry_run_config
 
 ROWS = [

@@ -12,7 +12,9 @@ from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
 from tinyreason.config.stage import Stage, Warmup, laid_over_the_run
 from tinyreason.config.tiers import CPU_TIER, TIERS
-from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS
+from tinyreason.config.train_base import OURS_OF_TRL
+from tinyreason.config.train_config import TRAINERS
+from tinyreason.config.train_distill import TeacherModel
 from tinyreason.config.trl_options import check_trl_options
 from tinyreason.data import DATA, OwnData
 from tinyreason.prompts import PROMPTS, other_ways
@@ -165,6 +167,8 @@ class RunConfig(Schema):
     template_options: dict[str, Any] = {}
     """Options of the model's chat template, in training and evaluation, as {enable_thinking: false}."""
     data: one_of(DATA, OwnData)
+    teacher_model: TeacherModel | None = None
+    """Whose next-token probabilities trainer distill follows."""
     critiques: dict[str, Any] | None = None
     """Build config, less its data, of the critiques of attempts at `data` that are built first and trained on."""
     rewards: tuple[one_of(REWARDS, OwnReward), ...] = ()
@@ -248,6 +252,7 @@ class RunConfig(Schema):
     def warmup_config(self) -> "RunConfig":
         """The warm-up as a run of its own."""
         none = {"rewards": (), "advantage": None, "samplers": (), "validation": None, "warmup": None, "trl": {}}
+        none |= {"teacher_model": None}
         train = self.warmup.train
         return self.model_copy(update={"trainer": train.kind, "data": self.warmup.data, "train": train, **none})
 
@@ -319,5 +324,5 @@ class RunConfig(Schema):
         for name, option in OURS_OF_TRL.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is {option} here; set {option} instead")
-        check_trl_options(self.trl, trainer)
+        check_trl_options(self.trl, train.trl_trainer or trainer)
         return self

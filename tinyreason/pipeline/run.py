@@ -16,6 +16,7 @@ from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.engines import choose_engine
+from tinyreason.inference.teacher_model import load_teacher
 from tinyreason.models.chat_template import turn_end_caveat
 from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
 from tinyreason.models.training_rows import context_for
@@ -81,6 +82,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     console.say(f"        engine {engine.name} ({engine.why})")
     if caveat := turn_end_caveat(tokenizer):
         console.say(f"caveat  {caveat}")
+    teacher = load_teacher(config, tokenizer)
     problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)
     evaluator = Evaluator(config, context, tokenizer, grader)
     used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
@@ -90,7 +92,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     if not config.warmup and not config.adapter.start:
         before = baseline.measure(model, START)
     model = config.adapter.attach(model, config.seed)
-    session = TrainingSession(config, context, model, tokenizer, folder, grader)
+    session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
     if config.adapter.start:
         baseline.used["start_sha256"] = folder_sha256(Path(config.adapter.start))
         with model.disable_adapter():
@@ -103,7 +105,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     rows = problems.training
     if config.stages or config.data.is_sampled:
         with clock.part("stages"):
-            rows = trained_on(session, problems.training, problems.evaluation, evaluator)
+            session, rows = trained_on(session, problems.training, problems.evaluation, evaluator)
     with clock.part("train"):
         training = train_adapter(session, rows, problems.validation, evaluator, clock)
     with clock.part("evaluate"), training.saving_the_last_good():

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tinyreason import trainers
+from tinyreason.adapters import with_adapter
 from tinyreason.algorithms.rewards import ask_for_tokens
 from tinyreason.config.stage import Stage
+from tinyreason.config.train_distill import STAGE
 from tinyreason.config.training_split import training_examples
 from tinyreason.errors import Stopped
 from tinyreason.evaluation.score import Evaluator, side_summary
@@ -79,10 +81,22 @@ class Stages:
         found = sampled_examples(session, problems, self.sampled)
         self.sampled = found if data.with_earlier else [*self.sampled, *found]
         if data.start == "base":
-            for name, parameter in session.model.named_parameters():
-                if name in self.began:
-                    parameter.data.copy_(self.began[name])
+            self.begin_again()
         return found
+
+    def begin_again(self) -> None:
+        """Puts back what was trained before the first stage."""
+        for name, parameter in self.session.model.named_parameters():
+            if name in self.began:
+                parameter.data.copy_(self.began[name])
+
+    def taught(self) -> TrainingSession:
+        """Returns the run's session, taught by what the last stage left; the student begins as the stages did."""
+        stages = self.session.config.stage_configs
+        folder = self.session.folder.path / "stages" / f"{len(stages)}-{stages[-1][0].name}" / "adapter"
+        self.begin_again()
+        teacher = with_adapter(self.session.teacher, folder)
+        return replace(self.session, teacher=teacher.requires_grad_(False).eval())
 
     def measure(self, stage: Stage, place: Path, evaluator: Evaluator) -> None:
         """Asks the evaluation of the adapter that a stage left, once, and writes down how it did."""
@@ -98,11 +112,13 @@ class Stages:
 
 def trained_on(
     session: TrainingSession, training: list[Example], evaluation: list[Example], evaluator: Evaluator
-) -> list[Example]:
-    """Takes all stages of a run, and returns what the run itself trains on. Errors: `Stopped`, with all saved."""
+) -> tuple[TrainingSession, list[Example]]:
+    """Takes all stages of a run; returns how the run itself goes on, and on what. Errors: `Stopped`, with all saved."""
     stages = Stages(session, training, evaluation)
     stages.run(evaluator)
-    return stages.rows(session, training)
+    rows = stages.rows(session, training)
+    teacher = session.config.teacher_model
+    return stages.taught() if teacher and teacher.name == STAGE else session, rows
 
 
 def stage_folder(place: Path) -> RunFolder:

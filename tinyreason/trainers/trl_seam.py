@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from transformers import Trainer, TrainingArguments
-from trl.kernels import chunked_logprob
+from trl.kernels import chunked_divergence, chunked_logprob
 from trl.trainer import grpo_trainer, utils
 from trl.trainer.utils import RepeatSampler
 
@@ -29,7 +29,7 @@ def logit_chunk() -> int:
 
 def set_logit_chunk(size: int) -> None:
     """Makes TRL compute logits for at most `size` tokens of the vocabulary at once."""
-    utils._CHUNKED_LOGPROB_CHUNK_SIZE = size
+    utils._CHUNKED_LOGPROB_CHUNK_SIZE = chunked_divergence.VOCAB_CHUNK_SIZE = size
 
 
 def use_plain_torch() -> None:
@@ -54,6 +54,30 @@ def chunked_log_probs(hidden: torch.Tensor, head, targets: torch.Tensor, tempera
     return chunked_logprob.ChunkedLogProbFunction.apply(
         hidden, *weights, targets, temperature, chunk, None, 1.0, outputs
     )[:2]
+
+
+def divergences(student: tuple, teacher: tuple, beta: float, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns TRL's generalised Jensen-Shannon divergence (tokens,) of two models, and the student's entropies.
+
+    Each is (hidden states (tokens, width), model). No logits are held whole. Only tokens that both have are compared:
+    models of one family may have heads of several sizes, padded behind the last token of their tokenizer.
+    """
+    heads = [model.get_output_embeddings() for _, model in (student, teacher)]
+    size, parts, scales = min(len(head.weight) for head in heads), [], []
+    for (hidden, model), head in zip((student, teacher), heads, strict=True):
+        parts += [hidden.to(head.weight.device), head.weight[:size], None if head.bias is None else head.bias[:size]]
+        scales += logit_scale(model.config.get_text_config())
+    return chunked_divergence.ChunkedDivergenceFunction.apply(*parts, beta, temperature, *scales)
+
+
+def logit_scale(config) -> tuple[float, float | None]:
+    """Returns by what a model multiplies its logits, and the bound that it then holds them under."""
+    named = (getattr(config, name, None) for name in ("logit_scale", "output_multiplier", "lm_head_multiplier"))
+    scale = next((value for value in named if value is not None), None)
+    divisor = getattr(config, "logits_scaling", None)
+    if scale is None and divisor is not None:
+        scale = divisor if config.model_type == "hyperclovax" else 1 / divisor
+    return 1.0 if scale is None else scale, getattr(config, "final_logit_softcapping", None)
 
 
 class CheckpointSeam:
@@ -255,6 +279,17 @@ class RolloutSeam:
             sampler.shuffle,
             sampler.seed,
         )
+
+
+class LossSeam:
+    """Laid before TRL's GRPO: another loss of a micro-batch in place of its own."""
+
+    def loss_of(self, model, inputs: dict[str, Any]) -> torch.Tensor:
+        """Returns the loss of a micro-batch, its part of the whole step's."""
+        raise NotImplementedError
+
+    def _compute_loss(self, model, inputs) -> torch.Tensor:
+        return self.loss_of(self.accelerator.unwrap_model(model), inputs)
 
 
 class EpochSampler(RepeatSampler):
