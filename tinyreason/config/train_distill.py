@@ -34,6 +34,13 @@ class TeacherModel(Schema):
         """Whether it is in memory beside the student."""
         return self.name != SELF
 
+    def describe(self) -> str:
+        """Returns in words which model it is, and what it reads."""
+        own = {SELF: "the student itself, as it is before training", STAGE: "what the last stage leaves"}
+        held = f" in {self.quantize}" if self.quantize != "none" else ""
+        shown = ", shown each row's completion or gold answer" if self.demonstration else ""
+        return f"{own.get(self.name, self.name)}{held}{shown}"
+
     def check(self, run, path: str) -> None:
         trains = (run.train, *(stage.train for stage in run.stages if stage.train))
         if not any(train.needs_teacher for train in trains):
@@ -41,6 +48,10 @@ class TeacherModel(Schema):
         if self.name == SELF and not self.demonstration:
             raise ValueError(
                 f"{path}.name=self teaches the student what it knows; type {path}.demonstration=true, or name another"
+            )
+        if (self.gguf_file or self.name.lower().endswith(".gguf")) and self.quantize != "none":
+            raise ValueError(
+                f"{path}.quantize={self.quantize} is not for a GGUF file, which is dequantised; leave it out"
             )
         if self.name == STAGE and not (run.stages and run.train.needs_teacher):
             raise ValueError(f"{path}.name=stage is what the run's last stage left, and there are no stages before it")

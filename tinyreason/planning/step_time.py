@@ -66,6 +66,8 @@ def step_seconds(job: Job, at: Speed) -> float:
         seconds += decoding_seconds(job, at, rollouts(job))
     if train.has_kl_penalty:
         seconds += passes(job, at, backward=False)
+    if job.teacher:
+        seconds += passes(job.teacher, at, backward=False)
     return seconds
 
 
