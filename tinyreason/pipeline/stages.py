@@ -113,7 +113,7 @@ class Stages:
 def trained_on(
     session: TrainingSession, training: list[Example], evaluation: list[Example], evaluator: Evaluator
 ) -> tuple[TrainingSession, list[Example]]:
-    """Takes all stages of a run; returns how the run itself goes on, and on what. Errors: `Stopped`, with all saved."""
+    """Takes all stages of a run; returns its session, and what it trains on. Errors: `Stopped`, with all saved."""
     stages = Stages(session, training, evaluation)
     stages.run(evaluator)
     rows = stages.rows(session, training)

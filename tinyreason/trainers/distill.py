@@ -77,7 +77,9 @@ class DistillTrainer(LossSeam, LeafGRPOTrainer):
             theirs = states_before(teacher, read, completions)
         ours = states_before(model, prompts, completions)
         beta = self.session.config.train.beta
-        divergence, entropies = divergences((ours, bare(model)), (theirs, bare(teacher)), beta, self.temperature)
+        divergence, entropies = divergences(
+            (ours, transformers_model(model)), (theirs, transformers_model(teacher)), beta, self.temperature
+        )
         self.add_metric("entropy", float(entropies.mean()))
         return divergence.sum() / inputs["num_items_in_batch"].clamp(min=1.0)
 
@@ -91,7 +93,7 @@ class DistillTrainer(LossSeam, LeafGRPOTrainer):
             yield model
 
 
-def bare(model: nn.Module) -> nn.Module:
+def transformers_model(model: nn.Module) -> nn.Module:
     """Returns a model of transformers, without PEFT's around it."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
@@ -99,7 +101,7 @@ def bare(model: nn.Module) -> nn.Module:
 def states_before(model: nn.Module, prompts: tuple[Tensor, Tensor], completions: tuple[Tensor, Tensor]) -> Tensor:
     """Returns the last hidden states (tokens, width) from which each token of the completions is predicted."""
     ids, mask = (torch.cat(parts, dim=1) for parts in zip(prompts, completions, strict=True))
-    hidden = bare(model).base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+    hidden = transformers_model(model).base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
     return hidden[:, -completions[0].shape[1] - 1 : -1][completions[1].bool()]
 
 
