@@ -40,6 +40,9 @@ def test_every_tier_of_every_recipe_can_be_made_small(name):
         assert len(config.stage_configs) == len(asked.stages)
         assert config.adapter.kind == asked.adapter.kind
         assert config.model.quantize == asked.model.quantize
+        teacher = asked.teacher_model
+        assert teacher is None or config.teacher_model.quantize == teacher.quantize
+        assert teacher is None or config.teacher_model.name in ("sandbox", "stage")
         assert config.train.rows_per_step <= 16
         assert config.warmup is None or config.warmup.train.max_steps == STEPS
 

@@ -43,6 +43,10 @@ KINDS = {
         *("rlvr", *GRPO, "data.size=6", "validation=null", "train.group_size=4", "train.oversample=1.5"),
         "samplers=[{kind: greso_skip}, {kind: dynamic_sampling}, {kind: entropy_temperature}]",
     ),
+    "a student taught by what a stage left": (
+        *("distill", *GRPO, "train.micro_batch_size=8", "stages.0.measure=false", "stages.0.train.max_steps=1"),
+        *("stages.0.train.rollouts_per_step=16", "stages.0.train.max_completion_tokens=32"),
+    ),
     "an adapter of R alone, on 4 bits": (
         *("rlvr", *GRPO, "adapter.kind=lora_xs", "model.quantize=nf4", "validation=null"),
     ),

@@ -20,7 +20,10 @@ from tinyreason.inference.teacher_model import load_teacher
 from tinyreason.models.load import load_model
 from tinyreason.trainers import distill, shared_prefixes, trl_seam
 
-QUICK = ("stages=[]", "train.max_steps=1", "train.rollouts_per_step=8", "train.max_completion_tokens=24")
+QUICK = (
+    *("stages=[]", "train.max_steps=1", "train.rollouts_per_step=8", "train.micro_batch_size=null"),
+    "train.max_completion_tokens=24",
+)
 BASE = ("teacher_model={name: sandbox}", *QUICK)
 SELF = ("teacher_model={name: self, demonstration: true}", *QUICK)
 

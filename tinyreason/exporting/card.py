@@ -122,6 +122,7 @@ def made_of(config: RunConfig, run: Path, result: RunResult) -> list[str]:
         "base": base_name(base) + (f", revision {revision}" if (revision := revision_of(base)) else ""),
         "base, SHA-256": start.get("base_sha256"),
         "licence of the base": licence_of_base(base) or "not known here",
+        "teacher": str(without_paths(config.teacher_model.describe())) if config.teacher_model else None,
         "data": str(without_paths(config.data.describe())),
         "licence of the data": licence_of_data(config.data) or "not known here",
         "data, SHA-256": start.get("data_sha256"),
