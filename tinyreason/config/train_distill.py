@@ -9,7 +9,15 @@ from tinyreason.schema import Schema
 
 SELF, STAGE = "self", "stage"
 """Names of a teacher that is no other model: the student before training, and what the run's last stage left."""
-OF_ANOTHER_LOSS = ("beta", "epsilon", "epsilon_high", "loss_type", "entropy_coef", "num_iterations", "delta")
+OF_ANOTHER_LOSS = (
+    "beta",
+    "epsilon",
+    "epsilon_high",
+    "loss_type",
+    "entropy_coef",
+    "num_iterations",
+    "gradient_accumulation_steps",
+)
 """Options of TRL's GRPO that change a loss which a distillation does not have."""
 
 
@@ -28,11 +36,6 @@ class TeacherModel(Schema):
     """Number format that it computes in; auto = what card or CPU is made for."""
     trust_remote_code: bool = False
     """Runs Python code that comes with it; off unless you trust its author."""
-
-    @property
-    def is_own_model(self) -> bool:
-        """Whether it is in memory beside the student."""
-        return self.name != SELF
 
     def describe(self) -> str:
         """Returns in words which model it is, and what it reads."""
