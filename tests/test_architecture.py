@@ -13,6 +13,7 @@ import pytest
 from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.algorithms.votes import VOTES
 from tinyreason.data import DATA
@@ -81,6 +82,7 @@ FAMILIES = {
     "adapters": ADAPTERS,
     "algorithms/rewards": REWARDS,
     "algorithms/advantages": ADVANTAGES,
+    "algorithms/rollouts": ROLLOUTS,
     "algorithms/samplers": SAMPLERS,
     "algorithms/votes": VOTES,
     "data": DATA,

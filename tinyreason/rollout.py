@@ -1,6 +1,7 @@
 """Holds the scored rollouts of one generation batch: what rewards and advantages see."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from tinyreason.example import Example
 from tinyreason.tensors import Tensor
@@ -45,6 +46,13 @@ class Batch:
     """(N, T) Log-probability of each sampled token under the policy, at the rollouts' temperature; 0 behind the end."""
     entropy: Tensor | None = None
     """(N, T) Entropy in nats of what each token was sampled from; 0 behind the end."""
+
+    sources: list[str] = field(default_factory=list)
+    """(N) Where each comes from, `policy` or another place; like the two below only where a plan rolls out."""
+    sampled_logp: Tensor | None = None
+    """(N, T) Log-probability of each token under what it was sampled from; nan where that is the policy as it is."""
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    """(N) What the plan says of each."""
 
     def in_groups(self, values: Tensor) -> Tensor:
         """Reshapes (N,) → (P, G), a row a problem."""

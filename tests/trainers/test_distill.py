@@ -18,7 +18,7 @@ from tinyreason.errors import ConfigError, ModelError
 from tinyreason.example import Example
 from tinyreason.inference.teacher_model import load_teacher
 from tinyreason.models.load import load_model
-from tinyreason.trainers import distill, shared_prefixes, trl_seam
+from tinyreason.trainers import distill, shared_prefixes
 
 QUICK = (
     *("stages=[]", "train.max_steps=1", "train.rollouts_per_step=8", "train.micro_batch_size=null"),
@@ -70,7 +70,7 @@ def test_beta_1_is_the_reverse_kl_and_beta_0_the_forward_one(beta, wanted):
     # 0.8 ln 1.6 + 0.2 ln 0.4; 0.5 ln 0.625 + 0.5 ln 2.5; and with m = 0.65, 0.175, 0.175 half of
     # 0.8 ln (0.8/0.65) + 0.2 ln (0.1/0.175) and of 0.5 ln (0.5/0.65) + 0.5 ln (0.25/0.175)
     ours, theirs = one_token(student.log().tolist()), one_token(teacher.log().tolist())
-    found, entropy = trl_seam.divergences(ours, theirs, beta, 1.0)
+    found, entropy = distill.divergences(ours, theirs, beta, 1.0)
     assert found.item() == pytest.approx(wanted, abs=1e-4)
     assert entropy.item() == pytest.approx(float(-(student * student.log()).sum()), abs=1e-5)
     found.sum().backward()
@@ -80,8 +80,8 @@ def test_beta_1_is_the_reverse_kl_and_beta_0_the_forward_one(beta, wanted):
 def test_of_heads_of_two_sizes_the_tokens_that_both_have_are_compared():
     student, teacher = one_token([0.3, 0.2, 0.1]), one_token([0.3, 0.2, 0.1, 9.0, 9.0])
     teacher[1].get_output_embeddings().weight.data[3:] = 7.0
-    assert trl_seam.divergences(student, teacher, 1.0, 1.0)[0].item() == pytest.approx(0.0, abs=1e-6)
-    assert trl_seam.divergences(teacher, student, 1.0, 1.0)[0].item() == pytest.approx(0.0, abs=1e-6)
+    assert distill.divergences(student, teacher, 1.0, 1.0)[0].item() == pytest.approx(0.0, abs=1e-6)
+    assert distill.divergences(teacher, student, 1.0, 1.0)[0].item() == pytest.approx(0.0, abs=1e-6)
 
 
 def test_the_loss_is_the_mean_over_the_tokens_of_a_divergence_from_whole_logits(load, tmp_path):

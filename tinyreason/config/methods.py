@@ -15,6 +15,7 @@ from typing import Any
 from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.algorithms.votes import VOTES
 from tinyreason.config.describe import option_help
@@ -31,6 +32,7 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "rewards": REWARDS,
     "advantages": ADVANTAGES,
     "samplers": SAMPLERS,
+    "rollouts": ROLLOUTS,
     "votes": VOTES,
     "adapters": ADAPTERS,
     "data": DATA,
@@ -58,6 +60,7 @@ DECLARED = {
     "needs_rewards": "rewards and an advantage",
     "needs_completions": "data with completions",
     "needs_teacher": "a model that teaches, teacher_model:",
+    "shows_solutions": "data with worked solutions",
     "may_cost_money": "an endpoint, which may cost money",
 }
 """Attribute of a class → what a method needs where it is true, or a word."""
@@ -158,7 +161,7 @@ def shown_default(value: Any) -> Any:
 
 def needs_of(family: str, leaf: type[Schema]) -> Iterator[str]:
     """Yields what a method needs, as its attributes and its code say it."""
-    if family in ("rewards", "advantages", "samplers"):
+    if family in ("rewards", "advantages", "samplers", "rollouts"):
         code, used = code_of(leaf), (GROUPS if leaf.reads_gold is False else GOLD | GROUPS)
         yield from (what for what, pattern in used.items() if re.search(pattern, code))
     declared = ((getattr(leaf, name, False), what) for name, what in DECLARED.items())
@@ -210,6 +213,7 @@ def used_by(values: dict[str, Any]) -> set[tuple[str, str]]:
     named = {
         "advantages": compared if isinstance(compared, list) else [compared],
         "samplers": values.get("samplers") or [],
+        "rollouts": [values.get("rollouts")],
         "adapters": [values.get("adapter")],
         "data": [values.get("data")],
         "tasks": [(values.get("data") or {}).get("task")],
@@ -259,6 +263,7 @@ def methods_named(cell: str, points: dict[str, set[tuple[str, str]]]) -> set[tup
         "rewards": "rewards",
         "advantages": "advantage",
         "samplers": "samplers",
+        "rollouts": "rollouts",
         "adapters": "adapter",
         "data": "data",
     }

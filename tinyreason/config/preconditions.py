@@ -47,9 +47,12 @@ def check_preconditions(config: RunConfig) -> None:
 
 def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
     """Refuses problems with which a reward or a sampler has nothing to do. Errors: `ConfigError`."""
-    for place, sampler in enumerate(config.samplers):
+    leaves = [(sampler, f"samplers.{place}") for place, sampler in enumerate(config.samplers)]
+    if config.rollouts:
+        leaves.append((config.rollouts, "rollouts"))
+    for leaf, path in leaves:
         try:
-            sampler.check_examples(examples, f"samplers.{place}")
+            leaf.check_examples(examples, path)
         except ValueError as error:
             raise ConfigError(f"{error}.") from None
     names = [leaf.kind for leaf in (*config.rewards, *config.samplers) if leaf.needs_history]

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
+from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
 from tinyreason.config.stage import Stage, Warmup, laid_over_the_run
@@ -177,6 +178,8 @@ class RunConfig(Schema):
     """How GRPO compares the rollouts of a group: one, or a list of an estimator and what shapes its advantages."""
     samplers: tuple[one_of(SAMPLERS), ...] = ()
     """What decides which problems GRPO asks, which rollouts it trains on, and how warm they are."""
+    rollouts: one_of(ROLLOUTS) | None = None
+    """What GRPO's groups hold beside the policy's own answers; null = nothing."""
     adapter: one_of(ADAPTERS)
     train: one_of(TRAINERS)
     warmup: Warmup | None = None
@@ -251,8 +254,16 @@ class RunConfig(Schema):
     @property
     def warmup_config(self) -> "RunConfig":
         """The warm-up as a run of its own."""
-        none = {"rewards": (), "advantage": None, "samplers": (), "validation": None, "warmup": None, "trl": {}}
-        none |= {"teacher_model": None}
+        none = {
+            "rewards": (),
+            "advantage": None,
+            "samplers": (),
+            "rollouts": None,
+            "validation": None,
+            "teacher_model": None,
+            "warmup": None,
+            "trl": {},
+        }
         train = self.warmup.train
         return self.model_copy(update={"trainer": train.kind, "data": self.warmup.data, "train": train, **none})
 
@@ -307,9 +318,11 @@ class RunConfig(Schema):
             raise ValueError(
                 f"trainer {trainer} needs rewards and an advantage, as in rewards: [{{kind: correctness}}]"
             )
-        if not train.needs_rewards and (self.rewards or self.advantage or self.samplers):
+        if not train.needs_rewards and (self.rewards or self.advantage or self.samplers or self.rollouts):
             others = " or ".join(name for name, kind in TRAINERS.items() if kind.needs_rewards)
-            raise ValueError(f"trainer {trainer} takes no rewards, advantage or samplers; trainer {others} does")
+            raise ValueError(
+                f"trainer {trainer} takes no rewards, advantage, samplers or rollouts; trainer {others} does"
+            )
         for path, section in sections(self):
             if path.startswith("stages."):
                 if not is_past and section in self.stages:  # which checks its own sections, each against its own run

@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError
 
 from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
+from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.train_config import TRAINERS, TrainSft
 from tinyreason.data import DATA, OwnData
@@ -14,7 +15,7 @@ from tinyreason.schema import Schema, one_of, one_or_several
 if TYPE_CHECKING:
     from tinyreason.config.run_config import RunConfig
 
-OVERLAYS = ("data", "train", "rewards", "advantage", "samplers")
+OVERLAYS = ("data", "train", "rewards", "advantage", "samplers", "rollouts")
 """What a stage may have of its own; what it does not name is the run's."""
 OF_THE_RUN = {"stages": (), "warmup": None, "validation": None, "critiques": None, "expected": None}
 """What only the run itself has."""
@@ -60,6 +61,8 @@ class Stage(Schema):
     """How it compares the rollouts of a group; null = as the run."""
     samplers: tuple[one_of(SAMPLERS), ...] | None = None
     """What decides which problems it asks; null = as the run."""
+    rollouts: one_of(ROLLOUTS) | None = None
+    """What its groups hold beside the policy's own answers; null = as the run."""
 
     def check(self, run, path: str) -> None:
         try:
@@ -76,7 +79,7 @@ class Stage(Schema):
         values |= {name: dumped(value) for name, value in given.items()}
         values["trainer"] = values["train"]["kind"]
         if "train" in given and not given["train"].needs_rewards:
-            values |= {"rewards": (), "advantage": None, "samplers": (), "trl": {}}
+            values |= {"rewards": (), "advantage": None, "samplers": (), "rollouts": None, "trl": {}}
         if not TRAINERS[values["trainer"]].needs_teacher:
             values["teacher_model"] = None
         values["seed"] = run.seed + SEEDS_APART * number

@@ -150,11 +150,12 @@ class TrainGrpo(TrainRollouts):
         check_samplers(run.samplers, run)
         usual = {"num_iterations": 1, "gradient_accumulation_steps": self.rows_per_step // self.micro_rows}
         more, less = (run.trl.get(name, value) for name, value in usual.items())
-        for advantage in run.advantages:
-            if advantage.one_update and (more, less) != tuple(usual.values()):
+        families = (("advantage", run.advantages), ("rollouts", [run.rollouts] if run.rollouts else []))
+        for family, leaf in ((family, leaf) for family, leaves in families for leaf in leaves):
+            if leaf.one_update and (more, less) != tuple(usual.values()):
                 raise ValueError(
-                    f"advantage {advantage.kind} holds only for rollouts that are trained on once; leave out "
-                    f"{' and '.join(f'trl.{name}' for name in usual if name in run.trl)}, or take another advantage"
+                    f"{family} {leaf.kind} holds only for rollouts that are trained on once; leave out "
+                    f"{' and '.join(f'trl.{name}' for name in usual if name in run.trl)}, or take another {family}"
                 )
 
     @model_validator(mode="before")

@@ -39,6 +39,7 @@ def own_gold_readers(config: RunConfig) -> dict[str, str]:
         ("reward", "'rewards=[{kind: empo_cluster}]'", counting),
         ("advantage", "advantage.kind=dr_grpo", config.advantages),
         ("sampler", "'samplers=[]'", config.samplers),
+        ("rollouts", "rollouts=null", [config.rollouts] if config.rollouts else []),
     )
     return {f"{name} {one.kind}": typed for name, typed, leaves in families for one in leaves if one.reads_gold}
 

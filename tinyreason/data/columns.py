@@ -32,6 +32,7 @@ SAMPLE_COLUMNS = {
     **dict.fromkeys(("tokens", "sample"), (int,)),
     **dict.fromkeys(("pass_rate", "verbosity", "step_errors"), (int, float)),
     "scores": (list,),
+    "hint": (str,),
 }
 """Columns that say of a row which sample of a problem it is, and how it did, which transforms go by → their types."""
 LONGEST_BARE_ANSWER = 80

@@ -201,6 +201,8 @@ def list_rewards(config: RunConfig) -> Iterator[Finding]:
     if config.samplers:
         named, train = ", ".join(sampler.kind for sampler in config.samplers), config.train
         yield Finding("samplers", f"{named}; {train.generated_rows} rollouts a step, {train.rows_per_step} trained on")
+    if config.rollouts:
+        yield Finding("rollouts", config.rollouts.kind)
 
 
 def list_stages(config: RunConfig) -> Iterator[Finding]:

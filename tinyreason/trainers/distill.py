@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
+from trl.kernels.chunked_divergence import ChunkedDivergenceFunction
 from trl.trainer.utils import use_adapter
 
 from tinyreason.example import Example
@@ -21,7 +22,7 @@ from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.grpo import LeafGRPOTrainer
 from tinyreason.trainers.oom import count_rows
 from tinyreason.trainers.session import TrainingSession, Watch
-from tinyreason.trainers.trl_seam import LossSeam, divergences, evaluating, in_order, mask_of
+from tinyreason.trainers.trl_seam import LossSeam, evaluating, in_order, mask_of
 
 DEMONSTRATION = (
     "{problem}\n\nThis is an example of a response to the question:\n{demonstration}\n\n"
@@ -91,6 +92,30 @@ class DistillTrainer(LossSeam, LeafGRPOTrainer):
             return
         with evaluating(model), use_adapter(model, "ref" if "ref" in model.peft_config else None):
             yield model
+
+
+def divergences(student: tuple, teacher: tuple, beta: float, temperature: float) -> tuple[Tensor, Tensor]:
+    """Returns TRL's generalised Jensen-Shannon divergence (tokens,) of two models, and the student's entropies.
+
+    Each is (hidden states (tokens, width), model). No logits are held whole. Only tokens that both have are compared:
+    models of one family may have heads of several sizes, padded behind the last token of their tokenizer.
+    """
+    heads = [model.get_output_embeddings() for _, model in (student, teacher)]
+    size, parts, scales = min(len(head.weight) for head in heads), [], []
+    for (hidden, model), head in zip((student, teacher), heads, strict=True):
+        parts += [hidden.to(head.weight.device), head.weight[:size], None if head.bias is None else head.bias[:size]]
+        scales += logit_scale(model.config.get_text_config())
+    return ChunkedDivergenceFunction.apply(*parts, beta, temperature, *scales)
+
+
+def logit_scale(config) -> tuple[float, float | None]:
+    """Returns by what a model multiplies its logits, and the bound that it then holds them under."""
+    named = (getattr(config, name, None) for name in ("logit_scale", "output_multiplier", "lm_head_multiplier"))
+    scale = next((value for value in named if value is not None), None)
+    divisor = getattr(config, "logits_scaling", None)
+    if scale is None and divisor is not None:
+        scale = divisor if config.model_type == "hyperclovax" else 1 / divisor
+    return 1.0 if scale is None else scale, getattr(config, "final_logit_softcapping", None)
 
 
 def transformers_model(model: nn.Module) -> nn.Module:

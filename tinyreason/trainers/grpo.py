@@ -16,6 +16,7 @@ from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
+from tinyreason.trainers.planned_rollouts import PlannedRollouts
 from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
 from tinyreason.trainers.sampler_chain import trained_part
 from tinyreason.trainers.scorer import Scorer
@@ -61,6 +62,10 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         keeps = train.sampling_dtype != "auto" or not scores_all or bool(self.scorer.needs)
         sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.sampling_dtype, keeps)
         self.rollouts = None if is_theirs else sampler
+        self.planned = None
+        if session.config.rollouts:
+            self.planned = PlannedRollouts(session.config, self.scorer, self)
+            self.plan_rollouts(self.planned.roll)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
 
     @property
@@ -85,15 +90,16 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         self.generation_config.max_new_tokens = train.limit_at(scorer.step)
         self.set_temperature(scorer.samplers.temperature(scorer.store))
         chosen = scorer.samplers.problems(scorer.step, scorer.store)
-        if chosen is None:
-            return inputs
-        return [self.train_dataset[number] for number in chosen for _ in range(train.group_size)]
+        if chosen is not None:
+            inputs = [self.train_dataset[number] for number in chosen for _ in range(train.group_size)]
+        scorer.asked = [row["row"] for row in inputs]
+        return inputs
 
     def complete(self, prompts: list[list[int]], first: int) -> list[list[int]] | None:
         if self.rollouts is None:
             return None
-        limit = self.generation_config.max_new_tokens
-        return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit)
+        limit, call = self.generation_config.max_new_tokens, self.planned and self.planned.call
+        return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit, call)
 
     def before_rewards(self, prompts: list[list[int]], completions: list[list[int]]) -> None:
         if not self.scorer.needs:
@@ -118,6 +124,8 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
             self.add_metric(name, value)
         if self.scorer.kept is not None:
             output = trained_part(output, self.scorer.kept, self.session.config.train.rollouts_per_step, self.loss_type)
+        for source, share in self.scorer.sources.items():
+            self.add_metric(f"rollouts/{source}", share)
         self.add_metric("score_time", self.scorer.seconds)
         for sign, share in self.scorer.signs.items():
             self.add_metric(METRIC + sign, share)

@@ -38,16 +38,22 @@ class RolloutSampler:
     values: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
     """Row of the step → its tokens' log-probabilities and entropies as they were sampled, but for drafted rows."""
 
-    def sample(self, model, prompts: list[list[int]], step: int, first: int, limit: int) -> list[list[int]]:
-        """Returns the token ids of the step's rows from number `first` on, at most `limit` of each."""
-        seed = self.arguments.seed
-        uniforms = uniforms_of([[seed, step, first + row] for row in range(len(prompts))], limit)
+    def sample(
+        self, model, prompts: list[list[int]], step: int, first: int, limit: int, call: int | None = None
+    ) -> list[list[int]]:
+        """Returns the token ids of the step's rows from number `first` on, at most `limit` of each.
+
+        `call` counts the times that a plan asks in a step, each with random numbers of its own.
+        """
+        seed, of_call = self.arguments.seed, [call] if call else []
+        uniforms = uniforms_of([[seed, step, first + row, *of_call] for row in range(len(prompts))], limit)
         least = (self.arguments.generation_kwargs or {}).get("min_new_tokens", 0)
         engine = make_engine(
             model, self.engine, len(prompts), None if self.dtype == "auto" else getattr(torch, self.dtype)
         )
-        if least or self.dtype != "auto" or not is_worth_it(engine):
-            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, keeps_values=self.keeps_values)
+        if least or self.dtype != "auto" or call is not None or not is_worth_it(engine):
+            keeps = self.keeps_values and call is None
+            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, keeps_values=keeps)
             kept = zip(found.log_probs, found.entropies, strict=True)
             self.values |= {first + row: its for row, its in enumerate(kept)}
             return found.ids

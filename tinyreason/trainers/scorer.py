@@ -8,6 +8,7 @@ import torch
 
 from tinyreason.algorithms.advantages import check_level, estimate
 from tinyreason.algorithms.rewards import weigh
+from tinyreason.algorithms.rollouts import Rollout
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
@@ -17,6 +18,7 @@ from tinyreason.models.chat_template import end_tokens, opens_thought
 from tinyreason.rollout import Batch
 from tinyreason.runs.folder import RunFolder
 from tinyreason.store import Store
+from tinyreason.trainers.planned_rollouts import leave_out, tell_rolled
 from tinyreason.trainers.sampler_chain import SamplerChain
 from tinyreason.trainers.session import TrainingSession
 
@@ -36,10 +38,14 @@ class Scorer:
     is_thought_open: bool = False
     """Whether the prompt ends in `<think>`."""
     step: int = 0
+    asked: list[int] = field(default_factory=list)
+    """(N) The numbers of the problems that the batch asks."""
     batch: Batch | None = None
     rewards: dict[str, list[float]] = field(default_factory=dict)
     sizes: dict[str, float] = field(default_factory=dict)
     """Of the last batch's advantages: the share of rollouts whose own is 0, and their mean size."""
+    rolled: list[Rollout] | None = None
+    """(N) What a plan made of the batch, where one rolls out."""
     kept: torch.Tensor | None = None
     """(N,) Which rollouts of the batch are trained on; None = all."""
     signs: dict[str, float] = field(default_factory=dict)
@@ -63,9 +69,13 @@ class Scorer:
     def score(self, completion_ids: list[list[int]], row: list[int], **_: Any) -> list[float | None]:
         """Returns, as TRL's reward function, (N) weighted sums of our rewards, None where no reward could tell."""
         start = time.perf_counter()
-        read = [read_completion(self.tokenizer, n, ids, self.ends) for n, ids in enumerate(completion_ids)]
+        if self.rolled:
+            examples = [rollout.example for rollout in self.rolled]
+            turns = [rollout.tokens[rollout.answered_from :] for rollout in self.rolled]
+        else:
+            examples, turns = [self.examples[number] for number in row], completion_ids
+        read = [read_completion(self.tokenizer, n, ids, self.ends) for n, ids in enumerate(turns)]
         texts = [completion.text for completion in read]
-        examples = [self.examples[number] for number in row]
         truncated = [ids[-1] not in self.ends for ids in completion_ids]
         verdicts = self.grader.grade_examples(texts, examples, truncated, self.is_thought_open)
         train = self.config.train
@@ -85,12 +95,16 @@ class Scorer:
             answers=[verdict.extracted for verdict in verdicts],
         )
         self.batch.mask, self.batch.logp, self.batch.entropy = self.sampled or (None, None, None)
+        if self.rolled:
+            tell_rolled(self.batch, self.rolled)
         self.signs = sign_shares(
             (text, example.answer, bool(truncated), example.problem, example.rule)
             for text, example, truncated, verdict in zip(texts, examples, self.batch.truncated, verdicts, strict=True)
             if verdict.correct
         )
         values = weigh(self.config.rewards, self.batch, self.store)
+        if self.rolled:
+            leave_out(self.batch, self.rolled)
         self.rewards = {kind: _jsonable(found) for kind, found in values.items()}
         self.seconds = time.perf_counter() - start
         return _jsonable(self.batch.reward)
@@ -98,7 +112,9 @@ class Scorer:
     @property
     def needs(self) -> frozenset[str]:
         """What of the sampled tokens rewards, advantages and samplers read."""
-        leaves = (*self.config.rewards, *self.config.advantages, *self.config.samplers)
+        config = self.config
+        plan = [config.rollouts] if config.rollouts else []
+        leaves = (*config.rewards, *config.advantages, *config.samplers, *plan)
         return frozenset().union(*(leaf.needs for leaf in leaves))
 
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
@@ -108,6 +124,8 @@ class Scorer:
         """
         start = time.perf_counter()
         advantages = estimate(self.config.advantages, self.batch, from_trl.cpu(), self.store)
+        if self.config.rollouts:
+            advantages = self.config.rollouts.weigh(self.batch, advantages)
         check_level(advantages, self.config)
         self.kept = self.samplers.kept(self.batch, advantages, self.store)
         self.samplers.move_temperature(self.batch, self.store)
@@ -117,6 +135,12 @@ class Scorer:
         self.folder.append("rollouts.jsonl", list(self._lines(advantages)))
         self.seconds += time.perf_counter() - start
         return advantages.to(from_trl.device, from_trl.dtype)
+
+    @property
+    def sources(self) -> dict[str, float]:
+        """Returns the share of the last batch's rollouts that come from each source, where a plan rolls out."""
+        sources = self.batch.sources
+        return {source: sources.count(source) / len(sources) for source in sorted(set(sources))}
 
     def _per_rollout(self, advantages: torch.Tensor) -> torch.Tensor:
         """Returns (N,) the mean over a rollout's tokens where each has its own; 0 where it is not trained on."""
@@ -135,14 +159,21 @@ class Scorer:
                 "group": int(batch.group[n]),
                 "problem_id": example.id,
                 "prompt": example.problem,
-                "completion": batch.texts[n],
+                "completion": self._whole_text(n),
                 "tokens": int(batch.length[n]),
                 "truncated": bool(batch.truncated[n]),
                 "correct": correct[n],
                 "rewards": {name: values[n] for name, values in self.rewards.items()},
                 "reward": _jsonable(batch.reward)[n],
                 "advantage": advantages[n].tolist(),
+                **({"source": batch.sources[n]} if batch.sources else {}),
             }
+
+    def _whole_text(self, n: int) -> str:
+        """Returns what a rollout says, of several turns all of them."""
+        if self.rolled and self.rolled[n].answered_from:
+            return self.tokenizer.decode(self.batch.ids[n], skip_special_tokens=False)
+        return self.batch.texts[n]
 
 
 def _jsonable(values: torch.Tensor) -> list[float | None]:

@@ -56,30 +56,6 @@ def chunked_log_probs(hidden: torch.Tensor, head, targets: torch.Tensor, tempera
     )[:2]
 
 
-def divergences(student: tuple, teacher: tuple, beta: float, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns TRL's generalised Jensen-Shannon divergence (tokens,) of two models, and the student's entropies.
-
-    Each is (hidden states (tokens, width), model). No logits are held whole. Only tokens that both have are compared:
-    models of one family may have heads of several sizes, padded behind the last token of their tokenizer.
-    """
-    heads = [model.get_output_embeddings() for _, model in (student, teacher)]
-    size, parts, scales = min(len(head.weight) for head in heads), [], []
-    for (hidden, model), head in zip((student, teacher), heads, strict=True):
-        parts += [hidden.to(head.weight.device), head.weight[:size], None if head.bias is None else head.bias[:size]]
-        scales += logit_scale(model.config.get_text_config())
-    return chunked_divergence.ChunkedDivergenceFunction.apply(*parts, beta, temperature, *scales)
-
-
-def logit_scale(config) -> tuple[float, float | None]:
-    """Returns by what a model multiplies its logits, and the bound that it then holds them under."""
-    named = (getattr(config, name, None) for name in ("logit_scale", "output_multiplier", "lm_head_multiplier"))
-    scale = next((value for value in named if value is not None), None)
-    divisor = getattr(config, "logits_scaling", None)
-    if scale is None and divisor is not None:
-        scale = divisor if config.model_type == "hyperclovax" else 1 / divisor
-    return 1.0 if scale is None else scale, getattr(config, "final_logit_softcapping", None)
-
-
 class CheckpointSeam:
     """Laid before a trainer of TRL: `save_checkpoint` and `load_checkpoint` take the place of transformers' own."""
 
@@ -168,6 +144,23 @@ class RolloutSeam:
         self.temperature = self.args.temperature = self.generation_config.temperature = temperature
         if self.use_vllm:
             self.vllm_generation.temperature = temperature
+
+    def plan_rollouts(self, roll: Callable[[list[list[int]]], tuple[list, list, list]]) -> None:
+        """Has `roll` say a generation batch's (prompts, completions, masks of what is trained on) for its prompts."""
+
+        def rolled(prompts: list, _) -> dict[str, Any]:
+            asked, completions, trained = roll(self._tokenize_prompts(prompts)[0])
+            return {"prompt_ids": asked, "completion_ids": completions, "logprobs": None, "env_mask": trained}
+
+        self.rollout_func = rolled
+
+    def sampled(self, prompts: list[list[int]], limit: int) -> list[list[int]]:
+        """Returns completions of prompts, both token ids, of about at most `limit` tokens each."""
+        usual, self.generation_config.max_new_tokens = self.generation_config.max_new_tokens, limit
+        try:
+            return self._generate_single_turn(prompts, None, {}, 1)[0]
+        finally:
+            self.generation_config.max_new_tokens = usual
 
     def scored(self, prompts: list[list[int]], completions: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns log-probabilities and entropies (N, T) of completions under the present model, no gradient."""

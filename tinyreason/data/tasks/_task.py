@@ -74,7 +74,7 @@ class Task(Schema):
             meta = {"domain": name, "level": puzzle.level} | ({"grader": puzzle.options} if puzzle.options else {})
             yield Example(
                 id=f"{name}/{split}/{position}",
-                messages=({"role": "user", "content": f"{puzzle.text}\n{self.request}"},),
+                messages=({"role": "user", "content": f"{puzzle.text}\n{self.request}".rstrip()},),
                 answer=puzzle.answer,
                 completion=self.completion(puzzle) if has_traces else None,
                 meta=meta,

@@ -1,0 +1,166 @@
+"""Plans of rollouts, against groups and weights worked by hand."""
+
+import pytest
+import torch
+from fake_policy import PROBLEMS, FakePolicy, rollouts_of, told
+from sampled import batch_of
+
+from tinyreason.algorithms.advantages import ADVANTAGES
+from tinyreason.algorithms.rollouts import ROLLOUTS
+from tinyreason.config.recipe import read_recipe
+from tinyreason.errors import ConfigError
+from tinyreason.store import Store
+
+SMALLEST = {"relift": {"size": 2}}
+
+
+def rolled(kind, answers, *numbers, policy=None, **options):
+    """(rollouts of these problems, the policy) after a step of the plan."""
+    policy = policy or FakePolicy(answers)
+    rollouts = rollouts_of(policy, *numbers)
+    ROLLOUTS[kind](**options).roll(rollouts, policy)
+    return rollouts, policy
+
+
+def scored(sources, correct, logp, group_size=2, **fields):
+    """A scored batch with these sources, and log-probabilities of its tokens."""
+    batch = batch_of([0] * (len(correct) // group_size), correct, group_size=group_size)
+    batch.sources, batch.logp = sources, torch.tensor(logp)
+    for name, value in fields.items():
+        setattr(batch, name, value)
+    return batch
+
+
+@pytest.mark.parametrize("kind", ROLLOUTS)
+def test_every_token_is_the_policys_or_named_and_none_is_left_empty(kind):
+    policy = FakePolicy(["no."] * 40, group_size=4)
+    rollouts, _ = rolled(kind, (), 0, 1, policy=policy, **SMALLEST.get(kind, {}))
+    assert len(rollouts) == 8
+    for rollout in rollouts:
+        assert 0 < len(rollout.tokens) <= policy.limit and len(rollout.trained) == len(rollout.tokens)
+        assert any(rollout.trained) and rollout.source
+    assert [rollout.example.id for rollout in rollouts] == ["p0"] * 4 + ["p1"] * 4
+
+
+@pytest.mark.parametrize("kind", ROLLOUTS)
+def test_a_solved_group_of_the_policys_own_keeps_its_advantages(kind):
+    batch = scored(["policy"] * 4, [1, 0, 1, 1], [[-1.0] * 3] * 4, group_size=4)
+    batch.sampled_logp, batch.facts = torch.full((4, 3), torch.nan), [{} for _ in range(4)]
+    plain = ADVANTAGES["dr_grpo"]()(batch, torch.zeros(4), Store())
+    weighed = ROLLOUTS[kind](**SMALLEST.get(kind, {})).weigh(batch, plain)
+    assert torch.equal(weighed if weighed.dim() == 1 else weighed[:, 0], plain)
+
+
+def test_luffy_has_one_solution_in_a_group_and_samples_the_others():
+    rollouts, policy = rolled("luffy", ["0+1 is 1.", "no idea."], 0, 1)
+    assert told(rollouts) == [
+        ("0+1 is 1.", "policy"),
+        ("0 and 1 is 1.", "solution"),
+        ("no idea.", "policy"),
+        ("1 and 1 is 2.", "solution"),
+    ]
+    assert policy.read == ["0+1?|", "1+1?|"]
+
+
+def test_luffy_truncates_a_solution_at_the_limit():
+    rollouts, _ = rolled("luffy", ["no."], 0, policy=FakePolicy(["no."], limit=5))
+    assert told(rollouts)[1] == ("0 and", "solution")
+
+
+def test_luffy_weighs_as_worked_by_hand():
+    logp = torch.log(torch.tensor([[0.1, 0.9, 1.0]])).tolist()
+    batch = scored(["policy"] * 6 + ["solution", "policy"], [0] * 6 + [1, 1], logp * 8, group_size=8)
+    advantages = ADVANTAGES["dr_grpo"]()(batch, torch.zeros(8), Store())
+    assert advantages.tolist() == pytest.approx([-0.25] * 6 + [0.75] * 2)
+    weighed = ROLLOUTS["luffy"]().weigh(batch, advantages)
+    assert weighed[6].tolist() == pytest.approx([0.1875, 0.0675, 0.75 * 0.1 / 1.21])
+    assert weighed[7].tolist() == pytest.approx([0.75] * 3) and weighed[0].tolist() == pytest.approx([-0.25] * 3)
+
+
+def test_rl_plus_weighs_as_worked_by_hand():
+    batch = scored(["policy", "solution"], [0, 1], torch.log(torch.tensor([[0.2] * 3] * 2)).tolist())
+    weighed = ROLLOUTS["rl_plus"]().weigh(batch, torch.tensor([-1.0, 1.0]))
+    assert weighed[1].tolist() == pytest.approx([0.4472] * 3, abs=1e-4) and weighed[0].tolist() == [-1.0] * 3
+
+
+@pytest.mark.parametrize("kind", ["luffy", "rl_plus"])
+def test_the_weights_are_the_gradient_of_the_published_loss(kind):
+    """The loss written out, in double precision, against A_t times the gradient of the log-probability."""
+    logits = torch.randn(5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    tokens, advantage = torch.tensor([1, 3, 0, 6, 2]), 0.75
+    logp = logits.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+    pi = logp.exp()
+    focus = (1 - pi.detach()).sqrt()
+    published = {"luffy": pi / (pi + 0.1), "rl_plus": focus * (2 * pi / (1.5 * pi.detach() + 0.5))}[kind]
+    (wanted,) = torch.autograd.grad(-(advantage * published).sum(), logits, retain_graph=True)
+    batch = scored(["policy", "solution"], [0, 1], [[0.0] * 5] * 2, mask=torch.ones(2, 5, dtype=torch.bool))
+    batch.logp = torch.stack([logp.detach()] * 2)
+    weights = ROLLOUTS[kind]().weigh(batch, torch.full((2,), advantage, dtype=torch.float64))[1]
+    (ours,) = torch.autograd.grad(-(weights * logp).sum(), logits)
+    assert torch.allclose(ours, wanted, rtol=1e-12, atol=0)
+
+
+def test_relift_gathers_what_nobody_solves_and_then_shows_its_solutions():
+    policy = FakePolicy(["no.", "no.", "is 2.", "no.", "no.", "no.", "no.", "no."])
+    first, _ = rolled("relift", (), 0, 1, policy=policy, size=2)
+    assert {source for _, source in told(first)} == {"policy"}
+    assert policy.store.get("relift", "waiting") == ["p0"]
+    rolled("relift", (), 0, 2, policy=policy, size=2)
+    assert policy.store.get("relift", "waiting") == ["p0", "p2"]  # p0 goes in once
+    shown, _ = rolled("relift", (), 1, 3, policy=policy, size=2)
+    assert told(shown) == [("0 and 1 is 1.", "solution")] * 2 + [("2 and 1 is 3.", "solution")] * 2
+    assert [rollout.is_compared for rollout in shown] == [False] * 4 and policy.store.get("relift", "waiting") == []
+    batch = scored(["solution"] * 2, [0, 0], [[-1.0] * 3] * 2)
+    assert ROLLOUTS["relift"](size=2, weight=0.5).weigh(batch, torch.zeros(2)).tolist() == [0.5, 0.5]
+
+
+def test_expo_explains_only_what_nobody_solves_and_keeps_what_is_correct():
+    answers = ["is 1.", "no.", "no.", "no.", "no.", "no.", "1 more than 1 is 2.", "cannot."]
+    rollouts, policy = rolled("expo", answers, 0, 1, 2)
+    assert told(rollouts)[3] == ("1 more than 1 is 2.", "explanation") and not rollouts[3].is_compared
+    assert [source for _, source in told(rollouts)] == ["policy"] * 3 + ["explanation"] + ["policy"] * 2
+    assert len(policy.read) == 8 and "The correct answer is 2" in policy.read[6] and "is 3" in policy.read[7]
+    assert rollouts[3].prompt == policy.prompt(PROBLEMS[1])
+    batch = scored(["policy", "explanation"], [0, 0], [[-1.0] * 3] * 2)
+    assert ROLLOUTS["expo"]().weigh(batch, torch.tensor([0.0, 0.0])).tolist() == pytest.approx([0.0, 0.04])
+
+
+def test_guide_samples_an_unsolved_group_again_with_a_hint_and_weighs_it_without():
+    rollouts, policy = rolled("guide", ["is 1.", "no.", "no.", "no.", "is 2.", "no."], 0, 1)
+    assert told(rollouts)[2:] == [("is 2.", "hint"), ("no.", "hint")]
+    assert "## Hint.\n1 and |" in policy.read[4] and rollouts[2].prompt == policy.prompt(PROBLEMS[1])
+    assert rollouts[2].sampled_logp == [-1.0] * 5 and rollouts[0].sampled_logp is None
+    batch = scored(["hint", "policy"], [1, 0], [[-3.0, -0.5, -1.1]] * 2)
+    batch.sampled_logp = torch.tensor([[-1.0] * 3, [torch.nan] * 3])
+    weighed = ROLLOUTS["guide"]().weigh(batch, torch.tensor([1.0, -1.0]))
+    assert weighed[0].tolist() == pytest.approx([0.1353, 0.0, 0.9048], abs=1e-4)  # the second: the clip binds
+    assert weighed[1].tolist() == [-1.0] * 3
+    assert ROLLOUTS["guide"]().weigh(batch, torch.tensor([-1.0, 1.0]))[0].tolist()[:2] == pytest.approx(
+        [0, -1.6487], abs=1e-4
+    )
+
+
+def resolved(*overrides):
+    return read_recipe("rlvr").resolve("sandbox", overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["rollouts.kind=luffy", "trl.num_iterations=2"], "holds only for rollouts that are trained on once"),
+        (["rollouts={kind: luffy, solutions: 16}"], "leaves none of train.group_size to the policy"),
+        (["rollouts.kind=luffy", "samplers=[{kind: mopps}]"], "mopps would take that for the policy's own record"),
+        (["rollouts={kind: relift, size: 2}"], "is fewer than the 4 problems of a step"),
+        (["rollouts.kind=luffi"], "luffy"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_sentence(overrides, said):
+    with pytest.raises(ConfigError) as error:
+        resolved(*overrides)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_data_without_solutions_are_refused():
+    for kind in ("luffy", "relift", "guide"):
+        with pytest.raises(ValueError, match="worked solution"):
+            ROLLOUTS[kind]().check_examples([PROBLEMS[0], batch_of([0], [1] * 4).examples[0]], "rollouts")

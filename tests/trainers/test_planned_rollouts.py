@@ -1,0 +1,96 @@
+"""What a plan makes of a step reaches TRL: prompts, tokens, masks, weights; and a run that is cut resumes exactly."""
+
+import pytest
+import torch
+from sessions import session_of
+
+from tinyreason.config.recipe import read_recipe
+from tinyreason.trainers.grpo import LeafGRPOTrainer
+
+QUICK = (
+    *("train.max_steps=2", "train.rollouts_per_step=16", "train.group_size=8", "train.max_completion_tokens=48"),
+    *("data={kind: generated, task: {kind: net_change}, traces: true, size: 6}", "prompt=plain"),
+    *("train.kl=0", "advantage.kind=dr_grpo", "train.loss=dr_grpo", "evaluation.data=null"),
+)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Returns (trainer, rollouts) of two steps on stories whose question the sandbox's model does not know."""
+
+    def train(*overrides: str, seed=None):
+        config = read_recipe("rlvr").resolve("sandbox", (*QUICK, *overrides))
+        with session_of(config, tmp_path / "run") as session:
+            trainer = LeafGRPOTrainer(session, config.data.load(), lambda step, metrics: {}, None)
+            seen = []
+            compute = trainer.compute_loss
+
+            def spy(model, inputs, *rest, **more):
+                seen.append({name: value for name, value in inputs.items() if torch.is_tensor(value)})
+                return compute(model, inputs, *rest, **more)
+
+            trainer.compute_loss = spy
+            trainer.run()
+            return trainer, session.folder.read_rows("rollouts.jsonl"), session.folder.read_rows("metrics.jsonl"), seen
+
+    return train
+
+
+def test_solutions_are_in_the_groups_and_count_as_weighed(trained):
+    trainer, rows, metrics, seen = trained("rollouts.kind=luffy")
+    assert [row["source"] for row in rows[:16]] == (["policy"] * 7 + ["solution"]) * 2
+    shown = [row for row in rows if row["source"] == "solution"]
+    assert all(row["correct"] for row in shown) and all(row["advantage"] > 0 for row in shown)
+    assert metrics[0]["rollouts/solution"] == 0.125
+    example = trainer.planned.problems[shown[0]["problem_id"]]
+    assert shown[0]["completion"] == example.completion
+    inputs = seen[0]
+    assert inputs["advantages"].shape == inputs["completion_ids"].shape  # each token has its own weight
+    prompts = inputs["prompt_ids"][inputs["prompt_mask"].bool()].tolist()
+    assert prompts[: len(trainer.planned.prompt(trainer.scorer.examples[0]))]  # the plain problem, whatever was read
+
+
+def test_a_step_of_solutions_alone_is_compared_with_nobody_and_trained_on(trained):
+    trainer, rows, metrics, seen = trained("rollouts={kind: relift, size: 2}")
+    assert {row["source"] for row in rows[:16]} == {"policy"} and {row["source"] for row in rows[16:]} == {"solution"}
+    assert "reward/mean" in metrics[0] and "reward/mean" not in metrics[1]  # nothing was compared
+    assert (seen[-1]["advantages"] == 1).all() and metrics[1]["gradient/norm"] > 0
+    assert trainer.scorer.store.get("relift", "waiting") == []
+
+
+def test_a_plans_prompt_is_the_one_that_trl_makes(trained):
+    trainer, *_ = trained("rollouts.kind=expo", "train.max_steps=1")
+    asked = [rollout.prompt for rollout in trainer.scorer.rolled]
+    assert asked == [trainer.planned.prompt(rollout.example) for rollout in trainer.scorer.rolled]
+
+
+def test_without_a_plan_nothing_is_different(trained):
+    _, rows, metrics, seen = trained()
+    assert "source" not in rows[0] and "tool_mask" not in seen[0]
+    assert not any(name.startswith("rollouts/") for name in metrics[0])
+
+
+def test_tokens_that_nobody_is_trained_on_have_no_gradient(trained, monkeypatch):
+    from tinyreason.algorithms.rollouts.luffy import Luffy
+
+    def roll(self, rollouts, policy):
+        for rollout in rollouts:
+            rollout.add(policy.encode("<think>"), is_trained=False)
+        policy.sample(rollouts)
+
+    monkeypatch.setattr(Luffy, "roll", roll)
+    trainer, rows, _, seen = trained("rollouts.kind=luffy", "train.max_steps=1")
+    forced = len(trainer.planned.encode("<think>"))
+    assert all(row["completion"].startswith("<think>") for row in rows)
+    assert not seen[0]["tool_mask"][:, :forced].any() and seen[0]["tool_mask"][:, forced].all()
+    assert not trainer.scorer.batch.mask[:, :forced].any()
+
+
+def test_each_call_of_a_step_has_luck_of_its_own_and_the_same_when_repeated(trained):
+    trainer, *_ = trained("rollouts.kind=expo", "train.max_steps=1")
+    prompts = [rollout.prompt for rollout in trainer.scorer.rolled][:4]
+    by_call = []
+    for call in (0, 1, 0):
+        trainer.planned.call = call
+        by_call.append(trainer.sampled(prompts, 24))
+    assert by_call[0] == by_call[2] != by_call[1]

@@ -1,0 +1,20 @@
+"""Puts worked solutions into groups, for the methods that differ in what they make of them."""
+
+from collections.abc import Sequence
+
+from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout
+
+SOLUTION = "solution"
+"""Source of a rollout that is the data's worked solution."""
+
+
+def roll_beside_solutions(rollouts: Sequence[Rollout], policy: Policy, count: int) -> None:
+    """Has the policy answer, but for the last `count` rollouts of each problem, which are its worked solution."""
+    answered, seen = [], {}
+    for rollout in reversed(rollouts):
+        seen[rollout.example.id] = place = seen.get(rollout.example.id, 0) + 1
+        if place <= count:
+            rollout.become(policy.solution(rollout.example), SOLUTION)
+        else:
+            answered.append(rollout)
+    policy.sample(answered[::-1])
