@@ -139,24 +139,29 @@ def test_an_untrained_student_beside_its_own_base_has_nothing_to_learn(load, tmp
     assert {one["advantage"] for one in rollouts} == {0.0} and not any(name.startswith("reward") for name in row)
 
 
-def test_a_student_that_teaches_itself_reads_the_solution_and_is_as_it_was_before_training(load, tmp_path, monkeypatch):
+def test_a_student_that_teaches_itself_reads_each_row_with_its_own_solution(load, tmp_path, monkeypatch):
     read = []
     states = distill.states_before
 
     def reading(model, prompts, completions):
-        read.append((torch.is_grad_enabled(), prompts[0], getattr(model, "active_adapters", None)))
+        rows = [ids[there.bool()].tolist() for ids, there in zip(*prompts, strict=True)]
+        is_as_before = all(layer.disable_adapters for layer in model.modules() if hasattr(layer, "lora_A"))
+        read.append((torch.is_grad_enabled(), is_as_before, rows))
         return states(model, prompts, completions)
 
     monkeypatch.setattr(distill, "states_before", reading)
-    _, tokenizer = load()
-    data = "data={kind: solutions, name: sandbox, size: 4}"
-    _, _, (loss,), _ = train(load, tmp_path / "run", *SELF, data)
-    (with_gradient, theirs, _), (_, ours, _) = read
-    assert not with_gradient and loss > 0
-    text, plain = tokenizer.decode(theirs[0]), tokenizer.decode(ours[0])
-    assert len(text) > len(plain) and any(
-        distill.demonstrated(example).problem != example.problem for example in config_of(*SELF, data).data.load()
-    )
+    words = (*SELF, "data={kind: solutions, name: sandbox, size: 4}")
+    _, _, (loss,), _ = train(load, tmp_path / "run", *words)
+    assert loss > 0
+    config, (_, tokenizer) = config_of(*words), load()
+
+    def ids_of(example) -> list[int]:
+        return distill.encoded(tokenizer, distill.prompt_of(config, tokenizer, example))
+
+    shown = {tuple(ids_of(example)): ids_of(distill.demonstrated(example)) for example in config.data.load()}
+    (*teacher, theirs), (*student, ours) = read
+    assert (teacher, student) == ([False, True], [True, False])
+    assert theirs == [shown[tuple(row)] for row in ours] and all(shown[key] != list(key) for key in shown)
 
 
 def test_a_demonstration_is_the_completion_or_else_the_gold_answer():
