@@ -61,7 +61,9 @@ class TeacherModel(Schema):
 
 
 class TrainDistill(TrainRollouts):
-    """On-policy distillation (arXiv 2306.13649): at each token of its own rollouts the student follows a teacher.
+    """On-policy distillation: at each token of its own rollouts the student follows a teacher.
+
+    Paper: On-Policy Distillation of Language Models (GKD), arXiv 2306.13649.
 
     loss = mean over the completions' tokens of D(student, teacher) over the whole vocabulary, a generalised
     Jensen-Shannon divergence: β = 1 is KL(student ‖ teacher), β = 0 KL(teacher ‖ student), between them
