@@ -14,13 +14,13 @@ from tinyreason.inference.local_sampling import saved_beside
 from tinyreason.models.hardware import find_card
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import (
-    ConfidenceFit,
     RunResult,
     SecondOpinion,
     SeedsResult,
     TrainingSummary,
 )
 from tinyreason.runs.result_in_words import expected_in_words, template_check_in_words
+from tinyreason.runs.stored import ConfidenceFit
 
 
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:

@@ -96,11 +96,15 @@ def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], g
     parent, _, last = section.rpartition(".")
     place = values.get(parent) if parent else values
     old = (place.get(last) or {}) if isinstance(place, dict) else None
-    if not isinstance(old, dict) or not given.keys() & ALTERNATIVES.keys():
+    is_run = given.get("run") not in (None, "previous")  # which has problems of its own
+    if not isinstance(old, dict) or not (is_run or given.keys() & ALTERNATIVES.keys()):
         return
     if old.get("kind") == "generated":
         old = {"kind": "solutions" if old.get("traces") else "problems"}
-    gone = {ALTERNATIVES[key] for key in given if key in ALTERNATIVES} | (OF_A_SET if "file" in given else set())
+    gone = {ALTERNATIVES[key] for key in given if key in ALTERNATIVES} | (
+        OF_A_SET if "file" in given or is_run else set()
+    )
+    gone |= {"file", "name"} if is_run else set()
     kept = usual | {key: value for key, value in old.items() if key not in gone}
     if parent:
         values[parent] = place | {last: kept}

@@ -11,7 +11,7 @@ from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
-from tinyreason.config.stage import Stage, Warmup, laid_over_the_run
+from tinyreason.config.stage import Stage, Warmup, check_carried, laid_over_the_run
 from tinyreason.config.tiers import CPU_TIER, TIERS
 from tinyreason.config.train_base import OURS_OF_TRL
 from tinyreason.config.train_config import TRAINERS
@@ -311,6 +311,8 @@ class RunConfig(Schema):
         With `is_past` in the context the run is one of the past, whose base may be elsewhere by now.
         """
         is_past = (info.context or {}).get("is_past")
+        if not (info.context or {}).get("is_stage"):
+            check_carried(self)
         trainer, train = self.trainer, self.train
         if train.kind != trainer:
             raise ValueError(f"train.kind={train.kind} is not the trainer; it is left out, or {trainer}")

@@ -145,6 +145,8 @@ class TrainRollouts(Train):
     """Completions of one problem that are compared with each other (TRL: num_generations)."""
     temperature: float = Field(1.0, gt=0)
     """Temperature at which the rollouts are sampled."""
+    record_logp: bool = False
+    """Writes each rollout's log-probability to rollouts.jsonl, for train.loss=topr; a pass more if not at hand."""
 
     @property
     def rows_per_step(self) -> int:

@@ -37,6 +37,11 @@ class TeacherModel(Schema):
     trust_remote_code: bool = False
     """Runs Python code that comes with it; off unless you trust its author."""
 
+    @property
+    def is_of_a_stage(self) -> bool:
+        """Whether it is what the run's last stage left."""
+        return self.name == STAGE
+
     def describe(self) -> str:
         """Returns in words which model it is, and what it reads."""
         own = {SELF: "the student itself, as it is before training", STAGE: "what the last stage leaves"}

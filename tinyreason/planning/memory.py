@@ -11,6 +11,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.planning.head_tiles import FLOAT, divergence_tiles, logit_tiles
 from tinyreason.planning.model_shape import Shape
+from tinyreason.planning.sampler import samplers_of
 from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
@@ -139,11 +140,12 @@ def phases(job: Job) -> list[Phase]:
     held = {"base weights": weight_bytes(job)}
     if job.teacher_shape:
         held |= {"teacher weights": weight_bytes(replace(job, shape=job.teacher_shape, compute=job.teacher_compute))}
-    loading = Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))
-    held |= {"adapter": adapter_bytes(job)}
-    held |= {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
-    training = held | fixed_parts(job)
-    found = [loading]
+    found = [Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))]
+    steps = {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
+    training = held | {"adapter": adapter_bytes(job)} | steps | fixed_parts(job)
+    for number, (sampler, rows, tokens) in enumerate(samplers_of(job), 1):
+        beside = {"model that samples": weight_bytes(sampler)}
+        found.append(generation_phase(sampler, f"sample {number}", training | beside, rows, tokens))
     if job.warmup:
         found.append(Phase("warm-up", training | backward_parts(job.warmup)))
     for name, stage in job.stages.items():
@@ -157,7 +159,8 @@ def phases(job: Job) -> list[Phase]:
     if job.config.train.has_kl_penalty:
         found.append(Phase("score", training | scoring_parts(job)))
     if job.teacher:
-        found.append(Phase("teach", training | teaching_parts(job.teacher)))
+        read = job.teacher.micro_tokens * layer_forward_bytes(job.teacher)
+        found.append(Phase("teach", training | {"activations": read}))
     found.append(Phase("backward", training | backward_parts(job)))
     found.append(Phase("optimizer", training | {"transients": 2 * FLOAT * job.trained_parameters}))
     found.append(Phase("save", training | {"transients": FLOAT * job.trained_parameters}))
@@ -229,11 +232,6 @@ def scoring_parts(job: Job) -> dict[str, float]:
     tokens = job.micro_tokens
     head = logit_tiles(job, "forward") + 2 * job.shape.hidden * job.width * tokens
     return {"log-probabilities": max(head, tokens * layer_forward_bytes(job) + rebuilt_bytes(job)[1])}
-
-
-def teaching_parts(teacher: Job) -> dict[str, float]:
-    """Returns what a teacher's forward pass over a micro-batch takes, of which its last states are kept."""
-    return {"activations": teacher.micro_tokens * layer_forward_bytes(teacher)}
 
 
 def backward_parts(job: Job) -> dict[str, float]:

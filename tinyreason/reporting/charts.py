@@ -107,6 +107,8 @@ class ChartWithLines:
     meaning: str
     measured_in: str
     is_share: bool
+    counts: str = "step"
+    """What its horizontal axis counts."""
     lines: list[dict[str, Any]] = field(default_factory=list)
     """`{"run": number, "label", "x": steps, "y": values}`."""
 
@@ -119,7 +121,9 @@ def charts_of(runs: list[StoredRun]) -> list[ChartWithLines]:
     others = [name for name in others if not name.startswith("reward/")]
     charts = (*CHARTS, *(Chart(name, "A metric of metrics.jsonl.", {name: name}) for name in others))
     filled = [
-        ChartWithLines(chart.title, chart.meaning, chart.measured_in, chart.is_share, list(_chart_lines(chart, tables)))
+        ChartWithLines(
+            chart.title, chart.meaning, chart.measured_in, chart.is_share, lines=list(_chart_lines(chart, tables))
+        )
         for chart in charts
     ]
     return [chart for chart in filled if chart.lines]

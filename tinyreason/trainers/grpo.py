@@ -102,12 +102,13 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit, call)
 
     def before_rewards(self, prompts: list[list[int]], completions: list[list[int]]) -> None:
-        if not self.scorer.needs:
-            return
         mask = mask_of(completions)
         values = self.rollouts and self.rollouts.taken_values(mask)
-        values = values or self.scored(prompts, completions)
-        self.scorer.sampled = (mask, *(value.cpu().where(mask, 0.0) for value in values))
+        if self.scorer.needs:
+            values = values or self.scored(prompts, completions)
+            self.scorer.sampled = (mask, *(value.cpu().where(mask, 0.0) for value in values))
+            values = self.scorer.sampled[1:]
+        self.scorer.mu_logp = values[0].sum(dim=1) if values else None
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])

@@ -1,5 +1,6 @@
 """What stands between TRL's rollouts and its loss: they are graded, rewarded, compared and written down."""
 
+import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,8 @@ class Scorer:
     """Sign of reward hacking → share of the last batch's correct rollouts."""
     sampled: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
     """Mask, log-probabilities and entropies (N, T) of the batch's tokens, where somebody needs them."""
+    mu_logp: torch.Tensor | None = None
+    """(N,) The sum of each rollout's log-probabilities as it was sampled, where that is at hand."""
     seconds: float = 0.0
     """What grading, rewarding, comparing and writing down the last batch took."""
 
@@ -111,11 +114,12 @@ class Scorer:
 
     @property
     def needs(self) -> frozenset[str]:
-        """What of the sampled tokens rewards, advantages and samplers read."""
+        """What of the sampled tokens rewards, advantages and samplers read, or rollouts.jsonl is to hold."""
         config = self.config
         plan = [config.rollouts] if config.rollouts else []
         leaves = (*config.rewards, *config.advantages, *config.samplers, *plan)
-        return frozenset().union(*(leaf.needs for leaf in leaves))
+        recorded = {"logp"} if config.train.record_logp else set()
+        return frozenset(recorded).union(*(leaf.needs for leaf in leaves))
 
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
         """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now.
@@ -153,8 +157,10 @@ class Scorer:
         batch = self.batch
         correct = [None if value is None else bool(value) for value in _jsonable(batch.correct)]
         advantages = self._per_rollout(advantages)
+        has_mu = self.mu_logp is not None and not batch.sources  # whose prompts are not those that were sampled with
+        mu_logp = self.mu_logp.tolist() if has_mu else []
         for n, example in enumerate(batch.examples):
-            yield {
+            row = {
                 "step": batch.step,
                 "group": int(batch.group[n]),
                 "problem_id": example.id,
@@ -166,8 +172,16 @@ class Scorer:
                 "rewards": {name: values[n] for name, values in self.rewards.items()},
                 "reward": _jsonable(batch.reward)[n],
                 "advantage": advantages[n].tolist(),
+                "answer": example.answer,
                 **({"source": batch.sources[n]} if batch.sources else {}),
             }
+            if mu_logp:
+                row["mu_logp"] = mu_logp[n]
+            if len(example.messages) > 1:
+                row["messages"] = list(example.messages)
+            if example.rule:
+                row["grader"] = json.loads(example.rule)
+            yield row
 
     def _whole_text(self, n: int) -> str:
         """Returns what a rollout says, of several turns all of them."""

@@ -119,6 +119,10 @@ class MicroBatchSeam(Trainer):
         finally:
             del self._prepare_inputs
 
+    def add_metric(self, name: str, value: float) -> None:
+        """Adds a value to the metrics of the present step."""
+        self._metrics["train"][name].append(value)
+
     def loss_counters(self) -> dict[str, Any]:
         """Returns copies of what a pass counts up."""
         return {name: deepcopy(getattr(self, name)) for name in LOSS_COUNTERS if hasattr(self, name)}
@@ -206,10 +210,6 @@ class RolloutSeam:
     def score_rows(self, ids, mask, batch_size: int | None, score: Callable) -> tuple:
         """Returns (log-probs, entropies, auxiliary loss) by calling `score(ids, mask, batch_size)`."""
         return score(ids, mask, batch_size)
-
-    def add_metric(self, name: str, value: float) -> None:
-        """Adds a value to the metrics of the present step."""
-        self._metrics["train"][name].append(value)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         return self.after_rollouts(super()._generate_and_score_completions(self.before_rollouts(inputs)))
