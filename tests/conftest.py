@@ -120,7 +120,8 @@ def sandbox():
 
 def load(name="sandbox", **options):
     """(model, tokenizer) as a run on a CPU loads them."""
-    from tinyreason.config.run_config import Kernels, Model
+    from tinyreason.config.model import Model
+    from tinyreason.config.run_config import Kernels
     from tinyreason.models.load import compute_settings_for, load_model
 
     model = Model(name=str(name), **options)

@@ -28,6 +28,10 @@ RUNS = {
         "stages=[{name: seed, data: {kind: solutions, name: sandbox, size: 40}, "
         "until: {kind: reaches, metric: loss, value: 0.052, over: 2}}, {name: round, repeat: 2}]",
     ),
+    "distilled from a stage": (
+        *("distill", *SMALL, "train.max_steps=8", "train.rollouts_per_step=16", "train.micro_batch_size=8", SHORT),
+        *("stages.0.measure=false", "stages.0.train.max_steps=4", "stages.0.train.rollouts_per_step=16"),
+    ),
     "grpo with history": ("rlvr", *GRPO, SHORT, "data.size=4", "validation=null", "rewards=[{kind: hapo_length}]"),
 }
 MOMENTS = ("anywhere", "between checkpoints", "in a checkpoint")

@@ -8,7 +8,8 @@ import torch
 from sessions import context_of
 
 from tinyreason import trainers
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.model import Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.models.hardware import find_card
 from tinyreason.models.kernels import installed_packages
 from tinyreason.models.load import compute_settings_for, load_model, peak_memory_gb

@@ -233,7 +233,7 @@ def test_targets_that_match_nothing_are_refused_with_the_names_there_are(tiny, l
 
 
 def test_the_layers_are_known_from_the_config_alone(tiny, load):
-    from tinyreason.config.run_config import Model
+    from tinyreason.config.model import Model
     from tinyreason.models.load import skeleton
 
     for architecture in ARCHITECTURES:

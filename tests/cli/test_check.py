@@ -55,6 +55,17 @@ def test_it_says_what_is_trained_before():
     assert ("stages", "period × 2, then the run's own training") in lines("prorl")
 
 
+def test_it_says_who_teaches_and_looks_at_the_teachers_files(model):
+    assert ("teacher", "what the last stage leaves") in lines("distill", "--on", "sandbox")
+    own = "teacher_model={name: self, demonstration: true}"
+    shown = "the student itself, as it is before training, shown each row's completion or gold answer"
+    assert ("teacher", shown) in lines("distill", "--on", "sandbox", own)
+    assert ("teacher", f"{model}") in lines("distill", "--on", "sandbox", f"teacher_model={{name: {model}}}")
+    (model / "model.safetensors").unlink()
+    said = complaint("check", "distill", "--on", "sandbox", f"teacher_model={{name: {model}}}")
+    assert f"teacher_model.name={model} has no weights" in said
+
+
 @pytest.mark.parametrize("recipe", ["rlvr", "critique_ft"])
 def test_a_file_of_which_a_run_holds_a_share_back_is_valid(jsonl, recipe):
     found = lines(recipe, f"data.file={jsonl(*PROBLEMS)}", "--on", "sandbox")

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.exporting.conftest import changed_json, copied
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.run_config import Model
 from tinyreason.exporting.card import adapter_card
 from tinyreason.exporting.licences import licence_of_base
 from tinyreason.inference.model_reference import read_run_config

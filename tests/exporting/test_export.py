@@ -8,8 +8,8 @@ from tiny_models import tiny_model
 
 from tests.exporting.conftest import changed_json, copied, differing, typed
 from tinyreason.adapters import merge_adapter
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.run_config import Model
 from tinyreason.evaluation.benchmark_run import settle
 from tinyreason.evaluation.leaks import sources_of
 from tinyreason.exporting import request

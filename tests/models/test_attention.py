@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.model import Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.inference.engines import make_engine
 from tinyreason.inference.engines.loop import roll_out
 from tinyreason.inference.engines.tokens import TokenRule, uniforms_of

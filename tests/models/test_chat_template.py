@@ -10,8 +10,9 @@ from sessions import context_of, said, session_of
 
 from tinyreason import trainers
 from tinyreason.cli.main import main
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.errors import ConfigError
 from tinyreason.evaluation.benchmark_run import BenchmarkRun, describe_template, settle
 from tinyreason.evaluation.score import Evaluator

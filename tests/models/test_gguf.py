@@ -11,8 +11,8 @@ from sessions import context_of
 from tiny_models import tiny_gguf, tiny_model
 
 from tinyreason.cli.main import main
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.run_config import Model
 from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.inference.model_reference import read_model_reference
 from tinyreason.models.gguf import reading_once

@@ -6,7 +6,8 @@ import types
 import pytest
 from fake_driver import MIB, install, uuid
 
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.model import Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.config.tiers import TIERS
 from tinyreason.errors import ConfigError
 from tinyreason.models import hardware

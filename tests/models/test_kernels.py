@@ -2,7 +2,8 @@
 
 import pytest
 
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.model import Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.errors import ConfigError
 from tinyreason.models.attention import attentions_of
 from tinyreason.models.hardware import Card, Cpu

@@ -6,7 +6,7 @@ import pytest
 from commands import tinyreason
 
 from tinyreason.config.recipe import read_recipe, recipe_names
-from tinyreason.config.train_config import LONGEST_ROW
+from tinyreason.config.train_base import LONGEST_ROW
 from tinyreason.pipeline.dry_run import STEPS, dry_run_config
 
 ROWS = [
@@ -43,6 +43,9 @@ def test_every_tier_of_every_recipe_can_be_made_small(name):
         assert len(config.stage_configs) == len(asked.stages)
         assert config.adapter.kind == asked.adapter.kind
         assert config.model.quantize == asked.model.quantize
+        teacher = asked.teacher_model
+        assert teacher is None or config.teacher_model.quantize == teacher.quantize
+        assert teacher is None or config.teacher_model.name in ("sandbox", "stage")
         assert config.train.rows_per_step <= 16
         assert config.warmup is None or config.warmup.train.max_steps == STEPS
 

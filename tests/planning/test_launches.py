@@ -8,8 +8,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.models.hardware import Card
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings
 from tinyreason.planning.launches import layer_kernels, takes_math_kernel, token_kernels

@@ -33,6 +33,10 @@ def measured(*arguments):
             marks=pytest.mark.stress,
         ),
         pytest.param(("one_shot_cft",), 512, "backward", 0.15, marks=pytest.mark.stress),
+        pytest.param(
+            *(("distill", "train.micro_batch_size=64"), 39 + 128, "backward", 0.15),
+            marks=pytest.mark.stress,
+        ),
     ],
 )
 def test_the_predicted_peak_is_near_the_measured(words, row_tokens, phase, over):

@@ -3,14 +3,21 @@
 import pytest
 import torch
 
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
 from tinyreason.models.load import compute_settings_for, load_model
-from tinyreason.planning.memory import Job, generation_phase, kept_by_autograd, phases
+from tinyreason.planning.fit import nearest_fit
+from tinyreason.planning.gpus import datasheet
+from tinyreason.planning.head_tiles import divergence_tiles, touched_bytes
+from tinyreason.planning.memory import NF4_BYTES, Job, generation_phase, kept_by_autograd, phases
 from tinyreason.planning.model_shape import read_shape
+from tinyreason.planning.plan import GB, Machine, make_plan
 
 ROWS, TOKENS, PROMPT = 4, 40, 8
 ALONE = "inference.engine=trl"
 """Rows side by side, each with its prompt."""
+ROWS_AT_ONCE = "train.micro_batch_size=null"
+MACHINE = Machine(datasheet("t4").card(), datasheet("t4"), datasheet("t4").memory_gb * GB)
 
 
 def job_of(*overrides, recipe="one_shot_rlvr"):
@@ -107,6 +114,38 @@ def test_every_phase_of_a_run_is_planned_and_only_those():
     assert not {"generate", "score"} & {phase.name for phase in phases(job)}
     assert [phase.name for phase in phases(job_of(recipe="length_grpo"))][:3] == ["load", "warm-up", "evaluate"]
     assert "warm-up" not in [phase.name for phase in phases(job_of("warmup.adapter=there", recipe="length_grpo"))]
+
+
+def test_the_teacher_of_a_distillation_is_held_beside_the_student_and_reads_what_it_wrote():
+    def planned(*overrides):
+        return {phase.name: phase for phase in make_plan(of_t4(*overrides), MACHINE).phases}
+
+    def of_t4(*overrides):
+        return read_recipe("distill").resolve("t4", overrides)
+
+    held, alone = planned(), planned("teacher_model={name: self, demonstration: true}")
+    assert "teach" in held and "teach" in alone
+    quantised = held["backward"].parts["teacher weights"]
+    teacher = read_shape(Model(name="Qwen/Qwen2.5-7B-Instruct"))
+    assert quantised == pytest.approx(
+        teacher.linear_parameters * NF4_BYTES + 2 * 2 * teacher.vocab * teacher.hidden, rel=0.01
+    )
+    assert all(phase.parts["teacher weights"] == quantised for phase in held.values())
+    assert not any("teacher weights" in phase.parts for phase in alone.values())
+    unquantised = planned("teacher_model.quantize=none")["backward"].parts["teacher weights"]
+    assert unquantised == pytest.approx(2 * teacher.parameters)
+    assert nearest_fit(
+        make_plan(of_t4("teacher_model.quantize=none"), MACHINE),
+        lambda words: make_plan(of_t4("teacher_model.quantize=none", *words), MACHINE),
+    ) == ("teacher_model.quantize=nf4",)
+
+
+@pytest.mark.parametrize(("beta", "copies"), [(1.0, 9), (0.5, 10)])
+def test_a_divergence_holds_two_tiles_and_copies_of_one(beta, copies):
+    job = job_of("stages=[]", "teacher_model={name: sandbox}", f"train.beta={beta}", ROWS_AT_ONCE, recipe="distill")
+    tokens, vocab = ROWS * (TOKENS - PROMPT), job.shape.vocab
+    states = tokens * job.shape.hidden * 4
+    assert divergence_tiles(job) == states + tokens * (2 * touched_bytes(vocab) + copies * vocab * 4)
 
 
 def total(name, *overrides):

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tinyreason.adapters._adapter import linear_layers
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe, recipe_names
-from tinyreason.config.run_config import Model
 from tinyreason.errors import ModelError
 from tinyreason.models.load import skeleton
 from tinyreason.planning.known_models import KNOWN

@@ -12,8 +12,8 @@ from sessions import context_of, said
 import tinyreason
 from tinyreason.cli.main import main
 from tinyreason.cli.train_output import conclude
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.run_config import Model
 from tinyreason.errors import ResumeError, Stopped
 from tinyreason.models.hardware import Card
 from tinyreason.models.load import base_sha256

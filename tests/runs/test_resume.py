@@ -6,8 +6,8 @@ import pytest
 from sessions import context_of, said
 from synthetic_run import outcome
 
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.run_config import Model
 from tinyreason.errors import FolderError, ResumeError, Stopped
 from tinyreason.models.load import base_sha256
 from tinyreason.pipeline.run import run
@@ -42,6 +42,10 @@ KINDS = {
     "samplers that learn, choose, keep and heat": (
         *("rlvr", *GRPO, "data.size=6", "validation=null", "train.group_size=4", "train.oversample=1.5"),
         "samplers=[{kind: greso_skip}, {kind: dynamic_sampling}, {kind: entropy_temperature}]",
+    ),
+    "a student taught by what a stage left": (
+        *("distill", *GRPO, "train.micro_batch_size=8", "stages.0.measure=false", "stages.0.train.max_steps=1"),
+        *("stages.0.train.rollouts_per_step=16", "stages.0.train.max_completion_tokens=32"),
     ),
     "an adapter of R alone, on 4 bits": (
         *("rlvr", *GRPO, "adapter.kind=lora_xs", "model.quantize=nf4", "validation=null"),

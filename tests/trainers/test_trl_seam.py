@@ -135,8 +135,9 @@ def test_no_other_file_touches_a_private_name_of_theirs():
 def test_adamw_is_fused_on_a_card_and_as_it_was_on_a_cpu():
     from types import SimpleNamespace
 
+    from tinyreason.config.model import Model
     from tinyreason.config.recipe import read_recipe
-    from tinyreason.config.run_config import Kernels, Model
+    from tinyreason.config.run_config import Kernels
     from tinyreason.models.hardware import Card
     from tinyreason.models.kernels import choose_compute_settings
     from tinyreason.trainers.loop import trl_arguments

@@ -19,6 +19,7 @@ def plan_lines(plan: Plan, tier_reason: str, prompts: PromptLengths) -> list[str
     lines = [
         f"{config.recipe} on {device} with {memory_size(plan.memory)}, tier {config.tier} ({tier_reason})",
         f"model   {base}; {config.adapter.kind} trains {job.trained_parameters:,}",
+        *teacher_lines(plan),
         f"rows    {job.row_tokens} tokens at most, {prompt}; {job.micro_rows} per backward pass",
     ]
     if (prompts.evaluation, prompts.evaluation_source) != (prompts.training, prompts.training_source):
@@ -43,6 +44,18 @@ def plan_lines(plan: Plan, tier_reason: str, prompts: PromptLengths) -> list[str
             f"that may cost money; their time is not in the hours above"
         )
     return lines
+
+
+def teacher_lines(plan: Plan) -> list[str]:
+    """Returns what teaches a distillation, in a line."""
+    job, teacher = plan.job, plan.job.config.teacher_model
+    if teacher is None:
+        return []
+    if job.teacher_shape is None:
+        return ["teacher the student itself, before training: no other model is in memory"]
+    held = job.teacher_compute
+    form = held.dtype.got if held.quantize.got == "none" else f"{held.quantize.got}, computing in {held.dtype.got}"
+    return [f"teacher {teacher.name}, {large_number(job.teacher_shape.parameters)} parameters in {form}"]
 
 
 def fit_lines(plan: Plan, suggestion: tuple[str, ...] | None, spare: list[tuple[str, ...]]) -> list[str]:

@@ -39,6 +39,8 @@ def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
         if compute.card or setting.asked not in ("auto", "none"):
             console.say(f"        {name} {setting.got} ({setting.why})")
     console.say(f"data    {config.data.describe()}")
+    if config.teacher_model:
+        console.say(f"teacher {config.teacher_model.describe()}")
     if config.stages:
         console.say(f"stages  {' → '.join(f'{one.name} × {one.repeat}' for one in config.stages)} → the run's own")
     if config.train.needs_rewards or config.validation:

@@ -1,6 +1,5 @@
 """RunConfig: everything that decides a run, validated, every option with its help text under it."""
 
-import os
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -11,62 +10,19 @@ from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
+from tinyreason.config.model import Model
 from tinyreason.config.stage import Stage, Warmup, check_carried, laid_over_the_run
-from tinyreason.config.tiers import CPU_TIER, TIERS
-from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS
+from tinyreason.config.tiers import TIERS
+from tinyreason.config.train_base import OURS_OF_TRL
+from tinyreason.config.train_config import TRAINERS
+from tinyreason.config.train_distill import TeacherModel
 from tinyreason.config.trl_options import check_trl_options
 from tinyreason.data import DATA, OwnData
 from tinyreason.prompts import PROMPTS, other_ways
-from tinyreason.sandbox import NAME as SANDBOX
 from tinyreason.schema import Schema, one_of, one_or_several
 
 CHECKED_PROBLEMS = 64
 """The template check asks so many problems of an evaluation again, once in each of the other ways."""
-
-
-def is_gguf_name(name: str) -> bool:
-    """Returns whether a model's name is the path of a GGUF file."""
-    return name.lower().endswith(".gguf")
-
-
-class Model(Schema):
-    """The base model."""
-
-    name: str
-    """`sandbox`, a local folder, a GGUF file, or a hub id."""
-    gguf_file: str | None = None
-    """Name of the GGUF file in that folder or hub id to read instead of safetensors; it is dequantised."""
-    chat_template: str | None = None
-    """File of a chat template (Jinja) in place of the tokenizer's; it is saved beside the adapter."""
-    quantize: Literal["none", "nf4", "int8"] = "none"
-    """How bitsandbytes holds the frozen weights: NF4 with double quantisation, LLM.int8, or as they are."""
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """Number format that the base computes in; auto = what card or CPU is made for: `tinyreason doctor` says it."""
-    trust_remote_code: bool = False
-    """Runs Python code that comes with the model; off unless you trust its author."""
-
-    @property
-    def is_built_in(self) -> bool:
-        """Whether it is the sandbox model, which comes with the package."""
-        return self.name == SANDBOX
-
-    def check(self, run, path: str) -> None:
-        if is_gguf_name(self.name) and not os.path.exists(self.name):
-            raise ValueError(f"there is no file {path}.name={self.name}; a relative path starts at the current folder")
-        if run.is_offline and not self.is_built_in and not os.path.exists(self.name):
-            raise ValueError(
-                f"the {run.tier} tier never uses the network, and {path}.name={self.name} is neither 'sandbox' nor a "
-                f"local folder; without a GPU type --on {CPU_TIER}, with one its tier"
-            )
-        if (self.gguf_file or is_gguf_name(self.name)) and self.quantize != "none":
-            raise ValueError(
-                f"{path}.quantize={self.quantize} cannot hold a base from a GGUF file, which is dequantised; type "
-                f"{path}.quantize=none"
-            )
-        if self.gguf_file and os.path.basename(self.gguf_file) != self.gguf_file:
-            raise ValueError(f"{path}.gguf_file={self.gguf_file} must be the name of a file in that folder or hub id")
-        if self.gguf_file and (is_gguf_name(self.name) or self.is_built_in):
-            raise ValueError(f"{path}.gguf_file is of a folder or hub id, and {path}.name={self.name} is neither")
 
 
 class Kernels(Schema):
@@ -166,6 +122,8 @@ class RunConfig(Schema):
     template_options: dict[str, Any] = {}
     """Options of the model's chat template, in training and evaluation, as {enable_thinking: false}."""
     data: one_of(DATA, OwnData)
+    teacher_model: TeacherModel | None = None
+    """Whose next-token probabilities trainer distill follows."""
     critiques: dict[str, Any] | None = None
     """Build config, less its data, of the critiques of attempts at `data` that are built first and trained on."""
     rewards: tuple[one_of(REWARDS, OwnReward), ...] = ()
@@ -268,6 +226,7 @@ class RunConfig(Schema):
             "samplers": (),
             "rollouts": None,
             "validation": None,
+            "teacher_model": None,
             "warmup": None,
             "trl": {},
         }
@@ -346,5 +305,5 @@ class RunConfig(Schema):
         for name, option in OURS_OF_TRL.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is {option} here; set {option} instead")
-        check_trl_options(self.trl, trainer)
+        check_trl_options(self.trl, train.trl_trainer or trainer)
         return self

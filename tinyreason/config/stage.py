@@ -87,6 +87,8 @@ class Stage(Schema):
         values["trainer"] = values["train"]["kind"]
         if "train" in given and not given["train"].needs_rewards:
             values |= {"rewards": (), "advantage": None, "samplers": (), "rollouts": None, "trl": {}}
+        if not TRAINERS[values["trainer"]].needs_teacher:
+            values["teacher_model"] = None
         values["seed"] = run.seed + SEEDS_APART * number
         return type(run).model_validate(values, context={"is_stage": True})
 

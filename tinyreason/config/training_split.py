@@ -9,7 +9,7 @@ from tinyreason.example import Example
 
 def training_examples(config: RunConfig) -> list[Example]:
     """Returns what a run's data hold to train on; without answers too, where none is read. Errors: `DataError`."""
-    if not config.train.needs_rewards:
+    if config.train.needs_completions:
         return config.data.load()
     readers = gold_readers(config)
     try:
@@ -23,7 +23,16 @@ def training_examples(config: RunConfig) -> list[Example]:
 
 
 def gold_readers(config: RunConfig) -> dict[str, str]:
-    """Returns what of a run must know gold answers, or what is correct → what to type in its place."""
+    """Returns what of a run must know gold answers, or what is correct → what to type in its place.
+
+    Of its stages those too that train on the run's own data.
+    """
+    on_the_same = [its for stage, its in config.stage_configs if stage.data is None]
+    return {reader: typed for one in (config, *on_the_same) for reader, typed in own_gold_readers(one).items()}
+
+
+def own_gold_readers(config: RunConfig) -> dict[str, str]:
+    """Returns the same of a run without its stages."""
     gates = {reward.gate for reward in config.rewards}
     counting = [reward for reward in config.rewards if reward.ever_counts or reward.kind in gates]
     families = (

@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tinyreason import atomic
-from tinyreason.config.run_config import Model, RunConfig
+from tinyreason.config.model import Model
+from tinyreason.config.run_config import RunConfig
 from tinyreason.exporting.licences import licence_of_base, licence_of_data
 from tinyreason.exporting.private import command_without_paths, without_paths
 from tinyreason.inference.model_reference import ModelReference, looks_local, read_run_config
@@ -122,6 +123,7 @@ def made_of(config: RunConfig, run: Path, result: RunResult) -> list[str]:
         "base": base_name(base) + (f", revision {revision}" if (revision := revision_of(base)) else ""),
         "base, SHA-256": start.get("base_sha256"),
         "licence of the base": licence_of_base(base) or "not known here",
+        "teacher": str(without_paths(config.teacher_model.describe())) if config.teacher_model else None,
         "data": str(without_paths(config.data.describe())),
         "licence of the data": licence_of_data(config.data) or "not known here",
         "data, SHA-256": start.get("data_sha256"),

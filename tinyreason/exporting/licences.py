@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from tinyreason.config.run_config import Model
+from tinyreason.config.model import Model
 from tinyreason.data._source import Source
 from tinyreason.models.load import source_of
 

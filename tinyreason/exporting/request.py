@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tinyreason.adapters import adapted_weights, adds_biases, give_biases, merge_adapter
-from tinyreason.config.run_config import Model
+from tinyreason.config.model import Model
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError, ModelError, TinyReasonError
 from tinyreason.evaluation.benchmark_run import settle

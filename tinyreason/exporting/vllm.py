@@ -4,7 +4,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from tinyreason.config.run_config import Model
+from tinyreason.config.model import Model
 from tinyreason.errors import ModelError
 from tinyreason.exporting.gguf_adapter import check_plain_lora
 from tinyreason.models.gguf import gguf_file

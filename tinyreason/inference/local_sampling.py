@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tinyreason.adapters import with_adapter
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.model import Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.errors import ModelError
 from tinyreason.example import Example
 from tinyreason.inference.sampling import Sampling, sample_completions

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tinyreason.config.run_config import Model, RunConfig, is_gguf_name
+from tinyreason.config.model import Model, is_gguf_name
+from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, FolderError, ModelError
 from tinyreason.inference.local_sampling import base_of, is_adapter, load_with_adapter, saved_beside
 from tinyreason.models.load import check_model_folder, is_built_in, is_on_this_machine, name_of_base

@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config.run_config import Model, is_gguf_name
+from tinyreason.config.model import Model, is_gguf_name
 from tinyreason.errors import ModelError
 
 MAGIC = b"GGUF"

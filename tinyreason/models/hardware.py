@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import takewhile
 
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import Recipe
-from tinyreason.config.run_config import Model
 from tinyreason.config.tiers import CPU_TIER, GPU_TIERS, LEAST_CAPABILITY, TIERS
 from tinyreason.errors import ConfigError
 

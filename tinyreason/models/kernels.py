@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.model import Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.errors import ConfigError
 from tinyreason.models.attention import attentions_of
 from tinyreason.models.hardware import Card, Cpu, dotted

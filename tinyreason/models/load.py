@@ -12,7 +12,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config.run_config import Kernels, Model, is_gguf_name
+from tinyreason.config.model import Model, is_gguf_name
+from tinyreason.config.run_config import Kernels
 from tinyreason.errors import ModelError
 from tinyreason.models.attention import avoid_enable_gqa
 from tinyreason.models.chat_template import end_tokens

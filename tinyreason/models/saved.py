@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tinyreason.config.run_config import Model
+from tinyreason.config.model import Model
 from tinyreason.models.gguf import gguf_file
 
 BASE_FACTS, CHAT_TEMPLATE = "base_model.json", "chat_template.jinja"

@@ -4,7 +4,7 @@ import logging
 import os
 from pathlib import Path
 
-from tinyreason.config.run_config import Model
+from tinyreason.config.model import Model
 from tinyreason.errors import ModelError
 from tinyreason.models.chat_template import probe, turn_end
 from tinyreason.models.gguf import gguf_options

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from tinyreason.config.run_config import Model
+from tinyreason.config.model import Model
 from tinyreason.errors import ModelError
 from tinyreason.models.gguf import gguf_file
 from tinyreason.models.load import cannot_load, is_on_this_machine, loading, source_of

@@ -7,6 +7,7 @@ from typing import Any
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.stage import Stage
+from tinyreason.config.train_distill import SELF, STAGE
 from tinyreason.data.rollouts import Rollouts
 from tinyreason.runs.result import RunResult
 from tinyreason.sandbox import NAME as SANDBOX
@@ -48,6 +49,10 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
         "checkpoints.keep": STEPS,
     }
     found |= {f"model.{name}": "null" for name in ("gguf_file", "chat_template") if getattr(config.model, name)}
+    if config.teacher_model:
+        name = config.teacher_model.name
+        found |= {"teacher_model.name": name if name in (SELF, STAGE) else SANDBOX, "teacher_model.dtype": "auto"}
+        found |= {"teacher_model.gguf_file": "null"}
     if config.warmup:
         found |= {"warmup.train.max_steps": STEPS, "warmup.adapter": "null"}
     found |= {f"train.{option}": value for option, value in train.dry_run_overrides().items()}
@@ -123,6 +128,8 @@ def not_seen(asked: RunConfig) -> Iterator[str]:
     if asked.model.is_built_in:
         yield f"whether it learns in its {asked.train.max_steps:,} steps"
         return
+    if asked.teacher_model:
+        yield f"whether the teacher {asked.teacher_model.name} has the student's tokenizer, and fits beside it"
     yield f"whether {asked.model.name} loads, fits and learns: tinyreason plan tells what memory it takes"
     tokens = asked.train.max_completion_tokens
     yield f"whether completions of {tokens:,} tokens are long enough; here {TOKENS} were sampled"

@@ -57,7 +57,7 @@ def read_problems(config: RunConfig, folder: RunFolder, grader: Grader, console:
         examples = transformed_rows(config, examples, folder, grader, console)
     if split.test or split.validation:
         console.say(f"split   {split.in_words}; a test set of its own is evaluation.data.file=FILE")
-    if config.train.needs_rewards or config.data.is_sampled:
+    if config.train.needs_rewards or config.data.is_sampled or gold_readers(config):
         check_gold_answers([example for example in examples if example.answer or gold_readers(config)], grader)
     evaluation, validation, available = held_out(config, split, console)
     evaluation, validation = (gradable(found, grader, console) for found in (evaluation, validation))

@@ -18,6 +18,7 @@ from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.engines import choose_engine
 from tinyreason.inference.local_sampling import base_and_adapter
+from tinyreason.inference.teacher_model import load_teacher, teacher_reference
 from tinyreason.models.chat_template import turn_end_caveat
 from tinyreason.models.load import base_sha256, check_finite, load_model, read_model_config, skeleton
 from tinyreason.models.training_rows import context_for
@@ -46,6 +47,7 @@ USED = {
     "base_sha256": "another base model",
     "data_sha256": "other data",
     "start_sha256": "another adapter to start from",
+    "teacher_sha256": "another teacher",
 }
 """What must be the same on resuming → in words where it is not."""
 
@@ -85,16 +87,17 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     console.say(f"        engine {engine.name} ({engine.why})")
     if caveat := turn_end_caveat(tokenizer):
         console.say(f"caveat  {caveat}")
+    teacher = load_teacher(config, tokenizer)
     problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)
     evaluator = Evaluator(config, context, tokenizer, grader)
     used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
-    used |= {"splits_sha256": problems.splits_sha256()}
+    used |= {"splits_sha256": problems.splits_sha256()} | teacher_sha256(config)
     try_own_code(evaluator, model, problems.training)
     baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
     if not config.warmup and not config.adapter.start:
         before = baseline.measure(model, START)
     model = config.adapter.attach(model, config.seed)
-    session = TrainingSession(config, context, model, tokenizer, folder, grader)
+    session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
     if config.adapter.start:
         baseline.used["start_sha256"] = folder_sha256(Path(config.adapter.start))
         with model.disable_adapter():
@@ -107,7 +110,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     rows = problems.training
     if config.stages or config.data.is_sampled:
         with clock.part("stages"):
-            rows = trained_on(session, problems, evaluator, baseline.keep_seconds)
+            session, rows = trained_on(session, problems, evaluator, baseline.keep_seconds)
     with clock.part("train"):
         training = train_adapter(session, rows, problems.validation, evaluator, clock)
     with clock.part("evaluate"), training.saving_the_last_good():
@@ -186,6 +189,15 @@ class Baseline:
         more = {"seconds": self.clock.seconds(), "template_check": check.as_json()}
         self.folder.write_json(f"checkpoints/{START}.json", known | more)
         return check
+
+
+def teacher_sha256(config: RunConfig) -> dict[str, str]:
+    """Returns the SHA-256 of the teacher's base and adapter, under what a baseline calls it; nothing where none is."""
+    found = config.teacher_model and teacher_reference(config.teacher_model, config.model)
+    if found is None:
+        return {}
+    parts = base_sha256(found.model) + (folder_sha256(found.adapter) if found.adapter else "")
+    return {"teacher_sha256": hashlib.sha256(parts.encode()).hexdigest()}
 
 
 def folder_sha256(folder: Path) -> str:

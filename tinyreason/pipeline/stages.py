@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from tinyreason import trainers
+from tinyreason.adapters import with_adapter
 from tinyreason.algorithms.rewards import ask_for_tokens
 from tinyreason.config.stage import Stage
 from tinyreason.config.training_split import training_examples
@@ -88,10 +89,22 @@ class Stages:
         found = sampled_examples(session, problems, self.sampled)
         self.sampled = found if data.with_earlier else [*self.sampled, *found]
         if data.start == "base":
-            for name, parameter in session.model.named_parameters():
-                if name in self.began:
-                    parameter.data.copy_(self.began[name])
+            self.begin_again()
         return found
+
+    def begin_again(self) -> None:
+        """Puts back what was trained before the first stage."""
+        for name, parameter in self.session.model.named_parameters():
+            if name in self.began:
+                parameter.data.copy_(self.began[name])
+
+    def taught(self) -> TrainingSession:
+        """Returns the run's session, taught by what the last stage left; the student begins as the stages did."""
+        stages = self.session.config.stage_configs
+        folder = self.session.folder.path / "stages" / f"{len(stages)}-{stages[-1][0].name}" / "adapter"
+        self.begin_again()
+        teacher = with_adapter(self.session.teacher, folder)
+        return replace(self.session, teacher=teacher.requires_grad_(False).eval())
 
     def validate(self, step: int) -> dict[str, float]:
         """Returns the accuracy on the run's validation set, where it is asked after this step."""
@@ -118,11 +131,13 @@ def trained_on(
     problems: RunProblems,
     evaluator: Evaluator,
     after_each: Callable[[], None] = lambda: None,
-) -> list[Example]:
-    """Takes all stages of a run, and returns what the run itself trains on. Errors: `Stopped`, with all saved."""
+) -> tuple[TrainingSession, list[Example]]:
+    """Takes all stages of a run; returns its session, and what it trains on. Errors: `Stopped`, with all saved."""
     stages = Stages(session, problems, evaluator, after_each)
     stages.run()
-    return stages.rows(session, problems.training)
+    rows = stages.rows(session, problems.training)
+    teacher = session.config.teacher_model
+    return stages.taught() if teacher and teacher.is_of_a_stage else session, rows
 
 
 def stage_folder(place: Path) -> RunFolder:

@@ -10,6 +10,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ResumeError
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.grading.grader import Grader
+from tinyreason.inference.teacher_model import load_teacher
 from tinyreason.models.load import load_model
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.stages import trained_on
@@ -42,12 +43,13 @@ def verify_resume(config: RunConfig, out: Path, context: RunContext) -> str:
         start, last = choose_pair(complete_checkpoints(folder), out)
         problems = read_problems(config, folder, grader, context.console)
         model, tokenizer = load_model(config.model, context.compute)
+        teacher = load_teacher(config, tokenizer)
         model = config.adapter.attach(model, config.seed)
-        session = TrainingSession(config, context, model, tokenizer, folder, grader)
+        session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
         if config.warmup:
             warm_up(session)  # restored from where it lies, as the stages are
         evaluator = Evaluator(config, context, tokenizer, grader)
-        rows = trained_on(session, problems, evaluator)
+        session, rows = trained_on(session, problems, evaluator)
         with tempfile.TemporaryDirectory() as place:
             replay = RunFolder(Path(place, "run"))
             copy_up_to(start, folder, replay)

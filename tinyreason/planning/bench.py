@@ -64,6 +64,7 @@ def timed_steps(config: RunConfig, compute, allowed: frozenset[str] | set[str] =
     from tinyreason import trainers
     from tinyreason.console import Console, quiet_libraries
     from tinyreason.grading.grader import Grader
+    from tinyreason.inference.teacher_model import load_teacher
     from tinyreason.models.load import load_model
     from tinyreason.runs.folder import RunFolder
     from tinyreason.trainers.session import TrainingSession
@@ -78,8 +79,9 @@ def timed_steps(config: RunConfig, compute, allowed: frozenset[str] | set[str] =
 
     with tempfile.TemporaryDirectory() as beside, RunFolder(Path(beside, "run")) as folder, Grader() as grader:
         model, tokenizer = load_model(config.model, compute)
+        teacher = load_teacher(config, tokenizer)
         model = config.adapter.attach(model, config.seed)
         context = RunContext(Console(quiet=True), compute)
-        session = TrainingSession(config, context, model, tokenizer, folder, grader)
+        session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
         trainers.train(session, training_examples(config), watch)
     return [after - before for before, after in pairwise(times)]

@@ -51,12 +51,14 @@ def smaller_overrides(plan: Plan) -> Iterator[dict[str, str]]:
     phase = plan.peak.name
     job, section = (plan.job.warmup, "warmup.train") if phase == "warm-up" else (plan.job, "train")
     config, train = job.config, job.config.train
-    if phase in ("warm-up", "score", "backward") and job.micro_rows > 1:
+    if phase in ("warm-up", "score", "teach", "backward") and job.micro_rows > 1:
         yield {f"{section}.micro_batch_size": str(largest_divisor_below(job.micro_rows, train.rows_per_step))}
     if phase == "backward" and not job.recomputes:
         yield {"trl.gradient_checkpointing": "true"}
     if phase == "evaluate" and config.evaluation.batch_size > 1:
         yield {"evaluation.batch_size": str(config.evaluation.batch_size // 2)}
+    if job.teacher_shape and config.teacher_model.quantize == "none" and job.teacher_compute.dtype.got != "float32":
+        yield {"teacher_model.quantize": "nf4"}
     if (
         config.model.quantize == "none"
         and "nf4" in config.adapter.quantized_bases
@@ -65,7 +67,7 @@ def smaller_overrides(plan: Plan) -> Iterator[dict[str, str]]:
         yield {"model.quantize": "nf4"}
     if phase == "generate" and train.rollouts_per_step > min(train.group_size, LEAST_GROUP):
         yield fewer_rollouts(train, job.micro_rows)
-    if phase in ("warm-up", "score", "backward", "generate") and train.token_limit >= LEAST_HALVED:
+    if phase in ("warm-up", "score", "teach", "backward", "generate") and train.token_limit >= LEAST_HALVED:
         yield {f"{section}.{train.tokens_option}": str(train.token_limit // 2)}
     if phase == "evaluate" and config.evaluation.max_completion_tokens >= LEAST_HALVED:
         yield {"evaluation.max_completion_tokens": str(config.evaluation.max_completion_tokens // 2)}

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tinyreason.config.describe import sections
+from tinyreason.config.model import Model
 from tinyreason.config.own_code import own_leaves
 from tinyreason.config.preconditions import caveats_of_problems, check_problems
-from tinyreason.config.run_config import Model, RunConfig
+from tinyreason.config.run_config import RunConfig
 from tinyreason.config.stage import Stage
+from tinyreason.config.train_distill import STAGE
 from tinyreason.config.training_split import gold_readers, training_examples, training_split, validation_source
 from tinyreason.data._source import Source
 from tinyreason.data.columns import Columns, find_columns, problems_of
@@ -21,6 +23,7 @@ from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import read_lines
 from tinyreason.errors import DataError, ModelError
 from tinyreason.example import Example
+from tinyreason.inference.teacher_model import naming_the_teacher, teacher_reference
 from tinyreason.models.chat_template import check_options, read_template
 from tinyreason.models.load import check_model_folder, is_on_this_machine, read_model_config, source_of
 from tinyreason.models.token_fit import read_chat_template
@@ -73,8 +76,8 @@ class Inspector:
                     trained = check_held_out(config, examples)
                     check_problems(config, trained)
                     found += [Finding("caveat", line) for line in caveats_of_problems(config, trained)]
-        looked_at = look_at_model(config.model, config.template_options), list_rewards(config), list_stages(config)
-        return [*found, *chain(*looked_at, list_own_code(config))]
+        looked_at = look_at_model(config.model, config.template_options), look_at_teacher(config)
+        return [*found, *chain(*looked_at, list_rewards(config), list_stages(config), list_own_code(config))]
 
     def look_at_data(
         self, path: str, source: Source, load: Callable[[], list[Example]], is_rewarded: bool, may_lack_answers: bool
@@ -174,6 +177,20 @@ def look_at_model(model: Model, options: dict) -> Iterator[Finding]:
         raise ModelError(f"the tokenizer of model.name={model.name} has no chat template; choose an instruct model.")
     check_options(template, options)
     yield Finding("model", f"{model.name}, {kind}; its files are there, and its chat template")
+
+
+def look_at_teacher(config: RunConfig) -> Iterator[Finding]:
+    """Yields what teaches a distillation. Errors: `FolderError`, `ModelError`."""
+    teacher = config.teacher_model
+    found = teacher and teacher_reference(teacher, config.model)
+    if found and teacher.name != STAGE:
+        if not is_on_this_machine(found.model.name):
+            yield Finding("teacher", f"{teacher.describe()}, a model of the hub, and its tokenizer", False)
+            return
+        with naming_the_teacher():
+            check_model_folder(Path(source_of(found.model)), found.model.name)
+    if teacher:
+        yield Finding("teacher", teacher.describe())
 
 
 def list_rewards(config: RunConfig) -> Iterator[Finding]:

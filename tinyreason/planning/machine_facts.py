@@ -9,8 +9,9 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
+from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
-from tinyreason.config.run_config import Kernels, Model
+from tinyreason.config.run_config import Kernels
 from tinyreason.config.tiers import TIERS
 from tinyreason.models.hardware import Card, choose_tier, dotted, find_card, find_cpu, usable_cores
 from tinyreason.models.kernels import choose_compute_settings, installed_packages

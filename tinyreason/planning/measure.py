@@ -16,6 +16,7 @@ from tinyreason.config.training_split import training_examples
 from tinyreason.console import Console
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.inference.teacher_model import load_teacher
 from tinyreason.models.chat_template import render
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.models.load import load_model
@@ -136,8 +137,9 @@ def measure_steps(config: RunConfig, compute: ComputeSettings, console: Console)
     ):
         peak = Peak(compute.device)
         model, tokenizer = load_model(config.model, compute)
+        teacher = load_teacher(config, tokenizer)
         model, context = config.adapter.attach(model, config.seed), RunContext(Console(quiet=True), compute)
-        session = TrainingSession(config, context, model, tokenizer, folder, grader)
+        session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
         with peak.watched():  # not the load, which maps the checkpoint's file beside the weights it becomes
             for job in jobs:
                 session = replace(session, config=job)

@@ -9,20 +9,11 @@ from functools import cached_property
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.models.kernels import ComputeSettings
+from tinyreason.planning.head_tiles import FLOAT, divergence_tiles, logit_tiles
 from tinyreason.planning.model_shape import Shape
 from tinyreason.planning.sampler import samplers_of
 from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
-FLOAT = 4
-"""Bytes of a number in float32."""
-TILE_TOKENS, TILE_VOCAB = 4096, 32768
-"""TRL's log-probabilities go over the LM head in tiles of this size (trl.kernels.chunked_logprob)."""
-TORCH_TILES = {"forward": 3, "backward": 7.25, "entropy": 8.25}
-"""Copies of a tile in float32 that TRL's plain torch path holds beside it at its worst; the GPU kernels need none."""
-HEAD_TOKENS, HEAD_TILES = 256, {"forward": 3, "backward": 3, "entropy": 4}
-"""Tokens whose logits `models.head_log_probs` makes at once on a CPU, and the copies of them that it holds."""
-PAGE = 4096
-"""Bytes of a page of main memory."""
 NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
 """Bytes of a weight in NF4 with double quantisation: 4 bits, an 8-bit scale per 64, a float per 256 of those."""
 CPU_LIBRARIES = 36 * 2**20
@@ -59,6 +50,9 @@ class Job:
     """Tokens of the longest prompt that is trained on."""
     evaluation_prompt_tokens: int | None = None
     """The same in the evaluation; None = as in training."""
+    teacher_shape: Shape | None = None
+    """Of the model that teaches a distillation; None where there is none, or it is the student itself."""
+    teacher_compute: ComputeSettings | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -94,7 +88,8 @@ class Job:
         """Whether a prompt is computed once for the rows that begin with it (`trainers.shared_prefixes`)."""
         has_dropout = getattr(self.config.adapter, "dropout", 0)
         takes_masks = self.compute.attention.got == "sdpa" and not has_dropout
-        return bool(self.config.train.generated_rows) and takes_masks and self.config.inference.engine != "trl"
+        samples = self.config.train.generated_rows and self.config.train.shares_prompts
+        return bool(samples) and takes_masks and self.config.inference.engine != "trl"
 
     @property
     def micro_tokens(self) -> int:
@@ -126,6 +121,15 @@ class Job:
         return {f"stage {number}": replace(self, config=config) for number, (_, config) in configs}
 
     @property
+    def teacher(self) -> "Job | None":
+        """The teacher of a distillation as it reads the student's rows; the student itself where it is no other."""
+        if not self.config.train.needs_teacher:
+            return None
+        shown = self.config.train.max_completion_tokens * self.config.teacher_model.demonstration  # its length, guessed
+        shape, compute = self.teacher_shape or self.shape, self.teacher_compute or self.compute
+        return replace(self, shape=shape, compute=compute, prompt_tokens=self.prompt_tokens + shown)
+
+    @property
     def is_padded(self) -> bool:
         """Whether prompts of several lengths stand side by side, so that attention takes a mask."""
         return not self.config.data.is_one_prompt or self.config.critiques is not None
@@ -134,6 +138,8 @@ class Job:
 def phases(job: Job) -> list[Phase]:
     """Lists every phase of the run in its order."""
     held = {"base weights": weight_bytes(job)}
+    if job.teacher_shape:
+        held |= {"teacher weights": weight_bytes(replace(job, shape=job.teacher_shape, compute=job.teacher_compute))}
     found = [Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))]
     steps = {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
     training = held | {"adapter": adapter_bytes(job)} | steps | fixed_parts(job)
@@ -152,6 +158,9 @@ def phases(job: Job) -> list[Phase]:
         found.append(generation_phase(job, "generate", training, job.config.train.generated_rows, job.row_tokens))
     if job.config.reference_passes:
         found.append(Phase("score", training | scoring_parts(job)))
+    if job.teacher:
+        read = job.teacher.micro_tokens * layer_forward_bytes(job.teacher)
+        found.append(Phase("teach", training | {"activations": read}))
     found.append(Phase("backward", training | backward_parts(job)))
     found.append(Phase("optimizer", training | {"transients": 2 * FLOAT * job.trained_parameters}))
     found.append(Phase("save", training | {"transients": FLOAT * job.trained_parameters}))
@@ -230,7 +239,8 @@ def backward_parts(job: Job) -> dict[str, float]:
     tokens = job.micro_tokens
     kept, one_layer = kept_by_autograd(job)
     direction = "entropy" if job.config.train.has_entropy_bonus else "backward"
-    head = logit_tiles(job, direction) + FLOAT * job.shape.hidden * tokens
+    tiles = divergence_tiles(job) if job.teacher else logit_tiles(job, direction)
+    head = tiles + FLOAT * job.shape.hidden * tokens
     layer = tokens * (one_layer + mlp_gradient_bytes(job)) + rebuilt_bytes(job)[1]
     before_head = kept - tokens * head_bytes(job)
     if before_head + layer > kept + head:
@@ -251,19 +261,6 @@ def mlp_gradient_bytes(job: Job) -> int:
 def head_bytes(job: Job) -> int:
     """Returns bytes a token kept after the last layer: the last norm's input, and what the LM head reads."""
     return job.shape.hidden * (FLOAT + job.width) + 5 * FLOAT
-
-
-def logit_tiles(job: Job, direction: str) -> float:
-    """Returns the bytes of the LM head's tile of logits, and on a CPU of its float32 copies."""
-    if job.on_cpu and job.shares_prompts:
-        completions = job.micro_rows * job.config.train.max_completion_tokens
-        return min(HEAD_TOKENS, completions) * job.shape.vocab * FLOAT * HEAD_TILES[direction]
-    scored = job.config.train.scored_tokens(job.prompt_tokens, job.on_cpu)
-    rows, columns = min(TILE_TOKENS, job.micro_rows * scored), min(TILE_VOCAB, job.shape.vocab)
-    if not job.on_cpu:
-        return rows * TILE_VOCAB * job.width
-    touched = -(-columns * FLOAT // PAGE) * PAGE  # of a row of the tile, which is as wide as TILE_VOCAB
-    return rows * (touched + TORCH_TILES[direction] * columns * FLOAT)
 
 
 def layer_forward_bytes(job: Job) -> int:

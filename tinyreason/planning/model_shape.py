@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyreason.config.run_config import Model
+from tinyreason.config.model import Model
 from tinyreason.errors import ModelError
 from tinyreason.models.load import read_model_config, source_of
 from tinyreason.planning.known_models import KNOWN

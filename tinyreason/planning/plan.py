@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from math import floor
 from typing import Any
 
-from tinyreason.config.run_config import RunConfig
+from tinyreason.config.run_config import Kernels, RunConfig
+from tinyreason.inference.teacher_model import naming_the_teacher, teacher_reference
 from tinyreason.models.hardware import Card, find_cpu
-from tinyreason.models.kernels import choose_compute_settings, installed_packages
+from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.memory import FLOAT, Job, Phase, optimizer_bytes, phases
 from tinyreason.planning.model_shape import Shape, read_shape
@@ -63,8 +64,9 @@ class Plan:
 
     @property
     def training_peak(self) -> Phase:
-        """The phase of the steps themselves that takes most memory."""
-        return max((p for p in self.phases if p.name not in ("load", "evaluate", "save")), key=lambda p: p.total)
+        """The phase of the warm-up's and the run's own steps that takes most memory."""
+        beside = ("load", "evaluate", "save", *self.job.stages)
+        return max((phase for phase in self.phases if phase.name not in beside), key=lambda phase: phase.total)
 
     @property
     def session_steps(self) -> int | None:
@@ -98,8 +100,9 @@ class Plan:
         adapter = FLOAT * (job.trained_parameters + job.config.adapter.frozen_parameters(job.adapted))
         selected = FLOAT * job.trained_parameters * self.checkpoints if job.config.validation else 0
         checkpoints = self.checkpoints * self.checkpoint_bytes + selected
+        teacher = 0 if job.config.model.is_built_in or job.teacher_shape is None else job.teacher_shape.parameters
         return {
-            "model": 0 if job.config.model.is_built_in else 2 * job.shape.parameters,
+            "model": 0 if job.config.model.is_built_in else 2 * (job.shape.parameters + teacher),
             "run": text + min(text, PAGE_BYTES) + 2 * adapter + checkpoints,
             "checkpoints": checkpoints,
         }
@@ -125,6 +128,8 @@ class Plan:
             "model": config.model.name,
             "device": job.compute.card.describe() if job.compute.card else "CPU",
             "parameters": job.shape.parameters,
+            "teacher": config.teacher_model and config.teacher_model.name,
+            "teacher_parameters": job.teacher_shape and job.teacher_shape.parameters,
             "trained_parameters": job.trained_parameters,
             "prompt_tokens": job.prompt_tokens,
             "row_tokens": job.row_tokens,
@@ -152,6 +157,18 @@ def paid_requests(config: RunConfig) -> dict[str, Any] | None:
     return {"teacher": build.teacher.title, "a_problem": build.attempts * build.samples, "problems": problems}
 
 
+def teacher_of(
+    config: RunConfig, card: Card | None, packages: dict[str, str]
+) -> tuple[Shape | None, ComputeSettings | None]:
+    """Returns the shape of the teacher's model and how it computes; None for both where the student has no other."""
+    found = config.teacher_model and teacher_reference(config.teacher_model, config.model)
+    if found is None:
+        return None, None
+    with naming_the_teacher():
+        shape = read_shape(found.model)
+        return shape, choose_compute_settings(found.model, Kernels(), card, packages, shape.model_type, find_cpu())
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where the run would be: a card with its datasheet, if there is one, or a CPU; and its memory in bytes."""
@@ -175,7 +192,7 @@ def make_plan(
         config.model, config.kernels, machine.card, packages, shape.model_type, find_cpu()
     )
     tokens = prompt_tokens or config.data.max_prompt_tokens or USUAL_PROMPT_TOKENS  # the data is not read
-    job = Job(config, shape, compute, tokens, evaluation_prompt_tokens)
+    job = Job(config, shape, compute, tokens, evaluation_prompt_tokens, *teacher_of(config, machine.card, packages))
     at = speed_of(job, machine.sheet)
     step = at and step_seconds(job, at)
     total = at and config.train.max_steps * step + evaluation_seconds(job, at) + earlier_seconds(job, at)

@@ -8,7 +8,8 @@ from itertools import islice
 from math import ceil
 from pathlib import Path
 
-from tinyreason.config.run_config import Model, RunConfig
+from tinyreason.config.model import Model
+from tinyreason.config.run_config import RunConfig
 from tinyreason.config.training_split import training_examples
 from tinyreason.example import Example
 from tinyreason.models.gguf import gguf_file

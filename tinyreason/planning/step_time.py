@@ -67,6 +67,8 @@ def step_seconds(job: Job, at: Speed) -> float:
     seconds = passes(job, at, backward=True)
     if train.generated_rows:
         seconds += decoding_seconds(job, at, rollouts(job))
+    if job.teacher:
+        seconds += passes(job.teacher, at, backward=False)
     return seconds + job.config.reference_passes * passes(job, at, backward=False)
 
 

@@ -39,7 +39,8 @@ CHARTS = (
     ),
     Chart(
         "Loss",
-        "How surprised the model is by the text it is trained on; lower is better.",
+        "How surprised the model is by the text it is trained on, or in a distillation how far it is from its teacher; "
+        "lower is better.",
         {"loss": "loss"},
         "nats per token",
     ),

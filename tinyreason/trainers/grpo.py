@@ -59,8 +59,8 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         is_theirs = samples_itself(self.args, engine)
         train = session.config.train
         scores_all = train.has_kl_penalty or train.has_entropy_bonus  # else rows that teach nothing are not scored
-        keeps = train.rollout_dtype != "auto" or not scores_all or bool(session.config.token_needs)
-        sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.rollout_dtype, keeps)
+        keeps = train.sampling_dtype != "auto" or not scores_all or bool(session.config.token_needs)
+        sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.sampling_dtype, keeps)
         self.rollouts = None if is_theirs else sampler
         self.planned = None
         if session.config.rollouts:

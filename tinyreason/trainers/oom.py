@@ -54,7 +54,9 @@ class RowLimits:
         train, card = config.train, compute.card.name if compute.card else "CPU"
         lengths = f"{getattr(train, train.tokens_option)} tokens"
         rows = f"{train.micro_rows} of {train.rows_per_step} rows"
-        key = " · ".join((card, config.model.name, config.model.quantize, config.trainer, lengths, rows))
+        teacher = config.teacher_model
+        by = f"{config.trainer} by {teacher.name} {teacher.quantize}" if teacher else config.trainer
+        key = " · ".join((card, config.model.name, config.model.quantize, by, lengths, rows))
         limits = RowLimits(key, say)
         known = read_known().get(key)
         if known:

@@ -30,7 +30,8 @@ class SamplerChain:
         count, rng = train.generated_rows // train.group_size, Random(f"{self.config.seed}/{step}")
         if choosing:
             return choosing[0].choose(self.examples, count, rng, store)
-        return in_turn(len(self.examples), count, rng, store) if train.oversample > 1 else None
+        has_more = train.generated_rows > train.rows_per_step
+        return in_turn(len(self.examples), count, rng, store) if has_more else None
 
     def kept(self, batch: Batch, advantages: torch.Tensor, store: Store) -> torch.Tensor | None:
         """Returns (N,) bool, which rollouts are trained on; None = all. Each sampler learns from the whole batch."""

@@ -125,7 +125,8 @@ class Scorer:
         self.kept = self.samplers.kept(self.batch, advantages, self.store)
         self.samplers.move_temperature(self.batch, self.store)
         sizes = self._per_rollout(advantages.abs())
-        self.sizes = {"share_zero": float((sizes == 0).float().mean()), "abs_mean": float(sizes.mean())}
+        if self.config.advantages:
+            self.sizes = {"share_zero": float((sizes == 0).float().mean()), "abs_mean": float(sizes.mean())}
         self.folder.append("rollouts.jsonl", list(self._lines(advantages)))
         self.seconds += time.perf_counter() - start
         return advantages.to(from_trl.device, from_trl.dtype)

@@ -24,3 +24,5 @@ class TrainingSession:
     tokenizer: Any
     folder: RunFolder
     grader: Grader
+    teacher: Any = None
+    """The model whose next-token probabilities a distillation follows, where it is another than `model`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from transformers import Trainer, TrainingArguments
-from trl.kernels import chunked_logprob
+from trl.kernels import chunked_divergence, chunked_logprob
 from trl.trainer import grpo_trainer, utils
 from trl.trainer.utils import RepeatSampler
 
@@ -29,7 +29,7 @@ def logit_chunk() -> int:
 
 def set_logit_chunk(size: int) -> None:
     """Makes TRL compute logits for at most `size` tokens of the vocabulary at once."""
-    utils._CHUNKED_LOGPROB_CHUNK_SIZE = size
+    utils._CHUNKED_LOGPROB_CHUNK_SIZE = chunked_divergence.VOCAB_CHUNK_SIZE = size
 
 
 def use_plain_torch() -> None:
@@ -282,6 +282,17 @@ class RolloutSeam:
             sampler.shuffle,
             sampler.seed,
         )
+
+
+class LossSeam:
+    """Laid before TRL's GRPO: another loss of a micro-batch in place of its own."""
+
+    def loss_of(self, model, inputs: dict[str, Any]) -> torch.Tensor:
+        """Returns the loss of a micro-batch, its part of the whole step's."""
+        raise NotImplementedError
+
+    def _compute_loss(self, model, inputs) -> torch.Tensor:
+        return self.loss_of(self.accelerator.unwrap_model(model), inputs)
 
 
 class EpochSampler(RepeatSampler):

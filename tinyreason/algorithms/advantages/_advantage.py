@@ -42,7 +42,9 @@ class Advantage(Schema):
 
 
 def estimate(chain: Sequence[Advantage], batch: Batch, advantages: Tensor, store: Store) -> Tensor:
-    """Returns (N,) or (N, T): what the estimator says, shaped by each that follows it."""
+    """Returns (N,) or (N, T): what the estimator says, shaped by each that follows it; 0 where there is none."""
+    if not chain:
+        return advantages.new_zeros(advantages.shape)
     for advantage in chain:
         advantages = advantage(batch, advantages, store)
     return advantages

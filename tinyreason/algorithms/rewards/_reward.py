@@ -71,9 +71,13 @@ class Reward(Schema):
 def weigh(rewards: Sequence[Reward], batch: Batch, store: Store) -> dict[str, Tensor]:
     """Returns {kind: (N,) its values as they are}, and writes into the batch what counts of them, and the sum.
 
-    The sum is nan where no reward could grade.
+    The sum is nan where no reward could grade. Where nothing is rewarded it is whether a completion is correct.
     """
     import torch
+
+    if not rewards:
+        batch.reward = batch.correct
+        return {}
 
     values = {reward.kind: reward(batch, store) for reward in rewards}
     for reward in rewards:
