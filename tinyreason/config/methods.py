@@ -59,6 +59,7 @@ DECLARED = {
     "asks_for_tokens": "a length in the prompt, which it writes there",
     "needs_rewards": "rewards and an advantage",
     "needs_completions": "data with completions",
+    "needs_rollouts": "rollouts.kind={}",
     "shows_solutions": "data with worked solutions",
     "may_cost_money": "an endpoint, which may cost money",
 }

@@ -11,7 +11,7 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError
 from tinyreason.store import Store
 
-SMALLEST = {"relift": {"size": 2}}
+SMALLEST = {"relift": {"size": 2}, "adaptthink": {"references": 4}}
 
 
 def rolled(kind, answers, *numbers, policy=None, **options):
@@ -152,6 +152,14 @@ def resolved(*overrides):
         (["rollouts.kind=luffy", "samplers=[{kind: mopps}]"], "mopps would take that for the policy's own record"),
         (["rollouts={kind: relift, size: 2}"], "is fewer than the 4 problems of a step"),
         (["rollouts.kind=luffi"], "luffy"),
+        (["rewards=[{kind: ufo_retry}]"], "reads what rollouts multi_attempt writes down"),
+        (["advantage={kind: adaptthink}"], "reads what rollouts adaptthink writes down"),
+        (["rollouts.kind=adaptthink"], "type advantage.kind=adaptthink, not dr_grpo"),
+        (
+            ["rollouts.kind=adaptthink", "advantage={kind: adaptthink}", "trl.num_iterations=2"],
+            "advantage adaptthink holds only for rollouts that are trained on once",
+        ),
+        (["rollouts={kind: multi_attempt, least: 6}"], "least=6 is above most=5"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_sentence(overrides, said):
@@ -164,3 +172,56 @@ def test_data_without_solutions_are_refused():
     for kind in ("luffy", "relift", "guide"):
         with pytest.raises(ValueError, match="worked solution"):
             ROLLOUTS[kind]().check_examples([PROBLEMS[0], batch_of([0], [1] * 4).examples[0]], "rollouts")
+
+
+def test_multi_attempt_lets_an_incorrect_answer_be_followed_by_another():
+    policy = FakePolicy(["is 1.", "no.", "hm.", "is 1."], limit=60)
+    rollouts, _ = rolled("multi_attempt", (), 0, policy=policy, least=3, most=3)
+    assert told(rollouts) == [
+        ("is 1.", "policy"),
+        ("no.|Incorrect. Try again.|hm.|Incorrect. Try again.|is 1.", "retry"),
+    ]
+    first, later = rollouts
+    assert later.trained == [True] * 3 + [False] * 23 + [True] * 3 + [False] * 23 + [True] * 5
+    assert policy.text(later) == "is 1." and later.facts == {"answers": ["no", "hm", "is 1"]}
+    assert first.facts == {"answers": ["is 1"]} and policy.read[2] == "0+1?|no.|Incorrect. Try again.|"
+
+
+@pytest.mark.parametrize(
+    ("options", "limit", "answers"),
+    [({"most": 1}, 60, 1), ({"least": 2, "most": 2}, 60, 2), ({"least": 5}, 27, 2), ({"least": 5}, 26, 1)],
+)
+def test_multi_attempt_ends_with_its_attempts_or_where_no_room_is_left(options, limit, answers):
+    rollouts, policy = rolled("multi_attempt", (), 0, policy=FakePolicy(["no."] * 10, limit=limit), **options)
+    assert [len(rollout.facts["answers"]) for rollout in rollouts] == [answers] * 2
+    assert all(len(rollout.tokens) <= policy.limit for rollout in rollouts)
+
+
+def test_multi_attempt_gives_a_group_one_number_of_attempts():
+    rollouts, _ = rolled("multi_attempt", (), 0, 1, 2, 3, policy=FakePolicy(["no."] * 40, limit=200))
+    made = [len(rollout.facts["answers"]) for rollout in rollouts]
+    assert made[::2] == made[1::2] and len(set(made)) > 1
+
+
+def test_adaptthink_begins_half_a_group_with_a_closed_thought_and_asks_the_base_once():
+    answers = ["is 1.", "no.", "1.", "1.", "2 is 1.", "1."]
+    policy = FakePolicy(answers, group_size=4)
+    rollouts, _ = rolled("adaptthink", (), 0, policy=policy, starts=["", "so "], references=2)
+    assert told(rollouts) == [("1.", "at_once"), ("1.", "at_once"), ("so 2 is 1.", "thinking"), ("so 1.", "thinking")]
+    assert all(all(rollout.trained) for rollout in rollouts) and policy.by_base == 2
+    assert policy.store.get("adaptthink", "references") == {"p0": 0.5}
+    assert rollouts[3].facts == {"forced": 3, "thinks": True, "closings": 1, "reference": 0.5}
+    policy.answers = iter(["no."] * 4)
+    rolled("adaptthink", (), 0, policy=policy, starts=["", "so "], references=2)
+    assert policy.by_base == 2  # it is known from the first time
+
+
+@pytest.mark.parametrize(
+    ("is_open", "starts"), [(True, ["</think>", "Alright"]), (False, ["<think></think>", "<think>A"])]
+)
+def test_adaptthink_begins_as_the_prompt_asks(is_open, starts):
+    policy = FakePolicy(["."] * 2)
+    policy.opens_thought = is_open
+    rollouts, _ = rolled("adaptthink", (), 0, policy=policy, references=0)
+    assert all(text.startswith(start) for (text, _), start in zip(told(rollouts), starts, strict=True))
+    assert rollouts[0].facts["reference"] is None

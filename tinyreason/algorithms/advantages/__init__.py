@@ -4,6 +4,7 @@ from tinyreason.algorithms.advantages._advantage import check_advantages as chec
 from tinyreason.algorithms.advantages._advantage import check_level as check_level
 from tinyreason.algorithms.advantages._advantage import estimate as estimate
 from tinyreason.algorithms.advantages._own import OwnAdvantage as OwnAdvantage
+from tinyreason.algorithms.advantages.adaptthink import Adaptthink
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
 from tinyreason.algorithms.advantages.gdpo import Gdpo
 from tinyreason.algorithms.advantages.gfpo import Gfpo
@@ -20,6 +21,7 @@ from tinyreason.algorithms.advantages.qae import Qae
 from tinyreason.algorithms.advantages.rloo import Rloo
 
 ADVANTAGES = {
+    "adaptthink": Adaptthink,
     "dr_grpo": DrGrpo,
     "gdpo": Gdpo,
     "gfpo": Gfpo,

@@ -1,10 +1,20 @@
 """Rollouts: one idea a file. What a group holds beside the policy's own answers: a hint, a solution, another try."""
 
 from tinyreason.algorithms.rollouts._rollout_plan import Rollout as Rollout
+from tinyreason.algorithms.rollouts.adaptthink import Adaptthink
 from tinyreason.algorithms.rollouts.expo import Expo
 from tinyreason.algorithms.rollouts.guide import Guide
 from tinyreason.algorithms.rollouts.luffy import Luffy
+from tinyreason.algorithms.rollouts.multi_attempt import MultiAttempt
 from tinyreason.algorithms.rollouts.relift import Relift
 from tinyreason.algorithms.rollouts.rl_plus import RlPlus
 
-ROLLOUTS = {"expo": Expo, "guide": Guide, "luffy": Luffy, "relift": Relift, "rl_plus": RlPlus}
+ROLLOUTS = {
+    "adaptthink": Adaptthink,
+    "expo": Expo,
+    "guide": Guide,
+    "luffy": Luffy,
+    "multi_attempt": MultiAttempt,
+    "relift": Relift,
+    "rl_plus": RlPlus,
+}

@@ -57,9 +57,11 @@ class Policy(Protocol):
     rng: Random
     """Random numbers of the step, the same when the step is taken again."""
     store: Store
+    opens_thought: bool
+    """Whether the prompt ends in `<think>`."""
 
-    def sample(self, rollouts: Sequence[Rollout], contexts: Sequence[list[int]] = ()) -> None:
-        """Has the policy continue each rollout to its end or the limit.
+    def sample(self, rollouts: Sequence[Rollout], contexts: Sequence[list[int]] = (), by_base: bool = False) -> None:
+        """Has the policy, or the base without adapter, continue each rollout to its end or the limit.
 
         It reads the rollout's prompt, or the token ids of `contexts` in place of that, and what is said so far.
         """
@@ -75,6 +77,9 @@ class Policy(Protocol):
     def text(self, rollout: Rollout) -> str:
         """Returns what a rollout says in the turn that is graded, up to its end."""
 
+    def answer(self, rollout: Rollout) -> str | None:
+        """Returns the answer that is found in the turn that is graded; None where there is none."""
+
     def has_ended(self, rollout: Rollout) -> bool:
         """Returns whether its last token ends a turn."""
 
@@ -86,6 +91,9 @@ class Policy(Protocol):
 
         The turns are by the assistant and the user, one after the other, and end with the user's.
         """
+
+    def feedback(self, example: Example, text: str) -> list[int]:
+        """Returns the token ids of a user's turn behind a completion, up to where the next one begins."""
 
     def solution(self, example: Example) -> list[int] | None:
         """Returns the token ids of the problem's worked solution, at most `limit`; None where there is none."""
