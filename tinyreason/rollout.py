@@ -48,7 +48,7 @@ class Batch:
     """(N, T) Entropy in nats of what each token was sampled from; 0 behind the end."""
 
     sources: list[str] = field(default_factory=list)
-    """(N) Where each comes from; like the two below only where a plan rolls out. `policy` is the policy's own answer."""
+    """(N) Where each comes from, `policy` or another place; like the two below only where a plan rolls out."""
     sampled_logp: Tensor | None = None
     """(N, T) Log-probability of each token under what it was sampled from; nan where that is the policy as it is."""
     facts: list[dict[str, Any]] = field(default_factory=list)

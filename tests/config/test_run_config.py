@@ -335,7 +335,7 @@ def test_an_evaluation_without_a_token_limit_has_that_of_the_training(plan, give
         (["advantage={kind: gfpo, keep: 8}"], "advantage.keep=8 keeps all of a group of 8"),
         (
             ["trainer=sft", SFT, "advantage={kind: gfpo}"],
-            "trainer sft takes no rewards, advantage or samplers; trainer grpo",
+            "trainer sft takes no rewards, advantage, samplers or rollouts; trainer grpo",
         ),
         (
             ["trainer=sft", SFT, *WITHOUT_GRPO, WARMUP],

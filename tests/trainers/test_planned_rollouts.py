@@ -51,6 +51,14 @@ def test_solutions_are_in_the_groups_and_count_as_weighed(trained):
     assert prompts[: len(trainer.planned.prompt(trainer.scorer.examples[0]))]  # the plain problem, whatever was read
 
 
+def test_a_step_of_solutions_alone_is_compared_with_nobody_and_trained_on(trained):
+    trainer, rows, metrics, seen = trained("rollouts={kind: relift, size: 2}")
+    assert {row["source"] for row in rows[:16]} == {"policy"} and {row["source"] for row in rows[16:]} == {"solution"}
+    assert "reward/mean" in metrics[0] and "reward/mean" not in metrics[1]  # nothing was compared
+    assert (seen[-1]["advantages"] == 1).all() and metrics[1]["gradient/norm"] > 0
+    assert trainer.scorer.store.get("relift", "waiting") == []
+
+
 def test_a_plans_prompt_is_the_one_that_trl_makes(trained):
     trainer, *_ = trained("rollouts.kind=expo", "train.max_steps=1")
     asked = [rollout.prompt for rollout in trainer.scorer.rolled]

@@ -1,4 +1,4 @@
-"""`tinyreason methods`: every reward, advantage, sampler, vote, adapter, kind of data, teacher and trainer."""
+"""`tinyreason methods`: every reward, advantage, sampler, plan of rollouts, vote, adapter, kind of data and trainer."""
 
 import json
 from typing import TYPE_CHECKING
@@ -19,7 +19,8 @@ SHOWN = 2
 @click.option(
     "--family",
     metavar="NAME",
-    help="Only rewards, advantages, samplers, votes, adapters, data, transforms, graders, tasks, teachers or trainers.",
+    help="Only rewards, advantages, samplers, rollouts, votes, adapters, data, transforms, graders, tasks, teachers or "
+    "trainers.",
 )
 @JSON
 def methods_command(family: str | None, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from tinyreason.algorithms.advantages import check_advantages
 from tinyreason.algorithms.rewards import check_rewards
+from tinyreason.algorithms.rollouts import check_readers
 from tinyreason.algorithms.samplers import check_samplers
 from tinyreason.schema import Schema
 
@@ -283,13 +284,7 @@ class TrainGrpo(Train):
         check_rewards(run.rewards)
         check_advantages(run.advantages)
         check_samplers(run.samplers, run)
-        readers = [("reward", one) for one in run.rewards] + [("advantage", one) for one in run.advantages]
-        for family, leaf in readers:
-            if leaf.needs_rollouts not in (None, run.rollouts and run.rollouts.kind):
-                raise ValueError(
-                    f"{family} {leaf.kind} reads what rollouts {leaf.needs_rollouts} writes down; type "
-                    f"rollouts.kind={leaf.needs_rollouts}, or take another {family}"
-                )
+        check_readers(run)
         usual = {"num_iterations": 1, "gradient_accumulation_steps": self.rows_per_step // self.micro_rows}
         more, less = (run.trl.get(name, value) for name, value in usual.items())
         families = (("advantage", run.advantages), ("rollouts", [run.rollouts] if run.rollouts else []))

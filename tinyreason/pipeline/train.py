@@ -179,9 +179,8 @@ class Training:
     def summary(self) -> dict[str, float]:
         """Returns the last steps' reward or loss, and how often GRPO had no gradient."""
         ends = {"reward/mean": "last_reward", "loss": "last_loss"}
-        found = {
-            ours: mean(m[name] for m in self.metrics[-10:]) for name, ours in ends.items() if name in self.metrics[0]
-        }
+        last = {name: [m[name] for m in self.metrics[-10:] if name in m] for name in ends}
+        found = {ours: mean(last[name]) for name, ours in ends.items() if last[name]}
         if "group/share_zero_variance" in self.metrics[0]:
             found["scoring_share_of_step_time"] = self.share_of_step("time/score_s")
             found["share_zero_variance_groups"] = mean(m["group/share_zero_variance"] for m in self.metrics)

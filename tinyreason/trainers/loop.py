@@ -158,6 +158,7 @@ class StepLog(TrainerCallback):
         metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
         ours = [key for key in logs if key.startswith(("reward/", "sampler/", "rollouts/", "advantage/"))]
         metrics |= {key.removesuffix("/mean"): logs[key] for key in ours}
+        metrics = {name: value for name, value in metrics.items() if value is not None}  # a mean of nothing
         if self.finite.scaler is not None:
             metrics["gradient/skipped"] = float(self.finite.is_skipped)
         if self.finite.is_skipped:

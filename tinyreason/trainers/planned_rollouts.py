@@ -136,7 +136,7 @@ class PlannedRollouts:
 
 
 def tell_rolled(batch: Batch, rolled: list[Rollout]) -> None:
-    """Writes into a batch where its rollouts come from, and takes tokens that nobody is trained on from its mask."""
+    """Writes into a batch where its rollouts come from; tokens that nobody is trained on leave its mask."""
     batch.sources = [rollout.source for rollout in rolled]
     batch.facts = [rollout.facts for rollout in rolled]
     batch.sampled_logp = pad_sequence(

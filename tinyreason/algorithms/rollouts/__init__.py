@@ -1,6 +1,7 @@
 """Rollouts: one idea a file. What a group holds beside the policy's own answers: a hint, a solution, another try."""
 
 from tinyreason.algorithms.rollouts._rollout_plan import Rollout as Rollout
+from tinyreason.algorithms.rollouts._rollout_plan import check_readers as check_readers
 from tinyreason.algorithms.rollouts.adaptthink import Adaptthink
 from tinyreason.algorithms.rollouts.critique_grpo import CritiqueGrpo
 from tinyreason.algorithms.rollouts.cure import Cure

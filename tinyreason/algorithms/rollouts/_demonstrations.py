@@ -22,7 +22,7 @@ def roll_beside_solutions(rollouts: Sequence[Rollout], policy: Policy, count: in
     policy.sample(answered[::-1])
 
 
-def shaped(batch: Batch, advantages: Tensor, source: str, gamma: float) -> Tensor:
+def favour_unlikely(batch: Batch, advantages: Tensor, source: str, gamma: float) -> Tensor:
     """Returns (N, T) advantages, those of rows from `source` times γ·π/(π + γ)², which is the gradient of π/(π + γ)."""
     probability = batch.logp.exp()
     weights = gamma * probability / (probability + gamma).square()

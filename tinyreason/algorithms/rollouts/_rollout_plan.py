@@ -145,6 +145,18 @@ class RolloutPlan(Schema):
         return iter(())
 
 
+def check_readers(run) -> None:
+    """Raises `ValueError`, one sentence, where a reward or an advantage reads the facts of a plan that is not there."""
+    planned = run.rollouts and run.rollouts.kind
+    readers = [("reward", one) for one in run.rewards] + [("advantage", one) for one in run.advantages]
+    for family, leaf in readers:
+        if leaf.needs_rollouts not in (None, planned):
+            raise ValueError(
+                f"{family} {leaf.kind} reads what rollouts {leaf.needs_rollouts} writes down; type "
+                f"rollouts.kind={leaf.needs_rollouts}, or take another {family}"
+            )
+
+
 def in_groups(rollouts: Sequence[Rollout], size: int) -> list[list[Rollout]]:
     """Returns the rollouts problem by problem."""
     return [list(rollouts[at : at + size]) for at in range(0, len(rollouts), size)]

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.algorithms.rollouts._demonstrations import shaped
+from tinyreason.algorithms.rollouts._demonstrations import favour_unlikely
 from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan, in_groups
 from tinyreason.grading.answers import gold_text
 from tinyreason.rollout import Batch
@@ -61,4 +61,4 @@ class CritiqueGrpo(RolloutPlan):
         return policy.prompt(rollout.example, turns=[policy.text(rollout), critique])
 
     def weigh(self, batch: Batch, advantages: Tensor) -> Tensor:
-        return shaped(batch, advantages, REFINED, self.gamma)
+        return favour_unlikely(batch, advantages, REFINED, self.gamma)

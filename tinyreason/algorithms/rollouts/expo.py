@@ -3,8 +3,8 @@
 Why: ExPO (arXiv 2507.02834): an explanation in the policy's own words is nearer to what it can learn than anybody's
 solution, and needs none in the data.
 Formula: for a problem whose rollouts are all incorrect the policy is shown the gold answer and asked for a solution; it
-takes the place of one rollout, outside the group's statistics, and each of its tokens counts `weight`, as an answer to the
-plain problem. The paper's 0.04; it found 0.5 to hurt.
+takes the place of one rollout, outside the group's statistics, and each of its tokens counts `weight`, as an answer to
+the plain problem. The paper's 0.04; it found 0.5 to hurt.
 Not from the paper: an explanation that does not end in the gold answer is left out.
 How it fails: an explanation that reasons towards a given answer can be a bad proof of it.
 Example: `rollouts: {kind: expo}` with `trainer: grpo`; any data with gold answers

@@ -1,10 +1,10 @@
 """Where no rollout is correct, has the group sampled again with a hint, and trains on it as answers without one.
 
-Why: Guide (arXiv 2506.13923): a hint makes some rollouts of a problem beyond the model correct; weighed by how likely they
-are without the hint, they teach to solve it alone.
-Formula: each token of a hinted rollout counts A·exp(l − μ), l its log-probability without the hint and μ with it, and 0 where
-PPO's clip binds: A > 0 and exp(l − μ) > 1 + ε, or A < 0 and exp(l − μ) < 1 − ε. The hint is the row's `hint`, or the first
-`share` of its worked solution.
+Why: Guide (arXiv 2506.13923): a hint makes some rollouts of a problem beyond the model correct; weighed by how likely
+they are without the hint, they teach to solve it alone.
+Formula: each token of a hinted rollout counts A·exp(l − μ), l its log-probability without the hint and μ with it, and 0
+where PPO's clip binds: A > 0 and exp(l − μ) > 1 + ε, or A < 0 and exp(l − μ) < 1 − ε. The hint is the row's `hint`, or
+the first `share` of its worked solution.
 Not checked against the paper: the clip's width, and that the whole group is sampled again.
 How it fails: what only a hint makes likely has weights near 0, so that hard steps teach least.
 Example: `rollouts: {kind: guide}` with `data: {kind: solutions, file: hard.jsonl}` and `trainer: grpo`

@@ -1,9 +1,10 @@
 """Puts a worked solution into each group, and learns from it most where the policy thinks it unlikely.
 
-Why: LUFFY (arXiv 2504.14945): where the policy is never correct its own rollouts teach nothing; a teacher's trace in the
-group is what the others are compared with, and shaping keeps the policy from copying only what it says anyway.
+Why: LUFFY (arXiv 2504.14945): where the policy is never correct its own rollouts teach nothing; a teacher's trace in
+the group is what the others are compared with, and shaping keeps the policy from copying only what it says anyway.
 Formula: with γ = 0.1 and π the token's probability, each token of a trace counts A·γ·π/(π + γ)², the gradient of
-A·π/(π + γ). A is the trace's reward less the mean of the whole group: `advantage: {kind: dr_grpo}`, `train.loss: dr_grpo`.
+A·π/(π + γ). A is the trace's reward less the mean of the whole group: `advantage: {kind: dr_grpo}`, and
+`train.loss: dr_grpo`.
 A trace longer than the limit is truncated and graded as it then stands.
 How it fails: the policy takes on the traces' form and length; an incorrect trace is compared like any other.
 Example: `rollouts: {kind: luffy}` with `data: {kind: solutions, file: hard.jsonl}` and `trainer: grpo`
@@ -14,7 +15,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.algorithms.rollouts._demonstrations import SOLUTION, roll_beside_solutions, shaped
+from tinyreason.algorithms.rollouts._demonstrations import SOLUTION, favour_unlikely, roll_beside_solutions
 from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan
 from tinyreason.rollout import Batch
 from tinyreason.tensors import Tensor
@@ -44,4 +45,4 @@ class Luffy(RolloutPlan):
         roll_beside_solutions(rollouts, policy, self.solutions)
 
     def weigh(self, batch: Batch, advantages: Tensor) -> Tensor:
-        return shaped(batch, advantages, SOLUTION, self.gamma)
+        return favour_unlikely(batch, advantages, SOLUTION, self.gamma)

@@ -1,9 +1,9 @@
 """Gathers the problems that no rollout solves, and now and then takes a step on their worked solutions alone.
 
-Why: ReLIFT (arXiv 2506.07527): RL sharpens what a model can do, fine-tuning teaches what it cannot; so the two take turns,
-and only what is beyond the model is shown to it.
-Formula: a problem whose rollouts are all incorrect goes, once, into a queue; when `size` wait, a step samples nothing and
-has the solutions of the first as its groups, where each token counts `weight`, so that its gradient is that of
+Why: ReLIFT (arXiv 2506.07527): RL sharpens what a model can do, fine-tuning teaches what it cannot; so the two take
+turns, and only what is beyond the model is shown to it.
+Formula: a problem whose rollouts are all incorrect goes, once, into a queue; when `size` wait, a step samples nothing
+and has the solutions of the first as its groups, where each token counts `weight`, so that its gradient is that of
 fine-tuning on them. Steps of that kind follow each other until fewer than `size` wait.
 How it fails: problems that are hard because their gold answer is incorrect are what it gathers.
 Example: `rollouts: {kind: relift, size: 64}` with `data: {kind: solutions, file: hard.jsonl}` and `trainer: grpo`

@@ -1,8 +1,8 @@
 """Stories in the sandbox's words that ask by how much a number has changed, which its model is never correct about.
 
-Why: rollouts of a policy that is never correct teach nothing; this is the world in which hints, solutions in the group and
-other rescues can be told apart. It is new but near: the sandbox's model knows the story and every calculation, not the
-question, and not that a loss has a minus sign, which none of its guesses has.
+Why: rollouts of a policy that is never correct teach nothing; this is the world in which hints, solutions in the group
+and other rescues can be told apart. It is new but near: the sandbox's model knows the story and every calculation, not
+the question, and not that a loss has a minus sign, which none of its guesses has.
 Formula: things are gained and lost two or three times, and fewer are left than there were: the answer is minus the
 difference. The trace has the story's calculations, then the difference.
 Reward hacking: none is known; a guess with a minus sign is correct about one time in forty.
