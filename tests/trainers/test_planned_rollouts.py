@@ -8,6 +8,7 @@ from tinyreason.algorithms.rollouts import Rollout
 from tinyreason.config.recipe import read_recipe
 from tinyreason.trainers.grpo import LeafGRPOTrainer
 
+ONE = "train.max_steps=1"
 QUICK = (
     *("train.max_steps=2", "train.rollouts_per_step=16", "train.group_size=8", "train.max_completion_tokens=48"),
     *("data={kind: generated, task: {kind: net_change}, traces: true, size: 6}", "prompt=plain"),
@@ -114,7 +115,7 @@ def test_a_later_attempt_follows_the_feedback_as_the_chat_template_writes_it(tra
 
 
 def test_the_base_answers_for_itself_once_a_problem_and_half_a_group_at_once(trained):
-    plan = "rollouts={kind: adaptthink, starts: ['\\\\boxed{', <think>], references: 2}"
+    plan = "rollouts={kind: adaptthink, starts: ['\\boxed{', <think>], references: 2}"
     chain = ("data={kind: problems, name: sandbox, size: 6}", "advantage={kind: adaptthink}", "train.loss=grpo")
     trainer, rows, *_ = trained(plan, *chain)
     assert [row["source"] for row in rows[:8]] == ["at_once"] * 4 + ["thinking"] * 4
@@ -142,3 +143,22 @@ def test_the_base_does_not_depend_on_the_adapter(trained):
                 weight.add_(0.3)
     after = sampled(True), sampled(False)
     assert before[0] == after[0] and before[1] != after[1]
+
+
+@pytest.mark.parametrize(
+    ("plan", "sources"),
+    [
+        ("critique_grpo", (["policy"] * 7 + ["refinement"]) * 2),
+        ("cure", (["policy"] + ["branch"] * 3) * 4),
+        ("{kind: seele, rounds: 2}", ["hint"] * 4),
+    ],
+)
+def test_a_plan_that_samples_more_than_once_fills_its_groups(trained, plan, sources):
+    trainer, rows, _, seen = trained(f"rollouts={plan}" if "{" in plan else f"rollouts.kind={plan}", ONE)
+    assert [row["source"] for row in rows[: len(sources)]] == sources
+    assert seen[0]["advantages"].isfinite().all() and trainer.planned.call > 1
+    if plan == "cure":
+        family = trainer.scorer.rolled[:4]
+        forced = [one.trained.count(False) for one in family[1:]]
+        assert len(set(forced)) == 1 and all(one.tokens[: forced[0]] == family[0].tokens[: forced[0]] for one in family)
+        assert not seen[0]["tool_mask"][1, : forced[0]].any()

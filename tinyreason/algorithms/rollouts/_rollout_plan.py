@@ -171,4 +171,5 @@ def from_source(batch: Batch, source: str) -> Tensor:
 
 def per_token(advantages: Tensor, batch: Batch) -> Tensor:
     """Returns (N, T) advantages, the same for each token of a row where they are (N,)."""
-    return advantages if advantages.dim() == 2 else advantages[:, None].expand(batch.mask.shape)
+    longest = batch.length.max() if batch.mask is None else batch.mask.shape[1]
+    return advantages if advantages.dim() == 2 else advantages[:, None].expand(-1, int(longest))

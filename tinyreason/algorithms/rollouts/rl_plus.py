@@ -2,8 +2,8 @@
 
 Why: RL-PLUS (arXiv 2508.00222): learning from its own rollouts alone narrows what a model can do; a solution from
 outside, weighed by how unlikely its tokens are, widens it.
-Formula: with π the token's probability, each token of a solution counts A·(1 − π)^0.5·2π/(1.5π + 0.5): the focus on what
-is unlikely, times the ratio to a mixture of policies. A is its reward less the mean of the whole group:
+Formula: with π the token's probability, each token of a solution counts A·(1 − π)^0.5·2π/(1.5π + 0.5): the focus on
+what is unlikely, times the ratio to a mixture of policies. A is its reward less the mean of the whole group:
 `advantage: {kind: dr_grpo}`.
 How it fails: as LUFFY; and tokens that are unlikely because they are noise count like those that teach.
 Example: `rollouts: {kind: rl_plus}` with `data: {kind: solutions, file: hard.jsonl}` and `trainer: grpo`
