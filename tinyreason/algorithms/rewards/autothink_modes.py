@@ -12,7 +12,7 @@ Reward hacking: with references that are easy to guess, stage 1 pays for guessin
 Example: `rewards: [{kind: autothink_modes}]` with `trainer: grpo`
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -26,8 +26,6 @@ from tinyreason.tensors import Tensor
 class AutothinkModes(Reward):
     """Gives 1 or 0 with thinking, 2 or −1 without, less where a mode takes over; in stage 3 the shorter more."""
 
-    reads_length: ClassVar[bool] = True
-
     kind: Literal["autothink_modes"] = "autothink_modes"
     stage: Literal[1, 3] = 1
     """1: keeps both modes alive; 3: shortens them."""
@@ -39,6 +37,11 @@ class AutothinkModes(Reward):
     """How much longer incorrect completions earn more, in stage 3."""
     is_thought_open: bool = False
     """Whether the chat template ends the prompt in `<think>`, so that a completion only closes it."""
+
+    @property
+    def reads_length(self) -> bool:
+        """Returns whether it tells long from short among correct completions, as in stage 3."""
+        return self.stage == 3
 
     def __call__(self, batch: Batch, store: Store) -> Tensor:
         if self.stage == 3:

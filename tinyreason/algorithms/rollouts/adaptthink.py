@@ -74,7 +74,7 @@ class Adaptthink(RolloutPlan):
         return known
 
     def caveats(self, run) -> Iterator[str]:
-        if run.warmup or run.stages or run.adapter.start:
+        if self.references and (run.warmup or run.stages or run.adapter.start):
             yield (
                 "rollouts adaptthink compares with the base without any adapter, not with what the warm-up, the stages "
                 "or adapter.start made of it; rollouts.references=0 compares with the group itself"
