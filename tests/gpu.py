@@ -15,10 +15,10 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from statistics import median
@@ -106,7 +106,9 @@ def weights(bench: Bench) -> dict[str, Any]:
     options = {"gguf_file": file.name, "dtype": torch.bfloat16}
     places = {"model_s": (transformers.AutoModelForCausalLM, "from_pretrained")}
     places |= {"tokenizer_s": (transformers.AutoTokenizer, "from_pretrained")}
-    with reading_once(file), timing(bench.work, **places):
+    from tinyreason.models.gguf import reading_once
+
+    with reading_once(), timing(bench.work, **places):
         model = transformers.AutoModelForCausalLM.from_pretrained(file.parent, **options)
         tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     model.hf_quantizer, model.is_quantized = None, False
@@ -115,22 +117,6 @@ def weights(bench: Bench) -> dict[str, Any]:
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return {"weights": "SmolLM2-135M-Instruct, dequantised from its GGUF"}
-
-
-@contextmanager
-def reading_once(file: Path) -> Iterator[None]:
-    """Has transformers read a .gguf file once, not three times, and build its table of names once, not 397 times.
-
-    The file is held in memory, as numpy takes several times as long for a slice of a mapped one.
-    """
-    import gguf
-    import numpy
-
-    with ExitStack() as stack:
-        stack.enter_context(patch("numpy.memmap", lambda path, **_: numpy.fromfile(path, numpy.uint8)))
-        stack.enter_context(patch("gguf.GGUFReader", cache(gguf.GGUFReader)))
-        stack.enter_context(patch("gguf.get_tensor_name_map", cache(gguf.get_tensor_name_map)))
-        yield
 
 
 def whole_gguf(bench: Bench) -> Path | None:
@@ -349,7 +335,6 @@ def capped(tier: str, quantize: str) -> Callable[[Bench], dict[str, Any]]:
 def measured_peak(config, context, machine) -> dict[str, Any]:
     """The most memory of two steps on made-up completions, all as long as allowed, beside what `plan` says."""
     from random import Random
-    from unittest.mock import patch
 
     from tinyreason.planning.measure import measure_steps
     from tinyreason.planning.plan import make_plan

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy
 import pytest
 from click.testing import CliRunner
 from sessions import context_of
@@ -14,6 +15,7 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Model
 from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.inference.model_reference import read_model_reference
+from tinyreason.models.gguf import reading_once
 from tinyreason.pipeline.dry_run import dry_run_config
 from tinyreason.pipeline.run import run
 from tinyreason.planning.model_shape import read_shape
@@ -78,6 +80,19 @@ def test_of_several_gguf_files_in_a_folder_an_adapter_remembers_its_own(file, tm
     config = config_of(f"model.name={file.parent}", f"model.gguf_file={file.name}", "train.max_steps=1")
     run(config, tmp_path / "run", context_of(config))
     assert read_model_reference(str(tmp_path / "run" / "adapter")).model.gguf_file == file.name
+
+
+def test_a_file_is_read_once_and_says_what_ggufs_own_reader_says(file):
+    import gguf
+
+    theirs = gguf.GGUFReader
+    with reading_once(), reading_once():
+        ours = gguf.GGUFReader(file)
+        assert gguf.GGUFReader(file) is ours
+    assert gguf.GGUFReader is theirs
+    plain = theirs(file)
+    assert [field.contents() for field in ours.fields.values()] == [field.contents() for field in plain.fields.values()]
+    assert all(numpy.array_equal(one.data, other.data) for one, other in zip(ours.tensors, plain.tensors, strict=True))
 
 
 def test_another_gguf_file_is_another_base(file, tmp_path):

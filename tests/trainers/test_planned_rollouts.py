@@ -11,7 +11,7 @@ from tinyreason.trainers.grpo import LeafGRPOTrainer
 ONE = "train.max_steps=1"
 QUICK = (
     *("train.max_steps=2", "train.rollouts_per_step=16", "train.group_size=8", "train.max_completion_tokens=48"),
-    *("data={kind: generated, task: {kind: net_change}, traces: true, size: 6}", "prompt=plain"),
+    *("data={kind: generated, task: {kind: minus_sign}, traces: true, size: 6}", "prompt=plain"),
     *("train.kl=0", "advantage.kind=dr_grpo", "train.loss=dr_grpo", "evaluation.data=null"),
 )
 

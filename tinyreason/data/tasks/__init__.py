@@ -4,7 +4,7 @@ from tinyreason.data.tasks._task import Task as Task
 from tinyreason.data.tasks.countdown import Countdown
 from tinyreason.data.tasks.graph_tasks import GraphTasks
 from tinyreason.data.tasks.knights_knaves import KnightsKnaves
-from tinyreason.data.tasks.net_change import NetChange
+from tinyreason.data.tasks.minus_sign import MinusSign
 from tinyreason.data.tasks.random_calculation import RandomCalculation
 from tinyreason.data.tasks.reasoning_gym import ReasoningGym
 from tinyreason.data.tasks.sat import Sat
@@ -13,9 +13,9 @@ from tinyreason.data.tasks.treecut import Treecut
 
 TASKS = {
     "countdown": Countdown,
+    "minus_sign": MinusSign,
     "graph_tasks": GraphTasks,
     "knights_knaves": KnightsKnaves,
-    "net_change": NetChange,
     "random_calculation": RandomCalculation,
     "reasoning_gym": ReasoningGym,
     "sat": Sat,
