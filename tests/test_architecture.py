@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinyreason.adapters import ADAPTERS
+from tinyreason.adapters.edits import EDITS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.algorithms.rollouts import ROLLOUTS
@@ -80,6 +81,7 @@ HOMES = {
 }
 FAMILIES = {
     "adapters": ADAPTERS,
+    "adapters/edits": EDITS,
     "algorithms/rewards": REWARDS,
     "algorithms/advantages": ADVANTAGES,
     "algorithms/rollouts": ROLLOUTS,

@@ -29,6 +29,7 @@ EVERY = {
     "tinylora": Tinylora(rank=2, vector=5),
     "tinylora tied": Tinylora(rank=2, vector=13, tied=True),
     "miss": Miss(rank=4),
+    "bat": Miss(rank=4, variant="bat"),
 }
 BASES = ("none", "nf4", "int8")
 HERE = [(name, base) for name, adapter in EVERY.items() for base in BASES if base in ("none", *adapter.quantized_bases)]
@@ -181,7 +182,8 @@ def test_gradients_are_the_same_with_gradient_checkpointing(attached, name, base
 
 
 @pytest.mark.parametrize(
-    ("name", "base"), [*((name, "none") for name in EVERY), ("lora", "nf4"), ("dora", "nf4"), ("miss", "int8")]
+    ("name", "base"),
+    [*((name, "none") for name in EVERY), ("lora", "nf4"), ("dora", "nf4"), ("miss", "int8"), ("bat", "nf4")],
 )
 def test_merged_into_its_base_which_is_dequantised_it_answers_the_same(attached, tmp_path, name, base):
     adapter, model = attached(name, base)

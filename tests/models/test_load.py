@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from tinyreason.errors import ModelError
+from tinyreason.models.load import name_of_base
 from tinyreason.sandbox import BASE
 
 
@@ -77,3 +78,14 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(load):
     with pytest.raises(ModelError, match="hub reachable") as caught:
         load("nobody/no-such-model")
     assert "\n" not in str(caught.value)
+
+
+def test_the_sandbox_of_another_checkout_is_the_sandbox_and_a_copy_with_other_weights_is_not(tmp_path):
+    elsewhere = tmp_path / "tinyreason" / "sandbox" / "base"
+    assert name_of_base(str(elsewhere)) == "sandbox"  # its checkout is gone
+    shutil.copytree(BASE, elsewhere)
+    assert name_of_base(str(elsewhere)) == name_of_base(str(BASE)) == "sandbox"
+    with open(elsewhere / "model.safetensors", "r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x7f")
+    assert name_of_base(str(elsewhere)) == str(elsewhere)

@@ -64,6 +64,7 @@ def kept_by_torch(job, is_padded):
         ("adapter.kind=lora_xs",),
         ("adapter.kind=tinylora",),
         ("adapter.kind=miss", "adapter.rank=8"),
+        ("adapter={kind: miss, variant: bat, rank: 8}",),
     ],
     ids=" ".join,
 )

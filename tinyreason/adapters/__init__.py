@@ -5,6 +5,8 @@ from tinyreason.adapters._low_rank import bare_layer as bare_layer
 from tinyreason.adapters._low_rank import is_low_rank as is_low_rank
 from tinyreason.adapters._low_rank import low_rank_factors as low_rank_factors
 from tinyreason.adapters._merge import adapted_weights as adapted_weights
+from tinyreason.adapters._merge import adds_biases as adds_biases
+from tinyreason.adapters._merge import give_biases as give_biases
 from tinyreason.adapters._merge import is_quantized as is_quantized
 from tinyreason.adapters._merge import merge_adapter as merge_adapter
 from tinyreason.adapters.lora import Lora

@@ -85,6 +85,11 @@ class Adapter(Schema):
         return False
 
     @property
+    def rebuilds_weights(self) -> bool:
+        """Returns whether a forward pass makes W + ΔW of each layer in float32, instead of adding ΔW x to W x."""
+        return False
+
+    @property
     def decomposes(self) -> bool:
         """Returns whether attaching it takes singular vectors or the like of each weight."""
         return False
@@ -163,9 +168,13 @@ def shapes(tensors: dict) -> dict[str, tuple[int, ...]]:
 
 def with_adapter(model, folder: Path):
     """Returns a PEFT model around `model` with the adapter that a folder holds, whoever wrote it."""
+    import warnings
+
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(model, str(folder))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*lora_bias=True")  # merging such a one is ours
+        return PeftModel.from_pretrained(model, str(folder))
 
 
 def linear_layers(model) -> dict[str, tuple[int, int]]:

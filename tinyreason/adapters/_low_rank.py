@@ -19,7 +19,8 @@ def is_low_rank(layer) -> bool:
     if layer is base:
         return True
     names = layer.active_adapters
-    is_plain = isinstance(layer, Linear) and not layer.merged and not any(layer.use_dora.values())
+    has_more = any(layer.use_dora.values()) or any(layer.lora_bias.values()) if isinstance(layer, Linear) else True
+    is_plain = not has_more and not layer.merged
     return is_plain and len(names) <= 1 and not any(map(layer.lora_variant.get, names))
 
 

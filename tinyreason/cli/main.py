@@ -19,6 +19,7 @@ COMMANDS = {
     "critiques": "build.critiques",
     "doctor": "doctor.doctor_command",
     "dry-run": "plan.dry_run_command",
+    "edit": "edit.edit_command",
     "eval": "evaluate.evaluate_command",
     "export": "export.export_command",
     "grade": "grade.grade_command",

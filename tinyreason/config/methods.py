@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyreason.adapters import ADAPTERS
+from tinyreason.adapters.edits import EDITS
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.algorithms.rollouts import ROLLOUTS
@@ -35,6 +36,7 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "rollouts": ROLLOUTS,
     "votes": VOTES,
     "adapters": ADAPTERS,
+    "edits": EDITS,
     "data": DATA,
     "graders": GRADERS,
     "tasks": TASKS,
@@ -259,6 +261,8 @@ def methods_named(cell: str, points: dict[str, set[tuple[str, str]]]) -> set[tup
         return {("rewards", control)}
     if (vote := cell.removeprefix("`--vote ").rstrip("`")) in VOTES:
         return {("votes", vote)}
+    if (edit := re.search(r"--with (\w+)", cell)) and edit[1] in EDITS:
+        return {("edits", edit[1])}
     places = {
         "rewards": "rewards",
         "advantages": "advantage",

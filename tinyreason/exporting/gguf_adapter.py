@@ -9,12 +9,13 @@ from tinyreason.exporting.gguf import check_family, close, name_of, ordered, ten
 from tinyreason.tensors import Tensor
 
 
-def check_plain_lora(folder: Path, kind: str) -> dict:
+def check_plain_lora(folder: Path, kind: str, does: str = "serves") -> dict:
     """Returns the adapter_config.json of a plain LoRA. Errors: `ModelError` for any other adapter."""
     values = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     what = "DoRA" if values.get("use_dora") else values.get("peft_type")
+    what = "LoRA with biases" if values.get("lora_bias") else what
     if what != "LORA":
-        raise ModelError(f"{kind} serves plain LoRA adapters, and this one is {what}; export it merged.")
+        raise ModelError(f"{kind} {does} plain LoRA adapters, and this one is {what}; export it merged.")
     return values
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tinyreason.adapters import adapted_weights, merge_adapter
+from tinyreason.adapters import adapted_weights, adds_biases, give_biases, merge_adapter
 from tinyreason.config.run_config import Model
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError, ModelError, TinyReasonError
@@ -209,6 +209,10 @@ def hold_modelfile(export: Export, gate: Gate, tokenizer, family: str) -> Findin
 
 def check_form(export: Export) -> None:
     """Refuses, before any weight is read, a form that this base cannot have. Errors: `ModelError`, with its family."""
+    if adds_biases(export.reference.adapter):
+        if export.is_gguf:
+            raise ModelError(f"{export.kind} has no place for the biases of this adapter; export it merged.")
+        give_biases(skeleton(export.reference.model))
     if not export.is_gguf:
         return
     config, tokenizer = skeleton(export.reference.model).config, load_tokenizer(export.reference.model)

@@ -1,5 +1,6 @@
 """The base model and its tokenizer, from the package, a local folder or the hub; quantised or not."""
 
+import filecmp
 import hashlib
 import json
 import logging
@@ -107,8 +108,14 @@ def card_for(config: Model) -> Card | None:
 def name_of_base(source: str) -> str:
     """Returns the name of a base model by where an adapter says it lies; the sandbox's may have been elsewhere."""
     path = Path(source)
-    is_sandbox = path == BASE or (not path.exists() and path.parts[-2:] == BASE.parts[-2:])
-    return NAME if is_sandbox else source
+    is_named_so = path.parts[-2:] == BASE.parts[-2:]
+    return NAME if path == BASE or is_named_so and (not path.exists() or holds_the_sandbox(path)) else source
+
+
+def holds_the_sandbox(folder: Path) -> bool:
+    """Returns whether a folder holds the model that ships with the package, perhaps another checkout's."""
+    weights = folder / "model.safetensors"
+    return weights.is_file() and filecmp.cmp(weights, BASE / weights.name, shallow=False)
 
 
 def max_completion_tokens_of(name: str) -> int:

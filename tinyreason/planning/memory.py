@@ -200,9 +200,10 @@ def generation_phase(job: Job, name: str, held: dict[str, float], rows: int, tok
     """
     shape, width = job.shape, job.width
     cache = 2 * shape.layers * shape.key * width * rows * tokens
-    copied = shape.key * width * rows * tokens
+    copied = shape.key * width * rows * tokens + rebuilt_bytes(job)[1]
     choosing = 4 * rows * shape.vocab * FLOAT
     prompt = rows * min(max(job.prompt_tokens, job.asked_tokens), tokens) * layer_forward_bytes(job)
+    prompt += rebuilt_bytes(job)[1]
     return Phase(name, held | {"KV cache": cache, "transients": max(copied + choosing, prompt)})
 
 
@@ -219,7 +220,7 @@ def scoring_parts(job: Job) -> dict[str, float]:
     """Returns what scoring the rollouts with the reference takes: a forward pass a micro-batch, for the KL penalty."""
     tokens = job.micro_tokens
     head = logit_tiles(job, "forward") + 2 * job.shape.hidden * job.width * tokens
-    return {"log-probabilities": max(head, tokens * layer_forward_bytes(job))}
+    return {"log-probabilities": max(head, tokens * layer_forward_bytes(job) + rebuilt_bytes(job)[1])}
 
 
 def backward_parts(job: Job) -> dict[str, float]:
@@ -228,7 +229,8 @@ def backward_parts(job: Job) -> dict[str, float]:
     kept, one_layer = kept_by_autograd(job)
     direction = "entropy" if job.config.train.has_entropy_bonus else "backward"
     head = logit_tiles(job, direction) + FLOAT * job.shape.hidden * tokens
-    layer, before_head = tokens * (one_layer + mlp_gradient_bytes(job)), kept - tokens * head_bytes(job)
+    layer = tokens * (one_layer + mlp_gradient_bytes(job)) + rebuilt_bytes(job)[1]
+    before_head = kept - tokens * head_bytes(job)
     if before_head + layer > kept + head:
         return {"activations": before_head, "one layer at work": layer}
     return {"activations": kept, "log-probabilities": head}
@@ -275,7 +277,16 @@ def kept_by_autograd(job: Job) -> tuple[float, float]:
         its_input = stream if job.width == FLOAT else 0  # which is kept anyhow; in 16 bits the norm has a copy
         return tokens * (job.shape.layers * stream + head_bytes(job)), attention + mlp - its_input
     kept = job.shape.layers * (attention + mlp) - before_the_first_adapter(job, attention, mlp)
-    return tokens * (kept + head_bytes(job)), 0.0
+    return tokens * (kept + head_bytes(job)) + rebuilt_bytes(job)[0], 0.0
+
+
+def rebuilt_bytes(job: Job) -> tuple[float, float]:
+    """Returns (bytes kept of all layers, bytes of the layer at work) of W + ΔW where an adapter makes it anew."""
+    if not job.config.adapter.rebuilds_weights:
+        return 0, 0
+    sizes = [FLOAT * rows * columns for rows, columns in job.adapted.values()]
+    kept, at_work = 2 * sum(sizes), 4 * max(sizes)
+    return (0, at_work + kept / job.shape.layers) if job.recomputes else (kept, at_work)
 
 
 def before_the_first_adapter(job: Job, attention: float, mlp: float) -> float:
@@ -323,14 +334,15 @@ def adapters_keep(job: Job, half: str) -> float:
         if name in names and (name in of_attention) == (half == "attention")
     }
     kind, width = job.config.adapter, job.width
-    total = sum(kind.rank * width for _ in layer)
+    total = 0 if kind.rebuilds_weights else sum(kind.rank * width for _ in layer)
     if not kind.trains_inputs:
         return total
     total += sum(2 * rows * width for rows, _ in layer.values()) if getattr(kind, "dora", False) else 0
     dropped = getattr(kind, "dropout", 0)
     if dropped or width != FLOAT:  # each adapter has a copy of its input of its own
         noise = (FLOAT if job.on_cpu else 1) if dropped else 0
-        return total + sum(columns * (width + noise) for _, columns in layer.values())
+        its_input = FLOAT if kind.rebuilds_weights else width
+        return total + sum(columns * (its_input + noise) for _, columns in layer.values())
     shared = {"o_proj": 0, "down_proj": job.shape.intermediate}
     inputs = {"norm" if name not in shared else name: shared.get(name, job.shape.hidden) for name in layer}
     return total + sum(inputs.values()) * width
