@@ -44,18 +44,26 @@ def jsonl(tmp_path):
 
 @pytest.fixture
 def batch_of():
-    """A scored batch from its texts and what the test cares about."""
+    """A scored batch from its texts and what the test cares about; what is known of tokens follows from the texts."""
     import torch
 
-    def build(texts, correct=None, reward=None, group_size=None):
+    def build(texts, correct=None, reward=None, group_size=None, entropy=None, logp=None, ref_logp=None):
         count, size = len(texts), group_size or len(texts)
+        lengths = torch.tensor([len(text) + 1 for text in texts])
+        place = torch.arange(int(lengths.max())).expand(count, -1)
+        known = {
+            "entropy": (entropy, 0.1 + 0.1 * ((place + lengths[:, None]) % 3)),
+            "logp": (logp, -0.2 * lengths[:, None] - 0.3 * (place % 2)),
+            "ref_logp": (ref_logp, -0.3 - 0.1 * ((place + 2 * lengths[:, None]) % 3)),
+        }
+        mask = place < lengths[:, None]
         rewards = None if reward is None else torch.tensor(reward, dtype=torch.float32)
         return Batch(
             examples=[Example("0", ({"role": "user", "content": "1+1?"},), "2")] * count,
             texts=list(texts),
             ids=[[1] * (len(text) + 1) for text in texts],
             group=torch.arange(count) // size,
-            length=torch.tensor([len(text) + 1 for text in texts]),
+            length=lengths,
             truncated=torch.zeros(count, dtype=torch.bool),
             correct=torch.tensor(correct or [0] * count, dtype=torch.float32),
             group_size=size,
@@ -64,6 +72,11 @@ def batch_of():
             values={"correctness": rewards} if reward else {},
             weights={"correctness": 1.0} if reward else {},
             reward=rewards,
+            mask=mask,
+            **{
+                name: (usual if given is None else torch.tensor(given)).where(mask, 0.0)
+                for name, (given, usual) in known.items()
+            },
         )
 
     return build

@@ -25,7 +25,8 @@ RUNS = {
     "one_shot_rlvr": ("one_shot_rlvr", *GRPO, SHORT, "validation.problems=8", "validation.every_steps=4"),
     "self-training in stages": (
         *("star", *SMALL, "train.max_steps=8", "train.batch_size=8", SHORT, "data.size=40", "data.keep=all"),
-        "stages=[{name: seed, data: {kind: solutions, name: sandbox, size: 40}}, {name: round, repeat: 2}]",
+        "stages=[{name: seed, data: {kind: solutions, name: sandbox, size: 40}, "
+        "until: {kind: reaches, metric: loss, value: 0.052, over: 2}}, {name: round, repeat: 2}]",
     ),
     "grpo with history": ("rlvr", *GRPO, SHORT, "data.size=4", "validation=null", "rewards=[{kind: hapo_length}]"),
 }

@@ -38,6 +38,18 @@ def write_run(path, steps=4, groups=2, group_size=4, completion=None, result=Tru
     return path
 
 
+def write_stage(path, steps=3, **changes):
+    """Writes the folder of a stage that is done, with a score; `changes` go into stage.json."""
+    path.mkdir(parents=True)
+    rows = [{"step": step, "loss": 1 / step, "reward/mean": step / steps} for step in range(1, steps + 1)]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = [{"by": "fair", "before": 200, "after": 80, "why": "120 more than n"}]
+    stage = {"name": path.name, "trainer": "sft", "data": "80 solutions", "rows": 80, "rows_changed": made}
+    (path / "stage.json").write_text(json.dumps(stage | {"steps": steps, "seconds": 90.0} | changes))
+    score = outcome()["before"] | {"accuracy": 0.375, "interval": [0.3, 0.45], "problems_asked": [{"text": "long"}]}
+    (path / "evaluation.json").write_text(json.dumps(score))
+
+
 def rollout(step, group, text, is_correct):
     reward = float(is_correct)
     return {

@@ -55,7 +55,7 @@ HOMES = {
     "psutil": ("planning/", "models/", "runs/"),
     "jinja2": ("reporting/",),
     "tornado": ("reporting/",),
-    "yaml": ("config/", "runs/", "inference/"),
+    "yaml": ("config/", "runs/", "inference/", "data/rollouts.py"),
     "pydantic": (
         "schema.py",
         "own_code/",

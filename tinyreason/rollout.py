@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinyreason.errors import ConfigError
 from tinyreason.example import Example
 from tinyreason.tensors import Tensor
 
@@ -41,12 +42,13 @@ class Batch:
     reward: Tensor | None = None
     """(N,) Weighted sum of the rewards; nan where none of them could grade."""
     mask: Tensor | None = None
-    """(N, T) Bool, where there is a token; like the two below only where somebody needs it."""
+    """(N, T) Bool, where there is a token; like the three below only where somebody needs it."""
     logp: Tensor | None = None
     """(N, T) Log-probability of each sampled token under the policy, at the rollouts' temperature; 0 behind the end."""
     entropy: Tensor | None = None
     """(N, T) Entropy in nats of what each token was sampled from; 0 behind the end."""
-
+    ref_logp: Tensor | None = None
+    """(N, T) As `logp`, under the reference: the base, or the adapter that the training started from."""
     sources: list[str] = field(default_factory=list)
     """(N) Where each comes from, `policy` or another place; like the two below only where a plan rolls out."""
     sampled_logp: Tensor | None = None
@@ -61,6 +63,22 @@ class Batch:
     def in_rows(self, values_P_1: Tensor) -> Tensor:
         """Spreads (P, 1), one value a group → (N,), one a rollout."""
         return values_P_1.expand(-1, self.group_size).reshape(-1)
+
+    def over_tokens(self, values: Tensor) -> Tensor:
+        """Returns (N, T) what (N,) or (N, T) values say of each token, a copy; 0 behind the end.
+
+        Errors: `ConfigError` where they are of another number of tokens.
+        """
+        if values.dim() == 2 and values.shape != self.mask.shape:
+            raise ConfigError(
+                f"an advantage has {values.shape[1]} numbers for each rollout, and the longest has "
+                f"{self.mask.shape[1]} tokens; return one for each rollout, or one for each of its tokens."
+            )
+        return (values if values.dim() == 2 else values[:, None]).where(self.mask, 0.0)
+
+    def token_mean(self, values_N_T: Tensor) -> Tensor:
+        """Returns (N,) the mean over a rollout's tokens."""
+        return values_N_T.where(self.mask, 0.0).sum(dim=1) / self.mask.sum(dim=1).clamp(min=1)
 
     @property
     def lengths_P_G(self) -> Tensor:

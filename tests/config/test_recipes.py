@@ -110,7 +110,10 @@ def test_the_tier_of_small_cards_trains_as_t4_on_an_nf4_base_with_fewer_rows_at_
     assert small.train.micro_batch_size * 2 == t4.train.micro_batch_size
     assert small.evaluation.batch_size * 4 == t4.evaluation.batch_size
     assert small.model == t4.model.model_copy(update={"quantize": "nf4"})
-    same = {"train": t4.train, "evaluation": t4.evaluation, "model": t4.model, "tier": "t4"}
+    same = {name: getattr(t4, name) for name in ("train", "evaluation", "model", "tier", "warmup", "stages")}
+    trains = [(one.train, its.train) for (_, one), (_, its) in zip(small.stage_configs, t4.stage_configs, strict=True)]
+    trains += [(small.warmup.train, t4.warmup.train)] if t4.warmup else []
+    assert all(one.micro_batch_size == max(1, its.micro_batch_size // 2) for one, its in trains)
     assert small.model_copy(update=same) == t4.model_copy(update={"expected": None, "measured": "not yet"})
 
 

@@ -3,13 +3,14 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from tinyreason.config.recipe import read_recipe
 from tinyreason.data.transforms import TRANSFORMS, TransformContext, transformed
 from tinyreason.data.transforms.dedup import is_loop
 from tinyreason.data.transforms.mix import shared_out
 from tinyreason.data.transforms.self_braking import BRAKES, marker_share, score_of
 from tinyreason.data.transforms.spread import variation
 from tinyreason.data.transforms.steps_within import incorrect_share
-from tinyreason.errors import DataError
+from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.schema import one_of
@@ -195,6 +196,39 @@ def test_pairs_are_the_first_correct_and_the_first_incorrect(apply):
     found = apply(rows, {"kind": "pairs"})
     assert [(one.id, one.weight) for one in found[0]] == [("0", 1.0), ("1", -0.8)]
     assert "1 another one of the problem; 1 all correct" in found[1][0]
+
+
+def test_signed_weighs_either_kind_and_a_baseline_shifts_their_shares(apply):
+    rows = [row(str(n), correct=n % 2 == 0) for n in range(4)]
+    assert [one.weight for one in apply(rows, {"kind": "signed"})[0]] == [1.0, -1.0, 1.0, -1.0]
+    found = apply(rows, {"kind": "signed", "correct": 0})
+    assert [one.weight for one in found[0]] == [-1.0, -1.0] and "2 of weight 0" in found[1][0]
+    p, k = 0.5, 0.7  # TOPR's baseline
+    weights = [one.weight for one in apply(rows, {"kind": "signed", "correct": 1 - k, "incorrect": -1 - k})[0]]
+    share = sum(weight for weight in weights if weight > 0) / sum(map(abs, weights))
+    assert share == pytest.approx(p * (1 - k) / (1 + k * (1 - 2 * p))) == pytest.approx(0.15)
+
+
+def test_east_weighs_by_the_entropy_of_a_problems_answers(apply):
+    answers = {"a": "2223", "b": "2323", "c": "2222", "d": "3456"}  # shares (¾, ¼) and (½, ½); all, none correct
+    rows = [
+        row(f"{letter}{n}", problem=f"{letter}?", completion=f"\\boxed{{{said}}}")
+        for letter, texts in answers.items()
+        for n, said in enumerate(texts)
+    ]
+    left, said = apply(rows, {"kind": "east"})
+    assert [(one.id, round(one.weight, 4)) for one in left] == [
+        *[(f"a{n}", 0.8958) for n in range(3)],
+        *[(f"b{n}", 1.1042) for n in (0, 2)],
+    ]
+    assert said == ["transform east  16 rows → 5: 3 not correct; 4 all correct; 4 none correct; 5 rewritten"]
+    assert {one.weight for one in apply(rows, {"kind": "east", "power": 0})[0]} == {1.0}
+
+
+@pytest.mark.parametrize("kind", ["signed", "east", "pairs"])
+def test_what_weighs_completions_is_refused_where_none_is_imitated(kind):
+    with pytest.raises(ConfigError, match=f"{kind} weighs completions to imitate, and trainer grpo samples its own"):
+        read_recipe("rlvr").resolve("sandbox", (f"data.transforms=[{{kind: {kind}}}]",))
 
 
 def test_steps_within_reads_the_share_or_checks_the_equations(apply):

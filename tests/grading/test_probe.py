@@ -5,15 +5,10 @@ import json
 import pytest
 from commands import complaint, printed
 
+from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.grading.graders import GRADERS
-from tinyreason.grading.probe import GOLDS, HACKS, probes, run_probe
-
-KNOWN = {
-    "math": ["\\boxed{12\\ }", "\\boxed{1\\,234}"],
-    "sat": ["\\boxed{(1,1,0,1)}"],
-}
-"""Forms that are not graded correct yet."""
+from tinyreason.grading.probe import GOLDS, HACKS, Gold, probes, run_probe
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +37,30 @@ class Literal:
 
 
 @pytest.mark.parametrize("kind", GOLDS)
-def test_only_the_known_forms_are_not_graded_correct_and_no_hack_is(grader, kind):
+def test_every_form_is_graded_correct_and_no_hack_is(grader, kind):
     _, missed = run_probe(kind, grader)
-    assert [probe.completion for probe in missed] == KNOWN.get(kind, [])
+    assert [probe.completion for probe in missed] == []
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("1,234", r"1\,23"),
+        ("1,234,567", r"1\,234\,56"),
+        ("1, 234", r"1\,234"),
+        ("5", r"5\,000"),
+        ("12", "\\"),
+    ],
+)
+def test_what_a_thin_space_does_not_group_stays_incorrect(grader, gold, answer):
+    example = Example("0", ({"role": "user", "content": ""},), gold)
+    assert grader.grade_examples([f"\\boxed{{{answer}}}"], [example])[0].correct is not True
+
+
+@pytest.mark.parametrize("answer", ["(1,1),0,1", "(1101", "1101)", "[1101)", "()", "((1101))"])
+def test_brackets_that_are_no_tuple_are_not_bits(answer):
+    rule = GRADERS["sat"](variables=4, clauses=[[1]])
+    assert rule.grade("1101", "(1101)") == (True, "") and not rule.grade("1101", answer)[0]
 
 
 def test_a_gold_of_one_half_has_0_5_correct_and_a_brace_or_nothing_incorrect():
@@ -67,9 +83,10 @@ def test_every_grader_of_ours_but_the_librarys_is_probed_with_golds_that_it_read
     assert grader.check_gold(examples) == [True] * len(examples)
 
 
-def test_the_command_prints_a_row_a_family_and_says_what_is_missed():
+def test_the_command_prints_a_row_a_family_and_says_what_is_missed(monkeypatch):
+    monkeypatch.setitem(GOLDS, "sat", (Gold("1101", {"signs": ("1-1-0-1",)}, GOLDS["sat"][0].options),))
     said = printed("grade", "--probe", "sat")
-    assert "empty symbol" in said and r"not graded correct: '\\boxed{(1,1,0,1)}'" in said
+    assert "empty symbol" in said and r"not graded correct: '\\boxed{1-1-0-1}'" in said
     rates = json.loads(printed("grade", "--probe", "choice", "--json"))["choice"]
     assert rates["all"]["false_positives"]["errors"] == 0 and rates["signs"]["false_negatives"]["rows"] == 4
 

@@ -34,7 +34,10 @@ def test_every_tier_of_every_recipe_can_be_made_small(name):
         assert config.model.name == "sandbox"
         assert config.train.max_steps == STEPS
         assert (config.rewards, config.advantage) == (asked.rewards, asked.advantage)
-        few = {"size": 8, "samples": 2, "keep": "all"} if asked.data.is_sampled else {}
+        few = {
+            "sampled": {"size": 8, "samples": 2, "keep": "all"},
+            "rollouts": {"size": 8, "truncated": True, "transforms": ()},
+        }.get(asked.data.kind, {})
         assert config.data == asked.data.model_copy(update=few)
         assert all(stage.train.max_steps == STEPS for _, stage in config.stage_configs)
         assert len(config.stage_configs) == len(asked.stages)

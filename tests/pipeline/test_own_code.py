@@ -67,6 +67,8 @@ def test_a_recipe_that_names_a_file_trains_once_it_is_allowed_and_is_resumed_wit
     refused = recipe()
     assert refused.exit_code == 2 and "read that file, and if you trust it, add --allow-code" in refused.output
     assert not (folder / "run").exists()
+    shaped = "advantage: [{kind: ./mine.py:advantage}, {kind: rl_zvp, alpha: 0}]"  # which changes nothing here
+    (folder / "mine.yaml").write_text(RECIPE.replace("advantage: {kind: ./mine.py:advantage}", shaped))
     done = recipe("--allow-code")
     assert done.exit_code == 0, done.output
     assert "tried   mine.py:reward on 10 sampled completions" in done.output

@@ -24,12 +24,15 @@ SFT = ("reasoning_sft", *SMALL, "train.max_steps=3", "train.batch_size=4", "expe
 OWN = ("data={kind: sampled, name: sandbox, size: 24, samples: 3, keep: all, start: base}",)
 THREE = (
     *(*SFT, *OWN, "data.with_earlier=true", "train.max_completion_tokens=48"),
-    "stages=[{name: seed, data: {kind: solutions, name: sandbox, size: 8}}, {name: round, measure: true}]",
+    "stages=[{name: seed, data: {kind: solutions, name: sandbox, size: 8}, "
+    "until: {kind: reaches, metric: loss, value: 99, over: 2}}, {name: round, measure: true}]",
 )
 GRPO = (
     *("rlvr", *SMALL, "train.max_steps=2", "train.rollouts_per_step=16", "train.max_completion_tokens=32"),
     *("validation=null", "data.size=6", "train.kl=0.1", "expected=null"),
 )
+
+WHILE_BETTER = "{kind: plateau, metric: validation/accuracy, patience: 1}"
 
 
 def config_of(recipe: str, *overrides: str):
@@ -58,6 +61,16 @@ def test_three_stages_interrupted_in_each_end_bit_for_bit_as_those_left_alone(tm
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     result, screen = go(whole, THREE)
     assert "stage   2 of 2, round" in screen and "correct after 2-round" in screen
+    assert [(one.name, one.steps, one.rows is not None) for one in result.stages] == [
+        ("1-seed", 2, True),
+        ("2-round", 3, True),
+    ]
+    assert result.stages[0].at_most == 3 and result.stages[0].ended.startswith("loss reached ")
+    assert "stage 1-seed ended after step 2 of 3: loss reached" in screen
+    assert result.stages[0].score is None and 0 <= result.stages[1].score.accuracy <= 1
+    (change,) = result.training.rows_changed
+    assert (change.by, change.before) == ("sampled", 24 * 3)
+    assert result.seconds["stages"] >= sum(one.seconds for one in result.stages)
     seen = []
     for step in (1, 2, 1, 2, 1, 2):
         ended, screen = go(cut, THREE, Deadline(last_step=step))
@@ -71,6 +84,11 @@ def test_three_stages_interrupted_in_each_end_bit_for_bit_as_those_left_alone(tm
         assert samples(whole / place) == samples(cut / place)
         assert len(samples(cut / place)) == 24 * 3
     assert result.after.accuracy == resumed.after.accuracy
+    assert resumed.seconds["stages"] >= sum(one.seconds for one in resumed.stages) - 0.2
+    untimed = {"seconds": 0}
+    assert [a.model_copy(update=untimed) for a in result.stages] == [
+        b.model_copy(update=untimed) for b in resumed.stages
+    ]
     assert "the same bit for bit" in verify_resume(config_of(*THREE), cut, context_of(config_of(*THREE)))
 
 
@@ -124,16 +142,24 @@ def test_a_stage_is_laid_over_the_run_and_checked_as_a_run():
     assert stage.trainer == "sft" and stage.rewards == () and stage.data.kind == "solutions"
     with pytest.raises(ConfigError, match=r"stages\.0"):
         config_of(*GRPO, "stages=[{train: {group_size: 7}}]")
+    reaches = "stages=[{{until: {{kind: reaches, metric: {}, value: 1}}}}]"
+    with pytest.raises(ConfigError, match="reward/mean, reward/correctness, reward/format, validation/accuracy"):
+        config_of(*GRPO, reaches.format("loss"))
+    with pytest.raises(ConfigError, match="needs a validation set"):
+        config_of(*GRPO, reaches.format("validation/accuracy"))
     with pytest.raises(ConfigError, match="gives completions to imitate"):
         config_of(*GRPO, "stages=[{data: {kind: sampled, name: sandbox}}]")
 
 
 def test_after_a_reset_the_reference_is_where_the_stage_ended_and_the_weights_go_on(tmp_path):
-    for reference in ("reset", "keep"):
+    for reference, more in (("reset", ""), ("keep", f", until: {WHILE_BETTER}")):
         out = tmp_path / reference
-        go(out, (*GRPO, f"stages=[{{name: period, reference: {reference}}}]"))
+        validation = ("validation={problems: 4, every_steps: 2}",) if more else ()
+        go(out, (*GRPO, *validation, f"stages=[{{name: period, reference: {reference}{more}}}]"))
         kl = [json.loads(line)["kl/mean"] for line in (out / "metrics.jsonl").open()]
         assert (kl[0] == 0) == (reference == "reset"), (reference, kl)
+    asked = [json.loads(line) for line in (tmp_path / "keep" / "stages" / "1-period" / "metrics.jsonl").open()]
+    assert ["validation/accuracy" in row for row in asked] == [False, True]
     from safetensors.torch import load_file
 
     ended = load_file(tmp_path / "reset" / "stages" / "1-period" / "adapter" / "adapter_model.safetensors")
@@ -146,7 +172,7 @@ def test_after_a_reset_the_reference_is_where_the_stage_ended_and_the_weights_go
     )
     for number, (one, its) in enumerate(config.stage_configs, 1):
         place = RunFolder(tmp_path / "reset" / "stages" / f"{number}-{one.name}", is_resumed=True)
-        Stages(session, [], []).take(one, SimpleNamespace(config=its, folder=place, context=session.context))
+        Stages(session, None, None).take(one, SimpleNamespace(config=its, folder=place, context=session.context))
     now = {name: p for name, p in model.named_parameters() if p.requires_grad}
     for name, tensor in ended.items():
         left, _, right = name.rpartition(".weight")

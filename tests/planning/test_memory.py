@@ -100,6 +100,8 @@ def test_every_phase_of_a_run_is_planned_and_only_those():
     names = [phase.name for phase in phases(job_of())]
     assert names == ["load", "evaluate", "generate", "score", "backward", "optimizer", "save"]
     assert "score" not in [phase.name for phase in phases(job_of("train.kl=0"))]
+    needed = job_of("train.kl=0", "advantage.kind=flowrl", "train.loss=grpo")
+    assert "score" in [phase.name for phase in phases(needed)]
     sft = read_recipe("reasoning_sft").resolve("sandbox")
     job = Job(sft, read_shape(sft.model), compute_settings_for(sft.model, sft.kernels, None), 39)
     assert not {"generate", "score"} & {phase.name for phase in phases(job)}

@@ -11,6 +11,7 @@ from fake_driver import install
 
 import tinyreason
 from tinyreason.cli.main import main
+from tinyreason.cli.plan_output import time_lines
 from tinyreason.config.recipe import read_recipe, recipe_names
 from tinyreason.config.tiers import TIERS
 from tinyreason.errors import ConfigError
@@ -176,6 +177,17 @@ def test_a_longer_run_than_twelve_hours_says_what_a_session_holds():
     assert 0 < made.session_steps < 2000
     assert made.session_steps * made.seconds_a_step + evaluations <= 12 * 3600
     assert (made.session_steps + 1) * made.seconds_a_step + evaluations > 12 * 3600
+
+
+def test_of_a_stage_that_may_end_early_the_most_is_said_and_its_validations_are_counted():
+    until = "stages.0.until={kind: plateau, metric: validation/accuracy, patience: 3}"
+    validation = "validation={problems: 64, every_steps: 5}"
+    plain, ending = (
+        make_plan(read_recipe("prorl").resolve("24gb", more), machine("l4"))
+        for more in ((validation,), (validation, until))
+    )
+    assert "hours at most with" in time_lines(ending)[1] and "at most" not in time_lines(plain)[1]
+    assert ending.seconds > plain.seconds
 
 
 # What fits

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 from commands import complaint, tinyreason
-from synthetic_run import controls, outcome, write_run
+from synthetic_run import controls, outcome, write_run, write_stage
 
 from tinyreason.errors import FolderError
 from tinyreason.reporting.report import write_report
@@ -125,6 +125,37 @@ def test_a_hostile_name_of_the_run_is_text_too(tmp_path):
     reader = Reader(page_of(write_run(tmp_path / "<b onclick=x>run")))
     assert "b" not in [tag for tag, attrs in reader.tags if "onclick" in attrs]
     assert "<b onclick=x>run" in reader.text
+
+
+def test_stages_are_told_in_a_table_and_their_curves_follow_one_another(tmp_path):
+    folder = write_run(tmp_path / "run", steps=4)
+    assert "Stages" not in Reader(page_of(folder)).text
+    write_stage(folder / "stages" / "10-last", steps=2, ended="reward/mean reached 0.75", at_most=9)
+    write_stage(folder / "stages" / "2-round", steps=3)
+    (folder / "stages" / "11-going").mkdir()
+    page = page_of(folder)
+    text = Reader(page).text
+    told = text[text.index("Stages") : text.index("Training curves")]
+    assert "2-round sft 80 solutions fair: 200 rows → 80: 120 more than n 80 3 1.5 37.5 % 30.0 – 45.0" in told
+    assert "ended early: reward/mean reached 0.75 80 2 of 9 1.5" in told and "11-going not done 0 so far" in told
+    own = told.index("the run's own problem")
+    assert told.index("2-round") < told.index("10-last") < told.index("11-going") < own
+    assert "the run's own problem 3 of the sandbox 4 3.3 65.0 % 60.0 – 70.0" in told
+    chart = next(chart for chart in data_of(page)["charts"] if chart["title"] == "Reward, stage by stage")
+    lines = [(line["label"], line["x"]) for line in chart["lines"]]
+    assert [line["shade"] for line in chart["lines"]] == [0, 1, 3]  # 11-going has no step yet
+    assert lines == [("2-round", [1, 2, 3]), ("10-last", [4, 5]), ("the run's own", [6, 7, 8, 9])]
+    numbers = [int(attrs["data-chart"]) for tag, attrs in Reader(page).tags if "data-chart" in attrs]
+    assert sorted(numbers) == list(range(len(data_of(page)["charts"])))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"steps": "x"}', "\x00\xff"])
+def test_a_damaged_stage_leaves_a_page_that_opens(tmp_path, content):
+    folder = write_run(tmp_path / "run")
+    write_stage(folder / "stages" / "1-round")
+    for name in ("stage.json", "evaluation.json", "metrics.jsonl"):
+        (folder / "stages" / "1-round" / name).write_text(content, encoding="latin-1")
+    assert "1-round not done" in Reader(page_of(folder)).text
 
 
 # Sizes

@@ -1,7 +1,7 @@
 """The page as a person sees it: opened in headless Chromium, clicked, searched, on a phone and in the dark."""
 
 import pytest
-from synthetic_run import write_run
+from synthetic_run import write_run, write_stage
 
 from tinyreason.reporting.report import write_report
 
@@ -20,6 +20,16 @@ def test_the_verdict_is_on_the_first_screen_and_every_chart_is_drawn(opened, fil
     assert page.locator("figure").count() == page.locator("figure canvas").count() == 7
     drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(value => value > 0)"
     assert all(page.locator("figure canvas").nth(n).evaluate(drawn) for n in range(7))
+
+
+def test_the_curves_of_stages_are_drawn_too_and_fit_a_phone(opened, tmp_path):
+    folder = write_run(tmp_path / "run")
+    write_stage(folder / "stages" / "1-round")
+    page = opened(write_report([folder]), PHONE)
+    figure = page.locator("#stages figure", has_text="Reward, stage by stage")
+    figure.scroll_into_view_if_needed()
+    assert figure.locator("canvas").count() == 1 and "1-round 1" in figure.locator(".read").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def test_pointing_at_a_curve_reads_its_values(opened, file):

@@ -29,9 +29,22 @@ def test_a_good_run_has_no_warning(run):
     assert titles(run) == ""
 
 
+@pytest.mark.parametrize(("last", "is_warned_of"), [(-3.0, True), (-0.2, False)])
+def test_what_is_imitated_and_becomes_less_likely_is_named(run, last, is_warned_of):
+    rewrite_metrics(run, **{"logp/positive": [-0.04] * 5 + [last] * 5})
+    assert (titles(run) == "What is imitated became less likely") == is_warned_of
+
+
 def test_groups_without_a_gradient_are_counted(run):
     rewrite_metrics(run, **{"group/share_zero_variance": [0.62] * 10})
     assert titles(run) == "No gradient in 62% of groups"
+
+
+def test_an_advantage_with_another_baseline_learns_from_them(run):
+    rewrite_metrics(run, **{"group/share_zero_variance": [0.62] * 10})
+    with (run / "config.yaml").open("a") as config:
+        config.write("advantage: [{kind: grpo}, {kind: rl_zvp}]\n")
+    assert titles(run) == ""
 
 
 @pytest.mark.parametrize(("is_correct", "advice"), [(True, "harder problems"), (False, "easier problems")])

@@ -70,7 +70,7 @@ def test_the_gradient_is_that_of_the_kept_rows_alone(tmp_path):
     """Groups that are all alike have no gradient: kept or not, only the tokens that the loss is divided by differ."""
     pairs = ("train.group_size=2", "train.max_steps=1")
     trainer, plain, rollouts, before = trained(tmp_path / "plain", *pairs)
-    assert trainer.scorer.sampled is None and not [name for name in before[0] if name.startswith("sampler/")]
+    assert not trainer.scorer.sampled and not [name for name in before[0] if name.startswith("sampler/")]
     _, ours, again, metrics = trained(tmp_path / "ours", "samplers=[{kind: dynamic_sampling}]", *pairs)
     first, same = rollouts[:16], again[:16]
     assert [row["completion"] for row in first] == [row["completion"] for row in same]
@@ -115,3 +115,19 @@ def test_what_the_engine_kept_is_what_a_forward_pass_gives_of_truncated_rows_too
     logp, entropy = trainer.scored(prompts, batch.ids)
     assert torch.allclose(batch.logp, logp.where(batch.mask, 0.0), atol=2e-4)
     assert torch.allclose(batch.entropy, entropy.where(batch.mask, 0.0), atol=2e-4)
+
+
+@pytest.mark.parametrize("words", [(), ("adapter.init=pissa",)], ids=str)
+def test_the_reference_is_that_of_the_kl_penalty_and_not_the_policy(tmp_path, words, monkeypatch):
+    """With PiSSA, which moves the base, it is the adapter "ref"."""
+    kl, after = [], LeafGRPOTrainer.after_rollouts
+    monkeypatch.setattr(
+        LeafGRPOTrainer, "after_rollouts", lambda self, output: kl.append(output) or after(self, output)
+    )
+    options = ("advantage.kind=flowrl", "train.loss=grpo", "train.kl=0.1", *words)
+    trainer, found, _, _ = trained(tmp_path / "run", *options)
+    batch = trainer.scorer.batch  # of the second step, when the two have parted
+    of_penalty = kl[1]["ref_per_token_logps"].where(batch.mask, 0.0)
+    assert torch.allclose(batch.ref_logp, of_penalty, atol=2e-4)
+    assert (batch.logp - batch.ref_logp).abs().max() > 1e-2
+    assert max(gradient.abs().max() for gradient in found[0]) > 0

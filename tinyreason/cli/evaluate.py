@@ -69,6 +69,11 @@ from tinyreason.prompts import PROMPTS
     help="Also let the samples of a problem vote: majority, self_certainty, complexity; the tokens of all of them are "
     "counted.",
 )
+@click.option(
+    "--circular",
+    is_flag=True,
+    help="Ask each question of multiple choice under every rotation of its options; it is correct if all of them are.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the completions.")
 @click.option(
     "--out", type=PATH, help="Folder of the evaluation; default: under evals/. The same command resumes there."
@@ -84,6 +89,7 @@ def evaluate_command(
     chat_template: str | None,
     template_check: bool,
     votes: str,
+    circular: bool,
     out: Path | None,
     as_json: bool,
     **asked,
@@ -96,7 +102,7 @@ def evaluate_command(
 
     sides = read_sides(reference, against, base, chat_template)
     quiet_libraries(offline=needs_no_network(sides.values(), bench, data))
-    benches = load_benches(bench, data, problems)
+    benches = load_benches(bench, data, problems, circular)
     sampling, console = settle(sides["model"], asked), Console(stderr=as_json)
     names = tuple(name.strip() for name in votes.split(",") if name.strip())
     result, folder = evaluate_sides(sides, benches, sampling, out, console, template_check, announce_evaluation, names)

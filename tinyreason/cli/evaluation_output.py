@@ -73,6 +73,12 @@ def metric_rows(columns: list[BenchmarkMetrics]) -> list[tuple[str, ...]]:
         votes = [it.cons_at_k for it in columns]
         rows.append((f"cons@{first.cons_at_k.k}", *(with_interval(it.share, it.interval) for it in votes)))
     rows.append(("truncated", *(f"{100 * it.truncated:.1f} %" for it in columns)))
+    if first.circular:
+        found = [it.circular for it in columns]
+        rows.append(("correct in every rotation", *(with_interval(it.accuracy, it.interval) for it in found)))
+        rows.append(("  in the order given", *(with_interval(it.as_given, it.as_given_interval) for it in found)))
+    if first.macro_f1:
+        rows.append(("macro-F1", *(with_interval(it.macro_f1.value, it.macro_f1.interval) for it in columns)))
     if premises := [it.missing_premise for it in columns if it.missing_premise]:
         figures = {
             "abstained, one missing": [(it.abstained, it.abstained_interval) for it in premises],

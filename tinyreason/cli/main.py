@@ -31,6 +31,7 @@ COMMANDS = {
     "recipe": "train.recipe_command",
     "recipes": "recipes.recipes_command",
     "report": "report.report_command",
+    "rollouts": "rollouts.rollouts_group",
     "select": "grade.select_command",
     "show": "recipes.show_command",
     "solutions": "build.solutions",

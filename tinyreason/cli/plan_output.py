@@ -60,10 +60,11 @@ def time_lines(plan: Plan) -> list[str]:
         return [f"time    unknown: {plan.job.compute.card.name} is not among the cards known here"]
     steps = plan.job.config.train.max_steps
     held = "all of it" if plan.session_steps == steps else f"{plan.session_steps:,} of {steps:,} steps"
+    most = " at most" if any(stage.until for stage in plan.job.config.stages) else ""
     basis = "fitted to other steps of such a card" if plan.is_calibrated else "not measured on this card"
     return [
         f"step    {two_digits(plan.seconds_a_step)} s, at most: an estimate, {basis}",
-        f"run     {two_digits(plan.seconds / 3600)} hours with its evaluations; a 12-hour session holds {held}",
+        f"run     {two_digits(plan.seconds / 3600)} hours{most} with its evaluations; a 12-hour session holds {held}",
     ]
 
 

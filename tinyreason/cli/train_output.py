@@ -14,13 +14,13 @@ from tinyreason.inference.local_sampling import saved_beside
 from tinyreason.models.hardware import find_card
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.result import (
-    ConfidenceFit,
     RunResult,
     SecondOpinion,
     SeedsResult,
     TrainingSummary,
 )
 from tinyreason.runs.result_in_words import expected_in_words, template_check_in_words
+from tinyreason.runs.stored import ConfidenceFit
 
 
 def announce(context: RunContext, config: RunConfig, folder: Path) -> None:
@@ -63,11 +63,12 @@ def regularisation(config: RunConfig) -> Iterator[str]:
 def caveats(config: RunConfig) -> Iterator[str]:
     """Yields what is known to go wrong with these rewards and advantages, before it does."""
     lengths = [reward.kind for reward in config.rewards if reward.reads_length]
+    telling = lengths + [reward.kind for reward in config.rewards if reward.tells_correct_apart]
     dividing = [advantage.kind for advantage in config.advantages if advantage.divides_by_std]
-    if lengths and dividing:
+    if telling and dividing:
         yield (
             f"advantage {dividing[0]} divides by each group's standard deviation: where all completions of a "
-            f"group are correct, {' and '.join(lengths)} alone differs and is blown up to full size, however small its "
+            f"group are correct, {' and '.join(telling)} alone differs and is blown up to full size, however small its "
             f"weight; advantage.kind=dr_grpo keeps its size"
         )
     if (

@@ -71,6 +71,7 @@ WITHOUT_NEEDS = {"_reward", "_advantage"}
 NEEDED = {
     "logp": "the sampled tokens' log-probabilities",
     "entropy": "the sampled tokens' entropies",
+    "ref_logp": "their log-probabilities under the reference, a forward pass more",
     "certainty": "the sampled tokens' distance from uniform",
     "tokenizer": "the rows' tokens, counted where they do not say them",
     "grader": "correct or not, graded where the rows do not say it",

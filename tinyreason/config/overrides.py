@@ -77,13 +77,18 @@ def forget_kind(values: dict[str, Any], section: str, kind: Any) -> None:
     elif section in ("adapter", "advantage", "data") and isinstance(values.get(section), dict):
         if values[section].get("kind") == kind:
             return
-        from tinyreason.data import DATA
-        from tinyreason.data._source import Source
-
-        has_source = section == "data" and kind in DATA and kind != "generated"
-        _keep(values, section, lambda key: has_source and key in Source.model_fields)
+        of_source = source_options(kind) if section == "data" else set()  # shipped recipes are listed without pydantic
+        _keep(values, section, lambda key: key in of_source)
         if section == "adapter":
             _keep(values, "train", lambda key: key != "learning_rate")
+
+
+def source_options(kind: Any) -> set[str]:
+    """Returns what says where data of a kind come from; nothing where that kind makes its own."""
+    from tinyreason.data import DATA
+    from tinyreason.data._source import Source
+
+    return set(Source.model_fields) if kind in DATA and kind != "generated" else set()
 
 
 def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], given: dict[str, Any]) -> None:
@@ -96,11 +101,15 @@ def choose_source(values: dict[str, Any], section: str, usual: dict[str, Any], g
     parent, _, last = section.rpartition(".")
     place = values.get(parent) if parent else values
     old = (place.get(last) or {}) if isinstance(place, dict) else None
-    if not isinstance(old, dict) or not given.keys() & ALTERNATIVES.keys():
+    is_run = given.get("run") not in (None, "previous")  # which has problems of its own
+    if not isinstance(old, dict) or not (is_run or given.keys() & ALTERNATIVES.keys()):
         return
     if old.get("kind") == "generated":
         old = {"kind": "solutions" if old.get("traces") else "problems"}
-    gone = {ALTERNATIVES[key] for key in given if key in ALTERNATIVES} | (OF_A_SET if "file" in given else set())
+    gone = {ALTERNATIVES[key] for key in given if key in ALTERNATIVES} | (
+        OF_A_SET if "file" in given or is_run else set()
+    )
+    gone |= {"file", "name"} if is_run else set()
     kept = usual | {key: value for key, value in old.items() if key not in gone}
     if parent:
         values[parent] = place | {last: kept}

@@ -11,6 +11,7 @@ from tinyreason.config.own_code import own_leaves
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.trackers import check_trackers
 from tinyreason.data.files import existing
+from tinyreason.data.rollouts import Rollouts
 from tinyreason.data.tasks import Task
 from tinyreason.errors import ConfigError, ModelError
 from tinyreason.example import Example
@@ -35,6 +36,8 @@ def check_preconditions(config: RunConfig) -> None:
     for _, section in sections(config):
         if isinstance(section, Task):
             section.check_installed()
+        if isinstance(section, Rollouts):
+            section.check_run()
     for section in sections_with_files(config):
         existing(section.file)
     for leaf in own_leaves(config):
@@ -46,7 +49,12 @@ def check_preconditions(config: RunConfig) -> None:
 
 
 def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
-    """Refuses problems with which a reward or a sampler has nothing to do. Errors: `ConfigError`."""
+    """Refuses problems with which a reward, an advantage, a sampler, a plan of rollouts or the loss has nothing to do.
+
+    Errors: `ConfigError`, `DataError`.
+    """
+    if config.train.needs_completions:
+        config.train.check_rows(examples)
     leaves = [(sampler, f"samplers.{place}") for place, sampler in enumerate(config.samplers)]
     if config.rollouts:
         leaves.append((config.rollouts, "rollouts"))
@@ -55,7 +63,7 @@ def check_problems(config: RunConfig, examples: Sequence[Example]) -> None:
             leaf.check_examples(examples, path)
         except ValueError as error:
             raise ConfigError(f"{error}.") from None
-    names = [leaf.kind for leaf in (*config.rewards, *config.samplers) if leaf.needs_history]
+    names = [leaf.kind for leaf in (*config.rewards, *config.advantages, *config.samplers) if leaf.needs_history]
     if not names:
         return
     problems, a_step = len(examples), config.train.generated_rows // config.train.group_size

@@ -11,7 +11,7 @@ from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
-from tinyreason.config.stage import Stage, Warmup, laid_over_the_run
+from tinyreason.config.stage import Stage, Warmup, check_carried, laid_over_the_run
 from tinyreason.config.tiers import CPU_TIER, TIERS
 from tinyreason.config.train_config import OURS_OF_TRL, TRAINERS
 from tinyreason.config.trl_options import check_trl_options
@@ -230,6 +230,18 @@ class RunConfig(Schema):
         return " + ".join(advantage.kind for advantage in self.advantages)
 
     @property
+    def token_needs(self) -> frozenset[str]:
+        """What of the sampled tokens its rewards, advantages, samplers and rollouts read, or rollouts.jsonl holds."""
+        recorded = {"logp"} if getattr(self.train, "record_logp", False) else set()
+        leaves = (*self.rewards, *self.advantages, *self.samplers, *([self.rollouts] if self.rollouts else []))
+        return frozenset(recorded).union(*(leaf.needs for leaf in leaves))
+
+    @property
+    def reference_passes(self) -> int:
+        """How often a step's rollouts are scored by the reference."""
+        return self.train.has_kl_penalty + ("ref_logp" in self.token_needs)
+
+    @property
     def evaluations(self) -> int:
         """How often its evaluation is asked: before and after, and of the bare base where it starts from an adapter."""
         return 3 if self.adapter.start else 2
@@ -306,6 +318,8 @@ class RunConfig(Schema):
         With `is_past` in the context the run is one of the past, whose base may be elsewhere by now.
         """
         is_past = (info.context or {}).get("is_past")
+        if not (info.context or {}).get("is_stage"):
+            check_carried(self)
         trainer, train = self.trainer, self.train
         if train.kind != trainer:
             raise ValueError(f"train.kind={train.kind} is not the trainer; it is left out, or {trainer}")

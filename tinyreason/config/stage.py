@@ -9,7 +9,10 @@ from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.train_config import TRAINERS, TrainSft
+from tinyreason.config.until import UNTIL
 from tinyreason.data import DATA, OwnData
+from tinyreason.data.rollouts import Rollouts
+from tinyreason.data.sampled import Sampled
 from tinyreason.schema import Schema, one_of, one_or_several
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ class Stage(Schema):
     """How many times it is done, one after the other."""
     reference: Literal["keep", "reset"] = "keep"
     """Whether its end becomes what the KL penalty of all that follows holds to (reset), as in ProRL."""
+    until: one_of(UNTIL) | None = None
+    """What ends it before its last step; null = it takes all of them."""
     measure: bool = False
     """Whether the evaluation is asked after it too."""
     data: one_of(DATA, OwnData) | None = None
@@ -66,11 +71,13 @@ class Stage(Schema):
 
     def check(self, run, path: str) -> None:
         try:
-            self.over(run, 1)
+            config = self.over(run, 1)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise ValueError(f"{path}{where and '.'}{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        if self.until:
+            self.until.check_metric(config, run, f"{path}.until")
 
     def over(self, run: "RunConfig", number: int) -> "RunConfig":
         """Returns this stage as a run of its own, checked; `number` is its place among all that the run does."""
@@ -81,7 +88,20 @@ class Stage(Schema):
         if "train" in given and not given["train"].needs_rewards:
             values |= {"rewards": (), "advantage": None, "samplers": (), "rollouts": None, "trl": {}}
         values["seed"] = run.seed + SEEDS_APART * number
-        return type(run).model_validate(values)
+        return type(run).model_validate(values, context={"is_stage": True})
+
+
+def check_carried(run: "RunConfig") -> None:
+    """Refuses `run: previous` in data where no stage before samples anything. Errors: `ValueError`."""
+    trained = [(f"stages.{n}.data", one.data or run.data, one.train or run.train) for n, one in enumerate(run.stages)]
+    has_sampled = False
+    for path, data, train in [*trained, ("data", run.data, run.train)]:
+        if isinstance(data, Rollouts) and data.is_sampled and not has_sampled:
+            raise ValueError(
+                f"{path}.run=previous: no stage before samples completions; have one of GRPO or of kind sampled "
+                f"before, or type {path}.run=FOLDER of a run"
+            )
+        has_sampled = has_sampled or train.needs_rewards or isinstance(data, Sampled)
 
 
 def dumped(value: Any) -> Any:

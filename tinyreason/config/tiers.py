@@ -38,8 +38,8 @@ LEAST_CAPABILITY = (6, 0)
 def with_derived_tiers(tiers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Returns a recipe's tiers with the one for small cards that it does not write out, in the order of `TIERS`.
 
-    `8gb` has the values of `t4` on an NF4 base, with half the rows in a micro-batch and a quarter of them in a batch of
-    the evaluation.
+    `8gb` has the values of `t4` on an NF4 base, with half the rows in a micro-batch, of a warm-up and stages too, and a
+    quarter of them in a batch of the evaluation.
     """
     derived = {"8gb": for_small_cards(tiers["t4"])} if "t4" in tiers else {}
     found = derived | tiers
@@ -51,8 +51,22 @@ def for_small_cards(tier: dict[str, Any]) -> dict[str, Any]:
     values = {name: value for name, value in tier.items() if name not in ("measured", "expected")}
     if isinstance(values.get("model"), dict):
         values["model"] = values["model"] | {"quantize": "nf4"}
-    for section, option, part in (("train", "micro_batch_size", 2), ("evaluation", "batch_size", 4)):
-        rows = values[section].get(option) if isinstance(values.get(section), dict) else None
-        if type(rows) is int:
-            values[section] = values[section] | {option: max(1, rows // part) if rows % part == 0 else 1}
+    values |= fewer_at_once(values, "evaluation", "batch_size", 4) | fewer_at_once(
+        values, "train", "micro_batch_size", 2
+    )
+    if isinstance(values.get("warmup"), dict):
+        values["warmup"] = values["warmup"] | fewer_at_once(values["warmup"], "train", "micro_batch_size", 2)
+    if isinstance(values.get("stages"), list):
+        values["stages"] = [
+            stage | fewer_at_once(stage, "train", "micro_batch_size", 2) if isinstance(stage, dict) else stage
+            for stage in values["stages"]
+        ]
     return values
+
+
+def fewer_at_once(values: dict[str, Any], section: str, option: str, part: int) -> dict[str, Any]:
+    """Returns a section with one part of its rows at once; nothing where it does not say how many."""
+    rows = values[section].get(option) if isinstance(values.get(section), dict) else None
+    if type(rows) is not int:
+        return {}
+    return {section: values[section] | {option: max(1, rows // part) if rows % part == 0 else 1}}

@@ -10,6 +10,7 @@ from tinyreason.algorithms.advantages import check_advantages
 from tinyreason.algorithms.rewards import check_rewards
 from tinyreason.algorithms.rollouts import check_readers
 from tinyreason.algorithms.samplers import check_samplers
+from tinyreason.config.sft_loss import SftLoss
 from tinyreason.schema import Schema
 
 TRL_NAMES = {
@@ -134,7 +135,7 @@ class Train(Schema):
         return self
 
 
-class TrainSft(Train):
+class TrainSft(SftLoss, Train):
     """Supervised fine-tuning on completions: the loss is on them alone, never on the prompt."""
 
     needs_completions: ClassVar[bool] = True
@@ -147,25 +148,6 @@ class TrainSft(Train):
     """Rows of a step."""
     max_tokens: int = Field(ge=8)
     """Length of the longest row, prompt and completion; longer ones are left out and counted (TRL: max_length)."""
-    truncate_ratio: float = Field(1.0, gt=0, le=1)
-    """Share of each completion's tokens that is trained on, from its beginning (Distilling the Essence)."""
-    packing: bool = False
-    """Puts several rows in one sequence of max_tokens, each attending to itself alone; all rows must weigh the same."""
-    mask_rate: float = Field(0.0, ge=0, le=1)
-    """Share of each completion's tokens that the model reads replaced, the loss on the true ones (Masked Thought)."""
-    mask_warmup: float = Field(0.667, ge=0, le=1)
-    """Share of the steps over which mask_rate grows from 0."""
-    mask_with: Literal["random", "pad"] = "random"
-    """What stands in their place: any token of the tokenizer, or the one that pads."""
-
-    @model_validator(mode="after")
-    def rows_are_apart(self) -> Self:
-        if self.packing and self.mask_rate:
-            raise ValueError(
-                f"mask_rate={self.mask_rate:g} masks by the row, and packing puts several in one; type "
-                f"train.packing=false or train.mask_rate=0"
-            )
-        return self
 
     @property
     def rows_per_step(self) -> int:
@@ -226,6 +208,8 @@ class TrainGrpo(Train):
     """Share of the tokens that is trained on, those of highest entropy, as 0.2 (arXiv 2506.01939)."""
     mask_truncated_completions: bool = False
     """Leaves truncated completions out of the loss; they still count in their group's mean."""
+    record_logp: bool = False
+    """Writes each rollout's log-probability to rollouts.jsonl, for train.loss=topr; a pass more if not at hand."""
     thinkprune: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Token limits in equal shares of the steps (ThinkPrune), as [4000, 3000, 2000]; truncated counts as incorrect."""
 

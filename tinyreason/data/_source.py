@@ -31,7 +31,7 @@ class Source(Schema):
 
     runs_code: ClassVar[bool] = False  # whether reading it runs code of the person's own
     is_one_prompt: ClassVar[bool] = False  # whether all rows of a step have one and the same prompt
-    is_sampled: ClassVar[bool] = False  # whether its completions are the model's own, sampled when training begins
+    is_sampled: ClassVar[bool] = False  # whether its completions are there only when training begins
 
     file: Path | None = None
     """A .jsonl, .json, .parquet, .csv or .tsv file, relative to the current folder. Give this or `name`."""

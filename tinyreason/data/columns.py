@@ -37,6 +37,7 @@ SAMPLE_COLUMNS = {
 """Columns that say of a row which sample of a problem it is, and how it did, which transforms go by → their types."""
 LONGEST_BARE_ANSWER = 80
 LARGEST_WEIGHT, DEEPEST_NAME = 1e30, 5
+UNSIGNED = "give a number >= 0, or type data.signed=true to train away from rows of negative weight"
 ID_COLUMNS = ("id", "unique_id", "extra_info.index")
 PRINTED_LIST = re.compile(r"""\[\s*(['"])((?:(?!\1).)*)\1\s*\]""", re.DOTALL)
 """`['$\\\\frac{1}{2}$']`: a list of one string that a table has turned into text."""
@@ -51,6 +52,8 @@ class Columns:
     completion: str | None = None
     weight: str | None = None
     spans: str | None = None
+    signed: bool = False
+    """Whether a weight may be negative."""
 
 
 def to_examples(
@@ -201,10 +204,10 @@ def first_text(row: Row, columns: tuple[str, ...]) -> str | None:
 
 def _weighed(example: Example, row: Row, text: str, columns: Columns, where: str) -> Example:
     """Returns the example with the row's weight and spans. Errors: `DataError` where they cannot be used."""
-    weight = _weight(value_at(row, columns.weight)) if columns.weight else 1.0
+    weight = _weight(value_at(row, columns.weight), columns.signed) if columns.weight else 1.0
     spans = _spans(value_at(row, columns.spans), text) if columns.spans else ()
     for found, name, place, wanted in (
-        (weight, "weight", columns.weight, "give a number >= 0"),
+        (weight, "weight", columns.weight, "give a number" if columns.signed else UNSIGNED),
         (spans, "spans", columns.spans, "give a list of [start, end, weight] within the completion"),
     ):
         if found is None:
@@ -223,9 +226,10 @@ def _boxed(text: str) -> str:
     return re.sub(r"^####\s*(.+?)\s*\Z", lambda found: f"\\boxed{{{found[1]}}}", text.strip(), flags=re.MULTILINE)
 
 
-def _weight(value: Any) -> float | None:
+def _weight(value: Any, signed: bool = False) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= LARGEST_WEIGHT else None
+    least = -LARGEST_WEIGHT if signed else 0
+    return float(value) if is_number and least <= value <= LARGEST_WEIGHT else None
 
 
 def _spans(value: Any, text: str) -> tuple[tuple[int, int, float], ...] | None:

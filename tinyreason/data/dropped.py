@@ -24,6 +24,10 @@ class Dropped:
         """Counts a row. Errors: `DataError` where no row may be left out."""
         if self.is_strict:
             raise DataError(sentence)
+        self.leave_out(what, id, sentence)
+
+    def leave_out(self, what: str, id: str, sentence: str) -> None:
+        """Counts a row that is as it should be, and not wanted."""
         self.first = self.first or sentence
         self.ids.setdefault(what, []).append(id)
 

@@ -1,5 +1,6 @@
-"""Completions of the model itself to its problems, sampled when training on them begins: self-training."""
+"""Completions of the model itself, or of another, to problems, sampled when training on them begins."""
 
+import os
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -9,10 +10,14 @@ from tinyreason.example import Example
 
 
 class Sampled(Source):
-    """Has the model in hand answer problems, and gives its own completions to imitate; a run or stage of SFT.
+    """Has the model in hand, or another, answer problems, and gives the completions to imitate; a run or stage of SFT.
 
     Why: what a model can already do now and then it learns to do each time (STaR, arXiv 2203.14465; STILL-2, arXiv
-    2412.09413); with `stages` in rounds.
+    2412.09413); with `stages` in rounds. With `model` it is weak-to-strong fine-tuning: a larger model learns how a
+    small one reasons, by its incorrect completions too (arXiv 2505.20072).
+
+    Formula: of `temperatures`, the one with the largest mean of c/k over `tried` problems, c correct of k kept, or
+    c²/(n·k) where c is below n = `wanted` (B-STaR, arXiv 2412.17256; there with a process reward too).
 
     Reward hacking: a correct answer by incorrect steps is imitated like any other, and what no sample solves is never
     trained on, so the easy problems grow at the cost of the hard ones.
@@ -25,10 +30,18 @@ class Sampled(Source):
     kind: Literal["sampled"] = "sampled"
     size: Annotated[int, Field(ge=1)] | None = None
     """Number of problems, from the first on. Unset: all that have an answer; of generated ones 2,000."""
+    model: str | None = None
+    """Who samples: `sandbox`, a folder of a model, adapter or run, or a hub id; unset: the model that is trained."""
     samples: int = Field(4, ge=1)
     """Completions sampled for each problem."""
     temperature: float = Field(1.0, ge=0)
     """Temperature at which they are sampled; 0 = greedy."""
+    temperatures: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Of these the best is found anew each time before they are sampled; none: `temperature`."""
+    tried: int = Field(16, ge=1)
+    """Problems, the first ones, that each of `temperatures` is tried on, with `samples` completions each."""
+    wanted: int = Field(8, ge=1)
+    """Correct completions of a problem that are enough, when temperatures are compared."""
     keep: Literal["correct", "incorrect", "all"] = "correct"
     """Which of them are trained on; truncated ones and repetitions never are."""
     most_per_problem: Annotated[int, Field(ge=1)] | None = None
@@ -43,6 +56,12 @@ class Sampled(Source):
         if not run.train.needs_completions:
             raise ValueError(
                 f"{path}.kind=sampled gives completions to imitate; type {path}.kind=problems, or trainer sft"
+            )
+        sampler = self.model and run.model.model_copy(update={"name": self.model})
+        if sampler and run.is_offline and not sampler.is_built_in and not os.path.exists(self.model):
+            raise ValueError(
+                f"the {run.tier} tier never uses the network, and {path}.model={self.model} is neither 'sandbox' nor a "
+                f"local folder"
             )
         if self.keep != "all" and (comparing := [one.kind for one in self.transforms if one.compares]):
             raise ValueError(
@@ -60,4 +79,5 @@ class Sampled(Source):
         """Returns what is trained on, in a few words."""
         which = "completions" if self.keep == "all" else f"{self.keep} completions"
         size = self.size or self.usual_size
-        return f"its own {which}, {self.samples} for each of {f'{size:,}' if size else 'all'} problems of {self.origin}"
+        whose = f"{which} of {self.model}" if self.model else f"its own {which}"
+        return f"{whose}, {self.samples} for each of {f'{size:,}' if size else 'all'} problems of {self.origin}"

@@ -7,7 +7,8 @@ from statistics import pvariance
 from typing import Any, Literal
 
 from tinyreason.data.files import read_json, read_lines
-from tinyreason.errors import ConfigError, DataError, FolderError, nearest
+from tinyreason.data.rollout_rows import rollouts_file
+from tinyreason.errors import ConfigError, DataError, nearest
 
 History = dict[str, list[float]]
 """Problem id to its accuracies, epoch by epoch."""
@@ -34,9 +35,7 @@ def history_of_run(run_folder: Path) -> History:
 
     A visit's accuracy is the share of correct rollouts among those that could be graded.
     """
-    path = Path(run_folder) / "rollouts.jsonl"
-    if not path.is_file():
-        raise FolderError(f"{run_folder} has no rollouts.jsonl; give the folder of a run, as in runs/NAME.")
+    path = rollouts_file(run_folder)
     visits: dict[tuple[int, int, str], list[bool]] = defaultdict(list)
     for number, line in enumerate(read_lines(path), 1):
         step, group, id, correct = (line.get(key) for key in ("step", "group", "problem_id", "correct"))

@@ -37,6 +37,8 @@ class Solutions(Source):
     """The column that holds the solution, `a.b` for a nested one. Found by itself in the published sets."""
     weight_column: str | None = None
     """A column with how much each row counts in the loss; unset: all the same."""
+    signed: bool = False
+    """Whether a weight may be negative, which trains away from its solution."""
     spans_column: str | None = None
     """A column of [start, end, weight] lists: characters that count otherwise than the rest of their solution."""
     turns: Literal["last", "all"] = "last"
@@ -50,7 +52,7 @@ class Solutions(Source):
     def columns(self) -> Columns:
         """Returns the columns that are named."""
         named = (self.completion_column, self.weight_column, self.spans_column)
-        return Columns(self.problem_column, self.answer_column, *named)
+        return Columns(self.problem_column, self.answer_column, *named, signed=self.signed)
 
     def read(self, rows: list[Row], dropped: Dropped) -> Iterator[tuple[int, Example]]:
         """Yields (place, problem with its solution) of these rows."""

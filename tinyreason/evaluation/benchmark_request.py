@@ -16,6 +16,7 @@ from tinyreason.evaluation.benchmark_run import (
     run_benchmarks,
 )
 from tinyreason.evaluation.benchmarks import BENCHES, find_bench, read_file
+from tinyreason.evaluation.circular import rotations
 from tinyreason.evaluation.leaks import leave_out_trained
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
@@ -85,7 +86,15 @@ def needs_no_network(references: Iterable[ModelReference], bench: str | None, da
     return is_near and all(BENCHES[name].is_offline for name in names if name in BENCHES)
 
 
-def load_benches(bench: str | None, data: tuple[Path, ...], limit: int | None) -> dict[str, list[Example]]:
+def load_benches(
+    bench: str | None, data: tuple[Path, ...], limit: int | None, is_circular: bool = False
+) -> dict[str, list[Example]]:
+    """Returns name → problems of the benches asked for, the first `limit` of each, in every rotation if circular."""
+    found = read_benches(bench, data, limit)
+    return {name: rotations(rows) for name, rows in found.items()} if is_circular else found
+
+
+def read_benches(bench: str | None, data: tuple[Path, ...], limit: int | None) -> dict[str, list[Example]]:
     """Returns name → problems of the benches asked for, the first `limit` of each."""
 
     if not bench:

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 
+from tinyreason.evaluation.circular import Circular, circular
+from tinyreason.evaluation.macro_f1 import MacroF1, macro_f1
 from tinyreason.evaluation.missing_premise import MissingPremise, missing_premise
 from tinyreason.evaluation.score import Completion, Score, groups_of, side_summary
 from tinyreason.intervals import consensus, pass_at_k, share_interval
@@ -38,15 +40,19 @@ class BenchmarkMetrics(Side):
     """`level` or `subject` → its name → accuracy; empty where the set has no such column."""
     missing_premise: MissingPremise | None = None
     """Of the bench of that name."""
+    circular: Circular | None = None
+    """Where the options of multiple choice were rotated."""
+    macro_f1: MacroF1 | None = None
+    """Where every answer is a label of a closed set."""
 
 
 def benchmark_metrics(score: Score) -> BenchmarkMetrics:
     """Returns the figures of one side on one benchmark."""
     completions = [completion for row in score.completions_P_S for completion in row]
     samples = len(score.completions_P_S[0])
-    premises = missing_premise(score)
+    found = {"missing_premise": missing_premise(score), "circular": circular(score), "macro_f1": macro_f1(score)}
     return BenchmarkMetrics(
-        **({"missing_premise": premises} if premises else {}),
+        **{name: value for name, value in found.items() if value},
         **side_summary([score]).as_json(),
         pass_at_k=[share_at_k(k, pass_shares(score, k)) for k in powers_of_two(samples)],
         cons_at_k=share_at_k(samples, consensus_shares(score)),

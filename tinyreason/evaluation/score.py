@@ -23,7 +23,8 @@ from tinyreason.intervals import (
 )
 from tinyreason.models.chat_template import opens_thought
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.result import ConfidenceFit, Side, TokenChange
+from tinyreason.runs.result import TokenChange
+from tinyreason.runs.stored import ConfidenceFit, Side
 
 
 @dataclass(frozen=True)

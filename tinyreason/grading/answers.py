@@ -238,8 +238,8 @@ def _is_long(gold: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """Strips the space and full stop around a text: Math-Verify cannot read `104.`."""
-    return text.strip().rstrip(". ")
+    """Strips the space and full stop around a text: Math-Verify cannot read `104.`; of `12\\ ` the whole `\\ `."""
+    return text.strip().rstrip(". \\")
 
 
 def _boxes(text: str) -> list[tuple[int, int]]:

@@ -21,6 +21,8 @@ _LOOKS = re.compile(
     r"\\(?:left|right|displaystyle|textstyle|bigl?|bigr|Bigl?|Bigr|quad|qquad|rm|bf|it)(?![A-Za-z])|\\[,!;: ]|~"
 )
 _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!)\s*(?=\d{3})")
+_THIN = r"(?:\{?\\[,:;!]\}?|[\u00a0\u2008\u2009\u202f])"
+_THINLY_GROUPED = re.compile(rf"(?<![\d.])[1-9]\d{{0,2}}(?:{_THIN}\d{{3}})+(?!\d)")
 _STYLED = re.compile(
     r"\\(?:text|mbox|hbox|textbf|textit|textrm|texttt|mathrm|mathbf|mathit|mathsf|mathtt|operatorname|emph)"
     r"\s*\{([^{}]*)\}"
@@ -49,6 +51,7 @@ def ascii_notation(text: str) -> str:
 @lru_cache(maxsize=4096)
 def plain_notation(text: str) -> str:
     """Returns the text without what only changes its look: `\\left`, `\\text{…}`, thin spaces, dollar signs around."""
+    text = _THINLY_GROUPED.sub(lambda found: re.sub(_THIN, "", found[0]), text)  # before its spaces are like any other
     text = bare(ascii_notation(text).replace(r"\$", "¤").replace(r"\%", "%"))
     text = _LOOKS.sub(" ", _GROUPED.sub("", text))
     for _ in range(4):
@@ -63,10 +66,10 @@ def plain_notation(text: str) -> str:
 
 
 def bare(text: str) -> str:
-    """Strips the space, full stop and quotes, dollar signs or stars that stand around the whole of a text."""
+    """Strips the space, full stop and quotes, dollar signs or stars around a text, and a `\\` at its end."""
     before = None
     while before != text:
-        before, text = text, text.strip().rstrip(".").strip()
+        before, text = text, text.strip().rstrip(".\\").strip()
         for opening, closing in _WRAPPERS:
             inside = text[len(opening) : len(text) - len(closing)]
             if len(inside) > 0 and text.startswith(opening) and text.endswith(closing) and opening[-1] not in inside:

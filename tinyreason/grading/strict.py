@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d
 _ONE_NUMBER = re.compile(r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?)(?:/(\d+))?")
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _WORDS = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}")
-_LAYOUT = re.compile(r"\\(?:left|right|displaystyle|[,!;: ])|[\s$~]|\\(?=%)")
+_LAYOUT = re.compile(r"\\(?:left|right|displaystyle|[,!;: ])|[\s$~]|\\(?=%)|\\+$")
 _IN_BRACKETS = re.compile(r"\((\w+)\)")
 
 

@@ -52,8 +52,13 @@ def sample_locally(local, requests: list[Request]) -> Iterator[tuple[Request, st
 
 def load_base_or_adapter(name: str):
     """Returns (model, tokenizer) of `sandbox`, a model, a hub id, or the folder of an adapter or of a run."""
+    return load_with_adapter(*base_and_adapter(name))
+
+
+def base_and_adapter(name: str) -> tuple[Model, Path | None]:
+    """Returns (base, folder of the adapter on it or None) of such a name. Errors: `ModelError`."""
     folder = next((place for place in (Path(name), Path(name, "adapter")) if is_adapter(place)), None)
-    return load_with_adapter(base_of(folder) if folder else Model(name=name), folder)
+    return base_of(folder) if folder else Model(name=name), folder
 
 
 def load_with_adapter(base: Model, adapter: Path | None, needs_template: bool = True):

@@ -109,7 +109,7 @@ def name_of_base(source: str) -> str:
     """Returns the name of a base model by where an adapter says it lies; the sandbox's may have been elsewhere."""
     path = Path(source)
     is_named_so = path.parts[-2:] == BASE.parts[-2:]
-    return NAME if path == BASE or is_named_so and (not path.exists() or holds_the_sandbox(path)) else source
+    return NAME if path == BASE or (is_named_so and (not path.exists() or holds_the_sandbox(path))) else source
 
 
 def holds_the_sandbox(folder: Path) -> bool:

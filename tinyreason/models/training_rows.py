@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import chain
-from math import ceil
+from math import ceil, nan
 from statistics import median
 from typing import Any
 
@@ -17,7 +17,7 @@ IGNORED = -100
 """Label of a token that no loss is on."""
 
 Row = dict[str, list[Any]]
-"""`input_ids`, `labels` and `weights`, each (T,)."""
+"""`input_ids`, `labels` and `weights`, each (T,); for the loss `topr` also `mu_logp`, one number."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ def rows_of(config: RunConfig, tokenizer, example: Example) -> list[Row]:
     prompt = prompt_of(config, tokenizer, example)
     last = completion_part(tokenizer, example, prompt, example.completion, config.train.truncate_ratio)
     if not example.meta.get("trains_every_turn"):
-        return [joined([(encoded(tokenizer, prompt), None), last])]
+        sampled = {"mu_logp": [example.meta.get("mu_logp", nan)]} if config.train.loss == "topr" else {}
+        return [joined([(encoded(tokenizer, prompt), None), last]) | sampled]
     places = answered_places(chat)
     stretches = earlier_turns(tokenizer, chat, places, prompt, options)
     if stretches is not None:

@@ -22,6 +22,7 @@ from tinyreason.runs.result import (
     TemplateCheck,
     TrainingSummary,
 )
+from tinyreason.runs.stage_result import finished_stages, rows_changed
 from tinyreason.trainers.session import TrainingSession
 
 
@@ -58,8 +59,10 @@ def close_run(
         available_problems=problems.available,
         tokens=token_change([before], [after]),
         expected=config.expected and config.expected.model_dump(exclude_none=True),
+        **({"stages": stages} if (stages := finished_stages(folder.path)) else {}),
         training=TrainingSummary(
             problems=config.data.describe() + (f" but {problems.held_back:,} held back" if problems.held_back else ""),
+            **({"rows_changed": changed} if (changed := rows_changed(folder.path)) else {}),
             steps=training.step,
             kept_step=training.kept_step,
             validation_accuracy=training.kept_accuracy if config.validation else None,

@@ -7,6 +7,7 @@ from typing import Any
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.stage import Stage
+from tinyreason.data.rollouts import Rollouts
 from tinyreason.runs.result import RunResult
 from tinyreason.sandbox import NAME as SANDBOX
 
@@ -82,8 +83,12 @@ def stage_overrides(config: RunConfig, path: str, stage: Stage) -> dict[str, Any
 
 def small_samples(config: RunConfig, path: str) -> dict[str, Any]:
     """Returns option → its value for few of the model's own completions; whatever they are, they are trained on."""
+    if not config.data.is_sampled:
+        return {}
+    if isinstance(config.data, Rollouts):
+        return {f"{path}.size": PROBLEMS, f"{path}.truncated": "true", f"{path}.transforms": "[]"}
     few = {f"{path}.size": PROBLEMS, f"{path}.samples": 2, f"{path}.keep": "all"}
-    return few if config.data.is_sampled else {}
+    return few | ({f"{path}.model": SANDBOX} if config.data.model else {})
 
 
 def seen_to_work(config: RunConfig, result: RunResult, folder: Path) -> Iterator[str]:

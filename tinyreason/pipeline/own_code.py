@@ -61,10 +61,15 @@ def sampled_batch(evaluator: Evaluator, model: Any, examples: list[Example]) -> 
     texts, tokens, truncated = sample_completions(model, evaluator.tokenizer, examples, sampling, lambda count: None)
     asked = [example for example in examples for _ in range(samples)]
     verdicts = evaluator.grader.grade_examples(texts, asked, truncated)
+    ids = [evaluator.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    mask = torch.arange(max(map(len, ids))) < torch.tensor([len(row) for row in ids])[:, None]
+    unsaid = dict.fromkeys(("logp", "entropy", "ref_logp"), mask.float())  # stand in for what is known in training
     return Batch(
         examples=asked,
         texts=texts,
-        ids=[evaluator.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts],
+        ids=ids,
+        mask=mask,
+        **unsaid,
         group=torch.arange(len(texts)) // samples,
         length=torch.tensor(tokens),
         truncated=torch.tensor(truncated),

@@ -124,7 +124,7 @@ def transform(
         return examples, [], []
     lines: list[str] = []
     with Grader() as grader:
-        rows = apply_transforms(config, examples, grader, lines.append, tokenizer)
+        rows, _ = apply_transforms(config, examples, grader, lines.append, tokenizer)
     known = {example.id: example for example in examples}
     pairs = ([shown_example(known[row.id]), shown_example(row)] for row in rows if row.id in known)
     return rows, lines, next((pair for pair in pairs if pair[0] != pair[1]), [])

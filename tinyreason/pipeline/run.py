@@ -10,14 +10,16 @@ from typing import Any
 from tinyreason.config.own_code import check_allowed
 from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.run_config import RunConfig
+from tinyreason.data.sampled import Sampled
 from tinyreason.errors import ConfigError, ResumeError
 from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.engines import choose_engine
+from tinyreason.inference.local_sampling import base_and_adapter
 from tinyreason.models.chat_template import turn_end_caveat
-from tinyreason.models.load import base_sha256, check_finite, load_model, skeleton
+from tinyreason.models.load import base_sha256, check_finite, load_model, read_model_config, skeleton
 from tinyreason.models.training_rows import context_for
 from tinyreason.own_code.process import ending_processes
 from tinyreason.pipeline.conclusion import close_run
@@ -74,6 +76,8 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     keep_code(folder, config)
     load_own_code(config)
     check_adapter(config)
+    for name in {source.model for source in config.training_sources if isinstance(source, Sampled) and source.model}:
+        read_model_config(base_and_adapter(name)[0])
     problems = read_problems(config, folder, grader, console)
     model, tokenizer = load_model(config.model, context.compute)
     check_finite(model, config.model)
@@ -103,7 +107,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     rows = problems.training
     if config.stages or config.data.is_sampled:
         with clock.part("stages"):
-            rows = trained_on(session, problems.training, problems.evaluation, evaluator)
+            rows = trained_on(session, problems, evaluator, baseline.keep_seconds)
     with clock.part("train"):
         training = train_adapter(session, rows, problems.validation, evaluator, clock)
     with clock.part("evaluate"), training.saving_the_last_good():
@@ -163,6 +167,12 @@ class Baseline:
         if name == START and self.evaluator.config.evaluation.template_check:
             self.template_check = self.checked(model, score, known)
         return score
+
+    def keep_seconds(self) -> None:
+        """Writes down what the run has taken so far, so that a session that resumes it counts that too."""
+        file = f"checkpoints/{START}.json"
+        known = json.loads((self.folder.path / file).read_text(encoding="utf-8"))
+        self.folder.write_json(file, known | {"seconds": self.clock.seconds()})
 
     def checked(self, model, score: Score, known: dict[str, Any]) -> TemplateCheck:
         """Returns how the baseline does when it is asked otherwise: as known, or asked now and written down."""

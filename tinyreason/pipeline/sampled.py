@@ -1,20 +1,24 @@
 """The model's own completions to its problems, graded, each written down as it comes: what self-training trains on."""
 
+import json
 from collections import Counter
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.data.sampled import Sampled
 from tinyreason.errors import DataError
-from tinyreason.evaluation.score import evaluate
+from tinyreason.evaluation.score import Completion, evaluate
 from tinyreason.example import Example
+from tinyreason.inference.local_sampling import load_base_or_adapter
 from tinyreason.inference.sampling import BatchRoom, Sampling
 from tinyreason.pipeline.transformed import transformed_in
 from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.stage_result import SAMPLED
 from tinyreason.trainers.session import TrainingSession
 
-SAMPLES = "samples.jsonl"
+SAMPLES, TEMPERATURE = "samples.jsonl", "temperature.json"
 BATCHES_AT_ONCE = 4
 """So many batches are sampled and graded together, and written down before the next are begun."""
 
@@ -33,6 +37,10 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
     rows = sample_rows(session, problems)
     found = kept_examples(data, problems, rows)
     correct = sum(row["correct"] is True for row in rows) / len(rows)
+    most = f", {data.most_per_problem} of a problem at most" if data.most_per_problem else ""
+    why = f"{correct:.1%} correct; kept are {'whole' if data.keep == 'all' else data.keep} ones{most}"
+    change = {"by": "sampled", "before": len(rows), "after": len(found), "why": why}
+    session.folder.write_json(SAMPLED, {"rows_changed": [change]})
     more = f", and {len(earlier):,} of earlier stages" if data.with_earlier and earlier else ""
     session.context.console.say(
         f"sampled {len(rows):,} completions to {len(problems):,} problems, {correct:.1%} correct; {len(found):,} to "
@@ -56,11 +64,17 @@ def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:
     at_once = max(1, BATCHES_AT_ONCE * sampling.batch_size // sampling.samples)
     rows = whole_rows(folder, at_once * sampling.samples, len(problems) * sampling.samples)
     done = len(rows) // sampling.samples
+    if done == len(problems):
+        return rows
+    name = config.data.model
+    model, tokenizer = load_base_or_adapter(name) if name else (session.model, session.tokenizer)
+    if config.data.temperatures:
+        sampling = replace(sampling, temperature=best_temperature(session, model, tokenizer, problems, sampling))
     context.deadline.restart_timing()
     with context.console.live("sampling", total=len(problems) * sampling.samples, done=len(rows)) as live:
         for at in range(done, len(problems), at_once):
             part = problems[at : at + at_once]
-            score = evaluate(session.model, session.tokenizer, part, sampling, session.grader, live.advance, room)
+            score = evaluate(model, tokenizer, part, sampling, session.grader, live.advance, room)
             found = [
                 {"id": example.id, "sample": sample, **{name: getattr(one, name) for name in COLUMNS}}
                 for example, completions in zip(part, score.completions_P_S, strict=True)
@@ -73,6 +87,42 @@ def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:
 
 
 COLUMNS = ("text", "tokens", "truncated", "correct")
+
+
+def best_temperature(session: TrainingSession, model, tokenizer, problems: list[Example], sampling: Sampling) -> float:
+    """Returns the temperature whose completions to the first problems are best balanced; found once, and kept.
+
+    Of equal ones the lowest.
+    """
+    data, folder, tried = session.config.data, session.folder, problems[: session.config.data.tried]
+    if (file := folder.path / TEMPERATURE).exists():
+        return json.loads(file.read_text(encoding="utf-8"))["temperature"]
+    found, total = {}, len(data.temperatures) * len(tried) * sampling.samples
+    with session.context.console.live("trying temperatures", total=total, done=0) as live:
+        for temperature in sorted(data.temperatures):
+            at = replace(sampling, temperature=temperature)
+            score = evaluate(model, tokenizer, tried, at, session.grader, live.advance)
+            found[temperature] = fmean(
+                balance(*kept_of(data, row), wanted=data.wanted) for row in score.completions_P_S
+            )
+            session.context.deadline.check()
+    best = max(found, key=found.get)
+    folder.write_json(TEMPERATURE, {"temperature": best, "balance": {str(at): value for at, value in found.items()}})
+    said = ", ".join(f"{value:.2f} at {at:g}" for at, value in found.items())
+    session.context.console.say(f"sampled at a temperature of {best:g}: balance {said}")
+    return best
+
+
+def kept_of(data: Sampled, completions: list[Completion]) -> tuple[int, int]:
+    """Returns (how many different completions of a problem are kept and correct, how many are kept)."""
+    whole = {one.text: one.correct is True for one in completions if not one.truncated}
+    kept = [correct for correct in whole.values() if data.keep == "all" or correct == (data.keep == "correct")]
+    return sum(kept), len(kept)
+
+
+def balance(correct: int, kept: int, wanted: int = 8) -> float:
+    """Returns B-STaR's balance of a problem: c/k, and c²/(wanted·k) where fewer than `wanted` are correct."""
+    return correct / kept * min(1.0, correct / wanted) if kept else 0.0
 
 
 def sampling_of(config: RunConfig) -> Sampling:

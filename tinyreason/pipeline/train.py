@@ -183,7 +183,8 @@ class Training:
         found = {ours: mean(last[name]) for name, ours in ends.items() if last[name]}
         if "group/share_zero_variance" in self.metrics[0]:
             found["scoring_share_of_step_time"] = self.share_of_step("time/score_s")
-            found["share_zero_variance_groups"] = mean(m["group/share_zero_variance"] for m in self.metrics)
+            if all(advantage.has_baseline for advantage in self.session.config.advantages):
+                found["share_zero_variance_groups"] = mean(m["group/share_zero_variance"] for m in self.metrics)
         skipped = [m["gradient/skipped"] for m in self.metrics if "gradient/skipped" in m]
         if skipped:
             found["skipped_steps"] = int(sum(skipped))

@@ -12,9 +12,10 @@ from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.models.tokenizer import load_tokenizer
 from tinyreason.runs.folder import RunFolder
+from tinyreason.runs.stage_result import TRANSFORMED
 from tinyreason.trainers.session import TrainingSession
 
-FILE, FACTS = "data.jsonl", "data.json"
+FILE = "data.jsonl"
 
 
 def transformed_rows(
@@ -31,10 +32,11 @@ def transformed_rows(
     if (kept := kept_rows(folder, inputs)) is not None:
         console.say(f"transforms were made before: {len(kept):,} rows of {FILE}")
         return kept
-    rows = apply_transforms(config, examples, grader, console.say, tokenizer)
+    rows, changes = apply_transforms(config, examples, grader, console.say, tokenizer)
     text = "".join(json.dumps(vars(row), default=str) + "\n" for row in rows)
     folder.write_text(FILE, text)
-    folder.write_json(FACTS, {"inputs_sha256": inputs, "rows": len(rows), "rows_sha256": digest(text)})
+    facts = {"inputs_sha256": inputs, "rows": len(rows), "rows_sha256": digest(text)}
+    folder.write_json(TRANSFORMED, facts | {"rows_changed": changes})
     return rows
 
 
@@ -46,18 +48,22 @@ def transformed_in(session: TrainingSession, examples: list[Example]) -> list[Ex
 
 def apply_transforms(
     config: RunConfig, examples: list[Example], grader: Grader, say: Callable[[str], None], tokenizer=None
-) -> list[Example]:
-    """Returns the rows after the transforms of `data`, and says what each did. Errors: `DataError`, `ModelError`."""
+) -> tuple[list[Example], list[dict[str, Any]]]:
+    """Returns (rows after the transforms of `data`, what each did), and says it too.
+
+    Errors: `DataError`, `ModelError`.
+    """
     transforms = config.data.transforms
     if tokenizer is None and any("tokenizer" in transform.needs for transform in transforms):
         tokenizer = load_tokenizer(config.model)
-    return transformed(transforms, examples, TransformContext(config.seed, tokenizer, grader), say)
+    at_work = TransformContext(config.seed, tokenizer, grader)
+    return transformed(transforms, examples, at_work, say), at_work.changes
 
 
 def kept_rows(folder: RunFolder, inputs: str) -> list[Example] | None:
     """Returns the rows that the folder holds, if they are whole and of these inputs."""
     try:
-        facts = json.loads((folder.path / FACTS).read_text(encoding="utf-8"))
+        facts = json.loads((folder.path / TRANSFORMED).read_text(encoding="utf-8"))
         text = (folder.path / FILE).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None

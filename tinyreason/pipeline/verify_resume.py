@@ -47,7 +47,7 @@ def verify_resume(config: RunConfig, out: Path, context: RunContext) -> str:
         if config.warmup:
             warm_up(session)  # restored from where it lies, as the stages are
         evaluator = Evaluator(config, context, tokenizer, grader)
-        rows = trained_on(session, problems.training, problems.evaluation, evaluator)
+        rows = trained_on(session, problems, evaluator)
         with tempfile.TemporaryDirectory() as place:
             replay = RunFolder(Path(place, "run"))
             copy_up_to(start, folder, replay)

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from tinyreason.pipeline.stages import save_adapter_whole, stage_folder, train_stage
+from tinyreason.pipeline.stages import stage_folder, train_stage
 from tinyreason.pipeline.transformed import transformed_in
+from tinyreason.runs.clock import Clock
 from tinyreason.trainers.session import TrainingSession
 
 
@@ -18,8 +19,7 @@ def warm_up(session: TrainingSession) -> None:
     kept = Path(config.warmup.adapter) if config.warmup.adapter else session.folder.path / "warmup" / "adapter"
     if not (kept / "adapter_config.json").is_file():
         own = replace(session, config=config.warmup_config, folder=stage_folder(kept.parent))
-        train_stage(own, transformed_in(own, config.warmup.data.load()), "warm-up")
-        save_adapter_whole(own, kept)
+        train_stage(own, transformed_in(own, config.warmup.data.load()), "warm-up", Clock())
     config.adapter.start_from(model, kept)
     session.context.console.say(
         f"start   after the warm-up on {config.warmup.data.describe()}; the baseline is measured there ({kept})"

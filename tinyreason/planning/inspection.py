@@ -12,6 +12,7 @@ from tinyreason.config.describe import sections
 from tinyreason.config.own_code import own_leaves
 from tinyreason.config.preconditions import caveats_of_problems, check_problems
 from tinyreason.config.run_config import Model, RunConfig
+from tinyreason.config.stage import Stage
 from tinyreason.config.training_split import gold_readers, training_examples, training_split, validation_source
 from tinyreason.data._source import Source
 from tinyreason.data.columns import Columns, find_columns, problems_of
@@ -81,7 +82,7 @@ class Inspector:
         """Returns what a source of data holds, and its problems, None where they are not known."""
         if source.runs_code:
             return [Finding(path, f"{source.describe()}, which its code makes", False)], None
-        if source.is_endless:
+        if source.is_endless or (source.is_offline and not source.file):
             return [Finding(path, source.describe())], load()
         if not source.file:
             return [Finding(path, f"{source.name}, a data set of the hub", False)], None
@@ -192,8 +193,14 @@ def list_rewards(config: RunConfig) -> Iterator[Finding]:
 def list_stages(config: RunConfig) -> Iterator[Finding]:
     """Yields the trainings before the run's own, which the config has been checked for."""
     if config.stages:
-        named = [f"{stage.name} × {stage.repeat}" if stage.repeat > 1 else stage.name for stage in config.stages]
+        times = (f" × {stage.repeat}" if stage.repeat > 1 else "" for stage in config.stages)
+        named = [stage.name + count + until_in_words(stage) for stage, count in zip(config.stages, times, strict=True)]
         yield Finding("stages", f"{', '.join(named)}, then the run's own training")
+
+
+def until_in_words(stage: Stage) -> str:
+    """Returns what ends a stage early; empty where nothing does."""
+    return f" until its {stage.until.metric} {stage.until.kind}" if stage.until else ""
 
 
 def list_own_code(config: RunConfig) -> Iterator[Finding]:

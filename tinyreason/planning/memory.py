@@ -10,6 +10,7 @@ from functools import cached_property
 from tinyreason.config.run_config import RunConfig
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.planning.model_shape import Shape
+from tinyreason.planning.sampler import samplers_of
 from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 FLOAT = 4
@@ -133,11 +134,12 @@ class Job:
 def phases(job: Job) -> list[Phase]:
     """Lists every phase of the run in its order."""
     held = {"base weights": weight_bytes(job)}
-    loading = Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))
-    held |= {"adapter": adapter_bytes(job)}
-    held |= {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
-    training = held | fixed_parts(job)
-    found = [loading]
+    found = [Phase("load", held | {"transients": load_transient_bytes(job)} | fixed_parts(job))]
+    steps = {"gradients and optimizer": job.trained_parameters * (FLOAT + optimizer_bytes(job))}
+    training = held | {"adapter": adapter_bytes(job)} | steps | fixed_parts(job)
+    for number, (sampler, rows, tokens) in enumerate(samplers_of(job), 1):
+        beside = {"model that samples": weight_bytes(sampler)}
+        found.append(generation_phase(sampler, f"sample {number}", training | beside, rows, tokens))
     if job.warmup:
         found.append(Phase("warm-up", training | backward_parts(job.warmup)))
     for name, stage in job.stages.items():
@@ -148,7 +150,7 @@ def phases(job: Job) -> list[Phase]:
     found.append(generation_phase(job, "evaluate", training, *evaluation_batch(job)))
     if job.config.train.generated_rows:
         found.append(generation_phase(job, "generate", training, job.config.train.generated_rows, job.row_tokens))
-    if job.config.train.has_kl_penalty:
+    if job.config.reference_passes:
         found.append(Phase("score", training | scoring_parts(job)))
     found.append(Phase("backward", training | backward_parts(job)))
     found.append(Phase("optimizer", training | {"transients": 2 * FLOAT * job.trained_parameters}))
@@ -217,7 +219,7 @@ def evaluation_batch(job: Job) -> tuple[int, int]:
 
 
 def scoring_parts(job: Job) -> dict[str, float]:
-    """Returns what scoring the rollouts with the reference takes: a forward pass a micro-batch, for the KL penalty."""
+    """Returns what scoring the rollouts with the reference takes: a forward pass a micro-batch."""
     tokens = job.micro_tokens
     head = logit_tiles(job, "forward") + 2 * job.shape.hidden * job.width * tokens
     return {"log-probabilities": max(head, tokens * layer_forward_bytes(job) + rebuilt_bytes(job)[1])}

@@ -7,10 +7,13 @@ serving engine. Every completion is taken to be as long as it may be, so a run t
 from dataclasses import dataclass
 from math import ceil
 
+from tinyreason.config.until import VALIDATION
+from tinyreason.data.sampled import Sampled
 from tinyreason.models.hardware import usable_cores
 from tinyreason.planning.gpus import Datasheet
 from tinyreason.planning.launches import attention_traffic, layer_kernels, token_kernels
 from tinyreason.planning.memory import Job, evaluation_batch, weight_bytes
+from tinyreason.planning.sampler import sampler_of
 
 OF_BANDWIDTH = 0.75
 """Share of the card's memory bandwidth that decoding reaches."""
@@ -64,9 +67,7 @@ def step_seconds(job: Job, at: Speed) -> float:
     seconds = passes(job, at, backward=True)
     if train.generated_rows:
         seconds += decoding_seconds(job, at, rollouts(job))
-    if train.has_kl_penalty:
-        seconds += passes(job, at, backward=False)
-    return seconds
+    return seconds + job.config.reference_passes * passes(job, at, backward=False)
 
 
 def rollouts(job: Job) -> Decoding:
@@ -76,27 +77,37 @@ def rollouts(job: Job) -> Decoding:
 
 
 def earlier_seconds(job: Job, at: Speed) -> float:
-    """Returns the seconds of the warm-up and the stages, and of what self-training samples; 0 where there is none."""
+    """Returns the seconds of the warm-up and the stages, and of what self-training samples; 0 where there is none.
+
+    A stage that may end early is taken to take all its steps.
+    """
     earlier = [*([job.warmup] if job.warmup else []), *job.stages.values()]
     steps = sum(one.config.train.max_steps * step_seconds(one, at) for one in earlier)
-    measured = sum(stage.measure for stage, _ in job.config.stage_configs)
-    return steps + sum(sampling_seconds(one, at) for one in [*earlier, job]) + measured * one_evaluation(job, at)
+    stages, evaluation, validation = job.config.stage_configs, job.config.evaluation, job.config.validation
+    measured = sum(stage.measure for stage, _ in stages)
+    asked = measured * asking_seconds(job, at, evaluation.problems * evaluation.samples)
+    if validation:
+        validated = [one.train.max_steps for stage, one in stages if stage.until and stage.until.metric == VALIDATION]
+        times = sum(count // validation.every_steps for count in validated)
+        asked += times * asking_seconds(job, at, validation.problems)
+    return steps + sum(sampling_seconds(one, at) for one in [*earlier, job]) + asked
 
 
 def sampling_seconds(job: Job, at: Speed) -> float:
     """Returns the seconds in which a training samples its own completions to imitate, 0 where it does not."""
     data, rows = job.config.data, job.config.evaluation.batch_size
-    if not data.is_sampled:
+    if not isinstance(data, Sampled):
         return 0.0
-    batch = Decoding(rows, job.prompt_tokens, job.config.train.max_completion_tokens)
-    return ceil((data.size or data.usual_size or 0) * data.samples / rows) * decoding_seconds(job, at, batch)
+    batch = Decoding(rows, job.prompt_tokens, job.config.train.max_completion_tokens, has_adapter=data.model is None)
+    problems = (data.size or data.usual_size or 0) + len(data.temperatures) * data.tried
+    return ceil(problems * data.samples / rows) * decoding_seconds(sampler_of(job), at, batch)
 
 
-def one_evaluation(job: Job, at: Speed) -> float:
-    """Returns the seconds of the evaluation, asked once."""
+def asking_seconds(job: Job, at: Speed, completions: int) -> float:
+    """Returns the seconds of so many completions as the evaluation asks for them."""
     rows, tokens = evaluation_batch(job)
-    asked = job.config.evaluation.problems * job.config.evaluation.samples
-    return ceil(asked / rows) * decoding_seconds(job, at, Decoding(rows, job.asked_tokens, tokens - job.asked_tokens))
+    batch = Decoding(rows, job.asked_tokens, tokens - job.asked_tokens)
+    return ceil(completions / rows) * decoding_seconds(job, at, batch)
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:

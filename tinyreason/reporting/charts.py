@@ -76,7 +76,7 @@ CHARTS = (
     ),
     Chart(
         "Groups without a gradient",
-        "All completions of such a group earned the same reward, so it teaches nothing.",
+        "All completions of such a group earned the same reward: compared with each other they teach nothing.",
         {"group/share_zero_variance": "without"},
         "share",
         is_share=True,
@@ -106,6 +106,8 @@ class ChartWithLines:
     meaning: str
     measured_in: str
     is_share: bool
+    counts: str = "step"
+    """What its horizontal axis counts."""
     lines: list[dict[str, Any]] = field(default_factory=list)
     """`{"run": number, "label", "x": steps, "y": values}`."""
 
@@ -118,7 +120,9 @@ def charts_of(runs: list[StoredRun]) -> list[ChartWithLines]:
     others = [name for name in others if not name.startswith("reward/")]
     charts = (*CHARTS, *(Chart(name, "A metric of metrics.jsonl.", {name: name}) for name in others))
     filled = [
-        ChartWithLines(chart.title, chart.meaning, chart.measured_in, chart.is_share, list(_chart_lines(chart, tables)))
+        ChartWithLines(
+            chart.title, chart.meaning, chart.measured_in, chart.is_share, lines=list(_chart_lines(chart, tables))
+        )
         for chart in charts
     ]
     return [chart for chart in filled if chart.lines]

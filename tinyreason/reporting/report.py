@@ -8,7 +8,7 @@ markup; the page may load nothing at all, by a Content-Security-Policy of its ow
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from tinyreason.reporting.charts import charts_of
 from tinyreason.reporting.payload import BUDGET_BYTES, pack, run_payload
 from tinyreason.reporting.progress import tell_progress
 from tinyreason.reporting.run_warnings import RunWarning, run_warnings
+from tinyreason.reporting.stages import StageRow, stage_charts_of, stage_rows
 from tinyreason.runs.reader import StoredRun, read_run
 from tinyreason.runs.result import (
     CONTROLS,
@@ -81,7 +82,7 @@ def render_page(runs: list[StoredRun], over_seeds: Sequence["Story"] = (), nonce
 
     `nonce`: of the scripts, where a server's policy lets only those run that have it.
     """
-    charts = charts_of(runs)
+    charts, stage_charts = charts_of(runs), stage_charts_of(runs)
     payloads = [run_payload(run, BUDGET_BYTES // len(runs)) for run in runs]
     return render(
         "report.html.jinja",
@@ -89,10 +90,11 @@ def render_page(runs: list[StoredRun], over_seeds: Sequence["Story"] = (), nonce
         over_seeds=over_seeds,
         stories=[tell_story(run) for run in runs],
         charts=charts,
+        stage_charts=stage_charts,
         runs=payloads,
         has_rollouts=any(payload["groups"] for payload in payloads),
         has_evaluation=any(payload["problems"] for payload in payloads),
-        data=pack({"runs": payloads, "charts": [vars(chart) for chart in charts]}),
+        data=pack({"runs": payloads, "charts": [vars(chart) for chart in [*charts, *stage_charts]]}),
     )
 
 
@@ -136,6 +138,8 @@ class Story:
     config: list[tuple[str, str]]
     environment: list[tuple[str, str]]
     command: str
+    stages: list[StageRow] = field(default_factory=list)
+    """The trainings, its own last; empty where that is the only one."""
 
 
 def tell_story(run: StoredRun) -> Story:
@@ -156,6 +160,7 @@ def tell_story(run: StoredRun) -> Story:
         config=list(flat(config)),
         environment=list(flat(run.environment)),
         command=command_of(run),
+        stages=stage_rows(run),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.grading.answers import gold_text
 from tinyreason.grading.hacking_signs import SIGNS, alarming_signs, is_alarming
 from tinyreason.runs.reader import StoredRun, is_number
@@ -14,6 +15,8 @@ from tinyreason.runs.result import GRADERS_DISAGREE, RunResult, StoredProblem
 
 ENDS = 10
 """The first and the last so many steps are compared."""
+LARGEST_FALL = 0.5
+"""Of a token's log-probability, natural, in completions that are imitated."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,20 @@ def not_a_number(run: StoredRun) -> Found:
                 "Training has broken down there: lower train.learning_rate, or compute in model.dtype=float32.",
             )
             return
+
+
+def imitated_fall(run: StoredRun) -> Found:
+    """Warns of fine-tuning away from completions that makes those it should imitate less likely too."""
+    logp = run.curve("logp/positive")
+    ends = min(ENDS, len(logp) // 2)
+    then, now = (fmean(logp[:ends]), fmean(logp[-ends:])) if ends else (0.0, 0.0)
+    if then - now > LARGEST_FALL:
+        yield (
+            "What is imitated became less likely",
+            f"The log-probability of a token in the completions to imitate went from {then:.2f} to {now:.2f}: moving "
+            f"away from the others has no lower bound. Lower train.learning_rate or train.max_steps, weigh the others "
+            f"less, or type train.loss=topr.",
+        )
 
 
 def reward_without_gain(run: StoredRun) -> Found:
@@ -139,7 +156,14 @@ def format_effect(run: StoredRun) -> Found:
 
 
 def no_gradient(run: StoredRun) -> Found:
-    """Warns where many groups teach nothing because every rollout of them earned the same reward."""
+    """Warns where many groups teach nothing because every rollout of them earned the same reward.
+
+    Not where an advantage has another baseline than the group: then they do teach.
+    """
+    advantages = run.config.get("advantage") or {}
+    kinds = [one.get("kind") for one in (advantages if isinstance(advantages, list) else [advantages])]
+    if any(kind in ADVANTAGES and not ADVANTAGES[kind].has_baseline for kind in kinds):
+        return
     shares = run.curve("group/share_zero_variance")
     share = fmean(shares) if shares else 0.0
     if share < 0.5:
@@ -219,7 +243,7 @@ def no_room(run: StoredRun) -> Found:
 
 RULES = (
     *(not_a_number, graders_disagree, hacking_signs, reward_without_gain, memorised_answer, format_effect),
-    no_gradient,
+    *(no_gradient, imitated_fall),
     *(hits_the_limit, never_correct, too_few_problems, no_room),
 )
 

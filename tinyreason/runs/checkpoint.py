@@ -58,6 +58,8 @@ class CheckpointManager:
     resumed_from: Checkpoint | None = None
     run_state: Callable[[], dict[str, Any]] = dict
     """Returns what the run itself wants to have saved, as JSON."""
+    ended: str | None = None
+    """Why the training ends with the step whose metrics were last told; None = it does not."""
     began: float = field(default_factory=time.monotonic)
     saved_step: int = 0
     """Step of the last one."""

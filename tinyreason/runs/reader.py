@@ -17,6 +17,7 @@ from tinyreason.errors import FolderError
 from tinyreason.runs.heartbeat import Heartbeat, read_heartbeat
 from tinyreason.runs.result import CONTROLS, EVALUATION, RESULT, ControlsResult, RunResult, Stored, StoredEvaluation
 from tinyreason.runs.rows import GrowingRows, read_row
+from tinyreason.runs.stage_result import StageResult, read_stage, stage_places
 
 Kind = TypeVar("Kind", bound=Stored)
 
@@ -53,6 +54,15 @@ class Group:
 
 
 @dataclass
+class StoredStage:
+    """A warm-up or stage of a run, done or not."""
+
+    name: str
+    result: StageResult | None
+    metrics: list[dict[str, Any]]
+
+
+@dataclass
 class StoredRun:
     """What a run folder says; what it lacks is None or empty, what cannot be read is named in `troubles`."""
 
@@ -73,6 +83,7 @@ class StoredRun:
     troubles: list[str]
     heartbeat: Heartbeat | None = None
     """None in the folders of earlier versions."""
+    stages: list[StoredStage] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -170,7 +181,11 @@ class RunFollower:
             last_written=_last_written(path),
             troubles=troubles,
             heartbeat=read_heartbeat(path),
+            stages=[self._stage(place) for place in stage_places(path)],
         )
+
+    def _stage(self, place: Path) -> StoredStage:
+        return StoredStage(place.name, read_stage(place), self._known(place / "metrics.jsonl", _steps, []) or [])
 
     def _known(self, file: Path, read: Callable[[Path, list[str]], Any], troubles: list[str]) -> Any:
         """Returns what a file holds, read again only where it was written since."""
@@ -210,6 +225,11 @@ def _config(file: Path, troubles: list[str]) -> dict[str, Any]:
         return values
     troubles.append(f"{file.name} cannot be read")
     return {}
+
+
+def _steps(file: Path, troubles: list[str]) -> list[dict[str, Any]]:
+    """Returns the rows of a metrics.jsonl that can be read."""
+    return [row for _, row in GrowingRows(file).new() if isinstance(row.get("step"), int)]
 
 
 def _object(file: Path, troubles: list[str]) -> dict[str, Any] | None:

@@ -1,14 +1,16 @@
 """What a run found, as its JSON files hold it: one schema for those who write them and those who read them back."""
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import Field, ValidationError
 
 from tinyreason.data.files import read_json
 from tinyreason.errors import FolderError
 from tinyreason.example import Example
 from tinyreason.runs.result_html import result_html
+from tinyreason.runs.stage_result import RowsChange, StageResult
+from tinyreason.runs.stored import Interval, Kind, Number, Side, Stored
 
 RESULT, EVALUATION, CONTROLS, SEEDS = "result.json", "evaluation.json", "controls.json", "seeds.json"
 
@@ -16,23 +18,6 @@ GRADERS_DISAGREE = "graders disagree"
 """The verdict where a second grader, which training never sees, finds another gain."""
 MUCH_POINTS = 10.0
 """Another way of asking that is better by so much may explain a gain."""
-Number = int | FiniteFloat
-"""Finite, and written again as it was read: 1 stays 1."""
-Interval = Annotated[list[Number], Field(min_length=2, max_length=2)]
-"""[low, high] at 95 %."""
-
-
-class Stored(BaseModel):
-    """What a JSON file holds. Files may be damaged, older, or hold more: further keys are kept as they are."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns what the file holds: the keys that were set, in the order of the fields."""
-        return self.model_dump(exclude_unset=True, by_alias=True)
-
-
-Kind = TypeVar("Kind", bound=Stored)
 
 
 class Gain(Stored):
@@ -47,32 +32,6 @@ class Gain(Stored):
         """`+40.0 [+35.0, +45.0]`."""
         low, high = self.interval
         return f"{self.points:+.1f} [{low:+.1f}, {high:+.1f}]"
-
-
-class ConfidenceFit(Stored):
-    """How well the confidences that completions state fit what was correct; `brier` and `ece` are best at 0."""
-
-    share: Number
-    """How many of all completions state one, 0–1; all else is of these."""
-    mean: Number
-    brier: Number
-    ece: Number
-    auroc: Number | None = None
-    """None where all are correct, or none."""
-
-
-class Side(Stored):
-    """How a model did on an evaluation's problems; accuracy and `truncated` are shares, 0–1."""
-
-    accuracy: Number
-    interval: Interval
-    mean_tokens: Number
-    truncated: Number | None = None
-    problems: int
-    samples: int
-    """Completions to each problem."""
-    confidence: ConfidenceFit | None = None
-    """None where no completion states one."""
 
 
 class SecondOpinion(Stored):
@@ -137,6 +96,8 @@ class TrainingSummary(Stored):
     """On what and how long it was trained, which step was kept, and how the last steps went."""
 
     problems: str | None = None
+    rows_changed: list[RowsChange] = []
+    """What sampling and transforms made of its rows, in their order."""
     steps: int | None = None
     kept_step: int | None = None
     validation_accuracy: float | None = None
@@ -178,6 +139,8 @@ class RunResult(Stored):
     """How many its source holds for it, counted up to four times what was asked for."""
     tokens: TokenChange | None = None
     expected: dict[str, Number] | None = None
+    stages: list[StageResult] = []
+    """The warm-up and the stages before the run's own training, where it has any."""
     training: TrainingSummary = TrainingSummary()
     seconds: dict[str, Number] = {}
     """`total`, and of each part of the run."""

@@ -59,7 +59,7 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         is_theirs = samples_itself(self.args, engine)
         train = session.config.train
         scores_all = train.has_kl_penalty or train.has_entropy_bonus  # else rows that teach nothing are not scored
-        keeps = train.rollout_dtype != "auto" or not scores_all or bool(self.scorer.needs)
+        keeps = train.rollout_dtype != "auto" or not scores_all or bool(session.config.token_needs)
         sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.rollout_dtype, keeps)
         self.rollouts = None if is_theirs else sampler
         self.planned = None
@@ -102,12 +102,15 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit, call)
 
     def before_rewards(self, prompts: list[list[int]], completions: list[list[int]]) -> None:
-        if not self.scorer.needs:
-            return
-        mask = mask_of(completions)
+        mask, needs = mask_of(completions), self.session.config.token_needs
         values = self.rollouts and self.rollouts.taken_values(mask)
-        values = values or self.scored(prompts, completions)
-        self.scorer.sampled = (mask, *(value.cpu().where(mask, 0.0) for value in values))
+        if needs:
+            found = dict(zip(("logp", "entropy"), values or self.scored(prompts, completions), strict=True))
+            if "ref_logp" in needs:
+                found["ref_logp"] = self.scored(prompts, completions, by_reference=True)[0]
+            found = {name: value.cpu().where(mask, 0.0) for name, value in found.items()}
+            self.scorer.sampled, values = {"mask": mask} | found, (found["logp"],)
+        self.scorer.mu_logp = values[0].sum(dim=1) if values else None
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])

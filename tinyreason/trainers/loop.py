@@ -156,7 +156,8 @@ class StepLog(TrainerCallback):
         if self.sign not in logs:
             return
         metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
-        ours = [key for key in logs if key.startswith(("reward/", "sampler/", "rollouts/", "advantage/"))]
+        kept = ("reward/", "sampler/", "rollouts/", "advantage/", "logp/")
+        ours = [key for key in logs if key.startswith(kept)]
         metrics |= {key.removesuffix("/mean"): logs[key] for key in ours}
         metrics = {name: value for name, value in metrics.items() if value is not None}  # a mean of nothing
         if self.finite.scaler is not None:

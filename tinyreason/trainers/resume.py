@@ -60,3 +60,7 @@ class Saving(TrainerCallback):
         ends = self.checkpoints.deadline.has_come(state.global_step)
         control.should_save = ends or self.checkpoints.is_due(state.global_step)
         control.should_training_stop |= ends
+
+    def on_log(self, args, state, control, **_: Any) -> None:
+        if self.checkpoints.ended:
+            control.should_save = control.should_training_stop = True

@@ -1,5 +1,6 @@
 """What stands between TRL's rollouts and its loss: they are graded, rewarded, compared and written down."""
 
+import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,8 +51,10 @@ class Scorer:
     """(N,) Which rollouts of the batch are trained on; None = all."""
     signs: dict[str, float] = field(default_factory=dict)
     """Sign of reward hacking → share of the last batch's correct rollouts."""
-    sampled: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
-    """Mask, log-probabilities and entropies (N, T) of the batch's tokens, where somebody needs them."""
+    sampled: dict[str, torch.Tensor] = field(default_factory=dict)
+    """What is known of the batch's tokens, by the name it has there, (N, T) each, where somebody needs it."""
+    mu_logp: torch.Tensor | None = None
+    """(N,) The sum of each rollout's log-probabilities as it was sampled, where that is at hand."""
     seconds: float = 0.0
     """What grading, rewarding, comparing and writing down the last batch took."""
 
@@ -93,8 +96,8 @@ class Scorer:
             trained_rows=train.rollouts_per_step,
             progress=(self.step - 1) / train.max_steps,
             answers=[verdict.extracted for verdict in verdicts],
+            **self.sampled,
         )
-        self.batch.mask, self.batch.logp, self.batch.entropy = self.sampled or (None, None, None)
         if self.rolled:
             tell_rolled(self.batch, self.rolled)
         self.signs = sign_shares(
@@ -108,14 +111,6 @@ class Scorer:
         self.rewards = {kind: _jsonable(found) for kind, found in values.items()}
         self.seconds = time.perf_counter() - start
         return _jsonable(self.batch.reward)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """What of the sampled tokens rewards, advantages and samplers read."""
-        config = self.config
-        plan = [config.rollouts] if config.rollouts else []
-        leaves = (*config.rewards, *config.advantages, *config.samplers, *plan)
-        return frozenset().union(*(leaf.needs for leaf in leaves))
 
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
         """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now.
@@ -152,8 +147,10 @@ class Scorer:
         batch = self.batch
         correct = [None if value is None else bool(value) for value in _jsonable(batch.correct)]
         advantages = self._per_rollout(advantages)
+        has_mu = self.mu_logp is not None and not batch.sources  # whose prompts are not those that were sampled with
+        mu_logp = self.mu_logp.tolist() if has_mu else []
         for n, example in enumerate(batch.examples):
-            yield {
+            row = {
                 "step": batch.step,
                 "group": int(batch.group[n]),
                 "problem_id": example.id,
@@ -165,8 +162,16 @@ class Scorer:
                 "rewards": {name: values[n] for name, values in self.rewards.items()},
                 "reward": _jsonable(batch.reward)[n],
                 "advantage": advantages[n].tolist(),
+                "answer": example.answer,
                 **({"source": batch.sources[n]} if batch.sources else {}),
             }
+            if mu_logp:
+                row["mu_logp"] = mu_logp[n]
+            if len(example.messages) > 1:
+                row["messages"] = list(example.messages)
+            if example.rule:
+                row["grader"] = json.loads(example.rule)
+            yield row
 
     def _whole_text(self, n: int) -> str:
         """Returns what a rollout says, of several turns all of them."""

@@ -9,7 +9,7 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 from trl import SFTConfig, SFTTrainer
 
-from tinyreason.errors import ConfigError
+from tinyreason.config.sft_loss import weigh_alike
 from tinyreason.example import Example
 from tinyreason.models.cpu_linear import fast_linears
 from tinyreason.models.shared_attention import NAME
@@ -18,6 +18,7 @@ from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.masked_thought import masked, rate_at
 from tinyreason.trainers.oom import OomRetryRows
+from tinyreason.trainers.row_losses import row_losses, sign_means
 from tinyreason.trainers.session import TrainingSession, Watch
 
 
@@ -54,13 +55,23 @@ class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
 
 
 class WeightedSFTTrainer(LeafSFTTrainer):
-    """TRL's SFT with a weight a token: loss = Σ weight · nll / number of trained tokens."""
+    """TRL's SFT with a weight a token, which may be negative, and the losses of `row_losses`."""
+
+    rows_in_step = 0
+
+    def get_batch_samples(self, *arguments: Any, **named: Any):
+        batches, tokens = super().get_batch_samples(*arguments, **named)
+        self.rows_in_step = sum(len(batch["input_ids"]) for batch in batches)
+        return batches, tokens
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        weights = inputs.pop("weights")[:, 1:]
+        train, weights, mu_logp = self.session.config.train, inputs.pop("weights")[:, 1:], inputs.pop("mu_logp", None)
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+        by_row = row_losses(outputs.log_probs, outputs.label_mask, weights, train.loss, train.normalize, mu_logp)
         tokens = outputs.label_mask.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = -(weights * outputs.log_probs).sum() / tokens
+        loss = by_row.sum() / (tokens if train.normalize == "tokens" else self.rows_in_step)
+        for name, value in sign_means(outputs.log_probs.detach(), outputs.label_mask, weights).items():
+            self.add_metric(f"logp/{name}", value)
         return (loss, outputs) if return_outputs else loss
 
 
@@ -71,12 +82,16 @@ class Padder:
     pad_token_id: int
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        ids, labels, weights = ([torch.tensor(row[name]) for row in rows] for name in rows[0])
+        ids, labels, weights = (
+            [torch.tensor(row[name]) for row in rows] for name in ("input_ids", "labels", "weights")
+        )
+        sampled = {"mu_logp": torch.tensor([row["mu_logp"][0] for row in rows])} if "mu_logp" in rows[0] else {}
         return {
             "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.pad_token_id),
             "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
             "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
             "weights": pad_sequence(weights, batch_first=True),
+            **sampled,
         }
 
 
@@ -85,18 +100,15 @@ def train(
 ) -> None:
     """Trains the session's adapter; every step's metrics go to its folder, the rows' lengths to the console.
 
-    Errors: `ConfigError` where packing is asked for and the rows differ in weight, `DataError` where no row fits.
+    Errors: `ConfigError` or `DataError` where no row fits, or the loss cannot be computed of them.
     """
     rows, lengths = tokenised(
         session.config, session.tokenizer, examples, context_for(session.config, session.model.config)
     )
     session.context.console.say(f"rows    {lengths}")
-    is_even = all(example.weight == examples[0].weight and not example.spans for example in examples)
-    if session.config.train.packing and not is_even:
-        raise ConfigError(
-            "train.packing=true wants rows of one weight without spans, and these differ; type train.packing=false."
-        )
-    if is_even:
+    options = session.config.train
+    options.check_rows(examples)
+    if weigh_alike(examples) and (options.loss, options.normalize) == ("nll", "tokens"):
         rows = [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
         trainer = LeafSFTTrainer(session, watch, checkpoints, train_dataset=Dataset.from_list(rows))
     else:

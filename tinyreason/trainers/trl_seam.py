@@ -5,7 +5,7 @@ against the installed versions: when a release moves one of them, that test says
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,10 @@ class MicroBatchSeam(Trainer):
         finally:
             del self._prepare_inputs
 
+    def add_metric(self, name: str, value: float) -> None:
+        """Adds a value to the metrics of the present step."""
+        self._metrics["train"][name].append(value)
+
     def loss_counters(self) -> dict[str, Any]:
         """Returns copies of what a pass counts up."""
         return {name: deepcopy(getattr(self, name)) for name in LOSS_COUNTERS if hasattr(self, name)}
@@ -162,19 +166,29 @@ class RolloutSeam:
         finally:
             self.generation_config.max_new_tokens = usual
 
-    def scored(self, prompts: list[list[int]], completions: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns log-probabilities and entropies (N, T) of completions under the present model, no gradient."""
+    def scored(
+        self, prompts: list[list[int]], completions: list[list[int]], by_reference: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns log-probabilities and entropies (N, T) of completions under the present model, no gradient.
+
+        `by_reference`: under what TRL's KL penalty holds to, the base or the adapter "ref".
+        """
         mask = mask_of(completions)
         there = torch.cat([mask_of(prompts).flip(1), mask], dim=1).to(self.accelerator.device)
         ids = torch.zeros_like(there, dtype=torch.long)
         tokens = [id for row in zip(prompts, completions, strict=True) for part in row for id in part]
         ids[there] = torch.tensor(tokens, device=ids.device)
         rows = self.args.per_device_train_batch_size
-        with torch.no_grad(), evaluating(self.model):
+        with torch.no_grad(), evaluating(self.model), self.reference() if by_reference else nullcontext():
             found = self._get_per_token_logps_and_entropies(
                 self.model, ids, there.long(), mask.shape[1], batch_size=rows, compute_entropy=True
             )
         return found[0], found[1]
+
+    def reference(self) -> AbstractContextManager:
+        """Holds the model to its reference inside."""
+        model = self.accelerator.unwrap_model(self.model)
+        return utils.use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None)
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         """Returns the scored generation batch, perhaps with other advantages."""
@@ -206,10 +220,6 @@ class RolloutSeam:
     def score_rows(self, ids, mask, batch_size: int | None, score: Callable) -> tuple:
         """Returns (log-probs, entropies, auxiliary loss) by calling `score(ids, mask, batch_size)`."""
         return score(ids, mask, batch_size)
-
-    def add_metric(self, name: str, value: float) -> None:
-        """Adds a value to the metrics of the present step."""
-        self._metrics["train"][name].append(value)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         return self.after_rollouts(super()._generate_and_score_completions(self.before_rollouts(inputs)))

@@ -9,22 +9,28 @@ from tinyreason.algorithms.advantages import ADVANTAGES, estimate
 from tinyreason.store import Store
 
 NAN = torch.nan
-OPTIONS = {"pass_at_k": {"k": 2}}
+OPTIONS = {"pass_at_k": {"k": 2}, "clip_cov": {"share": 1, "low": 0.75}, "light_if": {"weight": 0.1}}
 WITH_BASELINE = [kind for kind, leaf in ADVANTAGES.items() if leaf.has_baseline]
 OF_GROUP_ALONE = [kind for kind, leaf in ADVANTAGES.items() if leaf.of_group_alone]
-ONE_SIDED = {"grpo_lead", "nsr", "opo", "oreal", "qae"}
+ONE_SIDED = {"grpo_lead", "nsr", "opo", "oreal", "qae", "less_segments", "light_if", "xrpo"}
 """Those whose advantages need not add up to 0 in a group."""
 
 
 @pytest.fixture
 def advantages(batch_of):
-    """The advantages of a kind for rewards, which say too what is correct where nothing else does."""
+    """The advantages of a kind for rewards, which say too what is correct where nothing else does.
+
+    Of what has one for each token, the mean of each rollout.
+    """
 
     def of(kind, reward, correct=None, texts=None, group_size=None):
         leaf = ADVANTAGES[kind](**OPTIONS.get(kind, {}))
         chain = [ADVANTAGES["grpo"](), leaf] if leaf.role == "shaper" else [leaf]
         batch = batch_of(texts or ["x"] * len(reward), correct or reward, reward, group_size)
         found = estimate(chain, batch, torch.ones(len(reward)), Store())
+        if found.dim() == 2:
+            assert found.shape == batch.mask.shape and not found[~batch.mask].any()
+            found = batch.token_mean(found)
         assert found.dtype == torch.float32 and found.shape == (len(reward),) and found.isfinite().all()
         return found
 
@@ -56,7 +62,9 @@ def test_a_rollout_without_others_has_nothing_to_be_compared_with(kind, advantag
 
 @pytest.mark.parametrize("kind", ADVANTAGES)
 def test_other_groups_change_a_groups_advantages_where_a_kind_says_so_and_nowhere_else(kind, advantages):
-    first, second = (advantages(kind, [1, 0, 0, 0, *other], group_size=4) for other in ([1, 1, 0, 0], [0, 0, 0, 1]))
+    texts = ["x"] * 5 + ["xxx", "xx", "xxxxxx"]
+    found = [advantages(kind, [1, 0, 0, 0, *other], None, texts, 4) for other in ([1, 1, 0, 0], [0, 0, 0, 1])]
+    first, second = found
     assert torch.equal(first[:4], second[:4]) == (kind in OF_GROUP_ALONE)
     assert not torch.equal(first[4:], second[4:])
 
@@ -87,7 +95,7 @@ def test_it_says_whether_it_looks_at_what_is_correct(kind, advantages, monkeypat
     if kind == "gfpo by efficiency":
         kind = "gfpo"
         monkeypatch.setitem(OPTIONS, kind, {"by": "token_efficiency", "keep": 2})
-    leaf, rewards = ADVANTAGES[kind](**OPTIONS.get(kind, {})), [0.1, 0.9, 0.5, 0.2, 0.3]
-    texts, sides = ["x", "xxx", "x", "xx", "x"], ([1.0, 1, 0, 0, 0], [NAN] * 5)
-    told, untold = (advantages(kind, rewards, correct, texts) for correct in sides)
+    leaf, rewards = ADVANTAGES[kind](**OPTIONS.get(kind, {})), [0.1, 0.9, 0.5, 0.2, 0.3] * 2
+    texts, sides = ["x", "xxx", "x", "xx", "x"] * 2, ([1.0, 1, 0, 0, 0] + [1.0] * 5, [NAN] * 10)
+    told, untold = (advantages(kind, rewards, correct, texts, 5) for correct in sides)
     assert torch.equal(told, untold) == (not leaf.reads_gold)

@@ -52,3 +52,9 @@ def test_a_config_takes_one_or_a_list():
         recipe.resolve("sandbox", ("advantage=[{kind: grop}]",))
     with pytest.raises(ConfigError, match=r"no option 'advantage\.0\.keeep'"):
         recipe.resolve("sandbox", ("advantage=[{kind: gfpo, keeep: 3}]",))
+
+
+def test_numbers_for_another_count_of_tokens_are_refused_in_a_sentence(batch_of):
+    batch = batch_of(["xx"] * 2, reward=[1, 0])
+    with pytest.raises(ConfigError, match="has 2 numbers for each rollout, and the longest has 3 tokens"):
+        estimate([ADVANTAGES["rl_zvp"]()], batch, torch.zeros(2, 2), Store())

@@ -68,6 +68,8 @@ LENGTH = [name for name in ALL if make(name).reads_length]
 def batch(rows, gold=GOLD):
     """Two groups of four."""
     lengths, correct, texts, answers = zip(*[(*row, "2")[:4] for row in rows], strict=True)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    seen = torch.arange(max(lengths)) % 7 / 7 + torch.tensor(lengths)[:, None] / 100
     return Batch(
         examples=[Example(str(n // 4), ({"role": "user", "content": "1+1?"},), gold) for n in range(len(rows))],
         texts=list(texts),
@@ -80,6 +82,9 @@ def batch(rows, gold=GOLD):
         max_completion_tokens=100,
         step=1,
         answers=list(answers),
+        mask=mask,
+        logp=-seen.where(mask, 0.0),
+        entropy=(2 * seen).where(mask, 0.0),
     )
 
 

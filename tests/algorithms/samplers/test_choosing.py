@@ -121,3 +121,14 @@ def test_what_is_solved_does_not_come_back_before_all_is():
     assert asked == {1, 2}
     sampler.observe(batch_of([1, 2], [1] * 8), NONE, store)
     assert {n for step in range(6) for n in sampler.choose(PROBLEMS[:3], 2, Random(step), store)} == {0, 1, 2}
+
+
+def test_single_stream_asks_by_how_uncertain_the_belief_is_and_none_twice():
+    sampler, store = SAMPLERS["spo_single_stream"](), Store()
+    for number, belief in enumerate(([999.0, 1], [1.0, 999], [1.0, 1], [1.0, 4])):
+        store.put("spo_single_stream", f"p{number}", belief)
+    asked = Counter(sampler.choose(PROBLEMS[:4], 1, Random(step), store)[0] for step in range(2000))
+    # weights √(0.999 · 0.001) + 0.05 = 0.0816 twice, 0.55 and √0.16 + 0.05 = 0.45, of 1.1632 in all
+    assert [asked[number] / 2000 for number in range(4)] == pytest.approx([0.0702, 0.0702, 0.4728, 0.3868], abs=0.03)
+    assert sorted(sampler.choose(PROBLEMS[:4], 4, Random(0), store)) == [0, 1, 2, 3]
+    assert sampler.metrics(store)["p_mean"] == pytest.approx((0.999 + 0.001 + 0.5 + 0.2) / 4)

@@ -114,6 +114,7 @@ def test_samplers_that_contradict_are_refused(kinds, train, why):
         (("samplers=[{kind: balanced_filter, low: 0.8, high: 0.2}]",), "no group can be kept"),
         (("samplers=[{kind: entropy_temperature}]", "train.temperature=2"), "is not between them"),
         (("samplers=[{kind: no_resample}]", "rewards=[{kind: hapo_length}]"), "a solved one does not come back"),
+        (("samplers=[{kind: spo_single_stream}]",), "type advantage.kind=spo_single_stream"),
     ],
 )
 def test_a_config_says_in_one_sentence_what_cannot_be(words, why):
@@ -127,5 +128,5 @@ def test_one_problem_leaves_nothing_to_choose():
 
 
 def test_sft_takes_no_samplers():
-    with pytest.raises(ConfigError, match="takes no rewards, advantage or samplers"):
+    with pytest.raises(ConfigError, match="takes no rewards, advantage, samplers or rollouts"):
         read_recipe("reasoning_sft").resolve("sandbox", ("samplers=[{kind: mopps}]",))

@@ -35,6 +35,7 @@ LEVELS = {
     "countdown": ({"numbers": 3}, {"numbers": 5}),
     "graph_tasks": ({"nodes": 4}, {"nodes": 9}),
     "knights_knaves": ({"people": 2}, {"people": 5}),
+    "minus_sign": ({"changes": 2}, {"changes": 5}),
     "random_calculation": ({"steps": 2}, {"steps": 12}),
     "reasoning_gym": ({"name": "chain_sum", "level": 0}, {"name": "chain_sum", "level": 4}),
     "sat": ({"variables": 4, "clauses": 4}, {"variables": 6, "clauses": 20}),
@@ -45,6 +46,7 @@ INCORRECT = {
     "countdown": "1+1",
     "graph_tasks": "-2",
     "knights_knaves": "Ann is a knight",
+    "minus_sign": "1",
     "random_calculation": "-1",
     "reasoning_gym": "x",
     "sat": "2",
@@ -104,7 +106,7 @@ class TestEveryTask:
         wrong = [f"<think>so</think>\n{task(kind, mark=mark, **options).marked(INCORRECT[kind])}" for _ in examples]
         assert not any(verdict.correct for verdict in grader.grade_examples(wrong, examples))
         assert all(text.startswith("<think>\n") and text.count("</think>\n") == 1 for text in traces)
-        assert all(("\\boxed{" in one.problem) == (mark == "box") for one in examples)
+        assert all(("\\boxed{" in one.problem) == (mark == "box" and given.request != "") for one in examples)
 
     def test_a_harder_level_is_longer_and_its_number_is_larger(self, kind):
         easy, hard = (some(kind, **level) for level in LEVELS[kind])

@@ -21,7 +21,9 @@ class Advantage(Schema):
     reads_gold: ClassVar[bool] = False  # whether it looks at what is correct, beside the rewards or in their place
     one_update: ClassVar[bool] = False  # whether it holds only for rollouts that are trained on once
     needs_rollouts: ClassVar[str | None] = None  # the plan of rollouts whose facts it reads
-    needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the sampled tokens it reads
+    needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy", "ref_logp"}: what of the tokens it reads
+    needs_history: ClassVar[bool] = False  # whether it compares a problem with its own earlier visits
+    published_loss: ClassVar[str | None] = None  # the loss with which it is what was published, where only one is
 
     def __call__(self, batch: Batch, advantages: Tensor, store: Store) -> Tensor:
         """Returns (N,) or (N, T); a shaper is given what the one before it returned."""
@@ -33,6 +35,11 @@ class Advantage(Schema):
         if self.reads_correctness_alone and idle:
             changes = "changes" if len(idle) == 1 else "change"
             yield f"advantage {self.kind} looks at correctness alone: reward {' and '.join(idle)} {changes} nothing"
+        if self.published_loss not in (None, run.train.loss):
+            yield (
+                f"advantage {self.kind} is the published method with train.loss={self.published_loss}; "
+                f"{run.train.loss} weighs rollouts by their length"
+            )
 
 
 def estimate(chain: Sequence[Advantage], batch: Batch, advantages: Tensor, store: Store) -> Tensor:

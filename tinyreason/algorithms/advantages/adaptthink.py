@@ -31,6 +31,7 @@ class Adaptthink(Advantage):
     reads_gold: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"logp"})
     needs_rollouts: ClassVar[str | None] = "adaptthink"
+    published_loss: ClassVar[str | None] = "grpo"
 
     kind: Literal["adaptthink"] = "adaptthink"
     bonus: float = Field(0.05, ge=0)

@@ -30,6 +30,7 @@ from tinyreason.algorithms.rewards.otc_relative_cost import OtcRelativeCost
 from tinyreason.algorithms.rewards.phi4_length_cosine import Phi4LengthCosine
 from tinyreason.algorithms.rewards.random_reward import RandomReward
 from tinyreason.algorithms.rewards.rank_list_reward import RankListReward
+from tinyreason.algorithms.rewards.rent import Rent
 from tinyreason.algorithms.rewards.rlcr_brier import RlcrBrier
 from tinyreason.algorithms.rewards.rpr_phrases import RprPhrases
 from tinyreason.algorithms.rewards.self_efficiency_length import SelfEfficiencyLength
@@ -37,6 +38,7 @@ from tinyreason.algorithms.rewards.sequence_similarity import SequenceSimilarity
 from tinyreason.algorithms.rewards.shorter_better import ShorterBetter
 from tinyreason.algorithms.rewards.soft_overlong import SoftOverlong
 from tinyreason.algorithms.rewards.ufo_retry import UfoRetry
+from tinyreason.algorithms.rewards.unlikeliness import Unlikeliness
 
 REWARDS = {
     "adactrl_tags": AdactrlTags,
@@ -65,6 +67,7 @@ REWARDS = {
     "phi4_length_cosine": Phi4LengthCosine,
     "random": RandomReward,
     "rank_list_reward": RankListReward,
+    "rent": Rent,
     "rlcr_brier": RlcrBrier,
     "rpr_phrases": RprPhrases,
     "self_efficiency_length": SelfEfficiencyLength,
@@ -72,4 +75,5 @@ REWARDS = {
     "shorter_better": ShorterBetter,
     "soft_overlong": SoftOverlong,
     "ufo_retry": UfoRetry,
+    "unlikeliness": Unlikeliness,
 }

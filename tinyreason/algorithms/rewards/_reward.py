@@ -32,12 +32,13 @@ class Reward(Schema):
     """Counts in the sum of the rewards as weight · anneal(step) · clip(value), where its gate is open."""
 
     reads_length: ClassVar[bool] = False  # whether it tells long from short among correct answers
+    tells_correct_apart: ClassVar[bool] = False  # whether it pays correct answers differently by something else
     needs_history: ClassVar[bool] = False  # whether it compares a problem with its own earlier visits
     asks_for_tokens: ClassVar[bool] = False  # whether the prompt names its length target
     reads_gold: ClassVar[bool] = True  # whether it knows the gold answer, or what was graded by it
     asks_for: ClassVar[str | None] = None  # the prompt that asks for the form that it wants
     needs_rollouts: ClassVar[str | None] = None  # the plan of rollouts whose facts it reads
-    needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the sampled tokens it reads
+    needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy", "ref_logp"}: what of the tokens it reads
 
     weight: float = 1.0
     """How much it counts in the sum of the rewards."""

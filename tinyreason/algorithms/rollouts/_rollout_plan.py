@@ -116,7 +116,8 @@ class RolloutPlan(Schema):
             raise ValueError(f"{path}: {self.kind} needs train.group_size={self.least_group} or more, not {group}")
         if run.train.rollout_dtype != "auto":
             raise ValueError(f"{path}: {self.kind} needs rollouts in the base's number format; leave out rollout_dtype")
-        learning = [one.kind for one in (*run.samplers, *run.rewards) if one.needs_history]
+        leaves = (*run.samplers, *run.rewards, *run.advantages)
+        learning = dict.fromkeys(one.kind for one in leaves if one.needs_history)
         if learning:
             raise ValueError(
                 f"{path}: {self.kind} changes what a group holds, and {' and '.join(learning)} would take that for the "

@@ -13,6 +13,7 @@ from tinyreason.algorithms.samplers.mopps import Mopps
 from tinyreason.algorithms.samplers.no_resample import NoResample
 from tinyreason.algorithms.samplers.pods import Pods
 from tinyreason.algorithms.samplers.sec_bandit import SecBandit
+from tinyreason.algorithms.samplers.spo_single_stream import SpoSingleStream
 from tinyreason.algorithms.samplers.vcrl import Vcrl
 
 SAMPLERS = {
@@ -26,5 +27,6 @@ SAMPLERS = {
     "no_resample": NoResample,
     "pods": Pods,
     "sec_bandit": SecBandit,
+    "spo_single_stream": SpoSingleStream,
     "vcrl": Vcrl,
 }

@@ -14,11 +14,12 @@ from tinyreason.tensors import Tensor
 class Sampler(Schema):
     """Decides which problems a step asks, which rollouts it trains on, or how warm the next are; learns from all."""
 
-    needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the sampled tokens it reads
+    needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy", "ref_logp"}: what of the tokens it reads
     reads_gold: ClassVar[bool] = False  # whether it goes by what is correct
     needs_history: ClassVar[bool] = False  # whether it learns from a problem's earlier visits
     least_visits: ClassVar[int] = 0  # so many to each problem, on average, before it knows enough to be of use
     drops_solved: ClassVar[bool] = False  # whether a problem that is solved does not come back
+    drops_even_groups: ClassVar[bool] = False  # whether groups that are all correct or all incorrect are not kept
 
     def check_examples(self, examples: Sequence[Example], path: str) -> None:
         """Raises `ValueError`, one sentence, where the problems lack what it goes by."""

@@ -22,6 +22,7 @@ class BalancedFilter(Sampler):
     """Keeps the groups whose share of correct rollouts lies in a band."""
 
     reads_gold: ClassVar[bool] = True
+    drops_even_groups: ClassVar[bool] = True
 
     kind: Literal["balanced_filter"] = "balanced_filter"
     low: float = Field(0.25, ge=0, le=1)

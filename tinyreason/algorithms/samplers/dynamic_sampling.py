@@ -7,7 +7,7 @@ How it fails: a length reward makes nearly every group differ, also where all ar
 Example: `samplers: [{kind: dynamic_sampling}]` with `train: {oversample: 1.5}`
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tinyreason.algorithms.samplers._sampler import Sampler
 from tinyreason.rollout import Batch
@@ -17,6 +17,8 @@ from tinyreason.tensors import Tensor
 
 class DynamicSampling(Sampler):
     """Keeps the groups whose rewards are not all equal."""
+
+    drops_even_groups: ClassVar[bool] = True
 
     kind: Literal["dynamic_sampling"] = "dynamic_sampling"
 

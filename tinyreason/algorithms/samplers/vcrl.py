@@ -25,6 +25,7 @@ class Vcrl(Sampler):
     """Keeps groups of uncertain outcome, and has their problems asked again."""
 
     reads_gold: ClassVar[bool] = True
+    drops_even_groups: ClassVar[bool] = True
 
     kind: Literal["vcrl"] = "vcrl"
     least_variance: float = Field(0.5, gt=0, le=1)

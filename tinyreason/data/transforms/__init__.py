@@ -6,6 +6,7 @@ from tinyreason.data.transforms._transform import transformed as transformed
 from tinyreason.data.transforms.band import Band
 from tinyreason.data.transforms.choice_open import ChoiceOpen
 from tinyreason.data.transforms.dedup import Dedup
+from tinyreason.data.transforms.east import East
 from tinyreason.data.transforms.fair import Fair
 from tinyreason.data.transforms.hardest import Hardest
 from tinyreason.data.transforms.length_bucket import LengthBucket
@@ -19,6 +20,7 @@ from tinyreason.data.transforms.segments import Segments
 from tinyreason.data.transforms.select_rows import SelectRows
 from tinyreason.data.transforms.self_braking import SelfBraking
 from tinyreason.data.transforms.shortest_correct import ShortestCorrect
+from tinyreason.data.transforms.signed import Signed
 from tinyreason.data.transforms.spread import Spread
 from tinyreason.data.transforms.steps_within import StepsWithin
 from tinyreason.data.transforms.trim import Trim
@@ -28,6 +30,7 @@ TRANSFORMS = {
     "band": Band,
     "choice_open": ChoiceOpen,
     "dedup": Dedup,
+    "east": East,
     "fair": Fair,
     "hardest": Hardest,
     "length_bucket": LengthBucket,
@@ -41,6 +44,7 @@ TRANSFORMS = {
     "select": SelectRows,
     "self_braking": SelfBraking,
     "shortest_correct": ShortestCorrect,
+    "signed": Signed,
     "spread": Spread,
     "steps_within": StepsWithin,
     "trim": Trim,

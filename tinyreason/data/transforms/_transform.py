@@ -21,6 +21,8 @@ class TransformContext:
     grader: Any = None
     dropped: Counter[str] = field(default_factory=Counter)
     """Why rows went → how many, of the transform that is at work."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """{"by", "before", "after", "why"} of each transform that was at work."""
 
     def rng(self, *names: str) -> Random:
         """Returns random numbers that depend on the seed and these names alone."""
@@ -37,6 +39,13 @@ class Transform(Schema):
     def apply(self, examples: list[Example], context: TransformContext) -> list[Example]:
         """Returns the rows that are left, and tells `context.dropped` why the others went. Errors: `DataError`."""
         raise NotImplementedError
+
+    def check_weighs(self, run, path: str) -> None:
+        """Refuses a transform that weighs rows where none is imitated. Errors: `ValueError`."""
+        if path.startswith("data.") and not run.train.needs_completions:
+            raise ValueError(
+                f"{path}: {self.kind} weighs completions to imitate, and trainer {run.trainer} samples its own"
+            )
 
     def completions(self, examples: list[Example], context: TransformContext) -> list[Example]:
         """Returns the rows that have a completion, and counts the others."""
@@ -129,6 +138,7 @@ def transformed(
         if rewritten := sum(id(example) not in known for example in examples):
             reasons.append(f"{rewritten:,} rewritten")
         why = "; ".join(reasons) or "as they were"
+        context.changes.append({"by": transform.kind, "before": before, "after": len(examples), "why": why})
         say(f"transform {transform.kind}  {before:,} rows → {len(examples):,}: {why}")
         if not examples:
             raise DataError(f"transform {transform.kind} leaves none of {before:,} rows ({why}); change its options.")

@@ -1,10 +1,12 @@
 """Trains towards a correct completion and away from an incorrect one of the same problem.
 
 Why: REDI (arXiv 2505.24850): incorrect traces teach too, where they count less than the correct ones.
-Formula: of each problem that has both, the first correct row weighs 1 and the first incorrect one −α, α = 0.8. Here
-the loss is Σ weight · nll / trained tokens of the step; the paper divides by each completion's own length.
-How it fails: the loss has no lower bound; after too many steps or at a high learning rate the model falls apart.
-Example: `data: {kind: solutions, file: samples.jsonl, transforms: [{kind: pairs}]}` after ordinary fine-tuning
+Formula: of each problem that has both, the first correct row weighs 1 and the first incorrect one −α, α = 0.8. The
+paper's loss divides by each completion's own length, `train: {normalize: sequence}`; its mean is over pairs, here over
+rows, which is half of that.
+How it fails: the loss has no lower bound; after too many steps or at a high learning rate the model falls apart. The
+paper's is 1e-6, with all weights trained.
+Example: `data: {kind: rollouts, file: samples.jsonl, transforms: [{kind: pairs}]}` after ordinary fine-tuning
 """
 
 from dataclasses import replace
@@ -27,8 +29,7 @@ class Pairs(Transform):
     """α, how much the incorrect one counts against itself."""
 
     def check(self, run, path: str) -> None:
-        if path.startswith("data.") and not run.train.needs_completions:
-            raise ValueError(f"{path}: pairs weighs completions to imitate, and trainer {run.trainer} samples its own")
+        self.check_weighs(run, path)
 
     def apply(self, examples: list[Example], context: TransformContext) -> list[Example]:
         left = []

@@ -23,11 +23,16 @@ class Label(Rule):
 
     def grade(self, gold: str, answer: str) -> Graded:
         """Returns whether the answer names the gold's label, and no other."""
-        given = as_label(answer)
-        if self.labels and given not in map(as_label, self.labels):
-            named = set(self.named(given))
-            given = named.pop() if len(named) == 1 else ""
+        given = self.label_of(answer)
         return bool(given) and given == as_label(gold), "" if given else "not one of the labels"
+
+    def label_of(self, answer: str) -> str:
+        """Returns the label that an answer names, case and layout folded; nothing where it names none or several."""
+        given = as_label(answer)
+        if not self.labels or given in map(as_label, self.labels):
+            return given
+        named = set(self.named(given))
+        return named.pop() if len(named) == 1 else ""
 
     def find(self, prose: str) -> str:
         """Returns the last label in the text."""

@@ -26,7 +26,9 @@ class Sat(Rule):
 
     def grade(self, gold: str, answer: str) -> Graded:
         """Returns whether the answer's bits satisfy every clause."""
-        bits = re.sub(r"[\s,]", "", plain_notation(answer))
+        text = plain_notation(answer)
+        inside = re.fullmatch(r"\((.*)\)|\[(.*)\]", text, re.DOTALL)  # a tuple or a list
+        bits = re.sub(r"[\s,;]", "", (inside[1] or inside[2] or "") if inside else text)
         if not re.fullmatch(rf"[01]{{{self.variables}}}", bits):
             return False, f"not {self.variables} bits"
         return all(any((bits[abs(one) - 1] == "1") == (one > 0) for one in clause) for clause in self.clauses), ""

@@ -13,7 +13,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass
-class Rollouts:
+class RolledOut:
     """What `roll_out` found."""
 
     ids: list[list[int]]
@@ -43,7 +43,7 @@ def roll_out(
     tell: Callable[[list[int]], None] | None = None,
     keeps_values: bool = False,
     keeps_certainty: bool = False,
-) -> Rollouts:
+) -> RolledOut:
     """Samples a completion of at most T tokens to each of R prompts, token t of row r by `uniforms_R_T[r, t]`.
 
     A prompt that several rows have is prefilled once, rows that say the same so far are one slot of the engine until
@@ -66,7 +66,7 @@ def roll_out(
     said = torch.full((count, limit), -1, device=engine.device)
     values = torch.zeros(2, count, limit, device=engine.device)
     certainty = torch.zeros(count, device=engine.device)
-    found = Rollouts([])
+    found = RolledOut([])
     for step in range(limit):
         found.largest.append(logits.amax(dim=-1))
         allowed = logits.index_fill(1, end_ids, -torch.inf) if step < least - 1 else logits
@@ -87,7 +87,7 @@ def roll_out(
     return found
 
 
-def _fill(found: Rollouts, said_R_T: Tensor, values_2_R_T: Tensor | None, certainty_R: Tensor | None) -> None:
+def _fill(found: RolledOut, said_R_T: Tensor, values_2_R_T: Tensor | None, certainty_R: Tensor | None) -> None:
     """Writes down each row's tokens, -1 behind its end, their log-probabilities and entropies, and its certainty."""
     found.ids = [[token for token in row if token >= 0] for row in said_R_T.tolist()]
     if values_2_R_T is not None:

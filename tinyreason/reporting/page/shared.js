@@ -50,7 +50,7 @@ function chartData(chart, runs) {
   const labels = [...new Set(chart.lines.map((line) => line.label))];
   chart.lines.forEach((line, number) => {
     const values = table[number + 1];
-    const stroke = () => colour(severalRuns ? line.run : number);
+    const stroke = () => colour(severalRuns ? line.run : line.shade ?? number);
     const dash = severalRuns ? DASHES[labels.indexOf(line.label) % DASHES.length] : undefined;
     const name = severalRuns ? runs[line.run].name + (labels.length > 1 ? ` · ${line.label}` : "") : line.label;
     const isNoisy = line.y.length >= 40 && chart.title !== "Learning rate";
@@ -93,13 +93,13 @@ function drawChart(figure, chart, runs) {
       height: 196,
       padding: [10, 18, 0, 0],
       legend: { show: false },
-      cursor: { sync: { key: "steps" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
+      cursor: { sync: { key: chart.counts }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {
         x: { time: false, range: (self, first, last) => (first === last ? [first - 1, first + 1] : [first, last]) },
         y: { range: chart.is_share ? [0, 1] : (self, low, high) => uPlot.rangeNum(low, high, 0.1, true) },
       },
       axes: [
-        axis({ size: 28, label: "step", labelSize: 16, labelGap: 0, labelFont: "12px system-ui, sans-serif", incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000] }),
+        axis({ size: 28, label: chart.counts, labelSize: 16, labelGap: 0, labelFont: "12px system-ui, sans-serif", incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000] }),
         axis({ size: 52, values: (self, ticks) => ticks.map(chart.is_share ? (tick) => `${Math.round(100 * tick)} %` : short) }),
       ],
       series: [{}, ...lines],
