@@ -22,8 +22,10 @@ class FakePolicy:
         self.answers, self.group_size, self.limit, self.step = iter(answers), group_size, limit, step
         self.problems = {example.id: example for example in PROBLEMS}
         self.rng, self.store, self.log_prob, self.read = Random(0), Store(), log_prob, []
+        self.opens_thought, self.by_base = False, 0
 
-    def sample(self, rollouts, contexts=()):
+    def sample(self, rollouts, contexts=(), by_base=False):
+        self.by_base += by_base * len(rollouts)
         for rollout, context in zip(rollouts, contexts or [one.prompt for one in rollouts], strict=True):
             self.read.append(as_text(context + rollout.tokens))
             rollout.add(self.encode(next(self.answers))[: self.limit - len(rollout.tokens)])
@@ -37,6 +39,12 @@ class FakePolicy:
 
     def text(self, rollout):
         return as_text(rollout.tokens[rollout.answered_from :])
+
+    def answer(self, rollout):
+        return self.text(rollout).removesuffix(END)
+
+    def feedback(self, example, text):
+        return self.encode(f"|{text}|")
 
     def has_ended(self, rollout):
         return self.text(rollout).endswith(END)

@@ -4,9 +4,11 @@ import pytest
 import torch
 from sessions import session_of
 
+from tinyreason.algorithms.rollouts import Rollout
 from tinyreason.config.recipe import read_recipe
 from tinyreason.trainers.grpo import LeafGRPOTrainer
 
+ONE = "train.max_steps=1"
 QUICK = (
     *("train.max_steps=2", "train.rollouts_per_step=16", "train.group_size=8", "train.max_completion_tokens=48"),
     *("data={kind: generated, task: {kind: minus_sign}, traces: true, size: 6}", "prompt=plain"),
@@ -94,3 +96,69 @@ def test_each_call_of_a_step_has_luck_of_its_own_and_the_same_when_repeated(trai
         trainer.planned.call = call
         by_call.append(trainer.sampled(prompts, 24))
     assert by_call[0] == by_call[2] != by_call[1]
+
+
+def test_a_later_attempt_follows_the_feedback_as_the_chat_template_writes_it(trained):
+    plan = "rollouts={kind: multi_attempt, least: 3, most: 3}"
+    trainer, rows, *_ = trained(plan, "rewards=[{kind: ufo_retry}]", "train.max_steps=1")
+    between = "<|end|><|user|>Incorrect. Try again.<|end|><|assistant|>"
+    turns = [row["completion"].removesuffix("<|end|>").split(between) for row in rows]
+    assert max(map(len, turns)) > 1 and all("<|user|>" not in turn for row in turns for turn in row)
+    rolled = trainer.scorer.rolled
+    assert [len(rollout.facts["answers"]) for rollout in rolled] == list(map(len, turns))
+    batch = trainer.scorer.batch
+    assert batch.texts == [row[-1] for row in turns]
+    later = next(n for n, row in enumerate(turns) if len(row) == 2)
+    told = trainer.planned.encode(between.removeprefix("<|end|>"))
+    trained_on = [id for id, is_trained in zip(rolled[later].tokens, rolled[later].trained, strict=True) if is_trained]
+    assert len(trained_on) == len(rolled[later].tokens) - len(told)
+
+
+def test_the_base_answers_for_itself_once_a_problem_and_half_a_group_at_once(trained):
+    plan = "rollouts={kind: adaptthink, starts: ['\\boxed{', <think>], references: 2}"
+    chain = ("data={kind: problems, name: sandbox, size: 6}", "advantage={kind: adaptthink}", "train.loss=grpo")
+    trainer, rows, *_ = trained(plan, *chain)
+    assert [row["source"] for row in rows[:8]] == ["at_once"] * 4 + ["thinking"] * 4
+    assert all(row["completion"].startswith("\\boxed{" if row["source"] == "at_once" else "<think>") for row in rows)
+    known = trainer.scorer.store.get("adaptthink", "references")
+    assert set(known) == {row["problem_id"] for row in rows}
+    thought = trainer.scorer.batch.facts[4]
+    assert thought["reference"] == known[rows[-8]["problem_id"]] and thought["forced"] == 1
+
+
+def test_the_base_does_not_depend_on_the_adapter(trained):
+    trainer, *_ = trained("rollouts.kind=expo", "train.max_steps=1")
+    policy = trainer.planned
+
+    def sampled(by_base):
+        policy.call = 1
+        tries = [Rollout(one.example, one.prompt) for one in trainer.scorer.rolled[:4]]
+        policy.sample(tries, by_base=by_base)
+        return [one.tokens for one in tries]
+
+    before = sampled(True), sampled(False)
+    with torch.no_grad():
+        for name, weight in trainer.session.model.named_parameters():
+            if "lora_B" in name:
+                weight.add_(0.3)
+    after = sampled(True), sampled(False)
+    assert before[0] == after[0] and before[1] != after[1]
+
+
+@pytest.mark.parametrize(
+    ("plan", "sources"),
+    [
+        ("critique_grpo", (["policy"] * 7 + ["refinement"]) * 2),
+        ("cure", (["policy"] + ["branch"] * 3) * 4),
+        ("{kind: seele, rounds: 2}", ["hint"] * 4),
+    ],
+)
+def test_a_plan_that_samples_more_than_once_fills_its_groups(trained, plan, sources):
+    trainer, rows, _, seen = trained(f"rollouts={plan}" if "{" in plan else f"rollouts.kind={plan}", ONE)
+    assert [row["source"] for row in rows[: len(sources)]] == sources
+    assert seen[0]["advantages"].isfinite().all() and trainer.planned.call > 1
+    if plan == "cure":
+        family = trainer.scorer.rolled[:4]
+        forced = [one.trained.count(False) for one in family[1:]]
+        assert len(set(forced)) == 1 and all(one.tokens[: forced[0]] == family[0].tokens[: forced[0]] for one in family)
+        assert not seen[0]["tool_mask"][1, : forced[0]].any()

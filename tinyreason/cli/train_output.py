@@ -88,8 +88,8 @@ def caveats(config: RunConfig) -> Iterator[str]:
                 f"{reward.kind} pays for tags that prompt={config.prompt} does not ask for; type "
                 f"prompt={reward.asks_for}, unless the model was taught them"
             )
-    for advantage in config.advantages:
-        yield from advantage.caveats(config)
+    for leaf in (*config.advantages, *([config.rollouts] if config.rollouts else [])):
+        yield from leaf.caveats(config)
     if lengths and config.train.mask_truncated_completions:
         yield "train.mask_truncated_completions takes truncated completions out of the loss: length costs them nothing"
 

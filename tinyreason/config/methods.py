@@ -62,6 +62,7 @@ DECLARED = {
     "needs_rewards": "rewards and an advantage",
     "needs_completions": "data with completions",
     "needs_teacher": "a model that teaches, teacher_model:",
+    "needs_rollouts": "rollouts.kind={}",
     "shows_solutions": "data with worked solutions",
     "may_cost_money": "an endpoint, which may cost money",
 }

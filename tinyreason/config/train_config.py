@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from tinyreason.algorithms.advantages import check_advantages
 from tinyreason.algorithms.rewards import check_rewards
+from tinyreason.algorithms.rollouts import check_readers
 from tinyreason.algorithms.samplers import check_samplers
 from tinyreason.config.sft_loss import SftLoss
 from tinyreason.config.train_base import (
@@ -130,6 +131,7 @@ class TrainGrpo(TrainRollouts):
         check_rewards(run.rewards)
         check_advantages(run.advantages)
         check_samplers(run.samplers, run)
+        check_readers(run)
         usual = {"num_iterations": 1, "gradient_accumulation_steps": self.rows_per_step // self.micro_rows}
         more, less = (run.trl.get(name, value) for name, value in usual.items())
         families = (("advantage", run.advantages), ("rollouts", [run.rollouts] if run.rollouts else []))

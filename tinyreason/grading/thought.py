@@ -44,6 +44,16 @@ def thought_and_answer(completion: str) -> tuple[str, str] | None:
     return (thought, answers[0]) if len(answers) == 1 and is_thought else None
 
 
+def thinks(completion: str, is_thought_open: bool = False) -> bool:
+    """Returns whether anything stands in a completion's thought, or in one that never ends."""
+    if CHANNEL in completion:
+        return ANALYSIS in completion
+    thought, closed, _ = completion.rpartition(CLOSE)
+    if not closed:
+        return is_thought_open or OPEN in completion
+    return bool(thought.replace(OPEN, "").replace(CLOSE, "").strip())
+
+
 def as_written(completion: str, prompt: str, template: str) -> str:
     """Returns a completion to learn from as the model of this chat template writes it behind the prompt.
 

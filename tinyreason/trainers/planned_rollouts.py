@@ -1,6 +1,7 @@
 """Carries out a plan of rollouts: what it asks of the policy, and what the scorer is told of it."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from random import Random
 from typing import Any
 
@@ -10,8 +11,9 @@ from torch.nn.utils.rnn import pad_sequence
 from tinyreason.algorithms.rollouts import Rollout
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
+from tinyreason.grading.grader import Verdict
 from tinyreason.inference.sampling import read_completion
-from tinyreason.models.chat_template import fitting, render, with_tools
+from tinyreason.models.chat_template import ANSWER, fitting, last_token, render, with_tools
 from tinyreason.models.training_rows import completion_part, encoded
 from tinyreason.prompts import chat_messages
 from tinyreason.rollout import Batch
@@ -53,13 +55,19 @@ class PlannedRollouts:
         masks = [[int(is_trained) for is_trained in rollout.trained] for rollout in rollouts]
         return [rollout.prompt for rollout in rollouts], [rollout.tokens for rollout in rollouts], masks
 
-    def sample(self, rollouts: Sequence[Rollout], contexts: Sequence[list[int]] = ()) -> None:
+    @property
+    def opens_thought(self) -> bool:
+        return self.scorer.is_thought_open
+
+    def sample(self, rollouts: Sequence[Rollout], contexts: Sequence[list[int]] = (), by_base: bool = False) -> None:
         read = zip(rollouts, contexts or [rollout.prompt for rollout in rollouts], strict=True)
         asked = [(rollout, context + rollout.tokens) for rollout, context in read if self.room(rollout) > 0]
         if not asked:
             return
         prompts, room = [prompt for _, prompt in asked], max(self.room(rollout) for rollout, _ in asked)
-        for (rollout, _), tokens in zip(asked, self.trainer.sampled(prompts, room), strict=True):
+        with self.trainer.session.model.disable_adapter() if by_base else nullcontext():
+            sampled = self.trainer.sampled(prompts, room)
+        for (rollout, _), tokens in zip(asked, sampled, strict=True):
             rollout.add(tokens[: self.room(rollout)])
         self.call += 1
 
@@ -80,11 +88,17 @@ class PlannedRollouts:
         return log_probs, entropies
 
     def grade(self, rollouts: Sequence[Rollout]) -> list[bool | None]:
+        return [verdict.correct for verdict in self.verdicts(rollouts)]
+
+    def answer(self, rollout: Rollout) -> str | None:
+        return self.verdicts([rollout])[0].extracted
+
+    def verdicts(self, rollouts: Sequence[Rollout]) -> list[Verdict]:
+        """Returns what the grader says of each in the turn that is graded."""
         texts = [self.text(rollout) for rollout in rollouts]
         truncated = [not self.has_ended(rollout) for rollout in rollouts]
         examples = [rollout.example for rollout in rollouts]
-        found = self.scorer.grader.grade_examples(texts, examples, truncated, self.scorer.is_thought_open)
-        return [verdict.correct for verdict in found]
+        return self.scorer.grader.grade_examples(texts, examples, truncated, self.scorer.is_thought_open)
 
     def text(self, rollout: Rollout) -> str:
         return read_completion(self.scorer.tokenizer, 0, rollout.tokens[rollout.answered_from :], self.scorer.ends).text
@@ -106,6 +120,13 @@ class PlannedRollouts:
         chat = [*history, {**last, "content": last["content"] + added}, *later]
         options = with_tools(self.scorer.tokenizer, self.config.template_options, example.tools)
         return render(self.scorer.tokenizer, fitting(self.scorer.tokenizer, [chat], options), options)[0]
+
+    def feedback(self, example: Example, text: str) -> list[int]:
+        end = self.scorer.tokenizer.decode([last_token(self.scorer.tokenizer)])
+        before, said, after = self.prompt_text(example, turns=(ANSWER, text)).rpartition(text.strip())
+        behind = before.rpartition(ANSWER)[2]
+        _, ended, turn = behind.partition(end)
+        return self.encode((turn if ended else behind) + said + after)
 
     def solution(self, example: Example) -> list[int] | None:
         if not example.completion:

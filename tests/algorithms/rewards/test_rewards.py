@@ -14,9 +14,14 @@ from tinyreason.example import Example
 from tinyreason.rollout import Batch
 from tinyreason.store import Store
 
-KINDS = {kind: kind for kind in REWARDS} | {"cosine_as_released": "cosine_length", "empo_majority": "empo_cluster"}
+KINDS = (
+    {kind: kind for kind in REWARDS}
+    | {"cosine_as_released": "cosine_length"}
+    | {"autothink_short": "autothink_modes", "empo_majority": "empo_cluster"}
+)
 """What is tested → its kind."""
 OPTIONS = {
+    "autothink_short": {"stage": 3},
     "cosine_as_released": {"preset": "as_released"},
     "l1_exact": {"target_tokens": 40},
     "l1_max": {"target_tokens": 40, "alpha": 0.01},
@@ -28,7 +33,6 @@ OPTIONS = {
 }
 """What a reward must be told, or what makes it speak on few and short rollouts."""
 ALL = list(KINDS)
-LENGTH = [name for name in ALL if REWARDS[KINDS[name]].reads_length]
 REMEMBERING = ["hapo_length", "laser_d", "laser_de", "otc_relative_cost"]
 """Those that keep something from batch to batch."""
 TEXTS = ["", "é日本🎉\x00", "\\boxed{2}", "<think>" * 50, "[Easy]<think>1+1=2</think>\\boxed{2}", "x" * 10_000]
@@ -56,6 +60,9 @@ FEW = settings(max_examples=25, deadline=None)
 
 def make(name):
     return REWARDS[KINDS[name]](**OPTIONS.get(name, {}))
+
+
+LENGTH = [name for name in ALL if make(name).reads_length]
 
 
 def batch(rows, gold=GOLD):

@@ -4,6 +4,7 @@ from tinyreason.algorithms.advantages._advantage import check_advantages as chec
 from tinyreason.algorithms.advantages._advantage import check_level as check_level
 from tinyreason.algorithms.advantages._advantage import estimate as estimate
 from tinyreason.algorithms.advantages._own import OwnAdvantage as OwnAdvantage
+from tinyreason.algorithms.advantages.adaptthink import Adaptthink
 from tinyreason.algorithms.advantages.clip_cov import ClipCov
 from tinyreason.algorithms.advantages.disco import Disco
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
@@ -28,6 +29,7 @@ from tinyreason.algorithms.advantages.spo_single_stream import SpoSingleStream
 from tinyreason.algorithms.advantages.xrpo import Xrpo
 
 ADVANTAGES = {
+    "adaptthink": Adaptthink,
     "clip_cov": ClipCov,
     "disco": Disco,
     "dr_grpo": DrGrpo,

@@ -20,6 +20,7 @@ class Advantage(Schema):
     reads_correctness_alone: ClassVar[bool] = False  # whether it never looks at the rewards
     reads_gold: ClassVar[bool] = False  # whether it looks at what is correct, beside the rewards or in their place
     one_update: ClassVar[bool] = False  # whether it holds only for rollouts that are trained on once
+    needs_rollouts: ClassVar[str | None] = None  # the plan of rollouts whose facts it reads
     needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy", "ref_logp"}: what of the tokens it reads
     needs_history: ClassVar[bool] = False  # whether it compares a problem with its own earlier visits
     published_loss: ClassVar[str | None] = None  # the loss with which it is what was published, where only one is

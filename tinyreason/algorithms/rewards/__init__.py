@@ -7,6 +7,7 @@ from tinyreason.algorithms.rewards._token_target import ask_for_tokens as ask_fo
 from tinyreason.algorithms.rewards.adactrl_tags import AdactrlTags
 from tinyreason.algorithms.rewards.alp_length import AlpLength
 from tinyreason.algorithms.rewards.arena_sections import ArenaSections
+from tinyreason.algorithms.rewards.autothink_modes import AutothinkModes
 from tinyreason.algorithms.rewards.campo_loop_penalty import CampoLoopPenalty
 from tinyreason.algorithms.rewards.choice_letter import ChoiceLetter
 from tinyreason.algorithms.rewards.correctness import Correctness
@@ -24,6 +25,7 @@ from tinyreason.algorithms.rewards.laser_d import LaserD
 from tinyreason.algorithms.rewards.laser_de import LaserDe
 from tinyreason.algorithms.rewards.laser_length import LaserLength
 from tinyreason.algorithms.rewards.logic_rl_format import LogicRlFormat
+from tinyreason.algorithms.rewards.multi_attempt import MultiAttempt
 from tinyreason.algorithms.rewards.otc_relative_cost import OtcRelativeCost
 from tinyreason.algorithms.rewards.phi4_length_cosine import Phi4LengthCosine
 from tinyreason.algorithms.rewards.random_reward import RandomReward
@@ -35,12 +37,14 @@ from tinyreason.algorithms.rewards.self_efficiency_length import SelfEfficiencyL
 from tinyreason.algorithms.rewards.sequence_similarity import SequenceSimilarity
 from tinyreason.algorithms.rewards.shorter_better import ShorterBetter
 from tinyreason.algorithms.rewards.soft_overlong import SoftOverlong
+from tinyreason.algorithms.rewards.ufo_retry import UfoRetry
 from tinyreason.algorithms.rewards.unlikeliness import Unlikeliness
 
 REWARDS = {
     "adactrl_tags": AdactrlTags,
     "alp_length": AlpLength,
     "arena_sections": ArenaSections,
+    "autothink_modes": AutothinkModes,
     "campo_loop_penalty": CampoLoopPenalty,
     "choice_letter": ChoiceLetter,
     "correctness": Correctness,
@@ -58,6 +62,7 @@ REWARDS = {
     "laser_de": LaserDe,
     "laser_length": LaserLength,
     "logic_rl_format": LogicRlFormat,
+    "multi_attempt": MultiAttempt,
     "otc_relative_cost": OtcRelativeCost,
     "phi4_length_cosine": Phi4LengthCosine,
     "random": RandomReward,
@@ -69,5 +74,6 @@ REWARDS = {
     "sequence_similarity": SequenceSimilarity,
     "shorter_better": ShorterBetter,
     "soft_overlong": SoftOverlong,
+    "ufo_retry": UfoRetry,
     "unlikeliness": Unlikeliness,
 }

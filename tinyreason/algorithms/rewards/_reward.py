@@ -37,6 +37,7 @@ class Reward(Schema):
     asks_for_tokens: ClassVar[bool] = False  # whether the prompt names its length target
     reads_gold: ClassVar[bool] = True  # whether it knows the gold answer, or what was graded by it
     asks_for: ClassVar[str | None] = None  # the prompt that asks for the form that it wants
+    needs_rollouts: ClassVar[str | None] = None  # the plan of rollouts whose facts it reads
     needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy", "ref_logp"}: what of the tokens it reads
 
     weight: float = 1.0

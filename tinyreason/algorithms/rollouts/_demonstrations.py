@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout
+from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, from_source, per_token
+from tinyreason.rollout import Batch
+from tinyreason.tensors import Tensor
 
 SOLUTION = "solution"
 """Source of a rollout that is the data's worked solution."""
@@ -18,3 +20,11 @@ def roll_beside_solutions(rollouts: Sequence[Rollout], policy: Policy, count: in
         else:
             answered.append(rollout)
     policy.sample(answered[::-1])
+
+
+def favour_unlikely(batch: Batch, advantages: Tensor, source: str, gamma: float) -> Tensor:
+    """Returns (N, T) advantages, those of rows from `source` times γ·π/(π + γ)², which is the gradient of π/(π + γ)."""
+    probability = batch.logp.exp()
+    weights = gamma * probability / (probability + gamma).square()
+    advantages = per_token(advantages, batch)
+    return advantages.where(~from_source(batch, source)[:, None], advantages * weights)

@@ -57,9 +57,11 @@ class Policy(Protocol):
     rng: Random
     """Random numbers of the step, the same when the step is taken again."""
     store: Store
+    opens_thought: bool
+    """Whether the prompt ends in `<think>`."""
 
-    def sample(self, rollouts: Sequence[Rollout], contexts: Sequence[list[int]] = ()) -> None:
-        """Has the policy continue each rollout to its end or the limit.
+    def sample(self, rollouts: Sequence[Rollout], contexts: Sequence[list[int]] = (), by_base: bool = False) -> None:
+        """Has the policy, or the base without adapter, continue each rollout to its end or the limit.
 
         It reads the rollout's prompt, or the token ids of `contexts` in place of that, and what is said so far.
         """
@@ -75,6 +77,9 @@ class Policy(Protocol):
     def text(self, rollout: Rollout) -> str:
         """Returns what a rollout says in the turn that is graded, up to its end."""
 
+    def answer(self, rollout: Rollout) -> str | None:
+        """Returns the answer that is found in the turn that is graded; None where there is none."""
+
     def has_ended(self, rollout: Rollout) -> bool:
         """Returns whether its last token ends a turn."""
 
@@ -86,6 +91,9 @@ class Policy(Protocol):
 
         The turns are by the assistant and the user, one after the other, and end with the user's.
         """
+
+    def feedback(self, example: Example, text: str) -> list[int]:
+        """Returns the token ids of a user's turn behind a completion, up to where the next one begins."""
 
     def solution(self, example: Example) -> list[int] | None:
         """Returns the token ids of the problem's worked solution, at most `limit`; None where there is none."""
@@ -138,6 +146,18 @@ class RolloutPlan(Schema):
         return iter(())
 
 
+def check_readers(run) -> None:
+    """Raises `ValueError`, one sentence, where a reward or an advantage reads the facts of a plan that is not there."""
+    planned = run.rollouts and run.rollouts.kind
+    readers = [("reward", one) for one in run.rewards] + [("advantage", one) for one in run.advantages]
+    for family, leaf in readers:
+        if leaf.needs_rollouts not in (None, planned):
+            raise ValueError(
+                f"{family} {leaf.kind} reads what rollouts {leaf.needs_rollouts} writes down; type "
+                f"rollouts.kind={leaf.needs_rollouts}, or take another {family}"
+            )
+
+
 def in_groups(rollouts: Sequence[Rollout], size: int) -> list[list[Rollout]]:
     """Returns the rollouts problem by problem."""
     return [list(rollouts[at : at + size]) for at in range(0, len(rollouts), size)]
@@ -152,4 +172,5 @@ def from_source(batch: Batch, source: str) -> Tensor:
 
 def per_token(advantages: Tensor, batch: Batch) -> Tensor:
     """Returns (N, T) advantages, the same for each token of a row where they are (N,)."""
-    return advantages if advantages.dim() == 2 else advantages[:, None].expand(batch.mask.shape)
+    longest = batch.length.max() if batch.mask is None else batch.mask.shape[1]
+    return advantages if advantages.dim() == 2 else advantages[:, None].expand(-1, int(longest))

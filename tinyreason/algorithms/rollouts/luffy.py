@@ -15,8 +15,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.algorithms.rollouts._demonstrations import SOLUTION, roll_beside_solutions
-from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan, from_source, per_token
+from tinyreason.algorithms.rollouts._demonstrations import SOLUTION, favour_unlikely, roll_beside_solutions
+from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan
 from tinyreason.rollout import Batch
 from tinyreason.tensors import Tensor
 
@@ -45,7 +45,4 @@ class Luffy(RolloutPlan):
         roll_beside_solutions(rollouts, policy, self.solutions)
 
     def weigh(self, batch: Batch, advantages: Tensor) -> Tensor:
-        probability = batch.logp.exp()
-        shaped = self.gamma * probability / (probability + self.gamma).square()
-        advantages = per_token(advantages, batch)
-        return advantages.where(~from_source(batch, SOLUTION)[:, None], advantages * shaped)
+        return favour_unlikely(batch, advantages, SOLUTION, self.gamma)
