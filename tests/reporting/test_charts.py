@@ -26,6 +26,18 @@ def test_a_lone_reward_term_is_the_total_and_has_no_second_line(tmp_path):
     assert [line["label"] for line in lines_by_chart(folder)["Reward"]] == ["total"]
 
 
+def test_rollouts_of_several_sources_have_a_line_each_and_no_charts_of_their_own(tmp_path):
+    folder = write_run(tmp_path / "run")
+    rows = [{"step": 1, "rollouts/policy": 0.75, "rollouts/solution": 0.25}, {"step": 2, "rollouts/policy": 1.0}]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = lines_by_chart(folder)
+    assert [(line["label"], line["x"], line["y"]) for line in found["Where rollouts come from"]] == [
+        ("policy", [1, 2], [0.75, 1.0]),
+        ("solution", [1, 2], [0.25, 0.0]),
+    ]
+    assert not [title for title in found if title.startswith("rollouts/")]
+
+
 def test_validation_accuracy_stands_at_its_own_steps_beside_the_training(tmp_path):
     training, validation = lines_by_chart(write_run(tmp_path / "run", steps=4))["Correct completions"]
     assert (training["label"], training["x"]) == ("training", [1, 2, 3, 4])

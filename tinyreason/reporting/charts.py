@@ -38,6 +38,13 @@ CHARTS = (
         {"reward/mean": "total", "reward/*": "{}"},
     ),
     Chart(
+        "Where rollouts come from",
+        "The policy's own answers, and what a plan of rollouts puts beside them: solutions, hints, other tries.",
+        {"rollouts/*": "{}"},
+        "share",
+        is_share=True,
+    ),
+    Chart(
         "Loss",
         "How surprised the model is by the text it is trained on, or in a distillation how far it is from its teacher; "
         "lower is better.",
@@ -118,7 +125,7 @@ def charts_of(runs: list[StoredRun]) -> list[ChartWithLines]:
     tables = [_table(run) for run in runs]
     known = {name for chart in CHARTS for name in chart.names} | set(SHOWN_ELSEWHERE)
     others = sorted({name for table in tables for name in table} - known)
-    others = [name for name in others if not name.startswith("reward/")]
+    others = [name for name in others if not name.startswith(("reward/", "rollouts/"))]
     charts = (*CHARTS, *(Chart(name, "A metric of metrics.jsonl.", {name: name}) for name in others))
     filled = [
         ChartWithLines(
@@ -137,7 +144,9 @@ def _table(run: StoredRun) -> dict[str, dict[int, float]]:
         for name, value in row.items():
             if is_number(value):
                 table.setdefault(name, {})[row["step"]] = value
-    return table
+    sources = [name for name in table if name.startswith("rollouts/")]
+    steps = {step for name in sources for step in table[name]}
+    return table | {name: dict.fromkeys(steps, 0.0) | table[name] for name in sources}  # none in a step is a share too
 
 
 def _chart_lines(chart: Chart, tables: list[dict[str, dict[int, float]]]):
@@ -155,5 +164,8 @@ def _names(chart: Chart, table: dict[str, dict[int, float]]):
             terms = [n for n in sorted(table) if n.startswith("reward/") and n not in ("reward/mean", "reward/std")]
             if len(terms) > 1 or "reward/mean" not in table:
                 yield from ((term, label.format(term.removeprefix("reward/"))) for term in terms)
+        elif name.endswith("/*"):
+            found = [one for one in sorted(table) if one.startswith(name[:-1])]
+            yield from ((one, label.format(one.removeprefix(name[:-1]))) for one in found)
         elif name in table:
             yield name, label

@@ -115,6 +115,7 @@ def _rollout(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
         "rewards": [_number(rewards.get(name)) for name in names],
         "reward": _number(row.get("reward")),
         "advantage": _number(advantage),
+        "source": _text(row.get("source")),
     }
 
 

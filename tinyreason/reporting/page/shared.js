@@ -164,6 +164,7 @@ function completion(row, query, names) {
     head.append(make("span", {}, "advantage ", make("b", { class: tone }, row.advantage === null ? "–" : sign(row.advantage))));
     if (names.length > 1) head.append(make("span", {}, terms));
   }
+  if (row.source && row.source !== "policy") head.append(make("span", {}, "from ", make("b", {}, row.source)));
   if (row.disputed) head.append(make("span", {}, make("b", { class: "down" }, row.correct ? "not accepted by the strict grader" : "accepted by the strict grader")));
   head.append(make("span", {}, `${row.tokens ?? "?"} tokens${row.truncated ? ", truncated" : ""}`));
   const body = make("pre", { tabIndex: 0 });
