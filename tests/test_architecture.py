@@ -317,7 +317,7 @@ def test_what_is_special_about_the_sandbox_is_known_to_its_data_source_and_its_m
         if (isinstance(side, ast.Constant) and side.value == "sandbox")
         or (isinstance(side, ast.Name) and side.id in ("NAME", "SANDBOX"))
     }
-    assert knows <= {"data/_source.py", "models/load.py", "config/run_config.py"}, knows
+    assert knows <= {"data/_source.py", "models/load.py", "config/model.py"}, knows
 
 
 def functions(tree):

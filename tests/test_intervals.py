@@ -249,6 +249,7 @@ def test_the_p_value_over_seeds_is_that_of_the_interval():
         assert (gain["p_value"] <= 0.05) == (gain["interval"][0] > 0)
 
 
+@pytest.mark.stress  # tests/test_false_gains.py has one such world
 def test_the_best_of_many_models_that_are_all_as_good_as_the_first_is_certified_in_at_most_5_of_100_worlds():
     rng, certified, alone = numpy.random.default_rng(0), 0, 0
     for _ in range(60):

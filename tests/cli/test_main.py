@@ -283,7 +283,7 @@ RUN_FOR_LONG = ("one_shot_rlvr", "--on", "sandbox", "train.max_steps=500", "trai
 NO_EVALUATION = ("evaluation.problems=2", "evaluation.samples=1", "validation=null")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.stress)])
 def test_a_signal_saves_and_prints_the_line_that_resumes(tmp_path, number):
     out = tmp_path / "a run"
     line = [sys.executable, "-m", "tinyreason", "recipe", *RUN_FOR_LONG, *NO_EVALUATION, "--out", str(out)]

@@ -125,7 +125,10 @@ def axe():
     return open(os.path.join(os.path.dirname(package.__file__), "axe.min.js"), encoding="utf-8").read()
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [pytest.param(DESK, "light", id="desk", marks=pytest.mark.stress), pytest.param(PHONE, "dark", id="phone")],
+)
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(opened, axe, runs, server, table, viewport, scheme):
     pages = [
         write_report([runs / "best"], runs.parent / "best.html"),

@@ -82,7 +82,13 @@ def untimed(values: dict) -> dict:
     return {name: value for name, value in values.items() if "time" not in name}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+REPEATED = ("one problem", "sft over three epochs")
+"""Kinds of which the others have each part."""
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.stress) if kind in REPEATED else kind for kind in KINDS]
+)
 def test_a_run_interrupted_twice_ends_bit_for_bit_as_one_that_was_not(tmp_path, kind):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     result, _ = go(whole, *KINDS[kind])

@@ -32,8 +32,14 @@ def train(load, folder, recipe: str, *overrides: str, fill=None):
     return gradients.train(load, folder, recipe, *overrides, change=change)
 
 
-@pytest.mark.parametrize("place", ["scoring", "backward"])
-@pytest.mark.parametrize("loss", ["dapo", "bnpo", "grpo", "dr_grpo"])
+@pytest.mark.parametrize(
+    ("place", "loss"),
+    [
+        *(("backward", loss) for loss in ("dapo", "bnpo", "grpo", "dr_grpo")),
+        ("scoring", "dr_grpo"),
+        *(pytest.param("scoring", loss, marks=pytest.mark.stress) for loss in ("dapo", "bnpo", "grpo")),
+    ],
+)
 def test_the_same_rollouts_give_the_same_gradient_in_parts(load, tmp_path, place, loss):
     options = (*QUICK, f"train.loss={loss}", "train.entropy_bonus=0.01", "train.micro_batch_size=8")
     whole, rollouts, _, _ = train(load, tmp_path / "whole", "one_shot_rlvr", *options)

@@ -172,6 +172,7 @@ def test_every_adapter_learns_on_every_base(tmp_path, adapter, base):
     assert min(row["loss"] for row in metrics[1:]) < metrics[0]["loss"]
 
 
+@pytest.mark.stress
 def test_real_solutions_are_read_and_the_loss_on_them_falls(tmp_path, shared_data):
     file = shared_data / "gsm8k_train.jsonl"
     overrides = (f"data.file={file}", "data.size=200", "train.max_steps=6", "train.max_tokens=1024")
