@@ -130,7 +130,7 @@ class RolloutPlan(Schema):
         if without:
             raise ValueError(
                 f"{path}.kind={self.kind} shows worked solutions, and {without:,} of {len(examples):,} problems have "
-                f"none; give data with a solution column: data.kind=solutions data.file=…"
+                f"none; take data that have them, as data.kind=solutions"
             )
 
     def roll(self, rollouts: Sequence[Rollout], policy: Policy) -> None:
