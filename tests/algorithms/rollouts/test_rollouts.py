@@ -65,6 +65,18 @@ def test_luffy_has_one_solution_in_a_group_and_samples_the_others():
     assert policy.read == ["0+1?|", "1+1?|"]
 
 
+def test_each_group_of_a_problem_that_is_asked_twice_has_its_solution():
+    rollouts, _ = rolled("luffy", ["no.", "none."], 0, 0)
+    assert [source for _, source in told(rollouts)] == ["policy", "solution"] * 2
+
+
+def test_a_problem_whose_gold_answer_cannot_be_read_is_not_gathered():
+    policy = FakePolicy(["no."] * 2)
+    policy.grade = lambda rollouts: [None] * len(rollouts)
+    rolled("relift", (), 0, policy=policy, size=2)
+    assert policy.store.get("relift", "waiting") == []
+
+
 def test_luffy_truncates_a_solution_at_the_limit():
     rollouts, _ = rolled("luffy", ["no."], 0, policy=FakePolicy(["no."], limit=5))
     assert told(rollouts)[1] == ("0 and", "solution")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, from_source, per_token
+from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, from_source, in_groups, per_token
 from tinyreason.rollout import Batch
 from tinyreason.tensors import Tensor
 
@@ -11,15 +11,12 @@ SOLUTION = "solution"
 
 
 def roll_beside_solutions(rollouts: Sequence[Rollout], policy: Policy, count: int) -> None:
-    """Has the policy answer, but for the last `count` rollouts of each problem, which are its worked solution."""
-    answered, seen = [], {}
-    for rollout in reversed(rollouts):
-        seen[rollout.example.id] = place = seen.get(rollout.example.id, 0) + 1
-        if place <= count:
+    """Has the policy answer, but for the last `count` rollouts of each group, which are the worked solution."""
+    groups = in_groups(rollouts, policy.group_size)
+    policy.sample([rollout for group in groups for rollout in group[:-count]])
+    for group in groups:
+        for rollout in group[-count:]:
             rollout.become(policy.solution(rollout.example), SOLUTION)
-        else:
-            answered.append(rollout)
-    policy.sample(answered[::-1])
 
 
 def favour_unlikely(batch: Batch, advantages: Tensor, source: str, gamma: float) -> Tensor:

@@ -158,9 +158,15 @@ def check_readers(run) -> None:
             )
 
 
-def in_groups(rollouts: Sequence[Rollout], size: int) -> list[list[Rollout]]:
-    """Returns the rollouts problem by problem."""
-    return [list(rollouts[at : at + size]) for at in range(0, len(rollouts), size)]
+def in_groups(rows: Sequence[Any], size: int) -> list[list[Any]]:
+    """Returns the rollouts, or what there is of each, problem by problem."""
+    return [list(rows[at : at + size]) for at in range(0, len(rows), size)]
+
+
+def unsolved_groups(rollouts: Sequence[Rollout], policy: Policy) -> list[list[Rollout]]:
+    """Returns the groups in which every rollout is incorrect; not those whose gold answer cannot be read."""
+    groups, verdicts = (in_groups(rows, policy.group_size) for rows in (rollouts, policy.grade(rollouts)))
+    return [group for group, found in zip(groups, verdicts, strict=True) if all(correct is False for correct in found)]
 
 
 def from_source(batch: Batch, source: str) -> Tensor:

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan, from_source, in_groups
+from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan, from_source, unsolved_groups
 from tinyreason.grading.answers import gold_text
 from tinyreason.rollout import Batch
 from tinyreason.tensors import Tensor
@@ -38,12 +38,7 @@ class Expo(RolloutPlan):
 
     def roll(self, rollouts: Sequence[Rollout], policy: Policy) -> None:
         policy.sample(rollouts)
-        verdicts = in_groups(policy.grade(rollouts), policy.group_size)
-        unsolved = [
-            group[-1]
-            for group, correct in zip(in_groups(rollouts, policy.group_size), verdicts, strict=True)
-            if all(one is False for one in correct)
-        ]
+        unsolved = [group[-1] for group in unsolved_groups(rollouts, policy)]
         tries = [Rollout(one.example, one.prompt, source=EXPLANATION, is_compared=False) for one in unsolved]
         asked = [policy.prompt(one.example, SHOWN.format(answer=gold_text(one.example.answer))) for one in unsolved]
         policy.sample(tries, asked)

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan, in_groups, per_token
+from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan, per_token, unsolved_groups
 from tinyreason.example import Example
 from tinyreason.rollout import Batch
 from tinyreason.tensors import Tensor
@@ -52,9 +52,7 @@ class Guide(RolloutPlan):
 
     def roll(self, rollouts: Sequence[Rollout], policy: Policy) -> None:
         policy.sample(rollouts)
-        verdicts = in_groups(policy.grade(rollouts), policy.group_size)
-        groups = zip(in_groups(rollouts, policy.group_size), verdicts, strict=True)
-        again = [one for group, correct in groups if all(found is False for found in correct) for one in group]
+        again = [one for group in unsolved_groups(rollouts, policy) for one in group]
         asked = [policy.prompt(one.example, f"\n\n## Hint.\n{self.hint(one.example)}") for one in again]
         for rollout in again:
             rollout.become([], HINTED)

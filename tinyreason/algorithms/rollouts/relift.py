@@ -15,7 +15,14 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from tinyreason.algorithms.rollouts._demonstrations import SOLUTION
-from tinyreason.algorithms.rollouts._rollout_plan import Policy, Rollout, RolloutPlan, from_source, in_groups
+from tinyreason.algorithms.rollouts._rollout_plan import (
+    Policy,
+    Rollout,
+    RolloutPlan,
+    from_source,
+    in_groups,
+    unsolved_groups,
+)
 from tinyreason.rollout import Batch
 from tinyreason.tensors import Tensor
 
@@ -53,9 +60,8 @@ class Relift(RolloutPlan):
             policy.store.put("relift", "waiting", waiting[len(groups) :])
             return
         policy.sample(rollouts)
-        verdicts = in_groups(policy.grade(rollouts), policy.group_size)
         seen = set(policy.store.get("relift", "seen", []))
-        unsolved = [group[0].example.id for group, correct in zip(groups, verdicts, strict=True) if not any(correct)]
+        unsolved = [group[0].example.id for group in unsolved_groups(rollouts, policy)]
         new = [id for id in dict.fromkeys(unsolved) if id not in seen]
         policy.store.put("relift", "waiting", waiting + new)
         policy.store.put("relift", "seen", sorted(seen | set(new)))
