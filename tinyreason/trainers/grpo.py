@@ -102,15 +102,17 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         return self.rollouts.sample(self.session.model, prompts, self.scorer.step, first, limit, call)
 
     def before_rewards(self, prompts: list[list[int]], completions: list[list[int]]) -> None:
-        mask, needs = mask_of(completions), self.session.config.token_needs
+        needs = self.session.config.token_needs
+        if not needs:
+            self.scorer.mu_logp = self.rollouts and self.rollouts.logp_sums(len(completions))
+            return
+        mask = mask_of(completions)
         values = self.rollouts and self.rollouts.taken_values(mask)
-        if needs:
-            found = dict(zip(("logp", "entropy"), values or self.scored(prompts, completions), strict=True))
-            if "ref_logp" in needs:
-                found["ref_logp"] = self.scored(prompts, completions, by_reference=True)[0]
-            found = {name: value.cpu().where(mask, 0.0) for name, value in found.items()}
-            self.scorer.sampled, values = {"mask": mask} | found, (found["logp"],)
-        self.scorer.mu_logp = values[0].sum(dim=1) if values else None
+        found = dict(zip(("logp", "entropy"), values or self.scored(prompts, completions), strict=True))
+        if "ref_logp" in needs:
+            found["ref_logp"] = self.scored(prompts, completions, by_reference=True)[0]
+        found = {name: value.cpu().where(mask, 0.0) for name, value in found.items()}
+        self.scorer.sampled, self.scorer.mu_logp = {"mask": mask} | found, found["logp"].sum(dim=1)
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output["advantages"] = self.scorer.advantages(output["advantages"])

@@ -75,6 +75,12 @@ class RolloutSampler:
             found[:, row, : len(values[0])] = torch.tensor(values)
         return found[0], found[1]
 
+    def logp_sums(self, rows: int) -> torch.Tensor | None:
+        """Returns the sum of each of the step's rows' log-probabilities (N,); None if some are unknown."""
+        if len(self.values) < rows:
+            return None
+        return torch.tensor([sum(self.values[row][0]) for row in range(rows)])
+
     def rule(self) -> TokenRule:
         """Returns how a token is chosen by the logits."""
         arguments, warpers = self.arguments, []
