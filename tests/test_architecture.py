@@ -43,6 +43,7 @@ ROWS = (
     {"data", "adapters", "algorithms"},
     {"sandbox", "grading"},
     {"console", "prompts", "rollout", "intervals", "own_code"},
+    {"processes"},
     {"atomic", "child_process", "errors", "example", "schema", "store", "tensors"},
 )
 """From the top. A folder, or a file of the ground floor, imports from rows strictly below its own, or from itself."""

@@ -318,7 +318,7 @@ def test_a_reward_with_a_history_is_refused_where_no_problem_comes_back(tmp_path
 
 def test_one_process_among_several_is_refused_before_anything_is_done(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigError, match="a run is one process here, not one of 2"):
+    with pytest.raises(ConfigError, match="starts its processes itself"):
         run_quickly(tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

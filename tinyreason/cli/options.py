@@ -72,6 +72,16 @@ LONGEST = click.option(
 )
 
 
+PROCESSES = click.option(
+    "--processes", type=COUNT, help="So many processes share each step, on this machine's cores or cards."
+)
+
+
+def with_processes(overrides: tuple[str, ...], many: int | None) -> tuple[str, ...]:
+    """Returns the overrides, with --processes as one of them."""
+    return overrides if many is None else (*overrides, f"processes={many}")
+
+
 def seeds_option(meaning: str, **default):
     """Returns the option --seeds."""
     return click.option(

@@ -5,11 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyreason.cli.options import ACCEPT_CHANGES, ALLOW_CODE, OVERRIDES, PATH, TIER, seeds_option
+from tinyreason import processes as together
+from tinyreason.cli.options import (
+    ACCEPT_CHANGES,
+    ALLOW_CODE,
+    OVERRIDES,
+    PATH,
+    PROCESSES,
+    TIER,
+    seeds_option,
+    with_processes,
+)
 from tinyreason.cli.report import open_live_page
 from tinyreason.errors import ConfigError, DiskError
 
@@ -36,7 +46,29 @@ if TYPE_CHECKING:
 )
 @click.option("--deadline", metavar="TIME", help="Save and end before this time: 11h30m, 18:30, 2026-11-22T09:00.")
 @click.option("--open", "opens", is_flag=True, help="Open a page in the browser that shows the run live.")
-def recipe_command(
+@PROCESSES
+def recipe_command(overrides: tuple[str, ...], processes: int | None, **given: Any) -> None:
+    """Train by a recipe and measure the gain: evaluate, train, evaluate again.
+
+    NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
+    command with the same --out resumes a run that was stopped, and shows one that is finished, on any machine.
+    """
+    launched = together.launched()
+    if launched is None:
+        take_recipe(overrides=with_processes(overrides, processes), **given)
+        return
+
+    from tinyreason.pipeline.launch import help_main, met
+
+    rank, many = launched
+    if rank:
+        help_main()
+        return
+    with met():
+        take_recipe(overrides=with_processes(overrides, processes or many), **given)
+
+
+def take_recipe(
     name: str,
     overrides: tuple[str, ...],
     tier: str | None,
@@ -51,11 +83,7 @@ def recipe_command(
     deadline: str | None,
     opens: bool,
 ) -> None:
-    """Train by a recipe and measure the gain: evaluate, train, evaluate again.
-
-    NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
-    command with the same --out resumes a run that was stopped, and shows one that is finished, on any machine.
-    """
+    """Runs a recipe as it was typed, or shows what is finished."""
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
     from tinyreason.console import Console, quiet_libraries
@@ -78,6 +106,8 @@ def recipe_command(
     check_ready(configs[0], controls)
     settle_code(run_folders(out, seeds), configs, allow_code)
     config, console, out = configs[0], Console(), out or default_folder(configs)
+    if verify_resume and config.processes > 1:
+        raise ConfigError("--verify-resume takes the steps in one process, which rounds otherwise than several do.")
     if opens:
         open_live_page(out)
     again = [name, *overrides, "--on", tier, *which_seeds(config, seeds), *["--controls"] * controls, "--out", str(out)]

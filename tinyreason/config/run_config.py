@@ -11,6 +11,7 @@ from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.config.describe import explained, sections
 from tinyreason.config.model import Model
+from tinyreason.config.processes import check_processes, micro_rows
 from tinyreason.config.stage import Stage, Warmup, check_carried, laid_over_the_run
 from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_base import OURS_OF_TRL
@@ -148,6 +149,8 @@ class RunConfig(Schema):
     checkpoints: Checkpoints = USUAL
     trl: dict[str, Any] = {}
     """Options passed on to TRL's config as they are."""
+    processes: int = Field(1, ge=1, le=64)
+    """Processes that share each step and each evaluation, on the cores or cards of one machine."""
     seed: int = Field(0, ge=0)
     """Seed of the adapter's start, the rollouts and the order of the data."""
     expected: Expected | None = None
@@ -169,6 +172,11 @@ class RunConfig(Schema):
     def is_offline(self) -> bool:
         """Whether its tier never uses the network."""
         return TIERS[self.tier].is_offline
+
+    @property
+    def micro_rows(self) -> int:
+        """Rows of one backward pass."""
+        return micro_rows(self.train, self.processes)
 
     @property
     def learning_rate(self) -> float:
@@ -306,4 +314,5 @@ class RunConfig(Schema):
             if name in self.trl:
                 raise ValueError(f"trl.{name} is {option} here; set {option} instead")
         check_trl_options(self.trl, train.trl_trainer or trainer)
+        check_processes(self)
         return self

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from tinyreason import processes
 from tinyreason.errors import NotFinite
 from tinyreason.example import Example
 from tinyreason.inference.engines import EngineName
@@ -95,21 +96,28 @@ def sample_batches(
     """Yields the completions of all asks, a batch at a time; leaves torch's random state as it was.
 
     Prompts of like length are completed together, the longest first, as a batch is padded to its longest. `room`
-    remembers what fitted after the memory was too small: give it again, and nothing larger is tried again.
+    remembers what fitted after the memory was too small: give it again, and nothing larger is tried again. Several
+    processes deal the asks out; the last batch that each yields is what the others have sampled.
     """
     room = room or BatchRoom()
     ends = end_tokens(model, tokenizer)
     ids_of = prompt_ids(tokenizer, [example for example, _ in asks], sampling)
-    was_training = model.training
+    mine = processes.dealt(sorted(range(len(asks)), key=lambda row: -len(ids_of[row])))
+    was_training, sampled = model.training, []
     model.eval()
     try:
-        for rows in batches([len(ids) for ids in ids_of], sampling, room):
+        for places in batches([len(ids_of[row]) for row in mine], sampling, room):
+            rows = [mine[place] for place in places]
             prompts, its_asks = [ids_of[n] for n in rows], [asks[n] for n in rows]
             found = completion_ids(model, prompts, its_asks, sampling, ends, room)
-            yield [
+            batch = [
                 replace(read_completion(tokenizer, n, ids, ends), certainty=certainty)
                 for n, (ids, certainty) in zip(rows, found, strict=True)
             ]
+            sampled += batch
+            yield batch
+        if by_others := [one for part in processes.others(processes.gather(sampled)) for one in part]:
+            yield by_others
     finally:
         model.train(was_training)
 

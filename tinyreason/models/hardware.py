@@ -19,6 +19,8 @@ from tinyreason.errors import ConfigError
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SLICES_FROM = (8, 0)
 """The first compute capability whose cards can be cut into slices (MIG)."""
+HIDDEN: list["Card"] = []
+"""The cards that were hidden when one was taken; other processes of a run compute on them."""
 CPU_INFO = "/proc/cpuinfo"
 BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 LISTED_CARD = re.compile(r"GPU \d+: .*\(UUID: (\S+)\)")
@@ -93,26 +95,31 @@ def usable_cores() -> int:
     return bound
 
 
-def find_card() -> Card | None:
-    """Returns the largest of the CUDA cards that may be used, or None; once torch computes on one, that one."""
+def find_card(number: int = 0) -> Card | None:
+    """Returns the largest of the CUDA cards that may be used, or the one of this number after it; None without one.
+
+    Once torch computes on one, it is that one.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return card_in_use(torch)
     cards = visible_cards()
-    if not cards:
+    if number >= len(cards):
         return None
-    best = max(cards, key=lambda card: (not card.is_old, card.memory_gb, card.capability))
+    best = sorted(cards, key=lambda card: (not card.is_old, card.memory_gb, card.capability), reverse=True)[number]
     return replace(best, idle=tuple(card.name for card in cards if card is not best))
 
 
-def take_card() -> Card | None:
+def take_card(number: int = 0) -> Card | None:
     """Returns the card that this process will compute on, and hides all others from CUDA.
 
     With several in sight transformers would spread each batch over them, which TRL refuses. It takes effect until torch
     has looked for cards.
     """
-    card = find_card()
+    card = find_card(number)
     if card and card.uuid:
+        if card.idle:
+            HIDDEN[:] = [other for other in visible_cards() if other.uuid != card.uuid]
         os.environ[VISIBLE] = card.uuid
     return card
 

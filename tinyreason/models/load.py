@@ -12,6 +12,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from tinyreason import processes
 from tinyreason.config.model import Model, is_gguf_name
 from tinyreason.config.run_config import Kernels
 from tinyreason.errors import ModelError
@@ -153,8 +154,8 @@ def use_cores(compute: ComputeSettings) -> None:
     import torch
 
     is_set = os.environ.get("OMP_NUM_THREADS") or os.environ.get("MKL_NUM_THREADS")
-    if compute.device == "cpu" and not is_set and torch.get_num_threads() > usable_cores():
-        torch.set_num_threads(usable_cores())
+    if compute.device == "cpu" and not is_set:
+        torch.set_num_threads(min(torch.get_num_threads(), max(1, usable_cores() // processes.count())))
 
 
 def read_weights(config: Model, compute: ComputeSettings):

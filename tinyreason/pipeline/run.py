@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyreason import processes
 from tinyreason.config.own_code import check_allowed
 from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.run_config import RunConfig
@@ -25,6 +25,7 @@ from tinyreason.models.training_rows import context_for
 from tinyreason.own_code.process import ending_processes
 from tinyreason.pipeline.conclusion import close_run
 from tinyreason.pipeline.fitting import fitting
+from tinyreason.pipeline.launch import helped
 from tinyreason.pipeline.own_code import load_own_code, try_own_code
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.stages import trained_on
@@ -59,7 +60,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
     the folder cannot be used; `NotFinite` where training broke down; `Stopped` where the run had to end early, with
     everything saved.
     """
-    check_processes()
+    check_launched(config)
     clock, console = Clock(), context.console
     opened = open_or_resume(out, config, context, fresh)
     with opened as folder, Grader() as grader, console.saying_caveats(), ending_processes():
@@ -67,11 +68,16 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
             console.say(f"this run is finished, and this is its result; --fresh starts over in {out}")
             return folder.result
         with Heart(out, console, context.deadline):
-            return run_in(folder, config, as_begun(folder, config, context), grader, clock)
+            context = as_begun(folder, config, context)
+            with helped(config, out, context.compute, grader) as asked:
+                return run_in(folder, config, context, asked, clock)
 
 
 def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Grader, clock: Clock) -> RunResult:
-    """Runs a recipe in its open folder, from wherever it was interrupted; returns its result."""
+    """Runs a recipe in its open folder, from wherever it was interrupted; returns its result.
+
+    Helpers do too, each in a folder of its own: what they have to know alike is asked of the main process.
+    """
     console = context.console
     check_preconditions(config)
     check_allowed(config)
@@ -80,7 +86,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     check_adapter(config)
     for name in {source.model for source in config.training_sources if isinstance(source, Sampled) and source.model}:
         read_model_config(base_and_adapter(name)[0])
-    problems = read_problems(config, folder, grader, console)
+    problems = processes.by_main(lambda: read_problems(config, folder, grader, console))
     model, tokenizer = load_model(config.model, context.compute)
     check_finite(model, config.model)
     engine = choose_engine(model, config.inference.engine, config.train.sampling_dtype)
@@ -88,7 +94,8 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     if caveat := turn_end_caveat(tokenizer):
         console.say(f"caveat  {caveat}")
     teacher = load_teacher(config, tokenizer)
-    problems = fitting(config, problems, tokenizer, context_for(config, model.config), console)
+    longest = context_for(config, model.config)
+    problems = processes.by_main(lambda: fitting(config, problems, tokenizer, longest, console))
     evaluator = Evaluator(config, context, tokenizer, grader)
     used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
     used |= {"splits_sha256": problems.splits_sha256()} | teacher_sha256(config)
@@ -115,14 +122,21 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
         training = train_adapter(session, rows, problems.validation, evaluator, clock)
     with clock.part("evaluate"), training.saving_the_last_good():
         after = evaluator.evaluate(model, problems.evaluation, "evaluating the adapter")
-    return close_run(session, before, after, training, clock, problems, base, baseline.template_check)
+    parts = (session, before, after, training, clock, problems, base, baseline.template_check)
+    return processes.by_main(lambda: close_run(*parts))
 
 
-def check_processes() -> None:
-    """Refuses one process among several: groups, histories and advantages are of the whole batch."""
-    count = os.environ.get("WORLD_SIZE", "1")  # what torchrun and accelerate set
-    if count != "1":
-        raise ConfigError(f"a run is one process here, not one of {count}; start it without torchrun or accelerate.")
+def check_launched(config: RunConfig) -> None:
+    """Refuses processes that do not know of each other, or are of another number. Errors: `ConfigError`."""
+    if processes.launched():
+        raise ConfigError(
+            "torchrun and accelerate start the command tinyreason recipe alone; a run that Python begins starts its "
+            "processes itself: set processes=2, and start the script without them."
+        )
+    if processes.count() not in (1, config.processes):
+        raise ConfigError(
+            f"{processes.count()} processes were launched, and the run has processes={config.processes}; leave it out."
+        )
 
 
 def check_adapter(config: RunConfig) -> None:

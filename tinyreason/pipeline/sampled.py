@@ -6,6 +6,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+from tinyreason import processes
 from tinyreason.config.run_config import RunConfig
 from tinyreason.data.sampled import Sampled
 from tinyreason.errors import DataError
@@ -54,7 +55,7 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
             f"none of {len(rows):,} sampled completions is {data.keep} and whole, so there is nothing to train on; "
             f"raise data.samples, take easier problems, or have a warm-up before."
         )
-    return transformed_in(session, found)
+    return processes.by_main(lambda: transformed_in(session, found))
 
 
 def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:

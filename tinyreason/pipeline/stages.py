@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from tinyreason import trainers
+from tinyreason import processes, trainers
 from tinyreason.adapters import with_adapter
 from tinyreason.algorithms.rewards import ask_for_tokens
 from tinyreason.config.stage import Stage
@@ -67,7 +67,8 @@ class Stages:
         is_done = (session.folder.path / STAGE).is_file()
         data = self.session.config.data if stage.data is None else stage.data
         if not is_done or data.is_sampled:
-            rows = self.rows(session, self.problems.training if stage.data is None else stage_examples(session))
+            own = self.problems.training if stage.data is None else processes.by_main(lambda: stage_examples(session))
+            rows = self.rows(session, own)
             if not is_done:
                 ending = Ending.of(stage, self)
                 train_stage(session, rows, f"stage {session.folder.path.name}", clock, ending)
@@ -85,7 +86,8 @@ class Stages:
         if not data.is_sampled:
             return problems
         if isinstance(data, Rollouts):
-            return carried_examples(session, problems, self.session.folder.path)
+            root = self.session.folder.path
+            return processes.by_main(lambda: carried_examples(session, problems, root))
         found = sampled_examples(session, problems, self.sampled)
         self.sampled = found if data.with_earlier else [*self.sampled, *found]
         if data.start == "base":

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from tinyreason import processes
 from tinyreason.pipeline.stages import stage_folder, train_stage
 from tinyreason.pipeline.transformed import transformed_in
 from tinyreason.runs.clock import Clock
@@ -19,7 +20,8 @@ def warm_up(session: TrainingSession) -> None:
     kept = Path(config.warmup.adapter) if config.warmup.adapter else session.folder.path / "warmup" / "adapter"
     if not (kept / "adapter_config.json").is_file():
         own = replace(session, config=config.warmup_config, folder=stage_folder(kept.parent))
-        train_stage(own, transformed_in(own, config.warmup.data.load()), "warm-up", Clock())
+        rows = processes.by_main(lambda: transformed_in(own, config.warmup.data.load()))
+        train_stage(own, rows, "warm-up", Clock())
     config.adapter.start_from(model, kept)
     session.context.console.say(
         f"start   after the warm-up on {config.warmup.data.describe()}; the baseline is measured there ({kept})"

@@ -76,7 +76,7 @@ class Job:
     @property
     def micro_rows(self) -> int:
         """Rows of one backward pass."""
-        return self.config.train.micro_rows
+        return self.config.micro_rows
 
     @property
     def row_tokens(self) -> int:

@@ -57,7 +57,7 @@ class DistillTrainer(LossSeam, LeafGRPOTrainer):
             session, device = self.session, output["prompt_ids"].device
             prompts = [
                 encoded(session.tokenizer, prompt_of(session.config, session.tokenizer, demonstrated(example)))
-                for example in self.scorer.batch.examples
+                for example in self.scorer.asked_examples
             ]
             output["teacher_ids"], output["teacher_mask"] = (part.to(device) for part in padded_left(prompts))
         return output

@@ -7,6 +7,7 @@ from typing import Any
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
+from tinyreason import processes
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import METRIC, SIGNS
@@ -17,6 +18,7 @@ from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
 from tinyreason.trainers.planned_rollouts import PlannedRollouts
+from tinyreason.trainers.processes import SharedRollouts
 from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
 from tinyreason.trainers.sampler_chain import trained_part
 from tinyreason.trainers.scorer import Scorer
@@ -25,7 +27,7 @@ from tinyreason.trainers.shared_prefixes import SAMPLED_ENTROPIES, SharedPrefixe
 from tinyreason.trainers.trl_seam import mask_of
 
 
-class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrainer, OomRetry):
+class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRollouts, GRPOTrainer, OomRetry):
     """TRL's GRPO with our advantages, our checkpoints and an OOM retry."""
 
     arguments_class = GRPOConfig
@@ -54,7 +56,7 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
     ):
         self.scorer = Scorer.of(session, examples)
         rows = training_rows(session.config, session.tokenizer, examples)
-        super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.scorer.score)
+        super().__init__(session, watch, checkpoints, train_dataset=rows, reward_funcs=self.score)
         engine = session.config.inference.engine
         is_theirs = samples_itself(self.args, engine)
         train = session.config.train
@@ -83,13 +85,18 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
     def order_of(self, output: dict[str, Any]) -> list[int] | None:
         return None if self.is_plain else super().order_of(output)
 
+    def score(self, *values: Any, **named: Any) -> list[float | None]:
+        """Returns the rewards of a generation batch, as the main process's scorer says them."""
+        return processes.by_main(lambda: self.scorer.score(*values, **named))
+
     def before_rollouts(self, inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         self.scorer.step = self.state.global_step + 1
         self.generation_config.remove_invalid_values = True  # nan logits end in a nan loss, not in a dead card
         train, scorer = self.session.config.train, self.scorer
         self.generation_config.max_new_tokens = train.limit_at(scorer.step)
-        self.set_temperature(scorer.samplers.temperature(scorer.store))
-        chosen = scorer.samplers.problems(scorer.step, scorer.store)
+        temperature, chosen, kept = processes.by_main(scorer.decisions)
+        self.set_temperature(temperature)
+        scorer.store.state = kept or scorer.store.state
         if chosen is not None:
             inputs = [self.train_dataset[number] for number in chosen for _ in range(train.group_size)]
         scorer.asked = [row["row"] for row in inputs]
@@ -115,7 +122,9 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         self.scorer.sampled, self.scorer.mu_logp = {"mask": mask} | found, found["logp"].sum(dim=1)
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
-        output["advantages"] = self.scorer.advantages(output["advantages"])
+        raw = output["advantages"]
+        compared = processes.by_main(lambda: self.scorer.compared(raw.cpu()))
+        output["advantages"] = compared.advantages.to(raw.device, raw.dtype)
         if self.rollouts and (values := self.rollouts.taken_values(output["completion_mask"])):
             if self.args.top_entropy_quantile == 1 and self.num_iterations == 1:  # else it decides what is trained on
                 output[SAMPLED_ENTROPIES] = values[1]
@@ -123,17 +132,10 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
                 output.setdefault("old_per_token_logps", values[0])
         if self.rollouts:
             self.rollouts.values = {}
-        for name, value in self.scorer.sizes.items():
-            self.add_metric(f"advantage/{name}", value)
-        for name, value in self.scorer.samplers.metrics(self.scorer.kept, self.scorer.store).items():
+        for name, value in compared.metrics.items():
             self.add_metric(name, value)
-        if self.scorer.kept is not None:
-            output = trained_part(output, self.scorer.kept, self.session.config.train.rollouts_per_step, self.loss_type)
-        for source, share in self.scorer.sources.items():
-            self.add_metric(f"rollouts/{source}", share)
-        self.add_metric("score_time", self.scorer.seconds)
-        for sign, share in self.scorer.signs.items():
-            self.add_metric(METRIC + sign, share)
+        if compared.kept is not None:
+            output = trained_part(output, compared.kept, self.session.config.train.rollouts_per_step, self.loss_type)
         return output
 
     def own_state(self) -> dict[str, Any]:

@@ -8,10 +8,12 @@ import torch
 from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
+from tinyreason import processes
 from tinyreason.errors import ConfigError, NotFinite
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.oom import RowLimits
+from tinyreason.trainers.processes import SharedSteps
 from tinyreason.trainers.resume import Resumable, Saving
 from tinyreason.trainers.session import TrainingSession, Watch
 from tinyreason.trainers.trl_seam import use_one_card, use_plain_torch
@@ -20,7 +22,7 @@ OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8
 """Our name → TRL's (`optim`)."""
 
 
-class SessionTrainer(Resumable):
+class SessionTrainer(SharedSteps, Resumable):
     """Laid before a trainer of TRL: takes a session and derives from it what TRL wants."""
 
     arguments_class: type
@@ -56,7 +58,7 @@ class SessionTrainer(Resumable):
     def training_step(self, *inputs: Any, **more: Any) -> torch.Tensor:
         loss = super().training_step(*inputs, **more)
         self.finite.losses.append(loss.detach())
-        return loss
+        return self.summed(loss) if self.accelerator.sync_gradients else loss
 
     def run(self) -> None:
         """Trains to the last step, from the checkpoint on that the run was resumed from, if there is one."""
@@ -76,8 +78,8 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
     options = {name: getattr(train, option) for option, name in train.trl_names.items()}
     options |= {
         "learning_rate": config.learning_rate,
-        "per_device_train_batch_size": train.micro_rows,
-        "gradient_accumulation_steps": train.rows_per_step // train.micro_rows,
+        "per_device_train_batch_size": config.micro_rows,
+        "gradient_accumulation_steps": train.rows_per_step // config.micro_rows,
         "output_dir": str(session.folder.checkpoints),
         "seed": config.seed,
         "logging_steps": 1,
@@ -94,7 +96,7 @@ def trl_arguments(kind: type, session: TrainingSession, own: dict[str, Any]):
         "remove_unused_columns": False,
     }
     try:
-        arguments = kind(**(options | own | config.trl))
+        arguments = kind(**(options | own | config.trl | ({} if processes.is_main() else {"report_to": "none"})))
     except (TypeError, ValueError) as error:
         reason = str(error).removeprefix(f"{kind.__name__}.__init__() ")
         raise ConfigError(f"TRL refuses this configuration: {reason}.") from None
@@ -155,6 +157,7 @@ class StepLog(TrainerCallback):
     def on_log(self, args, state, control, logs: dict[str, Any], **_: Any) -> None:
         if self.sign not in logs:
             return
+        logs = processes.by_main(lambda: logs)  # a sum of floats may end in another bit elsewhere
         metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
         kept = ("reward/", "sampler/", "rollouts/", "advantage/", "logp/")
         ours = [key for key in logs if key.startswith(kept)]

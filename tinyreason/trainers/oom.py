@@ -53,7 +53,7 @@ class RowLimits:
         """Returns what the card, the model and the lengths of this run are known to need."""
         train, card = config.train, compute.card.name if compute.card else "CPU"
         lengths = f"{getattr(train, train.tokens_option)} tokens"
-        rows = f"{train.micro_rows} of {train.rows_per_step} rows"
+        rows = f"{config.micro_rows} of {train.rows_per_step} rows"
         teacher = config.teacher_model
         by = f"{config.trainer} by {teacher.name} {teacher.quantize}" if teacher else config.trainer
         key = " · ".join((card, config.model.name, config.model.quantize, by, lengths, rows))
@@ -136,9 +136,17 @@ class OomRetry(MicroBatchSeam):
         """Returns the parts of a micro-batch whose losses add up to its own."""
         return [inputs]
 
+    def shared_out(self, passes: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Returns the loss of a micro-batch after its passes; 0 where they are not this process's."""
+        return passes()
+
     def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
         model.train()
         inputs = self.prepared(inputs)
+        return self.shared_out(lambda: self.passes(model, inputs, num_items_in_batch))
+
+    def passes(self, model, inputs: dict[str, Any], num_items_in_batch=None) -> torch.Tensor:
+        """Returns the loss of a prepared micro-batch, after its forward and backward pass in as many parts as fit."""
         trained = [p for p in model.parameters() if p.requires_grad]
         while True:
             gradients = [None if p.grad is None else p.grad.clone() for p in trained]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from tinyreason import processes
 from tinyreason.runs.checkpoint import TRAINED, CheckpointManager, load_trained, read_checkpoint, save_trained
 from tinyreason.trainers.trl_seam import CheckpointSeam
 
@@ -32,7 +33,8 @@ class Resumable(CheckpointSeam):
         self.limits.restore(state["memory"])
 
     def save_checkpoint(self) -> None:
-        self.checkpoints.save(self.state.global_step, self.write_state)
+        if processes.is_main():
+            self.checkpoints.save(self.state.global_step, self.write_state)
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Writes the trainer's files into a checkpoint's folder and returns the rest of its state."""
@@ -57,8 +59,9 @@ class Saving(TrainerCallback):
         self.checkpoints = checkpoints
 
     def on_step_end(self, args, state, control, **_: Any) -> None:
-        ends = self.checkpoints.deadline.has_come(state.global_step)
-        control.should_save = ends or self.checkpoints.is_due(state.global_step)
+        it, step = self.checkpoints, state.global_step
+        ends, is_due = processes.by_main(lambda: (it.deadline.has_come(step), it.is_due(step)))
+        control.should_save = ends or is_due
         control.should_training_stop |= ends
 
     def on_log(self, args, state, control, **_: Any) -> None:

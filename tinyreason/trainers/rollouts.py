@@ -65,6 +65,15 @@ class RolloutSampler:
         self.drafts.learn(step, prompts, rows)
         return rows
 
+    def found(self, step: int) -> tuple[dict, list]:
+        """Returns what is known of the rows that were sampled here in this step, for other processes: `take` it."""
+        return self.values, self.drafts.of(step)
+
+    def take(self, step: int, parts: list[tuple[dict, list]]) -> None:
+        """Takes what all processes found of a step, in the order of its rows."""
+        self.values = {row: its for values, _ in parts for row, its in values.items()}
+        self.drafts.replace(step, [pair for _, pairs in parts for pair in pairs])
+
     def taken_values(self, mask_N_T: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Returns the step's log-probabilities and entropies (N, T), 0 where no token is; None if some are unknown."""
         taken = self.values

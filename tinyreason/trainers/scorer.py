@@ -13,7 +13,7 @@ from tinyreason.algorithms.rollouts import Rollout
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.grading.hacking_signs import sign_shares
+from tinyreason.grading.hacking_signs import METRIC, sign_shares
 from tinyreason.inference.sampling import read_completion
 from tinyreason.models.chat_template import end_tokens, opens_thought
 from tinyreason.rollout import Batch
@@ -22,6 +22,17 @@ from tinyreason.store import Store
 from tinyreason.trainers.planned_rollouts import leave_out, tell_rolled
 from tinyreason.trainers.sampler_chain import SamplerChain
 from tinyreason.trainers.session import TrainingSession
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the trainer needs of a batch that has been compared; the main process says it to all."""
+
+    advantages: torch.Tensor
+    """(N,) or (N, T)."""
+    kept: torch.Tensor | None
+    """(N,) Which rollouts are trained on; None = all."""
+    metrics: dict[str, float]
 
 
 @dataclass
@@ -69,6 +80,11 @@ class Scorer:
         parts = (session.config, examples, session.grader, session.folder, session.tokenizer, ends)
         return Scorer(*parts, is_thought_open=is_open)
 
+    def decisions(self) -> tuple[float, list[int] | None, dict | None]:
+        """Returns the temperature and the problems of the step (None: in turn), and what a plan reads of the store."""
+        temperature, chosen = self.samplers.temperature(self.store), self.samplers.problems(self.step, self.store)
+        return temperature, chosen, self.store.state if self.config.rollouts else None
+
     def score(self, completion_ids: list[list[int]], row: list[int], **_: Any) -> list[float | None]:
         """Returns, as TRL's reward function, (N) weighted sums of our rewards, None where no reward could tell."""
         start = time.perf_counter()
@@ -112,6 +128,15 @@ class Scorer:
         self.seconds = time.perf_counter() - start
         return _jsonable(self.batch.reward)
 
+    def compared(self, from_trl: torch.Tensor) -> Compared:
+        """Returns the advantages in place of TRL's, what is trained on, and the batch's metrics."""
+        advantages = self.advantages(from_trl)
+        metrics = {f"advantage/{name}": value for name, value in self.sizes.items()}
+        metrics |= self.samplers.metrics(self.kept, self.store)
+        metrics |= {f"rollouts/{source}": share for source, share in self.sources.items()}
+        metrics |= {"score_time": self.seconds} | {METRIC + sign: share for sign, share in self.signs.items()}
+        return Compared(advantages, self.kept, metrics)
+
     def advantages(self, from_trl: torch.Tensor) -> torch.Tensor:
         """Returns (N,) or (N, T) advantages in place of TRL's, and writes the batch down, which is complete now.
 
@@ -130,6 +155,11 @@ class Scorer:
         self.folder.append("rollouts.jsonl", list(self._lines(advantages)))
         self.seconds += time.perf_counter() - start
         return advantages.to(from_trl.device, from_trl.dtype)
+
+    @property
+    def asked_examples(self) -> list[Example]:
+        """Returns (N) the problems that the batch asks."""
+        return [self.examples[number] for number in self.asked]
 
     @property
     def sources(self) -> dict[str, float]:

@@ -39,7 +39,7 @@ class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
     def training_step(self, model, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
         train, step = self.session.config.train, self.state.global_step
         if rate := rate_at(step, train.max_steps, train.mask_rate, train.mask_warmup):
-            tokenizer, first_row = self.session.tokenizer, len(self.finite.losses) * train.micro_rows
+            tokenizer, first_row = self.session.tokenizer, len(self.finite.losses) * self.session.config.micro_rows
             vocabulary = len(tokenizer) if train.mask_with == "random" else None
             pad, seed = tokenizer.pad_token_id, self.session.config.seed
             inputs = masked(inputs, rate, seed, step, first_row, vocabulary, pad)

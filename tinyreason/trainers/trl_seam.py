@@ -18,7 +18,8 @@ from trl.trainer.utils import RepeatSampler
 
 COUNTERS = ("_step", "_total_train_tokens", "entropy_coef", "_last_world_entropy")
 """What TRL counts over the steps and keeps in no checkpoint, where its trainer has it."""
-LOSS_COUNTERS = ("_metrics", "_total_train_tokens", "entropy_coef", "_last_world_entropy", "_entropy_window_stats")
+METRICS, TOKENS = "_metrics", "_total_train_tokens"
+LOSS_COUNTERS = (METRICS, TOKENS, "entropy_coef", "_last_world_entropy", "_entropy_window_stats")
 """What TRL's `compute_loss` counts up."""
 
 

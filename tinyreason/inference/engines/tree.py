@@ -46,6 +46,15 @@ class Drafts:
         else:
             self.steps = [*self.steps, [step, pairs]][-WINDOW:]
 
+    def of(self, step: int) -> list[list[Any]]:
+        """Returns [prompt, completion] of every row of the step that was learned last; none where it is another."""
+        return self.steps[-1][1] if self.steps and self.steps[-1][0] == step else []
+
+    def replace(self, step: int, pairs: list[list[Any]]) -> None:
+        """Puts these in place of what was learned of the last step, if it is this one."""
+        if self.of(step):
+            self.steps[-1][1] = pairs
+
     def tries(self) -> dict[tuple[int, ...], Trie]:
         """Returns what came next, by prompt."""
         found: dict[tuple[int, ...], Trie] = {}

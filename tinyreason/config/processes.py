@@ -1,0 +1,50 @@
+"""What several processes can share of a run, and how many rows each takes at once."""
+
+from typing import Any
+
+from tinyreason.config.describe import sections
+from tinyreason.own_code.leaf import OwnLeaf
+
+SAMPLED_BY_TRL = ("use_vllm", "use_transformers_continuous_batching", "repetition_penalty")
+"""Options under `trl:` with which TRL samples rollouts itself, by random numbers that are not each row's own."""
+
+
+def micro_rows(train: Any, processes: int) -> int:
+    """Returns the rows of one backward pass, fewer where that leaves a process without one."""
+    if processes == 1:
+        return train.micro_rows
+    share = train.rows_per_step // processes
+    return max(size for size in range(1, min(train.micro_rows, share) + 1) if share % size == 0)
+
+
+def check_processes(run: Any) -> None:
+    """Refuses what several processes would compute otherwise than one, or cannot share. Errors: `ValueError`."""
+    many = run.processes
+    if many == 1:
+        return
+    for path, train in (("train", run.train), *([("warmup.train", run.warmup.train)] if run.warmup else [])):
+        rows = train.rows_per_step
+        if rows % many:
+            raise ValueError(f"processes={many} cannot share {path}'s {rows} rows of a step evenly; type a divisor")
+        micro = micro_rows(train, many)
+        if micro != train.micro_rows and (mean := mean_of_a_micro_batch(train)):
+            raise ValueError(
+                f"{mean} depends on the rows of one backward pass, of which processes={many} need more; type "
+                f"{path}.micro_batch_size={micro}, with one process too"
+            )
+    sampled = run.inference.engine == "trl" or set(run.trl.get("generation_kwargs") or ()) - {"min_new_tokens"}
+    if sampled or any(run.trl.get(name) for name in SAMPLED_BY_TRL):
+        raise ValueError(f"processes={many} need rollouts that our own engines sample; leave out what has TRL sample")
+    if run.trl.get("use_adaptive_entropy"):
+        raise ValueError(f"trl.use_adaptive_entropy counts in one process alone; leave it or processes={many} out")
+    if own := next((section for _, section in sections(run) if isinstance(section, OwnLeaf)), None):
+        raise ValueError(f"processes={many} do not run code of your own ({own.kind}) yet; leave processes out")
+
+
+def mean_of_a_micro_batch(train: Any) -> str:
+    """Returns which option makes a loss the mean of what stands in one backward pass; empty where none does."""
+    if getattr(train, "loss", "") == "bnpo":
+        return "loss=bnpo"
+    if getattr(train, "top_entropy_quantile", 1) < 1:
+        return f"top_entropy_quantile={train.top_entropy_quantile:g}"
+    return f"entropy_bonus={train.entropy_bonus:g}" if train.has_entropy_bonus else ""
