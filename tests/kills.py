@@ -32,6 +32,7 @@ RUNS = {
         *("distill", *SMALL, "train.max_steps=8", "train.rollouts_per_step=16", "train.micro_batch_size=8", SHORT),
         *("stages.0.measure=false", "stages.0.train.max_steps=4", "stages.0.train.rollouts_per_step=16"),
     ),
+    "two processes": ("rlvr", *GRPO, SHORT, "data.size=4", "validation=null", "processes=2"),
     "grpo with history": ("rlvr", *GRPO, SHORT, "data.size=4", "validation=null", "rewards=[{kind: hapo_length}]"),
 }
 MOMENTS = ("anywhere", "between checkpoints", "in a checkpoint")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import ALLOW_CODE, COUNT, JSON, OVERRIDES, PATH, TIER
+from tinyreason.cli.options import ALLOW_CODE, COUNT, JSON, OVERRIDES, PATH, PROCESSES, TIER, with_processes
 from tinyreason.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ CARDS = "1080, 1080-ti, 2060, t4, 3060, 3090, 4090, l4, a100, a100-40gb, h100"
     metavar="FILE",
     help="Fit the times that are planned for a card to steps it took: the gpu.json of make gpu. Without NAME.",
 )
+@PROCESSES
 @ALLOW_CODE
 @JSON
 def plan_command(
@@ -49,6 +50,7 @@ def plan_command(
     prompt_tokens: int | None,
     is_measured: bool,
     calibrate: Path | None,
+    processes: int | None,
     allow_code: bool,
     as_json: bool,
 ) -> None:
@@ -70,9 +72,11 @@ def plan_command(
         return
     if name is None:
         raise ConfigError("plan needs the name of a recipe, as in tinyreason plan rlvr; tinyreason recipes lists them.")
+    if is_measured and processes:
+        raise ConfigError("--measure is of one process; leave --processes out.")
     if is_measured and gpu:
         raise ConfigError("--measure is of the machine at hand; leave --gpu out.")
-    recipe = read_recipe(name)
+    recipe, overrides = read_recipe(name), with_processes(overrides, processes)
     card, sheet = chosen_card(gpu)
     tier, reason = tier_to_plan(recipe, tier, overrides, card)
     config = recipe.resolve(tier, overrides)
@@ -146,7 +150,7 @@ def machine_for(config: "RunConfig", card: "Card | None", sheet: "Datasheet | No
     from tinyreason.planning.plan import GB, Machine
 
     if card is None or not TIERS[config.tier].needs_gpu:
-        return Machine(None, None, memory_of_this_machine())
+        return Machine(None, None, memory_of_this_machine() / config.processes)
     return Machine(card, sheet, card.memory_gb * GB)
 
 

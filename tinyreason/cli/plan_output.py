@@ -22,6 +22,9 @@ def plan_lines(plan: Plan, tier_reason: str, prompts: PromptLengths) -> list[str
         *teacher_lines(plan),
         f"rows    {job.row_tokens} tokens at most, {prompt}; {job.micro_rows} per backward pass",
     ]
+    if config.processes > 1:
+        of_each = "a card" if compute.card else "as much memory, and its part of the cores"
+        lines.append(f"shared  by {config.processes} processes; each has {of_each}, and what follows is of one of them")
     if (prompts.evaluation, prompts.evaluation_source) != (prompts.training, prompts.training_source):
         lines.append(f"asked   prompts of {prompts.evaluation} tokens in the evaluation ({prompts.evaluation_source})")
     for phase in plan.phases:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyreason.cli.options import JSON, OVERRIDES, TIER
+from tinyreason.cli.options import JSON, OVERRIDES, PROCESSES, TIER, with_processes
 
 if TYPE_CHECKING:
     from tinyreason.config.recipe import Recipe
@@ -71,7 +71,8 @@ def show_command(name: str, overrides: tuple[str, ...], tier: str | None, as_jso
 @click.argument("name")
 @OVERRIDES
 @click.option("--on", "tier", metavar="TIER", help="Tier of the recipe; default: each of them.")
-def check_command(name: str, overrides: tuple[str, ...], tier: str | None) -> None:
+@PROCESSES
+def check_command(name: str, overrides: tuple[str, ...], tier: str | None, processes: int | None) -> None:
     """Validate a recipe, with the options that key=value sets, on each of its tiers; nothing is run.
 
     Data files are read, gold answers looked at, and a local model's chat template; the packages and keys that the
@@ -82,7 +83,7 @@ def check_command(name: str, overrides: tuple[str, ...], tier: str | None) -> No
     from tinyreason.planning.inspection import Inspector
 
     recipe, inspector, tiers_of = read_recipe(name), Inspector(), {}
-    configs = resolve_all(recipe, overrides, [tier] if tier else list(recipe.tiers))
+    configs = resolve_all(recipe, with_processes(overrides, processes), [tier] if tier else list(recipe.tiers))
     for config in configs.values():
         check_preconditions(config)
         for finding in inspector.inspect(config):

@@ -93,7 +93,9 @@ def cuda_facts(card: Card | None) -> list[Fact]:
     if card is None:
         mac = "; Apple's GPU is not used" if platform.system() == "Darwin" else ""
         return [Fact("GPU", f"no CUDA GPU: the tiers sandbox and cpu run on the CPU{mac}")]
-    idle = f"; {card.describe_idle()}" if card.idle else ""
+    many = 1 + card.idle.count(card.name)
+    both = f", or --processes {many} uses all {many} {card.name}" if many > 1 else ""
+    idle = f"; {card.describe_idle()}{both}" if card.idle else ""
     facts = [Fact("GPU", f"{card.describe()}, {card.memory_gb:.0f} GB{idle}")]
     try:
         import torch
@@ -121,7 +123,9 @@ def cpu_fact() -> Fact:
     """Says what processor there is, how many cores of it are used, and whether it multiplies in bfloat16."""
     cpu = find_cpu()
     bfloat16 = f"bfloat16 by {cpu.bfloat16_by}" if cpu.bfloat16_by else "no bfloat16"
-    return Fact("CPU", f"{cpu.name}, {usable_cores()} cores, {bfloat16}")
+    many = usable_cores()
+    shared = f"; --processes {many} has as many processes share a run on it" if many > 1 else ""
+    return Fact("CPU", f"{cpu.name}, {many} cores, {bfloat16}{shared}")
 
 
 def runs_on(capability: tuple[int, int], built: list[str]) -> bool:

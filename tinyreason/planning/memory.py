@@ -79,6 +79,11 @@ class Job:
         return self.config.micro_rows
 
     @property
+    def sampled_rows(self) -> int:
+        """Completions that a process samples for each step."""
+        return -(-self.config.train.generated_rows // self.config.processes)
+
+    @property
     def row_tokens(self) -> int:
         """Tokens of the longest row that is trained on."""
         return self.config.train.row_tokens(self.prompt_tokens)
@@ -151,11 +156,11 @@ def phases(job: Job) -> list[Phase]:
     for name, stage in job.stages.items():
         train = stage.config.train
         if train.generated_rows:
-            found.append(generation_phase(stage, name, training, train.generated_rows, stage.row_tokens))
+            found.append(generation_phase(stage, name, training, stage.sampled_rows, stage.row_tokens))
         found.append(Phase(name, training | backward_parts(stage)))
     found.append(generation_phase(job, "evaluate", training, *evaluation_batch(job)))
     if job.config.train.generated_rows:
-        found.append(generation_phase(job, "generate", training, job.config.train.generated_rows, job.row_tokens))
+        found.append(generation_phase(job, "generate", training, job.sampled_rows, job.row_tokens))
     if job.config.reference_passes:
         found.append(Phase("score", training | scoring_parts(job)))
     if job.teacher:

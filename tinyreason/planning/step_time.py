@@ -51,10 +51,11 @@ class Decoding:
 
 
 def speed_of(job: Job, sheet: Datasheet | None) -> Speed | None:
-    """Returns the speed of the job's machine; None for a card that is in no table."""
+    """Returns the speed of the job's machine, of which each process has its share; None for a card in no table."""
     if job.on_cpu:
         tflops = CPU_TFLOPS_A_CORE[job.width] * min(1, job.shape.hidden / CPU_WIDTH)
-        return Speed(1e9 * CPU_BANDWIDTH_GB_S, 1e12 * tflops * usable_cores(), CPU_KERNEL_S)
+        share = 1 / job.config.processes
+        return Speed(share * 1e9 * CPU_BANDWIDTH_GB_S, share * 1e12 * tflops * usable_cores(), CPU_KERNEL_S)
     if sheet is None:
         return None
     tflops = OF_ARITHMETIC_32 * sheet.tflops_32 if job.width == 4 else sheet.reached * sheet.tflops_16
@@ -75,7 +76,7 @@ def step_seconds(job: Job, at: Speed) -> float:
 def rollouts(job: Job) -> Decoding:
     """Returns how a step's rollouts are sampled."""
     train = job.config.train
-    return Decoding(train.generated_rows, job.prompt_tokens, train.max_completion_tokens, job.is_padded)
+    return Decoding(job.sampled_rows, job.prompt_tokens, train.max_completion_tokens, job.is_padded)
 
 
 def earlier_seconds(job: Job, at: Speed) -> float:
@@ -102,14 +103,19 @@ def sampling_seconds(job: Job, at: Speed) -> float:
         return 0.0
     batch = Decoding(rows, job.prompt_tokens, job.config.train.max_completion_tokens, has_adapter=data.model is None)
     problems = (data.size or data.usual_size or 0) + len(data.temperatures) * data.tried
-    return ceil(problems * data.samples / rows) * decoding_seconds(sampler_of(job), at, batch)
+    return batches_of(job, problems * data.samples, rows) * decoding_seconds(sampler_of(job), at, batch)
 
 
 def asking_seconds(job: Job, at: Speed, completions: int) -> float:
     """Returns the seconds of so many completions as the evaluation asks for them."""
     rows, tokens = evaluation_batch(job)
     batch = Decoding(rows, job.asked_tokens, tokens - job.asked_tokens)
-    return ceil(completions / rows) * decoding_seconds(job, at, batch)
+    return batches_of(job, completions, rows) * decoding_seconds(job, at, batch)
+
+
+def batches_of(job: Job, completions: int, rows: int) -> int:
+    """Returns in how many batches of so many rows a process samples its share of the completions."""
+    return ceil(completions / job.config.processes / rows)
 
 
 def evaluation_seconds(job: Job, at: Speed) -> float:
@@ -122,11 +128,13 @@ def evaluation_seconds(job: Job, at: Speed) -> float:
     rows, tokens = evaluation_batch(job)
     batch = Decoding(rows, job.asked_tokens, tokens - job.asked_tokens)
     bare = Decoding(rows, batch.prompt, batch.completion, has_adapter=False)
-    bare_batches = 0 if config.warmup else ceil(evaluation.problems * evaluation.samples / rows)
-    batches = config.evaluations * ceil(evaluation.problems * evaluation.samples / rows) - bare_batches
-    batches += ceil(config.other_way_completions / rows)
+    one_evaluation = batches_of(job, evaluation.problems * evaluation.samples, rows)
+    bare_batches = 0 if config.warmup else one_evaluation
+    batches = config.evaluations * one_evaluation - bare_batches
+    batches += batches_of(job, config.other_way_completions, rows)
     if validation:
-        batches += ceil(config.train.max_steps / validation.every_steps) * ceil(validation.problems / rows)
+        times = ceil(config.train.max_steps / validation.every_steps)
+        batches += times * batches_of(job, validation.problems, rows)
     return batches * decoding_seconds(job, at, batch) + bare_batches * decoding_seconds(job, at, bare)
 
 
@@ -158,7 +166,7 @@ def passes(job: Job, at: Speed, backward: bool) -> float:
     micro-batch, so the slower of the two counts.
     """
     factor = 1 + (2 if job.recomputes else 1) * backward
-    batches = ceil(job.config.train.rows_per_step / job.micro_rows)
+    batches = ceil(job.config.train.rows_per_step / job.micro_rows / job.config.processes)
     kernels = batches * job.shape.layers * layer_kernels(job, job.is_padded, has_adapter=True)
     computed = arithmetic(job, at, batches * job.micro_tokens, job.row_tokens)
     return factor * max(computed, kernels * at.kernel_s)

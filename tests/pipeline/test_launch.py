@@ -1,0 +1,88 @@
+"""The other processes of a run: their cards, how they end, and that what one of them dies of loses nothing."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import fake_driver
+import psutil
+import pytest
+from kills import digest
+
+from tinyreason.errors import ConfigError, Stopped
+from tinyreason.models.hardware import take_card
+from tinyreason.pipeline import launch
+
+RUN = (
+    *("rlvr", "train.max_steps=4", "train.rollouts_per_step=16", "train.group_size=4", "evaluation.problems=4"),
+    *("train.max_completion_tokens=48", "evaluation.samples=1", "validation.problems=8", "validation.every_steps=2"),
+    *("train.micro_batch_size=8", "checkpoints.every_steps=1"),
+)
+
+
+def test_each_process_has_a_card_of_its_own_of_the_same_kind(tmp_path, monkeypatch):
+    fake_driver.install(tmp_path, monkeypatch, "T4", "A100", "A100")
+    card = take_card()
+    assert launch._cards_of_helpers(2, card) == [fake_driver.uuid(2)]
+    environment = launch._environment(1, 2, 1234, str(tmp_path), launch._cards_of_helpers(2, card))
+    assert environment["CUDA_VISIBLE_DEVICES"] == fake_driver.uuid(2) != os.environ["CUDA_VISIBLE_DEVICES"]
+    with pytest.raises(ConfigError, match=r"need 3 cards of one kind, and 2 NVIDIA A100.* type processes=2"):
+        launch._cards_of_helpers(3, card)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert take_card(2).name == "Tesla T4"  # where torchrun has started this process as number 2
+
+
+def test_a_process_that_does_not_start_is_said(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(Stopped, match="process 2 of 2 ended with 1, and the run with it"), launch.started(2, None):
+        raise AssertionError("nobody was met")
+
+
+def start(out, *more: str) -> subprocess.Popen:
+    words = [sys.executable, "-m", "tinyreason", "recipe", *RUN, "--on", "sandbox", "--seed", "3", *more]
+    return subprocess.Popen([*words, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(file) -> None:
+    until = time.monotonic() + 200
+    while not file.exists():
+        assert time.monotonic() < until, file
+        time.sleep(0.1)
+
+
+def helper_of(process: subprocess.Popen) -> psutil.Process:
+    return next(one for one in psutil.Process(process.pid).children() if launch.__name__ in one.cmdline())
+
+
+@pytest.mark.stress
+def test_killed_in_either_process_a_run_ends_whole_and_resumes_to_the_same_bits(tmp_path):
+    for words, name in (((), "one"), (("--processes", "2"), "two")):
+        process = start(tmp_path / name, *words)
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+    one, two = (digest(tmp_path / name) for name in ("one", "two"))
+    assert one["rollouts"] == two["rollouts"]
+    results = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("one", "two")]
+    assert results[0]["before"] == results[1]["before"]
+    out = tmp_path / "killed"
+    process = start(out, "--processes", "2")
+    wait_for(out / "checkpoints" / "step-000001")
+    helper_of(process).kill()
+    said, _ = process.communicate()
+    assert process.returncode == 3 and "process 2 of 2 ended by signal 9, and the run with it" in said
+    assert re.search(r"to resume, type: tinyreason recipe rlvr .*processes=2", said)
+    process = start(out, "--processes", "2")
+    wait_for(out / "checkpoints" / "step-000003")
+    helper = helper_of(process)
+    process.kill()
+    process.wait()
+    helper.wait(timeout=60)
+    refused = start(out)
+    assert "processes is 2 there and 1 here" in refused.communicate()[0] and refused.returncode == 2
+    process = start(out, "--processes", "2")
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    assert digest(out) == two
