@@ -397,3 +397,10 @@ def test_a_recipe_that_pays_a_teacher_says_so():
         line for line in typed("critique_ft", "--gpu", "t4", own, data).output.splitlines() if "teacher" in line
     )
     assert "any writes 4 critiques of each problem, 200 in all, over an API that may cost money" in line
+
+
+def test_two_processes_take_less_time_and_each_no_more_memory():
+    one, two = (json.loads(typed("rlvr", "--gpu", "t4", "--json", *more).output) for more in ((), ("--processes", "2")))
+    assert 0.5 < two["seconds"] / one["seconds"] < 0.9  # a token takes as long for fewer rows
+    assert two["peak"]["bytes"] <= one["peak"]["bytes"] and two["trained_parameters"] == one["trained_parameters"]
+    assert "shared  by 2 processes; each has a card" in typed("rlvr", "--gpu", "t4", "--processes", "2").output

@@ -72,14 +72,14 @@ def plan_command(
         return
     if name is None:
         raise ConfigError("plan needs the name of a recipe, as in tinyreason plan rlvr; tinyreason recipes lists them.")
-    if is_measured and processes:
-        raise ConfigError("--measure is of one process; leave --processes out.")
     if is_measured and gpu:
         raise ConfigError("--measure is of the machine at hand; leave --gpu out.")
     recipe, overrides = read_recipe(name), with_processes(overrides, processes)
     card, sheet = chosen_card(gpu)
     tier, reason = tier_to_plan(recipe, tier, overrides, card)
     config = recipe.resolve(tier, overrides)
+    if is_measured and config.processes > 1:
+        raise ConfigError("--measure is of one process; leave --processes and processes= out.")
     machine = machine_for(config, card, sheet)
     if is_measured:
         compare_with_plan(recipe, config, overrides, machine, allow_code, as_json)

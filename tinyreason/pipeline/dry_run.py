@@ -47,6 +47,7 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
         "evaluation.batch_size": PROBLEMS,
         "checkpoints.every_steps": 1,
         "checkpoints.keep": STEPS,
+        "processes": 1,
     }
     found |= {f"model.{name}": "null" for name in ("gguf_file", "chat_template") if getattr(config.model, name)}
     if config.teacher_model:
