@@ -5,7 +5,7 @@ else by its family's plain form.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from tinyreason.algorithms.advantages import ADVANTAGES
@@ -47,6 +47,8 @@ class World:
     """Which should not."""
     families: list[str]
     """Whose methods apply."""
+    forms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Method → its values here, where they are others than anywhere."""
     is_unlabelled: bool = False
     """Whether only methods enter that never look at a gold answer."""
 
@@ -82,7 +84,8 @@ def entries(world: World, asked: str = "all") -> list[Entry]:
 
     Errors: `ConfigError` for a name that no method of these families has.
     """
-    found = (*of_families(world), *of_recipes(world))
+    own = (Entry(name, family_of(values), values) for name, values in world.forms.items())
+    found = (*of_families(world), *of_recipes(world), *own)
     known = {entry.name: entry for entry in found if not (world.is_unlabelled and reads_gold(entry))}
     plain = Entry(PLAIN, "baseline", {})
     if asked == "all":
@@ -115,6 +118,8 @@ def family_of(values: dict[str, Any]) -> str:
     for section, family in (("rollouts", "rollouts"), ("samplers", "samplers")):
         if section in values:
             return family
+    if "transforms" in values.get("data", {}):
+        return "transforms"
     if values.get("rewards", [{"kind": PLAIN}]) != [{"kind": PLAIN}]:
         return "rewards"
     return "advantages" if "advantage" in values else "losses"

@@ -16,10 +16,10 @@ from tinyreason.reporting.report import render
 from tinyreason.reporting.sweep_table import ProblemMeans
 
 COLUMNS = (
-    *("method", "accuracy", "less plain GRPO, points", "p, adjusted", "by the second grader"),
-    *("tokens", "of plain GRPO's", "steps", "seconds", "seeds", ""),
+    *("method", "accuracy", "less plain training, points", "p, adjusted", "by the second grader"),
+    *("tokens", "of plain training's", "steps", "seconds", "seeds", ""),
 )
-UNTOLD = "cannot be told from plain GRPO"
+UNTOLD = "cannot be told from plain training"
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def cells(row: ArenaRow) -> list[str]:
     """Returns a row's cells, as people read them."""
     if row.accuracy is None:
         return [f"`{row.name}`", *[""] * (len(COLUMNS) - 2), row.said]
-    name = "plain GRPO" if row.name == PLAIN else f"`{row.name}`"
+    name = "plain training" if row.name == PLAIN else f"`{row.name}`"
     return [
         *(name, f"{row.accuracy:.3f}", points(row.to_plain), f"{row.to_plain.adjusted:.2g}" if row.to_plain else ""),
         *(f"{row.strict:.3f}", f"{row.tokens:.0f}", share_of_plain(row), f"{row.steps:.0f}", f"{row.seconds:.0f}"),
@@ -227,10 +227,10 @@ def sentences(rows: list[ArenaRow]) -> Iterator[str]:
     for word in ("better", "worse", "shorter", "longer"):
         names = [row.name for row in compared if word in row.said.split("; ")[0].split()]
         if names:
-            yield f"Told from plain GRPO, {word}: {', '.join(names)}."
+            yield f"Told from plain training, {word}: {', '.join(names)}."
     untold = sum(row.said == UNTOLD for row in compared)
     yield (
-        f"Of {len(compared)} methods {untold} cannot be told from plain GRPO. p is adjusted for all of them by Benjamini "
+        f"Of {len(compared)} methods {untold} cannot be told from plain training. p is adjusted for all of them by Benjamini "
         f"and Hochberg (scipy.stats.false_discovery_control), the intervals as Benjamini and Yekutieli have them; "
         f"accuracy and tokens each are a family of comparisons."
     )
