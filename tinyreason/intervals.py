@@ -208,8 +208,8 @@ def told_apart(p_values: Sequence[float]) -> tuple[list[float], float]:
     """Returns the p of many comparisons, adjusted, and the confidence at which an interval of each is to be given.
 
     The share of false findings among those whose adjusted p is at most 5 % is at most 5 % (Benjamini and Hochberg 1995,
-    as scipy.stats.false_discovery_control has it). Intervals at 1 − 5 % · R / m, R of m found, or at least one, miss the
-    truth in as small a share (Benjamini and Yekutieli, JASA 100, 2005).
+    as scipy.stats.false_discovery_control has it). Intervals at 1 − 5 % · R / m, R of m found, or at least one, miss
+    the truth in as small a share (Benjamini and Yekutieli, JASA 100, 2005).
     """
     from scipy.stats import false_discovery_control
 

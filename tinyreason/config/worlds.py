@@ -1,7 +1,7 @@
 """The arena's worlds: recipes on which methods are compared, and what was written down of each before any was tried.
 
-A method enters without an edit: by the variant of its name in a shipped recipe, which has its partners and strengths, or
-else by its family's plain form.
+A method enters without an edit: by the variant of its name in a shipped recipe, which has its partners and strengths,
+or else by its family's plain form.
 """
 
 from collections.abc import Iterator

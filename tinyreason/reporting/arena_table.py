@@ -230,7 +230,7 @@ def sentences(rows: list[ArenaRow]) -> Iterator[str]:
             yield f"Told from plain training, {word}: {', '.join(names)}."
     untold = sum(row.said == UNTOLD for row in compared)
     yield (
-        f"Of {len(compared)} methods {untold} cannot be told from plain training. p is adjusted for all of them by Benjamini "
-        f"and Hochberg (scipy.stats.false_discovery_control), the intervals as Benjamini and Yekutieli have them; "
+        f"Of {len(compared)} methods {untold} cannot be told from plain training. p is adjusted for all of them by "
+        f"Benjamini and Hochberg (scipy.stats.false_discovery_control), the intervals as Benjamini and Yekutieli have them; "
         f"accuracy and tokens each are a family of comparisons."
     )
