@@ -7,11 +7,19 @@ from pathlib import Path
 
 from tinyreason.config.worlds import PLAIN, TIER, Entry, World, entries
 from tinyreason.errors import ConfigError, FolderError
-from tinyreason.pipeline.sweep import Point, SweepRun, computed_with, log_file, problem_means, run_sweep, sweep_runs
+from tinyreason.pipeline.sweep import (
+    Point,
+    SweepRun,
+    begun_with,
+    computed_with,
+    log_file,
+    problem_means,
+    run_sweep,
+    sweep_runs,
+)
 from tinyreason.reporting.arena_table import ArenaEntry, SeedOfEntry, write_arena
 from tinyreason.reporting.run_warnings import run_warnings
 from tinyreason.runs.context import RunContext
-from tinyreason.runs.folder import read_config
 from tinyreason.runs.reader import read_run
 from tinyreason.runs.result import RESULT
 from tinyreason.trainers.session import SPENT
@@ -85,7 +93,7 @@ def arena_entry(
 
 def is_whole(one: SweepRun) -> bool:
     """Returns whether the run is finished, and is the one that is meant."""
-    earlier = read_config(one.path)
+    earlier = begun_with(one)
     meant = earlier and computed_with(earlier) == computed_with(one.config.model_dump(mode="json"))
     return bool(meant) and (one.path / RESULT).exists()
 

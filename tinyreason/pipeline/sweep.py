@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from pydantic import ValidationError
+
 from tinyreason.algorithms.rewards import REWARDS
 from tinyreason.atomic import write_text
 from tinyreason.config.overrides import listed
@@ -138,13 +140,21 @@ def run_sweep(
 
 def is_done(one: SweepRun) -> bool:
     """Returns whether the run is finished. Errors: `FolderError` where a run of another config is in its place."""
-    earlier = read_config(one.path)
+    earlier = begun_with(one)
     if earlier:
         values = (earlier, one.config.model_dump(mode="json"))
         differing = next(differences(*map(computed_with, values)), None)
         if differing:
             raise FolderError(f"{one.path} holds another run: {differing}; choose another folder with --out.")
     return (one.path / RESULT).exists()
+
+
+def begun_with(one: SweepRun) -> dict[str, Any] | None:
+    """Returns the config that is in the run's place, options that are newer than it at their defaults."""
+    values = read_config(one.path)
+    with suppress(ValidationError, ConfigError):
+        return values and RunConfig.model_validate(values).model_dump(mode="json")
+    return values
 
 
 def computed_with(values: dict[str, Any]) -> dict[str, Any]:

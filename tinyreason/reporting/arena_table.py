@@ -1,6 +1,7 @@
 """The arena's table: each method beside plain GRPO of the same seeds, corrected for so many comparisons."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,7 @@ from tinyreason.reporting.sweep_table import ProblemMeans
 
 COLUMNS = (
     *("method", "accuracy", "less plain training, points", "p, adjusted", "by the second grader"),
-    *("tokens", "of plain training's", "steps", "seconds", "seeds", ""),
+    *("tokens", "less plain's, % of the limit", "steps", "seconds", "each seed", "what is told, and warnings"),
 )
 UNTOLD = "cannot be told from plain training"
 
@@ -204,8 +205,17 @@ def cells(row: ArenaRow) -> list[str]:
     name = "plain training" if row.name == PLAIN else f"`{row.name}`"
     return [
         *(name, f"{row.accuracy:.3f}", points(row.to_plain), f"{row.to_plain.adjusted:.2g}" if row.to_plain else ""),
-        *(f"{row.strict:.3f}", f"{row.tokens:.0f}", share_of_plain(row), f"{row.steps:.0f}", f"{row.seconds:.0f}"),
-        *(", ".join(f"{value:.3f}" for value in row.by_seed), "; ".join(filter(None, [row.said, *row.warnings]))),
+        *(
+            f"{row.strict:.3f}",
+            f"{row.tokens:.0f}",
+            points(row.tokens_to_plain),
+            f"{row.steps:.0f}",
+            f"{row.seconds:.0f}",
+        ),
+        *(
+            ", ".join(f"{value:.3f}" for value in row.by_seed),
+            "; ".join(filter(None, [row.said, *kinds_of(row.warnings)])),
+        ),
     ]
 
 
@@ -214,9 +224,9 @@ def points(one: Difference | None) -> str:
     return f"{one.mean:+.1f} [{one.interval[0]:+.1f}, {one.interval[1]:+.1f}]" if one else ""
 
 
-def share_of_plain(row: ArenaRow) -> str:
-    """Returns by how many percent of the longest completion its own are longer."""
-    return f"{row.tokens_to_plain.mean:+.1f} %" if row.tokens_to_plain else ""
+def kinds_of(warnings: Sequence[str]) -> list[str]:
+    """Returns one warning of those that differ in their figures alone."""
+    return list({re.sub(r"\d+", "", title): title for title in reversed(warnings)}.values())[::-1]
 
 
 def sentences(rows: list[ArenaRow]) -> Iterator[str]:
@@ -231,6 +241,6 @@ def sentences(rows: list[ArenaRow]) -> Iterator[str]:
     untold = sum(row.said == UNTOLD for row in compared)
     yield (
         f"Of {len(compared)} methods {untold} cannot be told from plain training. p is adjusted for all of them by "
-        f"Benjamini and Hochberg (scipy.stats.false_discovery_control), the intervals as Benjamini and Yekutieli have them; "
-        f"accuracy and tokens each are a family of comparisons."
+        f"Benjamini and Hochberg (scipy.stats.false_discovery_control), the intervals as Benjamini and Yekutieli have "
+        f"them; accuracy and tokens each are a family of comparisons."
     )
