@@ -14,7 +14,7 @@ from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.followers import Follower, RunningAverage
 from tinyreason.trainers.oom import RowLimits
 from tinyreason.trainers.resume import Resumable, Saving
-from tinyreason.trainers.session import TrainingSession, Watch
+from tinyreason.trainers.session import SPENT, TrainingSession, Watch
 from tinyreason.trainers.trl_seam import use_one_card, use_plain_torch
 
 AVERAGE, REPOSITION = "average", "reposition"
@@ -165,7 +165,7 @@ class StepLog(TrainerCallback):
         if "loss" not in logs:  # it is not a step's
             return
         metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
-        kept = ("reward/", "sampler/", "rollouts/", "advantage/", "logp/", "reposition/", "teacher/")
+        kept = ("reward/", "sampler/", "rollouts/", "advantage/", "logp/", "reposition/", "teacher/", SPENT)
         ours = [key for key in logs if key.startswith(kept)]
         metrics |= {key.removesuffix("/mean"): logs[key] for key in ours}
         metrics = {name: value for name, value in metrics.items() if value is not None}  # a mean of nothing
