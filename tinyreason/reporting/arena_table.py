@@ -11,7 +11,7 @@ from statistics import mean
 from typing import Any
 
 from tinyreason.atomic import write_text
-from tinyreason.config.worlds import PLAIN, World
+from tinyreason.config.worlds import PLAIN, TIER, World
 from tinyreason.intervals import CONFIDENCE, Values, averaged, gain_over_seeds, told_apart
 from tinyreason.reporting.report import render
 from tinyreason.reporting.sweep_table import ProblemMeans
@@ -89,6 +89,12 @@ class ArenaRow:
     def as_json(self) -> dict[str, Any]:
         """Returns what arena.json holds of it."""
         return asdict(self)
+
+
+def read_rows(values: Sequence[dict[str, Any]]) -> list[ArenaRow]:
+    """Returns the rows of an arena.json."""
+    named = ("to_plain", "tokens_to_plain")
+    return [ArenaRow(**row | {name: row[name] and Difference(**row[name]) for name in named}) for row in values]
 
 
 def arena_rows(found: Sequence[ArenaEntry]) -> list[ArenaRow]:
@@ -182,7 +188,8 @@ def write_arena(world: World, found: Sequence[ArenaEntry], out: Path) -> None:
     from tinyreason.reporting.arena_plot import draw_arena
 
     rows = arena_rows(found)
-    told = {"world": world.name, "purpose": world.purpose, "shows": world.shows, "hides": world.hides}
+    budget = world.plan.on(TIER)["train"]["token_budget"]
+    told = {"world": world.name, "purpose": world.purpose, "shows": world.shows, "hides": world.hides, "budget": budget}
     write_text(out / "arena.json", json.dumps(told | {"rows": [row.as_json() for row in rows]}, indent=1))
     write_text(out / "arena.md", arena_markdown(rows))
     draw_arena(rows, out / "arena.svg")
