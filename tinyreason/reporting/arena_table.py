@@ -1,4 +1,4 @@
-"""The arena's table: each method beside plain GRPO of the same seeds, with intervals that hold for all of them at once."""
+"""The arena's table: each method beside plain training, with intervals that hold for all methods at once."""
 
 import json
 import re
