@@ -115,12 +115,10 @@ def why_failed(one: SweepRun) -> str | None:
 def seed_figures(one: SweepRun) -> SeedOfEntry:
     """Returns what one run reached, and what it spent."""
     run = read_run(one.path)
-    limit = one.config.evaluation.max_completion_tokens or one.config.train.max_completion_tokens
     return SeedOfEntry(
         seed=one.config.seed,
         before=problem_means(run.evaluation.before),
         after=problem_means(run.evaluation.after),
-        limit=limit,
         steps=len(run.metrics),
         spent=int(sum(row.get(SPENT, 0) for row in run.metrics)),
         seconds=run.result.seconds.get("train", 0),
