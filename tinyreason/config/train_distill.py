@@ -28,7 +28,7 @@ class TeacherModel(Schema):
 
     name: str
     """A run, adapter, model folder, GGUF file or hub id; self = the student untrained, stage = the last stage's end."""
-    demonstration: bool | Literal["rollout"] = False
+    demonstration: Literal[False, True, "rollout"] = False
     """Whether it reads, below the problem, the row's completion or gold answer; rollout = another, correct one."""
     update_rate: float = Field(0.0, ge=0, le=1)
     """Of self: how far it moves to the student after each step, an average of it (SDFT: 0.05); 0 = it stays."""
