@@ -27,7 +27,7 @@ from tinyreason.runs.checkpoint import (
 )
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.heartbeat import STEPS
-from tinyreason.trainers.session import TrainingSession
+from tinyreason.trainers.session import SPENT, TrainingSession
 
 Tensors = dict[str, Any]
 """Name → tensor."""
@@ -62,6 +62,7 @@ class Training:
     good: tuple[int, Tensors] | None = None
     """The last step whose weights are known to give a finite loss, as a later step computed it, and those weights."""
     resumed_step: int = 0
+    checkpoints: CheckpointManager | None = None
 
     def __call__(self, step: int, metrics: dict[str, float]) -> dict[str, float]:
         """Called after each step; returns what is written beside the step's metrics."""
@@ -75,6 +76,7 @@ class Training:
         if self.kept_accuracy >= 0:
             note += f"  validation {self.kept_accuracy:.0%} at step {self.kept_step}"
         self.live.advance(1, note)
+        self.checkpoints.ended = self.spent_all()
         self.warn_of_hacking()
         with session.folder.writing("the adapter's history"):
             session.config.adapter.after_step(session.model, session.folder.path, step)
@@ -82,6 +84,12 @@ class Training:
         if any(answer is True for answer in asked) and step < session.config.train.max_steps:
             session.context.deadline.why = session.context.deadline.why or "a callback"
         return found
+
+    def spent_all(self) -> str | None:
+        """Returns why training ends, where it has spent its budget of tokens; None where it has not, or has none."""
+        budget = self.session.config.train.token_budget
+        spent = sum(metrics.get(SPENT, 0) for metrics in self.metrics) if budget else 0
+        return f"train.token_budget={budget} is spent" if budget and spent >= budget else None
 
     def warn_of_hacking(self) -> None:
         """Says once of each sign of reward hacking that it grows, or is too frequent."""
@@ -181,10 +189,12 @@ class Training:
         ends = {"reward/mean": "last_reward", "loss": "last_loss"}
         last = {name: [m[name] for m in self.metrics[-10:] if name in m] for name in ends}
         found = {ours: mean(last[name]) for name, ours in ends.items() if last[name]}
-        if "group/share_zero_variance" in self.metrics[0]:
+        name = "group/share_zero_variance"
+        zero_variance = [m[name] for m in self.metrics if name in m]  # not where rollouts are trained on again
+        if zero_variance:
             found["scoring_share_of_step_time"] = self.share_of_step("time/score_s")
             if all(advantage.has_baseline for advantage in self.session.config.advantages):
-                found["share_zero_variance_groups"] = mean(m["group/share_zero_variance"] for m in self.metrics)
+                found["share_zero_variance_groups"] = mean(zero_variance)
         skipped = [m["gradient/skipped"] for m in self.metrics if "gradient/skipped" in m]
         if skipped:
             found["skipped_steps"] = int(sum(skipped))
@@ -192,7 +202,7 @@ class Training:
 
     def share_of_step(self, name: str) -> float:
         """Returns the share of the steps' time that went into this part of them."""
-        return sum(m[name] for m in self.metrics) / sum(m["time/step_s"] for m in self.metrics)
+        return sum(m.get(name, 0.0) for m in self.metrics) / sum(m.get("time/step_s", 0.0) for m in self.metrics)
 
 
 def trained_tensors(model) -> Tensors:
@@ -216,7 +226,7 @@ def train_adapter(
             load_trained(session.model, start.path / TRAINED)
             training.resumed_step = start.step
         training.latest = trained_tensors(session.model)
-        checkpoints = CheckpointManager(
+        checkpoints = training.checkpoints = CheckpointManager(
             session.folder,
             last,
             settings.every_steps,
@@ -228,7 +238,7 @@ def train_adapter(
         if reason := checkpoints.explain():
             console.say(reason)
         try:
-            if training.step < last:
+            if training.step < last and not training.spent_all():
                 with deadline.finishing_steps(), training.saving_the_last_good():
                     trainers.train(session, examples, training, checkpoints)
         except KeyboardInterrupt:

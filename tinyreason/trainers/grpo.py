@@ -1,7 +1,7 @@
 """GRPO through TRL, with our rewards and advantages in place of TRL's."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from datasets import Dataset
@@ -15,14 +15,15 @@ from tinyreason.models.chat_template import fitting
 from tinyreason.models.cpu_linear import fast_linears
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
-from tinyreason.trainers.loop import SessionTrainer
+from tinyreason.trainers.followers import Follower, Reposition
+from tinyreason.trainers.loop import AVERAGE, REPOSITION, SessionTrainer
 from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
 from tinyreason.trainers.planned_rollouts import PlannedRollouts
 from tinyreason.trainers.processes import SharedRollouts
 from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
 from tinyreason.trainers.sampler_chain import trained_part
 from tinyreason.trainers.scorer import Scorer
-from tinyreason.trainers.session import TrainingSession, Watch
+from tinyreason.trainers.session import SPENT, TrainingSession, Watch
 from tinyreason.trainers.shared_prefixes import SAMPLED_ENTROPIES, SharedPrefixes
 from tinyreason.trainers.trl_seam import mask_of
 
@@ -45,7 +46,6 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
         "step_time": "time/step_s",
         "score_time": "time/score_s",
     } | {METRIC + sign: METRIC + sign for sign in SIGNS}
-    step_sign = "reward"
 
     def __init__(
         self,
@@ -69,6 +69,15 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
             self.planned = PlannedRollouts(session.config, self.scorer, self)
             self.plan_rollouts(self.planned.roll)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
+
+    def make_followers(self) -> dict[str, Follower]:
+        alpha, model = self.session.config.train.steps_back, self.session.model
+        back = Reposition(model, alpha, self.num_iterations, self.add_metric) if alpha is not None else None
+        return super().make_followers() | ({REPOSITION: back} if back else {})
+
+    def reference(self) -> AbstractContextManager:
+        average = self.followers.get(AVERAGE)
+        return average.standing_in() if average else super().reference()
 
     @property
     def is_plain(self) -> bool:
@@ -131,11 +140,15 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
             if self.rollouts.dtype != "auto":  # TRL's ratio then starts from what was sampled from
                 output.setdefault("old_per_token_logps", values[0])
         if self.rollouts:
-            self.rollouts.values = {}
+            sampled, self.rollouts.tokens, self.rollouts.values = sum(processes.gather(self.rollouts.tokens)), 0, {}
+        else:
+            sampled = self.scorer.batch.length.sum().item()
         for name, value in compared.metrics.items():
             self.add_metric(name, value)
         if compared.kept is not None:
             output = trained_part(output, compared.kept, self.session.config.train.rollouts_per_step, self.loss_type)
+        trained = (output["completion_mask"] * output.get("tool_mask", 1)).sum().item()
+        self.add_metric(SPENT, sampled + trained * self.num_iterations)
         return output
 
     def own_state(self) -> dict[str, Any]:

@@ -89,7 +89,11 @@ class SharedRollouts(RolloutSeam):
     def sample_rows(self, prompts: list[list[int]], sample: Callable[[list[list[int]], int], list]) -> list:
         own, step, of_ours = processes.share(len(prompts)), self.scorer.step, self.rollouts
         if len(own) == len(prompts):
-            return super().sample_rows(prompts, sample)
+            before = of_ours and of_ours.tokens
+            rows = super().sample_rows(prompts, sample)
+            if not processes.is_main():  # what all of them sample counts once
+                of_ours.tokens = before
+            return rows
         mine = prompts[own.start : own.stop]
         rows = super().sample_rows(mine, lambda some, first: sample(some, own.start + first))
         parts = processes.gather((rows, of_ours.found(step)))
