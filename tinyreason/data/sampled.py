@@ -6,7 +6,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tinyreason.data._source import Source
+from tinyreason.data.asks import ASKS
 from tinyreason.example import Example
+from tinyreason.schema import one_of
 
 
 class Sampled(Source):
@@ -18,6 +20,8 @@ class Sampled(Source):
 
     Formula: of `temperatures`, the one with the largest mean of c/k over `tried` problems, c correct of k kept, or
     c²/(n·k) where c is below n = `wanted` (B-STaR, arXiv 2412.17256; there with a process reward too).
+
+    With `asks` what plain samples do not solve is asked in other ways, as with the answer or after a critique.
 
     Reward hacking: a correct answer by incorrect steps is imitated like any other, and what no sample solves is never
     trained on, so the easy problems grow at the cost of the hard ones.
@@ -42,6 +46,8 @@ class Sampled(Source):
     """Problems, the first ones, that each of `temperatures` is tried on, with `samples` completions each."""
     wanted: int = Field(8, ge=1)
     """Correct completions of a problem that are enough, when temperatures are compared."""
+    asks: tuple[one_of(ASKS), ...] = ()
+    """Further ways in which problems are asked, one after the other, most of them where nothing was correct so far."""
     keep: Literal["correct", "incorrect", "all"] = "correct"
     """Which of them are trained on; truncated ones and repetitions never are."""
     most_per_problem: Annotated[int, Field(ge=1)] | None = None

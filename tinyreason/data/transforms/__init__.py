@@ -3,6 +3,7 @@
 from tinyreason.data.transforms._transform import Transform as Transform
 from tinyreason.data.transforms._transform import TransformContext as TransformContext
 from tinyreason.data.transforms._transform import transformed as transformed
+from tinyreason.data.transforms.auto_cei import AutoCei
 from tinyreason.data.transforms.band import Band
 from tinyreason.data.transforms.choice_open import ChoiceOpen
 from tinyreason.data.transforms.dedup import Dedup
@@ -15,6 +16,7 @@ from tinyreason.data.transforms.outcome import Outcome
 from tinyreason.data.transforms.pairs import Pairs
 from tinyreason.data.transforms.pass_rate import PassRate
 from tinyreason.data.transforms.prefix import Prefix
+from tinyreason.data.transforms.refusals import Refusals
 from tinyreason.data.transforms.sample import Sample
 from tinyreason.data.transforms.segments import Segments
 from tinyreason.data.transforms.select_rows import SelectRows
@@ -27,6 +29,7 @@ from tinyreason.data.transforms.trim import Trim
 from tinyreason.data.transforms.unsolved import Unsolved
 
 TRANSFORMS = {
+    "auto_cei": AutoCei,
     "band": Band,
     "choice_open": ChoiceOpen,
     "dedup": Dedup,
@@ -39,6 +42,7 @@ TRANSFORMS = {
     "pairs": Pairs,
     "pass_rate": PassRate,
     "prefix": Prefix,
+    "refusals": Refusals,
     "sample": Sample,
     "segments": Segments,
     "select": SelectRows,
