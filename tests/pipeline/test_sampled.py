@@ -85,6 +85,8 @@ def test_the_plan_counts_its_memory_beside_the_base():
 def test_a_model_that_is_not_there_is_said_before_anything_long(tmp_path):
     data = "data={kind: sampled, name: sandbox, model: org/small}"
     assert "data.model=org/small is neither 'sandbox' nor a local" in complaint("check", "reasoning_sft", data)
+    critic = "data={kind: sampled, name: sandbox, asks: [{kind: critique_in_the_loop, critic: org/small}]}"
+    assert "data.asks.0.critic=org/small is neither" in complaint("check", "reasoning_sft", critic)
 
 
 def test_what_is_asked_in_other_ways_is_written_down_and_an_interrupted_part_goes_again(tmp_path):

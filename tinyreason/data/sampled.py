@@ -63,12 +63,13 @@ class Sampled(Source):
             raise ValueError(
                 f"{path}.kind=sampled gives completions to imitate; type {path}.kind=problems, or trainer sft"
             )
-        sampler = self.model and run.model.model_copy(update={"name": self.model})
-        if sampler and run.is_offline and not sampler.is_built_in and not os.path.exists(self.model):
-            raise ValueError(
-                f"the {run.tier} tier never uses the network, and {path}.model={self.model} is neither 'sandbox' nor a "
-                f"local folder"
-            )
+        for place, name in self.other_models.items():
+            is_here = run.model.model_copy(update={"name": name}).is_built_in or os.path.exists(name)
+            if run.is_offline and not is_here:
+                raise ValueError(
+                    f"the {run.tier} tier never uses the network, and {path}.{place}={name} is neither 'sandbox' nor a "
+                    f"local folder"
+                )
         if self.keep != "all" and (comparing := [one.kind for one in self.transforms if one.compares]):
             raise ValueError(
                 f"{path}.transforms: {comparing[0]} compares correct with incorrect completions, and {path}.keep="
@@ -76,6 +77,12 @@ class Sampled(Source):
             )
         if self.with_earlier and self.start == "adapter":
             raise ValueError(f"{path}.with_earlier=true trains on what the adapter has learnt; type {path}.start=base")
+
+    @property
+    def other_models(self) -> dict[str, str]:
+        """Returns option → the model it names, beside the one that is trained."""
+        critics = {f"asks.{number}.critic": one.other_model for number, one in enumerate(self.asks)}
+        return {place: name for place, name in {"model": self.model, **critics}.items() if name}
 
     def load(self, needs_answers: bool = True) -> list[Example]:
         """Returns the problems, in the order of the source; their completions are sampled when training begins."""

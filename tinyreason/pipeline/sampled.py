@@ -32,7 +32,7 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
     """
     data: Sampled = session.config.data
     rows = sample_rows(session, problems)
-    rows += asked_rows(session, problems, rows, sampling_of(session.config), lambda: sampler_of(session))
+    rows += asked_rows(session, problems, rows, sampling_of(session.config), lambda: who_samples(session))
     found = kept_examples(data, problems, rows)
     correct = sum(row["correct"] is True for row in rows) / len(rows)
     most = f", {data.most_per_problem} of a problem at most" if data.most_per_problem else ""
@@ -64,7 +64,7 @@ def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:
     done = len(rows) // sampling.samples
     if done == len(problems):
         return rows
-    model, tokenizer = sampler_of(session)
+    model, tokenizer = who_samples(session)
     if config.data.temperatures:
         sampling = replace(sampling, temperature=best_temperature(session, model, tokenizer, problems, sampling))
     context.deadline.restart_timing()
@@ -83,7 +83,7 @@ def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:
     return rows
 
 
-def sampler_of(session: TrainingSession) -> tuple[Any, Any]:
+def who_samples(session: TrainingSession) -> tuple[Any, Any]:
     """Returns (model, tokenizer) of who samples: the model that is trained, or that of `data.model`."""
     name = session.config.data.model
     return load_base_or_adapter(name) if name else (session.model, session.tokenizer)

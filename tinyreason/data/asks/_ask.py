@@ -42,6 +42,11 @@ class Ask(Schema):
 
     of_all: ClassVar[bool] = False  # whether it is for every problem, and not for those alone that nothing solved
 
+    @property
+    def other_model(self) -> str | None:
+        """Returns the model that it needs beside the one that is asked."""
+        return None
+
     def tries(
         self, problems: Sequence[Example], before: Sequence[Sequence[Try]], answerer: Answerer
     ) -> list[list[Try]]:

@@ -26,6 +26,11 @@ class CritiqueInTheLoop(Ask):
     critic: str | None = None
     """Who criticises: `oracle` (generated problems), a model, adapter or run, or a hub id; unset: the model itself."""
 
+    @property
+    def other_model(self) -> str | None:
+        """Returns the model that criticises, where it is another."""
+        return None if self.critic == "oracle" else self.critic
+
     def tries(
         self, problems: Sequence[Example], before: Sequence[Sequence[Try]], answerer: Answerer
     ) -> list[list[Try]]:
