@@ -6,7 +6,9 @@ import pytest
 
 from tinyreason.data.asks import Try
 from tinyreason.data.asks.critique_in_the_loop import CritiqueInTheLoop
+from tinyreason.data.asks.dots import Dots
 from tinyreason.data.asks.regenesis import Regenesis
+from tinyreason.data.asks.smart_strategy import SmartStrategy
 from tinyreason.data.asks.with_answer import WithAnswer
 from tinyreason.example import Example
 
@@ -63,10 +65,35 @@ def test_a_path_of_regenesis_goes_from_a_guideline_to_a_structure_to_a_solution(
     assert len(set(fake.ids)) == 7
 
 
-@pytest.mark.parametrize("braces", ["{structure}", "{problem}"])
+@pytest.mark.parametrize("braces", ["{structure}", "{problem}", "{answer}"])
 def test_braces_in_a_problem_or_an_answer_are_left_as_they_are(braces):
     problem = Example("x", ({"role": "user", "content": f"{braces}?"},), braces)
-    fake = Fake(*["a"] * 5)
+    fake = Fake(*["{problem} {adapted} {answer}"] * 5)
     Regenesis(paths=1, selected=0).tries([problem], [[]], fake)
     WithAnswer().tries([problem], [[]], fake)
     assert all(asked.startswith(f"user: {braces}?") for asked in fake.asked)
+    assert fake.asked[2].endswith("{problem} {adapted} {answer}")
+
+
+def test_dots_takes_every_path_and_the_modules_of_each():
+    fake = Fake("A?", "B?", "2", "3", "4", "5", "6", "7")
+    (found,) = Dots(samples=1).tries([PROBLEMS[1]], [[]], fake)
+    paths = {one.variant: one.text for one in found}
+    assert paths == {"cot": "2", "rewrite->cot": "3", "cot->verify": "6", "rewrite->cot->verify": "7"}
+    assert fake.asked[0].endswith("Say this problem in other, clearer words. Do not solve it.")
+    assert fake.asked[2:6] == ["user: 1+1?", "user: A?", "user: 1+1?", "user: B?"]
+    assert fake.asked[7].startswith("user: B? | assistant: 5 | user: Check this solution step by step.")
+    assert len(set(fake.ids)) == 8
+
+
+def test_a_strategy_that_fails_is_followed_by_the_next_one():
+    fake = Fake("Decomposition!", "no idea", "7", "1", "2")
+    first, second = SmartStrategy().tries([PROBLEMS[1], PROBLEMS[0]], [[], []], fake)
+    assert [(one.text, one.correct) for one in first] == [
+        ("Strategy: decomposition\n7", False),
+        ("Strategy: step by step\n2", True),
+    ]
+    assert [one.text for one in second] == ["Strategy: step by step\n1"]  # correct at once, and not asked again
+    assert fake.asked[4].endswith(
+        "| assistant: 7 | user: That is not correct. Solve the problem by another strategy: Reason step by step."
+    )

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from tinyreason.config.recipe import read_recipe
 from tinyreason.data.transforms import TRANSFORMS, TransformContext, auto_cei, transformed
 from tinyreason.data.transforms.dedup import is_loop
+from tinyreason.data.transforms.dots import best_path
 from tinyreason.data.transforms.mix import shared_out
 from tinyreason.data.transforms.self_braking import BRAKES, marker_share, score_of
 from tinyreason.data.transforms.spread import variation
@@ -354,10 +355,10 @@ def test_auto_cei_keeps_what_is_correct_and_refusals_after_enough_lines(grader):
     def refusal(problem, lines):
         return row(f"{problem}{lines}", problem, "<think>\n" + "1+1=3\n" * lines + "</think>\nI don't know.")
 
-    rows = [refusal("a", 1), refusal("a", 5), row("b", "b"), refusal("b", 9), row("c", "c", "\\boxed{7}")]
+    rows = [refusal("a", 1), refusal("a", 6), row("b", "b"), refusal("b", 8), row("c", "c", "\\boxed{7}")]
     context = TransformContext(0, words_as_tokens, grader)
     left = transformed([ANY.validate_python({"kind": "auto_cei"})], rows, context, lambda line: None)
-    assert [one.id for one in left] == ["a5", "b"]  # a1 is too early, b is solved, c only incorrect
+    assert [one.id for one in left] == ["a6", "b"]  # a1 is too early, b is solved, c only incorrect
     noted = context.noted
     assert (noted["mean"], noted["step"]) == (5, 1)
     assert noted["f"] == pytest.approx(0.8 * 0.5 + 0.2 * 0.4)
@@ -366,3 +367,16 @@ def test_auto_cei_keeps_what_is_correct_and_refusals_after_enough_lines(grader):
     later = TransformContext(0, words_as_tokens, grader, earlier=[noted])
     transformed([ANY.validate_python({"kind": "auto_cei"})], rows, later, lambda line: None)
     assert (later.noted["step"], later.noted["mean"]) == (2, 5)
+
+
+def test_dots_keeps_the_path_that_succeeds_most_often_and_of_equal_ones_the_shortest(apply):
+    success = {"cot": 0.5, "rewrite->cot->verify": 0.75, "cot->verify": 0.75}
+    assert best_path(success) == "cot->verify"
+    rows = [
+        row(f"{path}{n}", "a", "\\boxed{2}" if n < 4 * share else "\\boxed{3}", variant=path)
+        for path, share in success.items()
+        for n in range(4)
+    ]
+    left, said = apply([*rows, row("b", "b", "\\boxed{3}", variant="cot"), row("c", "c")], {"kind": "dots"})
+    assert [(one.id, one.completion) for one in left] == [("cot->verify0", "Required Action: cot->verify\n\\boxed{2}")]
+    assert said[0].startswith("transform dots  14 rows → 1: 1 no path; 11 another path or sample; 1 never solved")

@@ -8,6 +8,7 @@ How it fails: an explanation of a known answer can be any words that end in it.
 Example: `data: {kind: sampled, name: sandbox, asks: [{kind: with_answer}]}`
 """
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -36,4 +37,5 @@ class WithAnswer(Ask):
 
     def told(self, example: Example) -> str:
         """Returns the problem with its answer."""
-        return self.text.replace("{problem}", example.problem).replace("{answer}", gold_text(example.answer))
+        values = {"problem": example.problem, "answer": gold_text(example.answer)}
+        return re.sub(r"\{(problem|answer)\}", lambda found: values[found[1]], self.text)
