@@ -7,7 +7,7 @@ from tinyreason.data.transforms.auto_cei import AutoCei
 from tinyreason.data.transforms.band import Band
 from tinyreason.data.transforms.choice_open import ChoiceOpen
 from tinyreason.data.transforms.dedup import Dedup
-from tinyreason.data.transforms.dots import DotsPath
+from tinyreason.data.transforms.dots import Dots
 from tinyreason.data.transforms.east import East
 from tinyreason.data.transforms.fair import Fair
 from tinyreason.data.transforms.hardest import Hardest
@@ -34,7 +34,7 @@ TRANSFORMS = {
     "band": Band,
     "choice_open": ChoiceOpen,
     "dedup": Dedup,
-    "dots": DotsPath,
+    "dots": Dots,
     "east": East,
     "fair": Fair,
     "hardest": Hardest,

@@ -16,7 +16,7 @@ from tinyreason.data.transforms._transform import Transform, TransformContext, b
 from tinyreason.example import Example
 
 
-class DotsPath(Transform):
+class Dots(Transform):
     """Keeps a correct completion of the path that succeeds most often, with the path in front."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"grader"})
