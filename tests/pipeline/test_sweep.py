@@ -106,6 +106,8 @@ def test_a_reward_of_ones_own_file_is_compared_like_any_other(plan, tmp_path, mo
     assert [[r.kind for r in run.config.rewards] for run in runs[1:]] == [["mine.py:reward"], ["format"]]
     check_allowed(runs[1].config)  # who types a file's name trusts it
     assert len({run.path for run in runs}) == 3 and all(run.path.parent == Path("x/runs") for run in runs)
+    with pytest.raises(ConfigError, match="has no function or class 'rewart'; did you mean 'reward'"):
+        sweep_runs(plan, "sandbox", sweep_points(plan, "sandbox", "./mine.py:rewart", ()), (), [0], Path("x"))
 
 
 @pytest.fixture(scope="module")

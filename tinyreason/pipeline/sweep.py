@@ -16,7 +16,7 @@ from typing import Any
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.atomic import write_text
 from tinyreason.config.overrides import listed
-from tinyreason.config.own_code import allow_typed
+from tinyreason.config.own_code import allow_typed, own_leaves
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.train_config import TRAINERS
@@ -97,6 +97,8 @@ def sweep_runs(
         for seed in seeds:
             config = plan.resolve(tier, (*overrides, *point.overrides), seed, point.variant)
             allow_typed(config, (f"rewards.0.kind={point.reward}",) if point.reward else ())
+            for leaf in own_leaves(config):
+                leaf.reference.check()
             runs.append(SweepRun(point, config, out / "runs" / f"{file_stem(point.name)}-seed{seed}"))
     return runs
 
