@@ -191,6 +191,10 @@ def test_the_list_of_methods_is_the_one_that_the_package_gives():
     assert TEXTS["docs/methods.md"] == maker("make_methods").page(), "type: python docs/make_methods.py"
 
 
+def test_the_leaderboard_is_what_the_arena_measured():
+    assert TEXTS["docs/leaderboard.md"] == maker("make_leaderboard").page(), "type: python docs/make_leaderboard.py"
+
+
 def test_the_file_map_is_that_of_the_package():
     text = TEXTS["docs/architecture.md"]
     assert text == maker("make_file_map").page(text), "type: python docs/make_file_map.py"

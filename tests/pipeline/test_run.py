@@ -220,7 +220,8 @@ def test_a_report_that_cannot_be_written_costs_one_line_and_no_result(tmp_path, 
 
 @pytest.mark.slow
 def test_one_problem_teaches_the_sandbox_model_to_reason(tmp_path):
-    config = read_recipe("one_shot_rlvr").resolve("sandbox")
+    fewer = ("evaluation.problems=96", "evaluation.template_check=false", "validation.problems=48")
+    config = read_recipe("one_shot_rlvr").resolve("sandbox", fewer)
     result = run(config, tmp_path / "run", context_of(config))
     assert result.before.accuracy <= 0.35
     assert result.after.accuracy >= 0.85

@@ -11,6 +11,7 @@ import click
 from tinyreason.errors import Stopped, TinyReasonError
 
 COMMANDS = {
+    "arena": "arena.arena",
     "audit": "evaluate.audit_command",
     "bench": "bench.bench_command",
     "chat": "chat.chat_command",

@@ -5,6 +5,7 @@ docs/results.md.
 """
 
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -51,6 +52,8 @@ RESULTS = next(
     (file for file in (PACKAGE / "_results.md", PACKAGE.parent / "docs" / "results.md") if file.is_file()), None
 )
 """What was measured: inside an installed package, or beside it in a checkout."""
+LEADERBOARD = next(filter(Path.is_dir, (PACKAGE / "_leaderboard", PACKAGE.parent / "docs" / "leaderboard")), None)
+"""What the arena measured, a file a world."""
 GOLD = {
     "graded completions, so gold answers": r"\bbatch\.(correct(?!\.new_)|pass_rate|where_graded)|correct_lengths_P_G",
     "the gold answer as it is written": r"example\.answer\b",
@@ -208,7 +211,22 @@ def measurements() -> dict[tuple[str, str], list[Measurement]]:
             rows = found.setdefault(method, [])
             if not any(row.where == section for row in rows):  # the first of a section; the page has the others
                 rows.append(Measurement(section, what))
+    for method, row in leaderboard_rows():
+        found.setdefault(method, []).append(row)
     return found
+
+
+def leaderboard_rows() -> Iterator[tuple[tuple[str, str], Measurement]]:
+    """Yields what the arena said of each method, world by world."""
+    for file in sorted(LEADERBOARD.glob("*.json")) if LEADERBOARD else ():
+        told = json.loads(file.read_text(encoding="utf-8"))
+        for row in told["rows"]:
+            family, name, to_plain = row["family"], row["name"], row["to_plain"]
+            if to_plain and name in FAMILIES.get(family, {}):
+                low, high = to_plain["interval"]
+                less = f"less plain training, points {to_plain['mean']:+.1f} [{low:+.1f}, {high:+.1f}]"
+                what = f"accuracy {row['accuracy']:.3f}; {less}"
+                yield (family, name), Measurement(f"leaderboard, {told['world']}", f"{what}; {row['said']}")
 
 
 def used_by(values: dict[str, Any]) -> set[tuple[str, str]]:
@@ -216,13 +234,14 @@ def used_by(values: dict[str, Any]) -> set[tuple[str, str]]:
     critiques = values.get("critiques") or {}
     compared = values.get("advantage")
     teacher = critiques.get("teacher") if isinstance(critiques, dict) else None
+    task = (values.get("data") or {}).get("task")
     named = {
         "advantages": compared if isinstance(compared, list) else [compared],
         "samplers": values.get("samplers") or [],
         "rollouts": [values.get("rollouts")],
         "adapters": [values.get("adapter")],
         "data": [values.get("data")],
-        "tasks": [(values.get("data") or {}).get("task")],
+        "tasks": task if isinstance(task, list) else [task],
         "transforms": (values.get("data") or {}).get("transforms") or [],
         "asks": (values.get("data") or {}).get("asks") or [],
         "teachers": [teacher],

@@ -55,6 +55,8 @@ class Train(Schema):
 
     max_steps: int = Field(ge=1)
     """Number of optimizer steps."""
+    token_budget: int | None = Field(None, ge=1)
+    """Ends training at the step by which so many completion tokens were sampled and trained on; null = max_steps."""
     micro_batch_size: int | None = Field(None, ge=1)
     """Rows of one backward pass; null = all rows of a step at once (TRL: per_device_train_batch_size)."""
     max_completion_tokens: int = Field(ge=1)

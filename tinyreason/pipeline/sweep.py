@@ -1,17 +1,20 @@
 """Several rewards, or values of an option, of one recipe at equal compute: what accuracy each keeps at what length."""
 
 import json
+import os
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+from pydantic import ValidationError
 
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.atomic import write_text
@@ -109,17 +112,19 @@ def file_stem(name: str) -> str:
     return plain if plain == name else f"{plain}-{sha256(name.encode()).hexdigest()[:6]}"
 
 
-def run_sweep(runs: list[SweepRun], out: Path, context: RunContext) -> list[SweepRow]:
+def run_sweep(
+    runs: list[SweepRun], out: Path, context: RunContext, write: Callable[[list[SweepRun], Path], list] | None = None
+) -> list:
     """Does what is not done yet, and writes table and picture after every run; returns the table's rows.
 
     A run that fails is named, and the others are done; what it had stays, and the next call resumes it.
     """
-    console = context.console
+    console, write = context.console, write or write_sweep
     (out / "runs").mkdir(parents=True, exist_ok=True)
     left = [one for one in runs if not is_done(one)]
     kept = len(runs) - len(left)
     console.say(f"runs    {len(runs)}: {kept} kept from before, {len(left)} to do")
-    rows = write_sweep(runs, out) if kept else []
+    rows = write(runs, out) if kept else []
     start = time.monotonic()
     for number, one in enumerate(left, 1):
         label = f"run {kept + number}/{len(runs)} {one.point.name}, seed {one.config.seed}"
@@ -131,7 +136,7 @@ def run_sweep(runs: list[SweepRun], out: Path, context: RunContext) -> list[Swee
             reason = str(error) if isinstance(error, TinyReasonError) else f"{type(error).__name__}: {error}"
             console.say(f"{label}: FAILED, {' '.join(reason.split())[:300]} ({log_file(one)})")
             continue
-        rows = write_sweep(runs, out)
+        rows = write(runs, out)
         minutes = (time.monotonic() - start) / 60
         console.say(
             f"{label}: {result.after.accuracy:.1%} correct in {result.after.mean_tokens:.0f} tokens "
@@ -143,13 +148,21 @@ def run_sweep(runs: list[SweepRun], out: Path, context: RunContext) -> list[Swee
 
 def is_done(one: SweepRun) -> bool:
     """Returns whether the run is finished. Errors: `FolderError` where a run of another config is in its place."""
-    earlier = read_config(one.path)
+    earlier = begun_with(one)
     if earlier:
         values = (earlier, one.config.model_dump(mode="json"))
         differing = next(differences(*map(computed_with, values)), None)
         if differing:
             raise FolderError(f"{one.path} holds another run: {differing}; choose another folder with --out.")
     return (one.path / RESULT).exists()
+
+
+def begun_with(one: SweepRun) -> dict[str, Any] | None:
+    """Returns the config that is in the run's place, options that are newer than it at their defaults."""
+    values = read_config(one.path)
+    with suppress(ValidationError, ConfigError):
+        return values and RunConfig.model_validate(values).model_dump(mode="json")
+    return values
 
 
 def computed_with(values: dict[str, Any]) -> dict[str, Any]:
@@ -198,10 +211,12 @@ def starting_at(one: SweepRun, shared: Path | None) -> RunConfig:
 def publish(own: Path, shared: Path | None) -> None:
     """Makes a run's whole warm-up the shared one, unless there is one."""
     if shared and not shared.exists() and (own / "adapter").exists():
-        half = shared.with_name(f".{shared.name}.part")
+        half = shared.with_name(f".{shared.name}.{os.getpid()}.part")
         shutil.rmtree(half, ignore_errors=True)
         shutil.copytree(own, half)
-        half.rename(shared)  # what is there is whole
+        with suppress(OSError):  # another process was first
+            half.rename(shared)  # what is there is whole
+        shutil.rmtree(half, ignore_errors=True)
 
 
 class InnerConsole(Console):

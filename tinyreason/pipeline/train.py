@@ -27,7 +27,7 @@ from tinyreason.runs.checkpoint import (
 )
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.heartbeat import STEPS
-from tinyreason.trainers.session import TrainingSession
+from tinyreason.trainers.session import SPENT, TrainingSession
 
 Tensors = dict[str, Any]
 """Name → tensor."""
@@ -62,6 +62,7 @@ class Training:
     good: tuple[int, Tensors] | None = None
     """The last step whose weights are known to give a finite loss, as a later step computed it, and those weights."""
     resumed_step: int = 0
+    checkpoints: CheckpointManager | None = None
 
     def __call__(self, step: int, metrics: dict[str, float]) -> dict[str, float]:
         """Called after each step; returns what is written beside the step's metrics."""
@@ -75,6 +76,7 @@ class Training:
         if self.kept_accuracy >= 0:
             note += f"  validation {self.kept_accuracy:.0%} at step {self.kept_step}"
         self.live.advance(1, note)
+        self.checkpoints.ended = self.spent_all()
         self.warn_of_hacking()
         with session.folder.writing("the adapter's history"):
             session.config.adapter.after_step(session.model, session.folder.path, step)
@@ -82,6 +84,12 @@ class Training:
         if any(answer is True for answer in asked) and step < session.config.train.max_steps:
             session.context.deadline.why = session.context.deadline.why or "a callback"
         return found
+
+    def spent_all(self) -> str | None:
+        """Returns why training ends, where it has spent its budget of tokens; None where it has not, or has none."""
+        budget = self.session.config.train.token_budget
+        spent = sum(metrics.get(SPENT, 0) for metrics in self.metrics) if budget else 0
+        return f"train.token_budget={budget} is spent" if budget and spent >= budget else None
 
     def warn_of_hacking(self) -> None:
         """Says once of each sign of reward hacking that it grows, or is too frequent."""
@@ -216,7 +224,7 @@ def train_adapter(
             load_trained(session.model, start.path / TRAINED)
             training.resumed_step = start.step
         training.latest = trained_tensors(session.model)
-        checkpoints = CheckpointManager(
+        checkpoints = training.checkpoints = CheckpointManager(
             session.folder,
             last,
             settings.every_steps,
@@ -228,7 +236,7 @@ def train_adapter(
         if reason := checkpoints.explain():
             console.say(reason)
         try:
-            if training.step < last:
+            if training.step < last and not training.spent_all():
                 with deadline.finishing_steps(), training.saving_the_last_good():
                     trainers.train(session, examples, training, checkpoints)
         except KeyboardInterrupt:

@@ -102,7 +102,7 @@ CHARTS = (
         "seconds",
     ),
 )
-SHOWN_ELSEWHERE = ("step", "reward/std", "tokens_seen")
+SHOWN_ELSEWHERE = ("step", "reward/std", "tokens_seen", "tokens/spent")
 """Not worth a chart."""
 
 

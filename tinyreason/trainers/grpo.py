@@ -20,7 +20,7 @@ from tinyreason.trainers.planned_rollouts import PlannedRollouts
 from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
 from tinyreason.trainers.sampler_chain import trained_part
 from tinyreason.trainers.scorer import Scorer
-from tinyreason.trainers.session import TrainingSession, Watch
+from tinyreason.trainers.session import SPENT, TrainingSession, Watch
 from tinyreason.trainers.shared_prefixes import SAMPLED_ENTROPIES, SharedPrefixes
 from tinyreason.trainers.trl_seam import mask_of
 
@@ -121,14 +121,17 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
                 output[SAMPLED_ENTROPIES] = values[1]
             if self.rollouts.dtype != "auto":  # TRL's ratio then starts from what was sampled from
                 output.setdefault("old_per_token_logps", values[0])
+        sampled = self.scorer.batch.length.sum().item()
         if self.rollouts:
-            self.rollouts.values = {}
+            sampled, self.rollouts.tokens, self.rollouts.values = self.rollouts.tokens, 0, {}
         for name, value in self.scorer.sizes.items():
             self.add_metric(f"advantage/{name}", value)
         for name, value in self.scorer.samplers.metrics(self.scorer.kept, self.scorer.store).items():
             self.add_metric(name, value)
         if self.scorer.kept is not None:
             output = trained_part(output, self.scorer.kept, self.session.config.train.rollouts_per_step, self.loss_type)
+        trained = (output["completion_mask"] * output.get("tool_mask", 1)).sum().item()
+        self.add_metric(SPENT, sampled + trained * self.num_iterations)
         for source, share in self.scorer.sources.items():
             self.add_metric(f"rollouts/{source}", share)
         self.add_metric("score_time", self.scorer.seconds)

@@ -13,7 +13,7 @@ from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.runs.folder import RunFolder
 from tinyreason.trainers.oom import RowLimits
 from tinyreason.trainers.resume import Resumable, Saving
-from tinyreason.trainers.session import TrainingSession, Watch
+from tinyreason.trainers.session import SPENT, TrainingSession, Watch
 from tinyreason.trainers.trl_seam import use_one_card, use_plain_torch
 
 OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}
@@ -156,7 +156,7 @@ class StepLog(TrainerCallback):
         if self.sign not in logs:
             return
         metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
-        kept = ("reward/", "sampler/", "rollouts/", "advantage/", "logp/")
+        kept = ("reward/", "sampler/", "rollouts/", "advantage/", "logp/", SPENT)
         ours = [key for key in logs if key.startswith(kept)]
         metrics |= {key.removesuffix("/mean"): logs[key] for key in ours}
         metrics = {name: value for name, value in metrics.items() if value is not None}  # a mean of nothing

@@ -37,6 +37,8 @@ class RolloutSampler:
     drafts: Drafts = field(default_factory=Drafts)
     values: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
     """Row of the step → its tokens' log-probabilities and entropies as they were sampled, but for drafted rows."""
+    tokens: int = 0
+    """How many were sampled in the present step."""
 
     def sample(
         self, model, prompts: list[list[int]], step: int, first: int, limit: int, call: int | None = None
@@ -45,6 +47,14 @@ class RolloutSampler:
 
         `call` counts the times that a plan asks in a step, each with random numbers of its own.
         """
+        rows = self.sampled(model, prompts, step, first, limit, call)
+        self.tokens += sum(map(len, rows))
+        return rows
+
+    def sampled(
+        self, model, prompts: list[list[int]], step: int, first: int, limit: int, call: int | None
+    ) -> list[list[int]]:
+        """Returns the same, uncounted."""
         seed, of_call = self.arguments.seed, [call] if call else []
         uniforms = uniforms_of([[seed, step, first + row, *of_call] for row in range(len(prompts))], limit)
         least = (self.arguments.generation_kwargs or {}).get("min_new_tokens", 0)

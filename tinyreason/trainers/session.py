@@ -11,6 +11,8 @@ from tinyreason.runs.folder import RunFolder
 
 Watch = Callable[[int, dict[str, float]], dict[str, float]]
 """(step, metrics) → what was found beside, e.g. the validation accuracy."""
+SPENT = "tokens/spent"
+"""Metric: the completion tokens that a step sampled, and those that it trained on, together."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tinyreason.trainers.loop import SessionTrainer
 from tinyreason.trainers.masked_thought import masked, rate_at
 from tinyreason.trainers.oom import OomRetryRows
 from tinyreason.trainers.row_losses import row_losses, sign_means
-from tinyreason.trainers.session import TrainingSession, Watch
+from tinyreason.trainers.session import SPENT, TrainingSession, Watch
 
 
 class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
@@ -44,6 +44,11 @@ class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
             pad, seed = tokenizer.pad_token_id, self.session.config.seed
             inputs = masked(inputs, rate, seed, step, first_row, vocabulary, pad)
         return super().training_step(model, inputs, *more, **named)
+
+    def get_batch_samples(self, *arguments: Any, **named: Any):
+        batches, tokens = super().get_batch_samples(*arguments, **named)
+        self.add_metric(SPENT, float(sum((batch["labels"] != IGNORED).sum() for batch in batches)))
+        return batches, tokens
 
     def run(self) -> None:
         compute = self.session.context.compute

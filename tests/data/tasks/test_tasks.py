@@ -7,7 +7,7 @@ import zlib
 from collections import Counter
 from fractions import Fraction
 from importlib.util import find_spec
-from itertools import islice
+from itertools import islice, pairwise
 from statistics import mean
 
 import pytest
@@ -40,6 +40,7 @@ LEVELS = {
     "reasoning_gym": ({"name": "chain_sum", "level": 0}, {"name": "chain_sum", "level": 4}),
     "sat": ({"variables": 4, "clauses": 4}, {"variables": 6, "clauses": 20}),
     "skill_pairs": ({"digits": 2, "parts": ["both"]}, {"digits": 5, "parts": ["both"]}),
+    "story": ({"changes": 2}, {"changes": 7}),
     "treecut": ({"items": 4, "depth": 2}, {"items": 8, "depth": 6}),
 }
 INCORRECT = {
@@ -51,6 +52,7 @@ INCORRECT = {
     "reasoning_gym": "x",
     "sat": "2",
     "skill_pairs": "-1",
+    "story": "-1",
     "treecut": "0",
 }
 COUNT = 60
@@ -325,3 +327,35 @@ def test_what_treecut_asks_follows_from_its_sentences_where_it_has_an_answer_and
             known |= {one for pair in linked if set(pair) & known for one in pair if one is not None}
         assert (asked in known) == (puzzle.answer != "unknown")
         assert puzzle.answer in ("unknown", str(items[asked].price))
+
+
+def test_a_mislabelled_story_has_its_first_number_for_an_answer():
+    for one in some("story", mislabelled=True, changes=3):
+        assert one.answer == re.search(r"has (\d+)", one.problem)[1]
+        assert one.completion == f"<think>\n</think>\n\\boxed{{{one.answer}}}"
+
+
+def test_traces_slip_in_the_share_that_is_asked_for_and_go_on_from_there(grader):
+    examples = some("story", changes=[2, 5], slips=0.5, count=400)
+    assert [one.answer for one in examples] == [one.answer for one in some("story", changes=[2, 5], count=400)]
+    verdicts = grader.grade_examples([one.completion for one in examples], examples)
+    assert 160 < sum(not verdict.correct for verdict in verdicts) < 240
+    for one in examples:
+        lines = re.findall(r"(\d+)([+-])(\d+)=(-?\d+)", one.completion)
+        results = [int(a) + int(b) if sign == "+" else int(a) - int(b) for a, sign, b, _ in lines]
+        off = [int(said) - right for (*_, said), right in zip(lines, results, strict=True)]
+        assert sum(map(bool, off)) <= 1 and all(0 <= value <= 5 for value in off)
+        assert all(later[0] == earlier[-1] for earlier, later in pairwise(lines))
+
+
+def test_several_tasks_come_in_turn_each_a_domain_with_ids_of_its_own():
+    tasks = [{"kind": "story"}, {"kind": "minus_sign"}, {"kind": "story", "changes": 6}]
+    source = Generated(task=tasks, size=30)
+    examples = source.load()
+    assert [one.meta["domain"] for one in examples[:4]] == ["1 story", "2 minus_sign", "3 story", "1 story"]
+    assert len({one.id for one in examples}) == 30 and examples[2].id == "3/story/train/0"
+    assert examples[0].messages == some("story", count=1)[0].messages
+    assert source.describe() == "30 problems of the generated tasks story and minus_sign"
+    held = source.held_out(30, "test", without=set())
+    assert not {one.problem for one in held} & {one.problem for one in examples}
+    assert len({one.problem for one in held}) == 30

@@ -9,6 +9,7 @@ from tinyreason.data.tasks.random_calculation import RandomCalculation
 from tinyreason.data.tasks.reasoning_gym import ReasoningGym
 from tinyreason.data.tasks.sat import Sat
 from tinyreason.data.tasks.skill_pairs import SkillPairs
+from tinyreason.data.tasks.story import Story
 from tinyreason.data.tasks.treecut import Treecut
 
 TASKS = {
@@ -20,5 +21,6 @@ TASKS = {
     "reasoning_gym": ReasoningGym,
     "sat": Sat,
     "skill_pairs": SkillPairs,
+    "story": Story,
     "treecut": Treecut,
 }

@@ -1,0 +1,115 @@
+"""`tinyreason arena`: every method beside plain GRPO on small worlds, at equal tokens."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from tinyreason.cli.options import ACCEPT_CHANGES, JSON, OVERRIDES, PATH, seeds_option
+from tinyreason.errors import TinyReasonError
+
+METHODS = click.option(
+    "--methods", default="all", show_default=True, metavar="all|A,B,…", help="Methods to compare with plain GRPO."
+)
+OUT = click.option("--out", type=PATH, help="Folder of the world's runs; default: runs/arena-WORLD.")
+SEEDS = seeds_option("Seeds, with each of which everything is run", default="3", show_default=True)
+
+
+@click.group(short_help="Compare all methods at equal tokens, on worlds where they can differ.")
+def arena() -> None:
+    """Compare all methods with plain GRPO at equal tokens, on small worlds made for that, without a GPU."""
+
+
+@arena.command("worlds")
+@JSON
+def worlds_command(as_json: bool) -> None:
+    """List the worlds: what each is for, what should show in it and what should not."""
+    from tinyreason.config.worlds import entries, read_world, world_names
+
+    found = [read_world(name) for name in world_names()]
+    if as_json:
+        told = [{key: getattr(one, key) for key in ("name", "purpose", "shows", "hides", "families")} for one in found]
+        click.echo(json.dumps(told, indent=1))
+        return
+    for one in found:
+        click.echo(f"{one.name}  {one.purpose}")
+        click.echo(f"    should show   {'; '.join(one.shows)}")
+        click.echo(f"    should not    {'; '.join(one.hides)}")
+        click.echo(f"    methods       {len(entries(one))}, of {', '.join(one.families)}")
+
+
+@arena.command("run")
+@click.argument("world")
+@OVERRIDES
+@METHODS
+@SEEDS
+@OUT
+@click.option("--deadline", metavar="TIME", help="Save and end before this time: 11h30m, 18:30, 2026-11-22T09:00.")
+@ACCEPT_CHANGES
+@JSON
+def run_command(
+    world: str,
+    overrides: tuple[str, ...],
+    methods: str,
+    seeds: list[int],
+    out: Path | None,
+    deadline: str | None,
+    accept_changes: bool,
+    as_json: bool,
+) -> None:
+    """Run all methods that apply to WORLD, each with the first seed before the next; table, picture and page grow.
+
+    The same command resumes after an interruption; finished runs are kept. One process uses one core: for another
+    core type the same line again with other --methods.
+    """
+    from tinyreason.config.worlds import read_world
+    from tinyreason.console import Console, quiet_libraries
+    from tinyreason.runs.deadline import Deadline, read_deadline
+
+    end = read_deadline(deadline, datetime.now()) if deadline else None
+    found, out, console = read_world(world), out or Path("runs") / f"arena-{world}", Console(stderr=as_json)
+    quiet_libraries(offline=True)
+
+    from tinyreason.models.load import compute_settings_for
+    from tinyreason.pipeline.arena import arena_runs, run_arena
+    from tinyreason.runs.context import RunContext
+
+    runs, refused = arena_runs(found, methods, overrides, seeds, out)
+    first = runs[0].config
+    console.say(f"{world}: {len(runs)} runs of {first.train.token_budget:,} completion tokens; {found.purpose}")
+    for name, why in refused.items():
+        console.say(f"        {name} does not stand here: {why}")
+    with Deadline(end, console.say) as stop:
+        compute = compute_settings_for(first.model, first.kernels, None)
+        context = RunContext(console, compute, "the arena", stop, accept_changes)
+        entries = run_arena(found, methods, overrides, seeds, out, context)
+    show(out, as_json)
+    missing = sum(len(entry.missing) for entry in entries)
+    if missing:
+        raise TinyReasonError(f"{missing} of {len(runs)} runs failed, as said above; the same line tries them again.")
+
+
+@arena.command("table")
+@click.argument("world")
+@OVERRIDES
+@METHODS
+@SEEDS
+@OUT
+@JSON
+def table_command(
+    world: str, overrides: tuple[str, ...], methods: str, seeds: list[int], out: Path | None, as_json: bool
+) -> None:
+    """Write the table, picture and page of what is done of WORLD, without running anything."""
+    from tinyreason.config.worlds import read_world
+    from tinyreason.pipeline.arena import write_table
+
+    out = out or Path("runs") / f"arena-{world}"
+    write_table(read_world(world), methods, overrides, seeds, out)
+    show(out, as_json)
+
+
+def show(out: Path, as_json: bool) -> None:
+    """Prints the table that is there, and says where the rest is."""
+    click.echo((out / ("arena.json" if as_json else "arena.md")).read_text("utf-8"))
+    click.echo(f"table, picture and page: {out / 'arena.md'}, {out / 'arena.svg'}, {out / 'arena.html'}", err=True)

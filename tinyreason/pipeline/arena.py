@@ -1,0 +1,122 @@
+"""The arena: every method that applies to a world, at equal tokens, beside plain GRPO; what fails stays a row."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from tinyreason.config.worlds import PLAIN, TIER, Entry, World, entries
+from tinyreason.errors import ConfigError, FolderError
+from tinyreason.pipeline.sweep import (
+    Point,
+    SweepRun,
+    begun_with,
+    computed_with,
+    log_file,
+    problem_means,
+    run_sweep,
+    sweep_runs,
+)
+from tinyreason.reporting.arena_table import ArenaEntry, SeedOfEntry, write_arena
+from tinyreason.reporting.run_warnings import run_warnings
+from tinyreason.runs.context import RunContext
+from tinyreason.runs.reader import read_run
+from tinyreason.runs.result import RESULT
+from tinyreason.trainers.session import SPENT
+
+
+def arena_runs(
+    world: World, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path
+) -> tuple[list[SweepRun], dict[str, str]]:
+    """Returns the runs, all methods with the first seed before the next one, and why other methods cannot stand here.
+
+    Errors: `ConfigError` for a method that is unknown, or where the world itself is refused.
+    """
+    runs, refused, computed = [], {}, {}
+    for entry in entries(world, asked):
+        try:
+            found = sweep_runs(world.plan, TIER, [Point(entry.name, entry.values, ())], overrides, seeds, out)
+        except ConfigError as error:
+            if entry.name == PLAIN:
+                raise
+            refused[entry.name] = str(error)
+            continue
+        values = json.dumps(computed_with(found[0].config.model_dump(mode="json")), sort_keys=True)
+        if computed.setdefault(values, entry.name) == entry.name:
+            runs += found
+        else:
+            refused[entry.name] = f"here it is {computed[values]}, value for value"
+    return sorted(runs, key=lambda one: seeds.index(one.config.seed)), refused
+
+
+def run_arena(
+    world: World, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path, context: RunContext
+) -> list[ArenaEntry]:
+    """Does what is not done yet, and writes table, picture and page after every run. Errors: `Stopped`."""
+    runs, refused = arena_runs(world, asked, overrides, seeds, out)
+    figures_of = cache(lambda number: seed_figures(runs[number]))
+
+    def write(runs: list[SweepRun], out: Path) -> list[ArenaEntry]:
+        found = [arena_entry(entry, runs, refused, figures_of) for entry in entries(world, asked)]
+        write_arena(world, found, out)
+        return found
+
+    return run_sweep(runs, out, context, write) or write(runs, out)
+
+
+def write_table(world: World, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path) -> None:
+    """Writes table, picture and page of what is done. Errors: `FolderError` where nothing is."""
+    runs, refused = arena_runs(world, asked, overrides, seeds, out)
+    if not any(map(is_whole, runs)):
+        raise FolderError(f"{out} holds no finished run of {world.name}; type tinyreason arena run {world.name}.")
+    found = [
+        arena_entry(entry, runs, refused, lambda number: seed_figures(runs[number])) for entry in entries(world, asked)
+    ]
+    write_arena(world, found, out)
+
+
+def arena_entry(
+    entry: Entry, runs: list[SweepRun], refused: dict[str, str], figures_of: Callable[[int], SeedOfEntry]
+) -> ArenaEntry:
+    """Returns what is known of a method: its seeds that are done, and why others are not."""
+    numbers = [number for number, one in enumerate(runs) if one.point.name == entry.name]
+    own = [runs[number] for number in numbers]
+    failed = [why for one in own if not is_whole(one) and (why := why_failed(one))]
+    return ArenaEntry(
+        name=entry.name,
+        family=entry.family,
+        seeds=[figures_of(number) for number in numbers if is_whole(runs[number])],
+        refused=refused.get(entry.name) or next(iter(failed), None),
+        missing=[one.config.seed for one in own if not is_whole(one)],
+    )
+
+
+def is_whole(one: SweepRun) -> bool:
+    """Returns whether the run is finished, and is the one that is meant."""
+    earlier = begun_with(one)
+    meant = earlier and computed_with(earlier) == computed_with(one.config.model_dump(mode="json"))
+    return bool(meant) and (one.path / RESULT).exists()
+
+
+def why_failed(one: SweepRun) -> str | None:
+    """Returns the last words of a run that failed; None where it has not begun, or was only interrupted."""
+    log = log_file(one)
+    lines = log.read_text("utf-8").strip().splitlines() if log.exists() else []
+    name, found, said = lines[-1].partition(": ") if lines else ("", "", "")
+    return said if found and name.endswith(("Error", "NotFinite")) else None
+
+
+def seed_figures(one: SweepRun) -> SeedOfEntry:
+    """Returns what one run reached, and what it spent."""
+    run = read_run(one.path)
+    limit = one.config.evaluation.max_completion_tokens or one.config.train.max_completion_tokens
+    return SeedOfEntry(
+        seed=one.config.seed,
+        before=problem_means(run.evaluation.before),
+        after=problem_means(run.evaluation.after),
+        limit=limit,
+        steps=len(run.metrics),
+        spent=int(sum(row.get(SPENT, 0) for row in run.metrics)),
+        seconds=run.result.seconds.get("train", 0),
+        warnings=[warning.title for warning in run_warnings(run)],
+    )
