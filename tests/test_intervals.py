@@ -18,7 +18,6 @@ from tinyreason.intervals import (
     pass_at_k,
     share_interval,
     sign_flip_p,
-    told_apart,
     verdict,
 )
 
@@ -259,26 +258,3 @@ def test_the_best_of_many_models_that_are_all_as_good_as_the_first_is_certified_
         certified += any(verdict(gain["interval"], gain["p_value"], 10) == "improved" for gain in found)
         alone += any(verdict(gain["interval"], gain["p_value"]) == "improved" for gain in found)
     assert certified <= 3 < alone
-
-
-def test_many_comparisons_are_adjusted_by_the_share_of_false_findings():
-    # m = 4: p·m/rank = 0.004, 0.06, 0.0533, 0.9, and each at most the next one's
-    adjusted, confidence = told_apart([0.001, 0.03, 0.04, 0.9])
-    assert adjusted == pytest.approx([0.004, 0.16 / 3, 0.16 / 3, 0.9])
-    assert confidence == pytest.approx(1 - 0.05 / 4)  # one of four is found
-    assert told_apart([0.9, 0.8])[1] == pytest.approx(0.975)  # none is, as if one were
-    assert told_apart([0.01]) == ([pytest.approx(0.01)], pytest.approx(0.95))
-    assert told_apart([]) == ([], 0.95)
-
-
-def test_a_higher_confidence_widens_over_problems_and_over_seeds():
-    names = [f"p{number}" for number in range(30)]
-    before = [{name: 0.2 + 0.01 * place for place, name in enumerate(names)}] * 2
-    after = [
-        {name: share + more * (1 + place % 3) for place, (name, share) in enumerate(before[0].items())}
-        for more in (0.05, 0.06)
-    ]
-    usual, higher = (gain_over_seeds(before, after, share)["gain"] for share in (0.95, 0.99))
-    assert usual == gain_over_seeds(before, after)["gain"]
-    assert higher["interval"][0] < usual["interval"][0] and higher["interval"][1] > usual["interval"][1]
-    assert higher["points"] == usual["points"]

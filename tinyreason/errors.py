@@ -47,6 +47,10 @@ class FolderError(TinyReasonError, OSError):
     """A run folder that cannot be written or read."""
 
 
+class FolderBusy(FolderError):
+    """Another process is running in the folder."""
+
+
 class DiskError(FolderError):
     """A run folder that could be written, and cannot any more."""
 

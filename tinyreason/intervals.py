@@ -77,15 +77,15 @@ def effective_size(values: list[float]) -> float:
     return float(share * (1 - share) / sem(values) ** 2 * uncertainty)
 
 
-def difference_interval(differences: list[float], confidence: float = CONFIDENCE) -> list[float]:
-    """Returns the interval of a mean of paired differences, one a problem: bootstrap, under 100 Student's t."""
+def difference_interval(differences: list[float]) -> list[float]:
+    """Returns the 95 % interval of a mean of paired differences, one a problem: bootstrap, under 100 Student's t."""
     if len(set(differences)) == 1:
         return [differences[0]] * 2
     if len(differences) >= FEW:
-        return _bootstrap(differences, confidence)
+        return _bootstrap(differences)
     from scipy.stats import ttest_1samp
 
-    interval = ttest_1samp(differences, 0.0).confidence_interval(confidence)
+    interval = ttest_1samp(differences, 0.0).confidence_interval(CONFIDENCE)
     return [float(interval.low), float(interval.high)]
 
 
@@ -133,12 +133,10 @@ def verdict(interval: list[float], p_value: float, comparisons: int = 1) -> str:
     return "improved" if low > 0 else "worse"
 
 
-def paired_gain(before: list[float], after: list[float], confidence: float = CONFIDENCE) -> dict:
+def paired_gain(before: list[float], after: list[float]) -> dict:
     """Returns the gain of paired shares 0–1 in points: `{"gain": {"points", "interval", "p_value"}, "verdict"}`."""
     differences = [100 * (b - a) for a, b in zip(before, after, strict=True)]
-    low, high = (
-        difference_interval(differences, confidence) if any(differences) else unchanged_interval(len(differences))
-    )
+    low, high = difference_interval(differences) if any(differences) else unchanged_interval(len(differences))
     interval = [max(low, -100.0), min(high, 100.0)]
     p_value = sign_flip_p(differences)
     gain = {"points": mean(differences), "interval": interval, "p_value": p_value}
@@ -169,7 +167,7 @@ def over_seeds(
     return middle, [max(low, least), min(high, largest)]
 
 
-def widened(middle: float, interval: list[float], seeds: list[float], confidence: float = CONFIDENCE) -> list[float]:
+def widened(middle: float, interval: list[float], seeds: list[float]) -> list[float]:
     """Returns the interval of a mean over problems, widened by what seeds, each with its mean, differ by.
 
     Its distances from the middle, and Student's t interval of the seeds, are added in squares (MOVER, Zou and Donner,
@@ -178,11 +176,11 @@ def widened(middle: float, interval: list[float], seeds: list[float], confidence
     show too little of how seeds differ.
     """
     low, high = interval
-    own = _t_distance(1 - confidence, seeds)
+    own = _t_distance(1 - CONFIDENCE, seeds)
     return [middle - hypot(middle - low, own), middle + hypot(high - middle, own)]
 
 
-def gain_over_seeds(before: Sequence[Values], after: Sequence[Values], confidence: float = CONFIDENCE) -> dict:
+def gain_over_seeds(before: Sequence[Values], after: Sequence[Values]) -> dict:
     """Returns `paired_gain` of shares by problem, a pair for each seed, its interval over problems and seeds."""
     pairs = [
         [{problem: side[problem] for problem in b if problem in a} for side in (b, a)]
@@ -190,34 +188,18 @@ def gain_over_seeds(before: Sequence[Values], after: Sequence[Values], confidenc
     ]
     sides = [averaged([pair[number] for pair in pairs]) for number in (0, 1)]
     gains = [100 * (mean(a.values()) - mean(b.values())) for b, a in pairs]
-    return widened_gain(paired_gain(*(list(side.values()) for side in sides), confidence), gains, confidence)
+    return widened_gain(paired_gain(*(list(side.values()) for side in sides)), gains)
 
 
-def widened_gain(found: dict, seeds: list[float], confidence: float = CONFIDENCE) -> dict:
+def widened_gain(found: dict, seeds: list[float]) -> dict:
     """Returns a `paired_gain` by problem, widened by the gains of the seeds in points; one seed changes nothing."""
     gain = found["gain"]
     if len(seeds) < 2:
         return found
-    low, high = widened(gain["points"], gain["interval"], seeds, confidence)
+    low, high = widened(gain["points"], gain["interval"], seeds)
     interval = [max(low, -100.0), min(high, 100.0)]
-    p_value = max(gain["p_value"], _p_over_seeds(gain, seeds, confidence))
+    p_value = max(gain["p_value"], _p_over_seeds(gain, seeds))
     return {"gain": gain | {"interval": interval, "p_value": p_value}, "verdict": verdict(interval, p_value)}
-
-
-def told_apart(p_values: Sequence[float]) -> tuple[list[float], float]:
-    """Returns the p of many comparisons, adjusted, and the confidence at which an interval of each is to be given.
-
-    The share of false findings among those whose adjusted p is at most 5 % is at most 5 % (Benjamini and Hochberg 1995,
-    as scipy.stats.false_discovery_control has it). Intervals at 1 − 5 % · R / m, R of m found, or at least one, miss
-    the truth in as small a share (Benjamini and Yekutieli, JASA 100, 2005).
-    """
-    from scipy.stats import false_discovery_control
-
-    if not p_values:
-        return [], CONFIDENCE
-    adjusted = [float(p) for p in false_discovery_control(list(p_values))]
-    found = max(1, sum(p <= 1 - CONFIDENCE for p in adjusted))
-    return adjusted, 1 - (1 - CONFIDENCE) * found / len(adjusted)
 
 
 def _t_distance(p_value: float, values: list[float]) -> float:
@@ -227,14 +209,14 @@ def _t_distance(p_value: float, values: list[float]) -> float:
     return float(t.isf(p_value / 2, len(values) - 1) * sem(values)) if len(values) > 1 else 0.0
 
 
-def _p_over_seeds(gain: dict, seeds: list[float], confidence: float) -> float:
+def _p_over_seeds(gain: dict, seeds: list[float]) -> float:
     """Returns the two-sided p at which the widened interval would just reach 0; of the problems it knows the limits."""
     from scipy.optimize import brentq
     from scipy.stats import norm
 
     low, high = gain["interval"]
     points = gain["points"]
-    error = (points - low if points > 0 else high - points) / norm.isf((1 - confidence) / 2)
+    error = (points - low if points > 0 else high - points) / norm.isf((1 - CONFIDENCE) / 2)
 
     def beyond(p_value: float) -> float:
         return hypot(norm.isf(p_value / 2) * error, _t_distance(p_value, seeds)) - abs(points)
@@ -243,15 +225,15 @@ def _p_over_seeds(gain: dict, seeds: list[float], confidence: float) -> float:
     return brentq(beyond, smallest, 1.0) if points and beyond(smallest) > 0 else smallest if points else 1.0
 
 
-def _bootstrap(values: list[float], confidence: float = CONFIDENCE) -> list[float]:
-    """Returns the percentile bootstrap interval of the mean."""
+def _bootstrap(values: list[float]) -> list[float]:
+    """Returns the 95 % percentile bootstrap interval of the mean."""
     import numpy
     from scipy.stats import bootstrap
 
     result = bootstrap(
         (numpy.array(values),),
         numpy.mean,
-        confidence_level=confidence,
+        confidence_level=CONFIDENCE,
         n_resamples=RESAMPLES,
         method="percentile",
         batch=1000,

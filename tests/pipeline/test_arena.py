@@ -84,7 +84,7 @@ def test_what_fails_stays_a_row_with_its_reason_and_the_line_ends_with_2(tmp_pat
     monkeypatch.setattr(sweep, "run", fail)
     result = arena(tmp_path, "run", "hard", "--methods", "rloo")
     rows = {row["name"]: row for row in json.loads((tmp_path / "arena.json").read_text())["rows"]}
-    assert result.exit_code == 2 and "2 of 2 runs failed" in result.output
+    assert result.exit_code == 2 and "2 of 2 runs are not done" in result.output
     assert rows["rloo"]["said"] == "there is nothing to train on; give more." and rows["rloo"]["seeds"] == []
 
 

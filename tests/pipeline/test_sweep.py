@@ -12,8 +12,9 @@ from rich.console import Console as RichConsole
 from tinyreason.config.own_code import check_allowed
 from tinyreason.config.recipe import read_recipe
 from tinyreason.console import Console
-from tinyreason.errors import ConfigError, FolderError
+from tinyreason.errors import ConfigError, FolderBusy, FolderError
 from tinyreason.models.load import compute_settings_for
+from tinyreason.pipeline import sweep
 from tinyreason.pipeline.sweep import log_file, run_sweep, sweep_points, sweep_runs
 from tinyreason.runs.context import RunContext
 
@@ -186,3 +187,14 @@ def test_a_finished_run_with_other_values_is_not_mixed_in(plan, done):
     _, _, out = done
     with pytest.raises(FolderError, match=r"another run: train\.temperature is 1\.0 there and 0\.9 here"):
         compare(plan, out, "l1_max", ("train.kl=0.01,0.02",), (*TINY, "train.temperature=0.9"))
+
+
+def test_what_another_process_has_is_left_to_it(plan, tmp_path, monkeypatch):
+    def busy(config, path, context):
+        path.mkdir(parents=True)
+        raise FolderBusy(f"another process is running in {path}; wait for it.")
+
+    monkeypatch.setattr(sweep, "run", busy)
+    rows, console = compare(plan, tmp_path, "hapo_length")
+    assert not rows and "run 2/2 hapo_length, seed 0: another process has it" in console and "FAILED" not in console
+    assert not (tmp_path / "runs" / "hapo_length-seed0.log").read_text()

@@ -165,3 +165,22 @@ def total(name, *overrides):
 )
 def test_an_option_that_saves_memory_lowers_its_phase(phase, smaller):
     assert total(phase, smaller) < total(phase)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words", "copies"),
+    [
+        ("rlvr", (), 0),
+        ("rlvr", ("train.reference_update_rate=0.1",), 1),
+        ("rlvr", ("train.reference_update_rate=0.1", "train.reposition=0.8", "trl.num_iterations=4"), 2),
+        (
+            "distill",
+            (ROWS_AT_ONCE, "stages=[]", "teacher_model={name: self, demonstration: true, update_rate: 0.05}"),
+            1,
+        ),
+    ],
+)
+def test_what_follows_the_trained_numbers_is_counted(recipe, words, copies):
+    job = job_of(*words, recipe=recipe)
+    (backward,) = (phase for phase in phases(job) if phase.name == "backward")
+    assert backward.parts["adapter"] == 4 * (1 + copies) * job.trained_parameters

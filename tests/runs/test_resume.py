@@ -31,8 +31,9 @@ KINDS = {
     "many problems, over two epochs": (
         *("rlvr", *GRPO, "data.size=6", "validation=null", "train.group_size=8", "train.micro_batch_size=8"),
     ),
-    "rollouts trained on twice": (
-        *("one_shot_rlvr", *GRPO, "validation=null", "train.micro_batch_size=8", "trl.num_iterations=2"),
+    "rollouts trained on several times, an average that follows": (
+        *("one_shot_rlvr", *GRPO, "validation=null", "train.micro_batch_size=8", "trl.num_iterations=3"),
+        *("train.reposition=0.8", "train.kl=0.01", "train.reference_update_rate=0.1"),
     ),
     "rewards with histories, after a warm-up": (  # without either the adapter ends another
         *("length_grpo", *GRPO, "rewards=[{kind: hapo_length}, {kind: laser_d, refresh_steps: 2}]", "data.size=2"),

@@ -158,7 +158,8 @@ def test_a_student_that_teaches_itself_reads_each_row_with_its_own_solution(load
     def ids_of(example) -> list[int]:
         return distill.encoded(tokenizer, distill.prompt_of(config, tokenizer, example))
 
-    shown = {tuple(ids_of(example)): ids_of(distill.demonstrated(example)) for example in config.data.load()}
+    examples = config.data.load()
+    shown = {tuple(ids_of(one)): ids_of(distill.demonstrated(one, one.completion)) for one in examples}
     (*teacher, theirs), (*student, ours) = read
     assert (teacher, student) == ([False, True], [True, False])
     assert theirs == [shown[tuple(row)] for row in ours] and all(shown[key] != list(key) for key in shown)
@@ -170,9 +171,54 @@ def test_a_demonstration_is_the_completion_or_else_the_gold_answer():
         (Example("a", asked, "2", "1+1 is 2."), "1+1 is 2."),
         (Example("b", asked, "#### 2"), "#### 2"),
     ):
-        text = distill.demonstrated(example).problem
+        text = distill.demonstrated(example, example.completion or example.answer).problem
         assert text.startswith("1+1?\n\n") and f"\n{shown}\n" in text
-    assert distill.demonstrated(Example("c", asked, "")).problem == "1+1?"
+    assert distill.demonstrated(Example("c", asked, ""), "").problem == "1+1?"
+
+
+def test_the_teacher_is_shown_the_first_other_correct_rollout_of_the_problem(batch_of):
+    correct = [1, 0, 1, 0, 0, 1, 0, float("nan"), 0, 0, 0, 0]
+    batch = batch_of([f"says {n}" for n in range(12)], correct, group_size=4)
+    found = [text and int(text.removeprefix("says ")) for text in distill.solved_by_others(batch)]
+    assert found == [2, 0, 0, 0, 5, None, 5, 5, None, None, None, None]  # nothing shows itself
+
+
+def test_only_rollouts_whose_problem_another_one_solved_are_in_the_loss(load, tmp_path, monkeypatch):
+    read, states = [], distill.states_before
+
+    def reading(model, prompts, completions):
+        read.append([ids[there.bool()].tolist() for ids, there in zip(*prompts, strict=True)])
+        return states(model, prompts, completions)
+
+    monkeypatch.setattr(distill, "states_before", reading)
+    teacher = "teacher_model={name: self, demonstration: rollout, update_rate: 0.05}"
+    size = ("train.rollouts_per_step=16", "train.group_size=8", "train.max_completion_tokens=64")
+    _, rows, (loss,), _ = train(load, tmp_path / "run", *SELF, teacher, *size, "train.micro_batch_size=4")
+    solved = [[row for row in rows[at : at + 8] if row["correct"]] for at in (0, 8)]
+    taught = [row for n, row in enumerate(rows) if any(other is not row for other in solved[n // 8])]
+    assert 0 < len(taught) < 16 and loss > 0
+    (metrics,) = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
+    assert metrics["teacher/share_taught"] == len(taught) / 16
+    tokenizer = load()[1]
+    shown = [tokenizer.decode(row) for rows in read[::2] for row in rows]
+    assert len(shown) == len(taught) == sum(map(len, read[1::2]))
+    texts = {one["completion"] for group in solved for one in group}
+    assert all(any(f"Correct solution:\n\n{text}\n\n" in prompt for text in texts) for prompt in shown)
+
+
+def test_a_teacher_that_follows_is_an_average_of_the_student(load, tmp_path, monkeypatch):
+    weights, states = [], distill.states_before
+
+    def looking(model, *parts):
+        weights.append(next(p.detach().clone() for name, p in model.named_parameters() if "lora_B.default" in name))
+        return states(model, *parts)
+
+    monkeypatch.setattr(distill, "states_before", looking)
+    words = ("teacher_model={name: self, demonstration: true, update_rate: 0.25}", "train.max_steps=2")
+    train(load, tmp_path / "run", *QUICK, *words, "data={kind: solutions, name: sandbox, size: 4}")
+    teacher, student, later, moved = weights
+    assert torch.equal(teacher, student) and not torch.equal(moved, student)
+    assert torch.allclose(later, torch.lerp(student, moved, 0.25), atol=1e-7)
 
 
 def test_problems_without_answers_can_be_distilled_on(tmp_path, jsonl):
@@ -199,6 +245,7 @@ def test_problems_without_answers_can_be_distilled_on(tmp_path, jsonl):
     [
         (("teacher_model={name: self}", "stages=[]"), "teacher_model.demonstration=true"),
         (("stages=[]",), "there are no stages before it"),
+        (("teacher_model.update_rate=0.05",), "averages the student itself, and stage is another model"),
         (("teacher_model=null", "stages=[]"), "trainer distill needs a teacher"),
         (("trl.beta=0.1",), "trl.beta is of GRPO's loss"),
         (

@@ -63,6 +63,11 @@ def test_rollouts_are_scored_where_our_advantages_take_the_place_of_trls():
     assert '"advantages": advantages' in inspect.getsource(GRPOTrainer._generate_and_score_completions)
 
 
+def test_the_reference_is_entered_where_ours_takes_its_place():
+    source = inspect.getsource(GRPOTrainer._generate_and_score_completions)
+    assert source.count("use_adapter(") == 1 and hasattr(grpo_trainer, "use_adapter")
+
+
 def test_logits_are_made_in_chunks_of_the_size_that_is_lowered():
     assert trl_seam.logit_chunk() == 32768
 

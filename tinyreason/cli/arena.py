@@ -60,8 +60,8 @@ def run_command(
 ) -> None:
     """Run all methods that apply to WORLD, each with the first seed before the next; table, picture and page grow.
 
-    The same command resumes after an interruption; finished runs are kept. One process uses one core: for another
-    core type the same line again with other --methods.
+    The same command resumes after an interruption; finished runs are kept. Typed once more while it runs, in another
+    window, it is a second process that shares the work, for another core.
     """
     from tinyreason.config.worlds import read_world
     from tinyreason.console import Console, quiet_libraries
@@ -72,22 +72,24 @@ def run_command(
     quiet_libraries(offline=True)
 
     from tinyreason.models.load import compute_settings_for
-    from tinyreason.pipeline.arena import arena_runs, run_arena
+    from tinyreason.pipeline.arena import arena_plan, run_arena
     from tinyreason.runs.context import RunContext
 
-    runs, refused = arena_runs(found, methods, overrides, seeds, out)
-    first = runs[0].config
-    console.say(f"{world}: {len(runs)} runs of {first.train.token_budget:,} completion tokens; {found.purpose}")
-    for name, why in refused.items():
+    plan = arena_plan(found, methods, overrides, seeds, out)
+    first = plan.runs[0].config
+    console.say(f"{world}: {len(plan.runs)} runs of {first.train.token_budget:,} completion tokens; {found.purpose}")
+    for name, why in plan.refused.items():
         console.say(f"        {name} does not stand here: {why}")
     with Deadline(end, console.say) as stop:
         compute = compute_settings_for(first.model, first.kernels, None)
         context = RunContext(console, compute, "the arena", stop, accept_changes)
-        entries = run_arena(found, methods, overrides, seeds, out, context)
+        entries = run_arena(plan, out, context)
     show(out, as_json)
     missing = sum(len(entry.missing) for entry in entries)
     if missing:
-        raise TinyReasonError(f"{missing} of {len(runs)} runs failed, as said above; the same line tries them again.")
+        raise TinyReasonError(
+            f"{missing} of {len(plan.runs)} runs are not done, as said above; type the same line again."
+        )
 
 
 @arena.command("table")
@@ -102,10 +104,10 @@ def table_command(
 ) -> None:
     """Write the table, picture and page of what is done of WORLD, without running anything."""
     from tinyreason.config.worlds import read_world
-    from tinyreason.pipeline.arena import write_table
+    from tinyreason.pipeline.arena import arena_plan, write_table
 
     out = out or Path("runs") / f"arena-{world}"
-    write_table(read_world(world), methods, overrides, seeds, out)
+    write_table(arena_plan(read_world(world), methods, overrides, seeds, out), out)
     show(out, as_json)
 
 

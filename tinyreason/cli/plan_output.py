@@ -52,7 +52,7 @@ def teacher_lines(plan: Plan) -> list[str]:
     if teacher is None:
         return []
     if job.teacher_shape is None:
-        return ["teacher the student itself, before training: no other model is in memory"]
+        return ["teacher the student itself: no other model is in memory"]
     held = job.teacher_compute
     form = held.dtype.got if held.quantize.got == "none" else f"{held.quantize.got}, computing in {held.dtype.got}"
     return [f"teacher {teacher.name}, {large_number(job.teacher_shape.parameters)} parameters in {form}"]

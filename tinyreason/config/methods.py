@@ -222,7 +222,7 @@ def leaderboard_rows() -> Iterator[tuple[tuple[str, str], Measurement]]:
         told = json.loads(file.read_text(encoding="utf-8"))
         for row in told["rows"]:
             family, name, to_plain = row["family"], row["name"], row["to_plain"]
-            if to_plain and name in FAMILIES.get(family, {}):
+            if to_plain and to_plain["interval"] and name in FAMILIES.get(family, {}):
                 low, high = to_plain["interval"]
                 less = f"less plain training, points {to_plain['mean']:+.1f} [{low:+.1f}, {high:+.1f}]"
                 what = f"accuracy {row['accuracy']:.3f}; {less}"

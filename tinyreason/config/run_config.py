@@ -195,6 +195,16 @@ class RunConfig(Schema):
         return frozenset(recorded).union(*(leaf.needs for leaf in leaves))
 
     @property
+    def average_rate(self) -> float:
+        """How far a running average of what is trained follows each step; 0 = there is none."""
+        return self.train.average_rate(self)
+
+    @property
+    def trained_copies(self) -> int:
+        """How many copies of the trained numbers are held beside them from step to step."""
+        return (self.average_rate > 0) + (self.train.steps_back is not None)
+
+    @property
     def reference_passes(self) -> int:
         """How often a step's rollouts are scored by the reference."""
         return self.train.has_kl_penalty + ("ref_logp" in self.token_needs)

@@ -104,6 +104,15 @@ class Train(Schema):
         return False
 
     @property
+    def steps_back(self) -> float | None:
+        """Share of the updates on a batch of rollouts that is kept before the last of them; None = all of it."""
+        return None
+
+    def average_rate(self, run) -> float:
+        """Returns how far a running average of the trained numbers, which training is held to, follows each step."""
+        return 0.0
+
+    @property
     def token_limit(self) -> int:
         """The value of the option that bounds a row."""
         return getattr(self, self.tokens_option)

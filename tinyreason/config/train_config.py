@@ -55,7 +55,13 @@ class TrainSft(SftLoss, Train):
 
 
 class TrainGrpo(TrainRollouts):
-    """Group-relative policy optimisation."""
+    """Group-relative policy optimisation.
+
+    With `reference_update_rate` the KL penalty holds to a running average of the policy, as T1's, whose estimator is
+    rloo and which has an entropy bonus; not checked against the paper: any of its values. With `reposition` and
+    trl.num_iterations=4, SFPO's, three updates on a batch are taken back in part before the fourth, until its entropy
+    is a standard deviation above the last thirty; not checked against the paper: that they are then taken back whole.
+    """
 
     needs_rewards: ClassVar[bool] = True
     trl_names: ClassVar[dict[str, str]] = ROLLOUT_NAMES | {
@@ -77,6 +83,8 @@ class TrainGrpo(TrainRollouts):
     """Number format they are sampled in; auto = the base's. Each token is weighted for what bfloat16 changes there."""
     kl: float = Field(0.0, ge=0)
     """Weight of the KL penalty, which holds the model to its reference; k3 estimator (TRL: beta)."""
+    reference_update_rate: float = Field(0.0, ge=0, le=1)
+    """How far that reference moves to the policy after each step: an average of it (T1); 0 = it stays as it began."""
     entropy_bonus: float = 0.0
     """Weight of the token entropy that is added to the objective (TRL: entropy_coef)."""
     loss: Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "luspo"] = "dapo"
@@ -89,6 +97,8 @@ class TrainGrpo(TrainRollouts):
     """What the ratio is of: each token, or the whole rollout (GSPO), for loss grpo and luspo, whose default that is."""
     top_entropy_quantile: float = Field(1.0, gt=0, le=1)
     """Share of the tokens that is trained on, those of highest entropy, as 0.2 (arXiv 2506.01939)."""
+    reposition: float | None = Field(None, gt=0, lt=1)
+    """Share of the updates on a batch that is kept before the last of them (SFPO: 0.8, with trl.num_iterations=4)."""
     mask_truncated_completions: bool = False
     """Leaves truncated completions out of the loss; they still count in their group's mean."""
     thinkprune: tuple[Annotated[int, Field(ge=1)], ...] = ()
@@ -117,6 +127,13 @@ class TrainGrpo(TrainRollouts):
         return self.entropy_bonus != 0
 
     @property
+    def steps_back(self) -> float | None:
+        return self.reposition
+
+    def average_rate(self, run) -> float:
+        return self.reference_update_rate
+
+    @property
     def tightest_limit(self) -> int:
         """The token limit of the last step, which no other is below."""
         return (self.max_completion_tokens, *self.thinkprune)[-1]
@@ -134,6 +151,17 @@ class TrainGrpo(TrainRollouts):
         check_readers(run)
         usual = {"num_iterations": 1, "gradient_accumulation_steps": self.rows_per_step // self.micro_rows}
         more, less = (run.trl.get(name, value) for name, value in usual.items())
+        if self.reposition is not None and (more < 2 or less != usual["gradient_accumulation_steps"]):
+            raise ValueError(
+                f"{path}.reposition={self.reposition:g} goes back before the last of several updates on the same "
+                f"rollouts, each on all of them; type trl.num_iterations=4 and leave out "
+                f"trl.gradient_accumulation_steps"
+            )
+        if self.reference_update_rate and not run.reference_passes:
+            raise ValueError(
+                f"{path}.reference_update_rate={self.reference_update_rate:g} moves a reference that nothing is held "
+                f"to; type {path}.kl=0.01, or leave it out"
+            )
         families = (("advantage", run.advantages), ("rollouts", [run.rollouts] if run.rollouts else []))
         for family, leaf in ((family, leaf) for family, leaves in families for leaf in leaves):
             if leaf.one_update and (more, less) != tuple(usual.values()):

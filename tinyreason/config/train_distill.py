@@ -7,6 +7,8 @@ from pydantic import Field
 from tinyreason.config.train_base import TrainRollouts
 from tinyreason.schema import Schema
 
+ROLLOUT = "rollout"
+"""A demonstration that is another of the student's own completions of the same problem, a correct one."""
 SELF, STAGE = "self", "stage"
 """Names of a teacher that is no other model: the student before training, and what the run's last stage left."""
 OF_ANOTHER_LOSS = (
@@ -26,8 +28,10 @@ class TeacherModel(Schema):
 
     name: str
     """A run, adapter, model folder, GGUF file or hub id; self = the student untrained, stage = the last stage's end."""
-    demonstration: bool = False
-    """Whether it reads, below the problem, the row's completion, or where there is none its gold answer."""
+    demonstration: Literal[False, True, "rollout"] = False
+    """Whether it reads, below the problem, the row's completion or gold answer; rollout = another, correct one."""
+    update_rate: float = Field(0.0, ge=0, le=1)
+    """Of self: how far it moves to the student after each step, an average of it (SDFT: 0.05); 0 = it stays."""
     gguf_file: str | None = None
     """Name of the GGUF file in that folder or hub id to read instead of safetensors; it is dequantised."""
     quantize: Literal["none", "nf4", "int8"] = "none"
@@ -44,10 +48,11 @@ class TeacherModel(Schema):
 
     def describe(self) -> str:
         """Returns in words which model it is, and what it reads."""
-        own = {SELF: "the student itself, as it is before training", STAGE: "what the last stage leaves"}
+        was = f"on average, {self.update_rate:g} of the way each step" if self.update_rate else "before training"
+        own = {SELF: f"the student itself, as it is {was}", STAGE: "what the last stage leaves"}
         held = f" in {self.quantize}" if self.quantize != "none" else ""
-        shown = ", shown each row's completion or gold answer" if self.demonstration else ""
-        return f"{own.get(self.name, self.name)}{held}{shown}"
+        shows = {False: "", True: ", shown each row's completion or gold answer", ROLLOUT: ", shown a correct rollout"}
+        return f"{own.get(self.name, self.name)}{held}{shows[self.demonstration]}"
 
     def check(self, run, path: str) -> None:
         trains = (run.train, *(stage.train for stage in run.stages if stage.train))
@@ -56,6 +61,11 @@ class TeacherModel(Schema):
         if self.name == SELF and not self.demonstration:
             raise ValueError(
                 f"{path}.name=self teaches the student what it knows; type {path}.demonstration=true, or name another"
+            )
+        if self.update_rate and self.name != SELF:
+            raise ValueError(
+                f"{path}.update_rate={self.update_rate:g} averages the student itself, and {self.name} is another "
+                f"model; type {path}.name=self, or leave it out"
             )
         if (self.gguf_file or self.name.lower().endswith(".gguf")) and self.quantize != "none":
             raise ValueError(
@@ -90,6 +100,9 @@ class TrainDistill(TrainRollouts):
     def kl(self) -> float:
         """The weight of a KL penalty to a reference, which there is not."""
         return 0.0
+
+    def average_rate(self, run) -> float:
+        return run.teacher_model.update_rate
 
     def check(self, run, path: str) -> None:
         if run.teacher_model is None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -25,68 +26,73 @@ from tinyreason.runs.result import RESULT
 from tinyreason.trainers.session import SPENT
 
 
-def arena_runs(
-    world: World, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path
-) -> tuple[list[SweepRun], dict[str, str]]:
-    """Returns the runs, all methods with the first seed before the next one, and why other methods cannot stand here.
+@dataclass(frozen=True)
+class ArenaPlan:
+    """What is to be run in a world."""
+
+    world: World
+    entries: list[Entry]
+    runs: list[SweepRun]
+    """All methods with the first seed before the next one."""
+    refused: dict[str, str]
+    """Why other methods do not stand here."""
+
+
+def arena_plan(world: World, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path) -> ArenaPlan:
+    """Returns the runs of the methods that are asked for, every config checked before anything is begun.
 
     Errors: `ConfigError` for a method that is unknown, or where the world itself is refused.
     """
-    runs, refused, computed = [], {}, {}
-    for entry in entries(world, asked):
+    found, runs, refused, computed = entries(world, asked), [], {}, {}
+    for entry in found:
         try:
-            found = sweep_runs(world.plan, TIER, [Point(entry.name, entry.values, ())], overrides, seeds, out)
+            own = sweep_runs(world.plan, TIER, [Point(entry.name, entry.values, ())], overrides, seeds, out)
         except ConfigError as error:
             if entry.name == PLAIN:
                 raise
             refused[entry.name] = str(error)
             continue
-        values = json.dumps(computed_with(found[0].config.model_dump(mode="json")), sort_keys=True)
+        values = json.dumps(computed_with(own[0].config.model_dump(mode="json")), sort_keys=True)
         if computed.setdefault(values, entry.name) == entry.name:
-            runs += found
+            runs += own
         else:
             refused[entry.name] = f"here it is {computed[values]}, value for value"
-    return sorted(runs, key=lambda one: seeds.index(one.config.seed)), refused
+    return ArenaPlan(world, found, sorted(runs, key=lambda one: seeds.index(one.config.seed)), refused)
 
 
-def run_arena(
-    world: World, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path, context: RunContext
-) -> list[ArenaEntry]:
+def run_arena(plan: ArenaPlan, out: Path, context: RunContext) -> list[ArenaEntry]:
     """Does what is not done yet, and writes table, picture and page after every run. Errors: `Stopped`."""
-    runs, refused = arena_runs(world, asked, overrides, seeds, out)
-    figures_of = cache(lambda number: seed_figures(runs[number]))
+    figures_of = cache(lambda number: seed_figures(plan.runs[number]))
 
-    def write(runs: list[SweepRun], out: Path) -> list[ArenaEntry]:
-        found = [arena_entry(entry, runs, refused, figures_of) for entry in entries(world, asked)]
-        write_arena(world, found, out)
+    def write(_: list[SweepRun], out: Path) -> list[ArenaEntry]:
+        found = [arena_entry(entry, plan, figures_of) for entry in plan.entries]
+        write_arena(plan.world, found, out)
         return found
 
-    return run_sweep(runs, out, context, write) or write(runs, out)
+    run_sweep(plan.runs, out, context, write)
+    return write(plan.runs, out)
 
 
-def write_table(world: World, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path) -> None:
+def write_table(plan: ArenaPlan, out: Path) -> None:
     """Writes table, picture and page of what is done. Errors: `FolderError` where nothing is."""
-    runs, refused = arena_runs(world, asked, overrides, seeds, out)
-    if not any(map(is_whole, runs)):
-        raise FolderError(f"{out} holds no finished run of {world.name}; type tinyreason arena run {world.name}.")
-    found = [
-        arena_entry(entry, runs, refused, lambda number: seed_figures(runs[number])) for entry in entries(world, asked)
-    ]
-    write_arena(world, found, out)
+    if not any(map(is_whole, plan.runs)):
+        raise FolderError(
+            f"{out} holds no finished run of {plan.world.name}; type tinyreason arena run {plan.world.name}."
+        )
+    found = [arena_entry(entry, plan, lambda number: seed_figures(plan.runs[number])) for entry in plan.entries]
+    write_arena(plan.world, found, out)
 
 
-def arena_entry(
-    entry: Entry, runs: list[SweepRun], refused: dict[str, str], figures_of: Callable[[int], SeedOfEntry]
-) -> ArenaEntry:
+def arena_entry(entry: Entry, plan: ArenaPlan, figures_of: Callable[[int], SeedOfEntry]) -> ArenaEntry:
     """Returns what is known of a method: its seeds that are done, and why others are not."""
-    numbers = [number for number, one in enumerate(runs) if one.point.name == entry.name]
-    own = [runs[number] for number in numbers]
+    numbers = [number for number, one in enumerate(plan.runs) if one.point.name == entry.name]
+    own = [plan.runs[number] for number in numbers]
     failed = [why for one in own if not is_whole(one) and (why := why_failed(one))]
     return ArenaEntry(
         name=entry.name,
         family=entry.family,
-        seeds=[figures_of(number) for number in numbers if is_whole(runs[number])],
-        refused=refused.get(entry.name) or next(iter(failed), None),
+        seeds=[figures_of(number) for number in numbers if is_whole(plan.runs[number])],
+        refused=plan.refused.get(entry.name) or next(iter(failed), None),
         missing=[one.config.seed for one in own if not is_whole(one)],
     )
 
@@ -109,12 +115,10 @@ def why_failed(one: SweepRun) -> str | None:
 def seed_figures(one: SweepRun) -> SeedOfEntry:
     """Returns what one run reached, and what it spent."""
     run = read_run(one.path)
-    limit = one.config.evaluation.max_completion_tokens or one.config.train.max_completion_tokens
     return SeedOfEntry(
         seed=one.config.seed,
         before=problem_means(run.evaluation.before),
         after=problem_means(run.evaluation.after),
-        limit=limit,
         steps=len(run.metrics),
         spent=int(sum(row.get(SPENT, 0) for row in run.metrics)),
         seconds=run.result.seconds.get("train", 0),

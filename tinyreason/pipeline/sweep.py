@@ -25,7 +25,7 @@ from tinyreason.config.run_config import RunConfig
 from tinyreason.config.train_config import TRAINERS
 from tinyreason.console import Console
 from tinyreason.data.files import read_json
-from tinyreason.errors import ConfigError, FolderError, Stopped, TinyReasonError, nearest
+from tinyreason.errors import ConfigError, FolderBusy, FolderError, Stopped, TinyReasonError, nearest
 from tinyreason.grading.strict import accepts
 from tinyreason.pipeline.run import run
 from tinyreason.reporting.sweep_plot import draw_sweep
@@ -117,7 +117,8 @@ def run_sweep(
 ) -> list:
     """Does what is not done yet, and writes table and picture after every run; returns the table's rows.
 
-    A run that fails is named, and the others are done; what it had stays, and the next call resumes it.
+    A run that fails is named, and the others are done; what it had stays, and the next call resumes it. One that
+    another process has is left to it, so the same command once more is a second process on the same work.
     """
     console, write = context.console, write or write_sweep
     (out / "runs").mkdir(parents=True, exist_ok=True)
@@ -128,10 +129,15 @@ def run_sweep(
     start = time.monotonic()
     for number, one in enumerate(left, 1):
         label = f"run {kept + number}/{len(runs)} {one.point.name}, seed {one.config.seed}"
+        if is_done(one):  # meanwhile, by another process
+            continue
         try:
             result = take_run(one, out, context, label)
         except Stopped:
             raise
+        except FolderBusy:
+            console.say(f"{label}: another process has it")
+            continue
         except Exception as error:
             reason = str(error) if isinstance(error, TinyReasonError) else f"{type(error).__name__}: {error}"
             console.say(f"{label}: FAILED, {' '.join(reason.split())[:300]} ({log_file(one)})")
@@ -178,6 +184,8 @@ def take_run(one: SweepRun, out: Path, context: RunContext, label: str) -> RunRe
         try:
             inner = replace(context, console=InnerConsole(context.console, label, log))
             return run(starting_at(one, shared), one.path, inner)
+        except FolderBusy:
+            raise
         except Exception:
             log.write(traceback.format_exc())
             raise

@@ -189,10 +189,12 @@ class Training:
         ends = {"reward/mean": "last_reward", "loss": "last_loss"}
         last = {name: [m[name] for m in self.metrics[-10:] if name in m] for name in ends}
         found = {ours: mean(last[name]) for name, ours in ends.items() if last[name]}
-        if "group/share_zero_variance" in self.metrics[0]:
+        name = "group/share_zero_variance"
+        zero_variance = [m[name] for m in self.metrics if name in m]  # not where rollouts are trained on again
+        if zero_variance:
             found["scoring_share_of_step_time"] = self.share_of_step("time/score_s")
             if all(advantage.has_baseline for advantage in self.session.config.advantages):
-                found["share_zero_variance_groups"] = mean(m["group/share_zero_variance"] for m in self.metrics)
+                found["share_zero_variance_groups"] = mean(zero_variance)
         skipped = [m["gradient/skipped"] for m in self.metrics if "gradient/skipped" in m]
         if skipped:
             found["skipped_steps"] = int(sum(skipped))
@@ -200,7 +202,7 @@ class Training:
 
     def share_of_step(self, name: str) -> float:
         """Returns the share of the steps' time that went into this part of them."""
-        return sum(m[name] for m in self.metrics) / sum(m["time/step_s"] for m in self.metrics)
+        return sum(m.get(name, 0.0) for m in self.metrics) / sum(m.get("time/step_s", 0.0) for m in self.metrics)
 
 
 def trained_tensors(model) -> Tensors:

@@ -59,7 +59,7 @@ def verify_resume(config: RunConfig, out: Path, context: RunContext) -> str:
                 evaluator = Evaluator(config, context, tokenizer, grader)
                 training = Training(session, problems.validation, evaluator, live)
                 training.restore(start)
-                checkpoints = CheckpointManager(
+                checkpoints = training.checkpoints = CheckpointManager(
                     replay,
                     last.step,
                     deadline=context.deadline,

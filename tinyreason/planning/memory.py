@@ -125,7 +125,8 @@ class Job:
         """The teacher of a distillation as it reads the student's rows; the student itself where it is no other."""
         if not self.config.train.needs_teacher:
             return None
-        shown = self.config.train.max_completion_tokens * self.config.teacher_model.demonstration  # its length, guessed
+        shows = bool(self.config.teacher_model.demonstration)
+        shown = self.config.train.max_completion_tokens * shows  # its length, guessed
         shape, compute = self.teacher_shape or self.shape, self.teacher_compute or self.compute
         return replace(self, shape=shape, compute=compute, prompt_tokens=self.prompt_tokens + shown)
 
@@ -195,8 +196,9 @@ def load_transient_bytes(job: Job) -> float:
 
 
 def adapter_bytes(job: Job) -> float:
-    """Returns the bytes of trained weights in float32, frozen factors, and the copy for the KL penalty or the save."""
-    return FLOAT * (job.trained_parameters + job.config.adapter.frozen_parameters(job.adapted))
+    """Returns the bytes of trained weights in float32, frozen factors, and all copies of them."""
+    frozen = job.config.adapter.frozen_parameters(job.adapted)
+    return FLOAT * (job.trained_parameters * (1 + job.config.trained_copies) + frozen)
 
 
 def optimizer_bytes(job: Job) -> int:

@@ -116,8 +116,9 @@ class Plan:
 
     @property
     def checkpoint_bytes(self) -> float:
-        """Bytes of one: what is trained in float32, and the optimizer's states of it."""
-        return self.job.trained_parameters * (FLOAT + optimizer_bytes(self.job)) + STATE_BYTES
+        """Bytes of one: what is trained in float32, with its copies, and the optimizer's states of it."""
+        held = FLOAT * (1 + self.job.config.trained_copies) + optimizer_bytes(self.job)
+        return self.job.trained_parameters * held + STATE_BYTES
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `plan --json` prints, less its suggestion."""

@@ -11,7 +11,7 @@ TOLD, UNTOLD = "tab:blue", "dimgray"
 
 def draw_arena(rows: "list[ArenaRow]", path: Path) -> None:
     """Writes the picture, blue what can be told from plain GRPO; nothing where nothing is compared."""
-    compared = [row for row in rows if row.to_plain][::-1]
+    compared = [row for row in rows if row.to_plain and row.to_plain.interval][::-1]
     if not compared:
         return
     import matplotlib

@@ -1,9 +1,9 @@
-"""The arena's table: each method beside plain GRPO of the same seeds, corrected for so many comparisons."""
+"""The arena's table: each method beside plain training, with intervals that hold for all methods at once."""
 
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from math import inf
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Any
 
 from tinyreason.atomic import write_text
 from tinyreason.config.worlds import PLAIN, TIER, World
-from tinyreason.intervals import CONFIDENCE, Values, averaged, gain_over_seeds, told_apart
+from tinyreason.intervals import CONFIDENCE, averaged
 from tinyreason.reporting.report import render
 from tinyreason.reporting.sweep_table import ProblemMeans
 
 COLUMNS = (
-    *("method", "accuracy", "less plain training, points", "p, adjusted", "by the second grader"),
-    *("tokens", "less plain's, % of the limit", "steps", "seconds", "each seed", "what is told, and warnings"),
+    *("method", "accuracy", "less plain training, points", "p", "by the second grader"),
+    *("tokens", "less plain's, tokens", "steps", "seconds", "each seed", "what is told, and warnings"),
 )
 UNTOLD = "cannot be told from plain training"
 
@@ -30,8 +30,6 @@ class SeedOfEntry:
     seed: int
     before: ProblemMeans
     after: ProblemMeans
-    limit: int
-    """Tokens that a completion may have."""
     steps: int
     spent: int
     """Completion tokens, sampled and trained on."""
@@ -55,12 +53,12 @@ class ArenaEntry:
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference to plain GRPO; of accuracies in points, of tokens in percent of the longest completion."""
+    """A mean difference to plain training; of accuracies in points, of tokens in tokens."""
 
     mean: float
-    interval: list[float]
-    p_value: float
-    adjusted: float
+    interval: list[float] | None
+    """At 95 %, for all methods of the world at once; None with less than two seeds."""
+    p_value: float | None
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,10 @@ def read_rows(values: Sequence[dict[str, Any]]) -> list[ArenaRow]:
 
 def arena_rows(found: Sequence[ArenaEntry]) -> list[ArenaRow]:
     """Returns a row a method, plain GRPO first, the others by their difference to it; those without a run last."""
-    plain = {one.seed: one for entry in found if entry.name == PLAIN for one in entry.seeds}
-    compared = [entry for entry in found if entry.name != PLAIN and any(one.seed in plain for one in entry.seeds)]
-    accuracies = differences([pairs(entry, plain, accuracy_of) for entry in compared])
-    lengths = differences([pairs(entry, plain, length_of) for entry in compared])
+    plain = next(entry for entry in found if entry.name == PLAIN)
+    compared = [entry for entry in found if entry is not plain and entry.seeds] if plain.seeds else []
+    accuracies = differences(compared, plain, lambda one: 100 * mean(one.after.accuracy.values()))
+    lengths = differences(compared, plain, lambda one: mean(one.after.tokens.values()))
     of = {entry.name: both for entry, *both in zip(compared, accuracies, lengths, strict=True)}
     rows = [arena_row(entry, *of.get(entry.name, (None, None))) for entry in found]
     return sorted(rows, key=lambda row: (row.name != PLAIN, -row.to_plain.mean if row.to_plain else inf))
@@ -149,38 +147,31 @@ def said_of(entry: ArenaEntry, to_plain: Difference | None, lengths: Difference 
 
 def is_told(one: Difference) -> bool:
     """Returns whether a difference is there beyond chance, as one of so many."""
-    return one.adjusted <= 1 - CONFIDENCE and not one.interval[0] <= 0 <= one.interval[1]
+    return one.interval is not None and not one.interval[0] <= 0 <= one.interval[1]
 
 
-Pairs = tuple[list[Values], list[Values]]
-"""Problem means of plain GRPO and of a method, 0–1, seed by seed."""
+def differences(
+    entries: Sequence[ArenaEntry], plain: ArenaEntry, of: Callable[[SeedOfEntry], float]
+) -> list[Difference]:
+    """Returns the difference of each method to plain training in a figure of a seed, by Dunnett's test.
 
+    The seeds are the units, and how much they differ is estimated of all methods together: three seeds of one method
+    alone say next to nothing of it. Intervals hold for all methods at once (Dunnett, JASA 50, 1955).
+    """
+    import numpy
+    from scipy.stats import dunnett
 
-def pairs(entry: ArenaEntry, plain: dict[int, SeedOfEntry], of) -> Pairs:
-    """Returns the values of the seeds that both have."""
-    seeds = [one for one in entry.seeds if one.seed in plain]
-    return [of(plain[one.seed]) for one in seeds], [of(one) for one in seeds]
-
-
-def accuracy_of(one: SeedOfEntry) -> Values:
-    """Returns each problem's accuracy."""
-    return one.after.accuracy
-
-
-def length_of(one: SeedOfEntry) -> Values:
-    """Returns each problem's tokens as a share of the longest completion."""
-    return {problem: tokens / one.limit for problem, tokens in one.after.tokens.items()}
-
-
-def differences(found: list[Pairs]) -> list[Difference]:
-    """Returns the difference of each method, its p adjusted for all of them and its interval as `told_apart` has it."""
-    p_values = [gain_over_seeds(*pair)["gain"]["p_value"] for pair in found]
-    adjusted, confidence = told_apart(p_values)
-    gains = [gain_over_seeds(*pair, confidence)["gain"] for pair in found]
-    return [
-        Difference(gain["points"], gain["interval"], p_value, q)
-        for gain, p_value, q in zip(gains, p_values, adjusted, strict=True)
-    ]
+    values = [[of(one) for one in entry.seeds] for entry in entries]
+    control = [of(one) for one in plain.seeds]
+    means = [mean(own) - mean(control) for own in values]
+    tested = [number for number, own in enumerate(values) if min(len(own), len(control)) > 1]
+    found = [Difference(one, None, None) for one in means]
+    if tested and any(len({*values[number]}) > 1 for number in tested):
+        result = dunnett(*(values[number] for number in tested), control=control, rng=numpy.random.default_rng(0))
+        interval = result.confidence_interval(CONFIDENCE)
+        for number, low, high, p_value in zip(tested, interval.low, interval.high, result.pvalue, strict=True):
+            found[number] = Difference(means[number], [float(low), float(high)], float(p_value))
+    return found
 
 
 def write_arena(world: World, found: Sequence[ArenaEntry], out: Path) -> None:
@@ -211,7 +202,12 @@ def cells(row: ArenaRow) -> list[str]:
         return [f"`{row.name}`", *[""] * (len(COLUMNS) - 2), row.said]
     name = "plain training" if row.name == PLAIN else f"`{row.name}`"
     return [
-        *(name, f"{row.accuracy:.3f}", points(row.to_plain), f"{row.to_plain.adjusted:.2g}" if row.to_plain else ""),
+        *(
+            name,
+            f"{row.accuracy:.3f}",
+            points(row.to_plain),
+            f"{row.to_plain.p_value:.2g}" if row.to_plain and row.to_plain.p_value is not None else "",
+        ),
         *(
             f"{row.strict:.3f}",
             f"{row.tokens:.0f}",
@@ -228,7 +224,9 @@ def cells(row: ArenaRow) -> list[str]:
 
 def points(one: Difference | None) -> str:
     """Returns `+1.2 [-0.9, +3.1]`."""
-    return f"{one.mean:+.1f} [{one.interval[0]:+.1f}, {one.interval[1]:+.1f}]" if one else ""
+    if one is None or one.interval is None:
+        return f"{one.mean:+.1f}" if one else ""
+    return f"{one.mean:+.1f} [{one.interval[0]:+.1f}, {one.interval[1]:+.1f}]"
 
 
 def kinds_of(warnings: Sequence[str]) -> list[str]:
@@ -247,7 +245,6 @@ def sentences(rows: list[ArenaRow]) -> Iterator[str]:
             yield f"Told from plain training, {word}: {', '.join(names)}."
     untold = sum(row.said == UNTOLD for row in compared)
     yield (
-        f"Of {len(compared)} methods {untold} cannot be told from plain training. p is adjusted for all of them by "
-        f"Benjamini and Hochberg (scipy.stats.false_discovery_control), the intervals as Benjamini and Yekutieli have "
-        f"them; accuracy and tokens each are a family of comparisons."
+        f"Of {len(compared)} methods {untold} cannot be told from plain training. Intervals and p are Dunnett's "
+        f"(scipy.stats.dunnett): for all methods at once, seeds the units, their spread that of all methods together."
     )

@@ -14,7 +14,7 @@ import yaml
 
 from tinyreason import atomic
 from tinyreason.config.run_config import RunConfig
-from tinyreason.errors import DiskError, FolderError, TinyReasonError
+from tinyreason.errors import DiskError, FolderBusy, FolderError, TinyReasonError
 from tinyreason.runs.context import RunContext
 from tinyreason.runs.environment import constraints, environment
 from tinyreason.runs.result import RESULT, RunResult, read_result
@@ -55,7 +55,7 @@ class RunFolder:
             atomic.lock(self._log.stream)
         except BlockingIOError:
             self._log.close()
-            raise FolderError(
+            raise FolderBusy(
                 f"another process is running in {self.path}; wait for it, or choose another --out."
             ) from None
         self._log.addFilter(Once())

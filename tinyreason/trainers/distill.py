@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from trl.kernels.chunked_divergence import ChunkedDivergenceFunction
-from trl.trainer.utils import use_adapter
 
+from tinyreason.config.train_distill import ROLLOUT
 from tinyreason.example import Example
 from tinyreason.models.cpu_linear import fast_linears
 from tinyreason.models.training_rows import encoded, prompt_of
+from tinyreason.rollout import Batch
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.grpo import LeafGRPOTrainer
 from tinyreason.trainers.oom import count_rows
@@ -29,6 +30,8 @@ DEMONSTRATION = (
     "Now answer with a response of your own, including the reasoning."
 )
 """What a teacher reads that is shown a demonstration, before the run's own prompt. Not checked against a paper."""
+ROLLED = "{problem}\nCorrect solution:\n\n{demonstration}\n\n\n\nCorrectly solve the original question.\n"
+"""What it reads that is shown a rollout, as TRL's SDPO has it."""
 OF_REWARDS = {"reward", "reward_std", "frac_reward_zero_std", "kl"}
 """TRL's metrics that mean nothing where nothing is rewarded."""
 
@@ -39,7 +42,6 @@ class DistillTrainer(LossSeam, LeafGRPOTrainer):
     metric_names = {"loss": "loss"} | {
         theirs: ours for theirs, ours in LeafGRPOTrainer.metric_names.items() if theirs not in OF_REWARDS
     }
-    step_sign = "loss"
 
     def run(self) -> None:
         teacher = self.session.teacher
@@ -53,13 +55,19 @@ class DistillTrainer(LossSeam, LeafGRPOTrainer):
 
     def after_rollouts(self, output: dict[str, Any]) -> dict[str, Any]:
         output = super().after_rollouts(output)
-        if self.session.config.teacher_model.demonstration:
-            session, device = self.session, output["prompt_ids"].device
-            prompts = [
-                encoded(session.tokenizer, prompt_of(session.config, session.tokenizer, demonstrated(example)))
-                for example in self.scorer.batch.examples
-            ]
-            output["teacher_ids"], output["teacher_mask"] = (part.to(device) for part in padded_left(prompts))
+        shows, batch = self.session.config.teacher_model.demonstration, self.scorer.batch
+        if not shows:
+            return output
+        session, device = self.session, output["prompt_ids"].device
+        layout, shown = DEMONSTRATION, [example.completion or example.answer for example in batch.examples]
+        if shows == ROLLOUT:
+            layout, shown = ROLLED, solved_by_others(batch)
+            output["is_taught"] = torch.tensor([text is not None for text in shown], device=device)
+            output["num_items_in_batch"] = output["completion_mask"][output["is_taught"]].sum()
+            self.add_metric("teacher/share_taught", float(output["is_taught"].float().mean()))
+        read = [demonstrated(*one, layout) for one in zip(batch.examples, shown, strict=True)]
+        prompts = [encoded(session.tokenizer, prompt_of(session.config, session.tokenizer, one)) for one in read]
+        output["teacher_ids"], output["teacher_mask"] = (part.to(device) for part in padded_left(prompts))
         return output
 
     def row_parts(self, inputs: dict[str, Any], num_items_in_batch) -> list[dict[str, Any]]:
@@ -69,6 +77,11 @@ class DistillTrainer(LossSeam, LeafGRPOTrainer):
         return [{name: in_order(value, part) for name, value in inputs.items()} for part in numbers]
 
     def loss_of(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        if "is_taught" in inputs:
+            taught = inputs["is_taught"].nonzero().flatten().tolist()
+            if not taught:
+                return sum(parameter.sum() for parameter in model.parameters() if parameter.requires_grad) * 0.0
+            inputs = {name: in_order(value, taught) for name, value in inputs.items()}
         mask = inputs["completion_mask"]
         mask = mask[:, : int(mask.sum(dim=1).max())]
         completions = (inputs["completion_ids"][:, : mask.shape[1]], mask)
@@ -86,11 +99,11 @@ class DistillTrainer(LossSeam, LeafGRPOTrainer):
 
     @contextmanager
     def teaching(self, model: nn.Module) -> Iterator[nn.Module]:
-        """Gives the teacher inside: another model, or the student as it was before training."""
+        """Gives the teacher inside: another model, or the student as it was, or as it was on average."""
         if self.session.teacher is not None:
             yield self.session.teacher
             return
-        with evaluating(model), use_adapter(model, "ref" if "ref" in model.peft_config else None):
+        with evaluating(model), self.reference():
             yield model
 
 
@@ -136,11 +149,19 @@ def padded_left(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
     return ids, mask_of(rows).flip(1).long()
 
 
-def demonstrated(example: Example) -> Example:
-    """Returns a problem with its completion below it, or where it has none its gold answer."""
+def solved_by_others(batch: Batch) -> list[str | None]:
+    """Returns, for each of N rollouts, the first other one of its problem that is correct; None where there is none."""
+    found: list[str | None] = []
+    for row, group in enumerate(batch.group.tolist()):
+        others = set(range(group * batch.group_size, (group + 1) * batch.group_size)) - {row}
+        found.append(next((batch.texts[n] for n in sorted(others) if batch.correct[n] == 1), None))
+    return found
+
+
+def demonstrated(example: Example, shown: str | None, layout: str = DEMONSTRATION) -> Example:
+    """Returns a problem with a text below it; without a text as it is."""
     *history, last = example.messages
-    shown = example.completion or example.answer
-    text = DEMONSTRATION.format(problem=last["content"], demonstration=shown) if shown else last["content"]
+    text = layout.format(problem=last["content"], demonstration=shown) if shown else last["content"]
     return replace(example, messages=(*history, {**last, "content": text}))
 
 

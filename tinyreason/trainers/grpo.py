@@ -1,7 +1,7 @@
 """GRPO through TRL, with our rewards and advantages in place of TRL's."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from datasets import Dataset
@@ -14,7 +14,8 @@ from tinyreason.models.chat_template import fitting
 from tinyreason.models.cpu_linear import fast_linears
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
-from tinyreason.trainers.loop import SessionTrainer
+from tinyreason.trainers.followers import Follower, Reposition
+from tinyreason.trainers.loop import AVERAGE, REPOSITION, SessionTrainer
 from tinyreason.trainers.oom import OomRetry, OomRetryRollouts
 from tinyreason.trainers.planned_rollouts import PlannedRollouts
 from tinyreason.trainers.rollouts import RolloutSampler, samples_itself
@@ -43,7 +44,6 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
         "step_time": "time/step_s",
         "score_time": "time/score_s",
     } | {METRIC + sign: METRIC + sign for sign in SIGNS}
-    step_sign = "reward"
 
     def __init__(
         self,
@@ -67,6 +67,15 @@ class LeafGRPOTrainer(SessionTrainer, SharedPrefixes, OomRetryRollouts, GRPOTrai
             self.planned = PlannedRollouts(session.config, self.scorer, self)
             self.plan_rollouts(self.planned.roll)
         self.beta, self.chat_template_kwargs = session.config.train.kl, session.config.template_options
+
+    def make_followers(self) -> dict[str, Follower]:
+        alpha, model = self.session.config.train.steps_back, self.session.model
+        back = Reposition(model, alpha, self.num_iterations, self.add_metric) if alpha is not None else None
+        return super().make_followers() | ({REPOSITION: back} if back else {})
+
+    def reference(self) -> AbstractContextManager:
+        average = self.followers.get(AVERAGE)
+        return average.standing_in() if average else super().reference()
 
     @property
     def is_plain(self) -> bool:

@@ -11,11 +11,14 @@ from transformers.integrations import TensorBoardCallback
 from tinyreason.errors import ConfigError, NotFinite
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.runs.folder import RunFolder
+from tinyreason.trainers.followers import Follower, RunningAverage
 from tinyreason.trainers.oom import RowLimits
 from tinyreason.trainers.resume import Resumable, Saving
 from tinyreason.trainers.session import SPENT, TrainingSession, Watch
 from tinyreason.trainers.trl_seam import use_one_card, use_plain_torch
 
+AVERAGE, REPOSITION = "average", "reposition"
+"""Names of what may follow the trained numbers."""
 OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}
 """Our name → TRL's (`optim`)."""
 
@@ -29,13 +32,11 @@ class SessionTrainer(Resumable):
     """What the trainer itself sets of it."""
     metric_names: dict[str, str]
     """TRL's name of a metric → ours, for what is kept of each step in metrics.jsonl."""
-    step_sign: str
-    """A log without this metric is not a step's."""
 
     def __init__(self, session: TrainingSession, watch: Watch, checkpoints: CheckpointManager | None, **trl: Any):
         self.session, self.checkpoints = session, checkpoints
         self.finite = FiniteSteps(session.config.learning_rate, session.context.compute.dtype.got)
-        callbacks = [self.finite, StepLog(session.folder, watch, self.metric_names, self.step_sign, self.finite)]
+        callbacks = [self.finite, StepLog(session.folder, watch, self.metric_names, self.finite)]
         began = [(p, p.data) for p in session.model.parameters() if p.requires_grad]
         super().__init__(
             model=session.model,
@@ -50,8 +51,16 @@ class SessionTrainer(Resumable):
                 callback.logging_dir = str(session.folder.path / "tensorboard")
         for parameter, data in began:  # on a quantised base TRL has rounded it to bfloat16, in which small steps vanish
             parameter.data = data.to(parameter.device, torch.float32)
+        self.followers = self.make_followers()
+        for follower in self.followers.values():
+            self.add_callback(follower)
         self.finite.scaler = self.accelerator.scaler
         self.limits = RowLimits.of(session.config, session.context.compute, session.context.console.say)
+
+    def make_followers(self) -> dict[str, Follower]:
+        """Returns what follows the trained numbers from step to step, under its name."""
+        rate = self.session.config.average_rate
+        return {AVERAGE: RunningAverage(self.session.model, rate)} if rate else {}
 
     def training_step(self, *inputs: Any, **more: Any) -> torch.Tensor:
         loss = super().training_step(*inputs, **more)
@@ -149,14 +158,14 @@ def all_finite(tensors: list[torch.Tensor]) -> bool:
 class StepLog(TrainerCallback):
     """Tells the watcher of each step, and writes its metrics down with what the watcher found."""
 
-    def __init__(self, folder: RunFolder, watch: Watch, names: dict[str, str], sign: str, finite: FiniteSteps):
-        self.folder, self.watch, self.names, self.sign, self.finite = folder, watch, names, sign, finite
+    def __init__(self, folder: RunFolder, watch: Watch, names: dict[str, str], finite: FiniteSteps):
+        self.folder, self.watch, self.names, self.finite = folder, watch, names, finite
 
     def on_log(self, args, state, control, logs: dict[str, Any], **_: Any) -> None:
-        if self.sign not in logs:
+        if "loss" not in logs:  # it is not a step's
             return
         metrics = {ours: logs[theirs] for theirs, ours in self.names.items() if theirs in logs}
-        kept = ("reward/", "sampler/", "rollouts/", "advantage/", "logp/", SPENT)
+        kept = ("reward/", "sampler/", "rollouts/", "advantage/", "logp/", "reposition/", "teacher/", SPENT)
         ours = [key for key in logs if key.startswith(kept)]
         metrics |= {key.removesuffix("/mean"): logs[key] for key in ours}
         metrics = {name: value for name, value in metrics.items() if value is not None}  # a mean of nothing

@@ -12,15 +12,18 @@ import torch
 from transformers import TrainerCallback
 
 from tinyreason.runs.checkpoint import TRAINED, CheckpointManager, load_trained, read_checkpoint, save_trained
+from tinyreason.trainers.followers import Follower
 from tinyreason.trainers.trl_seam import CheckpointSeam
 
-UNREAD = "rollouts.pt"
+UNREAD, FOLLOWERS = "rollouts.pt", "followers.pt"
 
 
 class Resumable(CheckpointSeam):
     """Laid before a trainer of TRL: its checkpoints are those of the run."""
 
     checkpoints: CheckpointManager | None
+    followers: dict[str, Follower]
+    """What follows the trained numbers, under its name."""
 
     def own_state(self) -> dict[str, Any]:
         """Returns what the trainer needs back, as JSON."""
@@ -41,6 +44,8 @@ class Resumable(CheckpointSeam):
         unread = self.unread_rollouts()
         if unread is not None:
             torch.save(unread, folder / UNREAD)
+        if self.followers:
+            torch.save({name: follower.state() for name, follower in self.followers.items()}, folder / FOLLOWERS)
         return self.own_state()
 
     def load_checkpoint(self, folder: Path) -> None:
@@ -48,6 +53,10 @@ class Resumable(CheckpointSeam):
         self.restore_own_state(read_checkpoint(folder, self.checkpoints.folder.path).state["trainer"])
         if (folder / UNREAD).exists():
             self.restore_rollouts(torch.load(folder / UNREAD, map_location=self.args.device, weights_only=True))
+        if self.followers:
+            states = torch.load(folder / FOLLOWERS, map_location=self.args.device, weights_only=True)
+            for name, follower in self.followers.items():
+                follower.restore(states[name])
 
 
 class Saving(TrainerCallback):

@@ -34,7 +34,6 @@ class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
         "learning_rate": "learning_rate",
         "num_tokens": "tokens_seen",
     }
-    step_sign = "loss"
 
     def training_step(self, model, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
         train, step = self.session.config.train, self.state.global_step

@@ -236,11 +236,12 @@ class RolloutSeam:
             order = self.order_of(output)
             return shuffled(output) if order is None else {name: in_order(rows, order) for name, rows in output.items()}
 
-        grpo_trainer.shuffle_sequence_dict = arranged
+        grpo_trainer.shuffle_sequence_dict, usual = arranged, grpo_trainer.use_adapter
+        grpo_trainer.use_adapter = lambda *_, **__: self.reference()
         try:
             return super()._prepare_inputs(generation_batch)
         finally:
-            grpo_trainer.shuffle_sequence_dict = shuffled
+            grpo_trainer.shuffle_sequence_dict, grpo_trainer.use_adapter = shuffled, usual
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, *rest, **more):
         ask = super()._generate_single_turn

@@ -25,6 +25,7 @@ from tinyreason.algorithms.advantages.pass_at_k import PassAtK
 from tinyreason.algorithms.advantages.qae import Qae
 from tinyreason.algorithms.advantages.rl_zvp import RlZvp
 from tinyreason.algorithms.advantages.rloo import Rloo
+from tinyreason.algorithms.advantages.spiral_role_baseline import SpiralRoleBaseline
 from tinyreason.algorithms.advantages.spo_single_stream import SpoSingleStream
 from tinyreason.algorithms.advantages.xrpo import Xrpo
 
@@ -50,6 +51,7 @@ ADVANTAGES = {
     "qae": Qae,
     "rl_zvp": RlZvp,
     "rloo": Rloo,
+    "spiral_role_baseline": SpiralRoleBaseline,
     "spo_single_stream": SpoSingleStream,
     "xrpo": Xrpo,
 }
