@@ -12,8 +12,8 @@ from tinyreason.data.sampled import Sampled
 from tinyreason.errors import ConfigError, DataError, Stopped
 from tinyreason.example import Example
 from tinyreason.models.load import load_model
-from tinyreason.pipeline.run import run
 from tinyreason.pipeline.asked import whole_rows
+from tinyreason.pipeline.run import run
 from tinyreason.pipeline.sampled import kept_examples
 from tinyreason.pipeline.stages import Stages
 from tinyreason.pipeline.verify_resume import verify_resume
