@@ -146,7 +146,7 @@ def paired_gain(before: list[float], after: list[float]) -> dict:
 def against_control(
     groups: Sequence[Sequence[float]], control: Sequence[float]
 ) -> list[tuple[list[float], float] | None]:
-    """Returns of each group the 95 % interval of its mean less the control's, for all at once, and p; None of one value.
+    """Returns the 95 % interval of each group's mean less the control's, for all at once, and p; None of one value.
 
     Dunnett's test (JASA 50, 1955): how much values differ within a group is estimated of all groups together, as
     three values of one group say next to nothing of it.
