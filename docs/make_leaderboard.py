@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tinyreason.config.worlds import world_names
 from tinyreason.reporting.arena_plot import draw_arena
-from tinyreason.reporting.arena_table import arena_markdown, read_rows
+from tinyreason.reporting.arena_table import arena_markdown, rows_from
 
 HERE = Path(__file__).parent
 FILE = HERE / "leaderboard.md"
@@ -39,7 +39,7 @@ def page() -> str:
 
 def section(told: dict) -> str:
     """A world: what was expected, the picture, the table."""
-    name, rows = told["world"], read_rows(told["rows"])
+    name, rows = told["world"], rows_from(told["rows"])
     seeds = max((row.seeds for row in rows), key=len)
     runs = sum(len(row.seeds) for row in rows)
     hours = sum(len(row.seeds) * (row.seconds or 0) for row in rows) / 3600
@@ -61,7 +61,7 @@ def section(told: dict) -> str:
 def main() -> None:
     """Writes the page and the pictures."""
     for file in sorted((HERE / "leaderboard").glob("*.json")):
-        rows = read_rows(json.loads(file.read_text("utf-8"))["rows"])
+        rows = rows_from(json.loads(file.read_text("utf-8"))["rows"])
         draw_arena(rows, HERE / "images" / f"leaderboard-{file.stem}.svg")
     FILE.write_text(page(), encoding="utf-8")
     print(FILE)

@@ -18,6 +18,7 @@ from tinyreason.algorithms.rollouts import ROLLOUTS
 from tinyreason.algorithms.samplers import SAMPLERS
 from tinyreason.algorithms.votes import VOTES
 from tinyreason.data import DATA
+from tinyreason.data.asks import ASKS
 from tinyreason.data.tasks import TASKS
 from tinyreason.data.transforms import TRANSFORMS
 from tinyreason.grading.graders import GRADERS
@@ -89,6 +90,7 @@ FAMILIES = {
     "algorithms/samplers": SAMPLERS,
     "algorithms/votes": VOTES,
     "data": DATA,
+    "data/asks": ASKS,
     "data/tasks": TASKS,
     "data/transforms": TRANSFORMS,
     "grading/graders": GRADERS,

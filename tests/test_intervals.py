@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from tinyreason.intervals import (
+    against_control,
     consensus,
     difference_interval,
     effective_size,
@@ -258,3 +259,15 @@ def test_the_best_of_many_models_that_are_all_as_good_as_the_first_is_certified_
         certified += any(verdict(gain["interval"], gain["p_value"], 10) == "improved" for gain in found)
         alone += any(verdict(gain["interval"], gain["p_value"]) == "improved" for gain in found)
     assert certified <= 3 < alone
+
+
+def test_many_groups_are_compared_with_a_control_at_once_their_spread_that_of_all():
+    control, near, far = [0.0, 1.0, 2.0], [0.5, 1.5, 2.5], [9.0, 10.0, 11.0]
+    (inner, p_near), (outer, p_far), alone = against_control([near, far, [7.0]], control)
+    # all have a standard deviation of 1, so t = difference / sqrt(2/3); Dunnett's table: 2.86 for 2 groups, 6 degrees
+    half = 2.86 * (2 / 3) ** 0.5
+    assert inner == pytest.approx([0.5 - half, 0.5 + half], abs=0.02)
+    assert outer == pytest.approx([9 - half, 9 + half], abs=0.02)
+    assert p_near > 0.7 and p_far < 0.001 and alone is None
+    assert against_control([near, far], control) == against_control([near, far], control)
+    assert against_control([[1.0, 1.0]], [1.0, 1.0]) == [None] and against_control([], control) == []

@@ -26,6 +26,34 @@ def test_self_ask_gives_the_form_of_its_lines():
     )
 
 
+EXAMPLE = "A baker fills 3 trays with 12 rolls each, and sells 20. How many rolls are left?"
+SOLVED = "The trays hold 3 * 12 = 36 rolls. Of these 36 - 20 = 16 are left. \\boxed{16}"
+REQUEST = "\nReason step by step, then give the final answer inside \\boxed{}."
+
+
+def test_one_shot_cot_shows_a_worked_example():
+    assert asked("one_shot_cot") == (
+        f"What is {{2}} + 2?\n\nThis is how another problem is solved.\nProblem: {EXAMPLE}\nSolution: {SOLVED}\n\n"
+        f"Solve the first problem in the same way.{REQUEST}"
+    )
+
+
+def test_right_wrong_shows_a_correct_solution_beside_an_incorrect_one():
+    assert asked("right_wrong") == (
+        f"What is {{2}} + 2?\n\nThese are two solutions of another problem.\nProblem: {EXAMPLE}\n"
+        f"Correct solution: {SOLVED}\nIncorrect solution: 20 - 12 = 8 are left. \\boxed{{8}}\n\n"
+        f"Solve the first problem.{REQUEST}"
+    )
+
+
+def test_concepts_are_named_before_a_similar_problem_and_the_check():
+    text = asked("concepts")
+    places = [
+        text.index(part) for part in ("Concepts:", "Similar problem:", SOLVED, "Check:", "Now the first", REQUEST)
+    ]
+    assert places == sorted(places) and text.startswith("What is {2} + 2?\n\nFirst name the concepts")
+
+
 def test_what_asks_for_the_box_by_itself_is_not_asked_again():
     problem = "2 + 2? Answer inside \\boxed{}."
     assert asked("boxed", problem) == problem

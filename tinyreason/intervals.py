@@ -143,6 +143,27 @@ def paired_gain(before: list[float], after: list[float]) -> dict:
     return {"gain": gain, "verdict": verdict(interval, p_value)}
 
 
+def against_control(
+    groups: Sequence[Sequence[float]], control: Sequence[float]
+) -> list[tuple[list[float], float] | None]:
+    """Returns the 95 % interval of each group's mean less the control's, for all at once, and p; None of one value.
+
+    Dunnett's test (JASA 50, 1955): how much values differ within a group is estimated of all groups together, as
+    three values of one group say next to nothing of it.
+    """
+    import numpy
+    from scipy.stats import dunnett
+
+    tested = [number for number, values in enumerate(groups) if min(len(values), len(control)) > 1]
+    found: list[tuple[list[float], float] | None] = [None] * len(groups)
+    if any(len({*groups[number]}) > 1 for number in tested):
+        result = dunnett(*(groups[number] for number in tested), control=control, rng=numpy.random.default_rng(0))
+        interval = result.confidence_interval(CONFIDENCE)
+        for number, low, high, p_value in zip(tested, interval.low, interval.high, result.pvalue, strict=True):
+            found[number] = ([float(low), float(high)], float(p_value))
+    return found
+
+
 Values = dict[str, float]
 """Problem → its value."""
 

@@ -30,7 +30,7 @@ from tinyreason.example import Example
 from tinyreason.prompts import chat_messages
 from tinyreason.schema import Schema
 
-FILES = sorted(RECIPES.rglob("*.yaml"))
+FILES = sorted(RECIPES.glob("*.yaml"))
 PLANS = [read_recipe(str(file)) for file in FILES]
 RUNS = [pytest.param(plan, tier, id=f"{plan.name}-{tier}") for plan in PLANS for tier in plan.tiers]
 SECTIONS = [Warmup, Evaluation, Validation, Checkpoints, Expected, Anneal]

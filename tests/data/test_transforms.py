@@ -4,8 +4,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from tinyreason.config.recipe import read_recipe
-from tinyreason.data.transforms import TRANSFORMS, TransformContext, transformed
+from tinyreason.data.transforms import TRANSFORMS, TransformContext, auto_cei, transformed
 from tinyreason.data.transforms.dedup import is_loop
+from tinyreason.data.transforms.dots import best_path
 from tinyreason.data.transforms.mix import shared_out
 from tinyreason.data.transforms.self_braking import BRAKES, marker_share, score_of
 from tinyreason.data.transforms.spread import variation
@@ -13,6 +14,7 @@ from tinyreason.data.transforms.steps_within import incorrect_share
 from tinyreason.errors import ConfigError, DataError
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
+from tinyreason.grading.refusal import first_refusal
 from tinyreason.schema import one_of
 
 ANY = TypeAdapter(one_of(TRANSFORMS))
@@ -310,3 +312,71 @@ def test_what_rows_lack_and_that_none_is_left_is_told_in_a_sentence(apply):
         apply([row("a", answer="")], {"kind": "shortest_correct"})
     with pytest.raises(DataError, match=r"transform outcome leaves none of 1 rows \(1 truncated\); change its options"):
         apply([row("a", truncated=True)], {"kind": "outcome"})
+
+
+def test_refusals_take_the_place_of_the_answers_of_problems_that_none_solves(apply):
+    rows = [
+        row("a1", "a", "<think>\n1+1=3\n</think>\n\\boxed{3}", tokens=9),
+        row("a2", "a", "\\boxed{4}"),
+        row("a3", "a", "1+1=5\n\\boxed{5}"),
+        row("b1", "b", "\\boxed{2}"),
+        row("b2", "b", "\\boxed{3}"),
+        row("c1", "c", "<think>1", truncated=True),
+    ]
+    left, said = apply(rows, {"kind": "refusals"})
+    refused = ["<think>\n1+1=3\n</think>\nI don't know.", "I don't know.", "1+1=5\nI don't know.", "\\boxed{2}"]
+    assert [one.completion for one in left] == refused
+    assert left[0].meta["tokens"] is None
+    assert said == ["transform refusals  6 rows → 4: 1 truncated; 1 not correct, where another is; 4 rewritten"]
+    (own,), _ = apply([row("a", "a", "\\boxed{3}")], {"kind": "refusals", "text": "pass"})
+    assert own.completion == "pass"
+
+
+def test_auto_cei_pays_a_refusal_by_the_reasoning_before_it():
+    step, c2 = auto_cei.constants(4.0)
+    assert (step, c2) == (0.5, pytest.approx(0.1439, abs=1e-4))
+    earned = [auto_cei.refusal_reward(lines, 10, c2) for lines in (6, 10, 14)]
+    assert earned == pytest.approx([-0.280, 0, 0.280], abs=5e-4)
+    assert auto_cei.constants(1.0)[0] == 0.2
+    correct, refuses = [True] * 63 + [False] * 37, [False] * 90 + [True] * 10
+    assert auto_cei.quality(correct, refuses) == pytest.approx(0.8 * 0.7 + 0.2 * 0.9)  # 0.74
+    assert auto_cei.quality([False], [True]) == 0
+
+
+def test_auto_cei_climbs_on_where_it_rose_turns_where_it_fell_and_stops_between_two_that_are_worse():
+    assert auto_cei.next_step([(1, 0.5)]) == 2
+    assert auto_cei.next_step([(1, 0.5), (2, 0.6)]) == 3
+    assert auto_cei.next_step([(1, 0.5), (2, 0.4)]) == 0
+    assert auto_cei.next_step([(1, 0.5), (2, 0.4), (0, 0.6)]) == -1
+    assert auto_cei.next_step([(1, 0.5), (2, 0.4), (0, 0.3)]) == 1
+
+
+def test_auto_cei_keeps_what_is_correct_and_refusals_after_enough_lines(grader):
+    def refusal(problem, lines):
+        return row(f"{problem}{lines}", problem, "<think>\n" + "1+1=3\n" * lines + "</think>\nI don't know.")
+
+    rows = [refusal("a", 1), refusal("a", 6), row("b", "b"), refusal("b", 8), row("c", "c", "\\boxed{7}")]
+    context = TransformContext(0, words_as_tokens, grader)
+    left = transformed([ANY.validate_python({"kind": "auto_cei"})], rows, context, lambda line: None)
+    assert [one.id for one in left] == ["a6", "b"]  # a1 is too early, b is solved, c only incorrect
+    noted = context.noted
+    assert (noted["mean"], noted["step"]) == (5, 1)
+    assert noted["f"] == pytest.approx(0.8 * 0.5 + 0.2 * 0.4)
+    assert first_refusal("Let me think.\npass", "pass") == 14
+    assert first_refusal("I'm not sure.") == 0 and first_refusal("I know.") is None
+    later = TransformContext(0, words_as_tokens, grader, earlier=[noted])
+    transformed([ANY.validate_python({"kind": "auto_cei"})], rows, later, lambda line: None)
+    assert (later.noted["step"], later.noted["mean"]) == (2, 5)
+
+
+def test_dots_keeps_the_path_that_succeeds_most_often_and_of_equal_ones_the_shortest(apply):
+    success = {"cot": 0.5, "rewrite->cot->verify": 0.75, "cot->verify": 0.75}
+    assert best_path(success) == "cot->verify"
+    rows = [
+        row(f"{path}{n}", "a", "\\boxed{2}" if n < 4 * share else "\\boxed{3}", variant=path)
+        for path, share in success.items()
+        for n in range(4)
+    ]
+    left, said = apply([*rows, row("b", "b", "\\boxed{3}", variant="cot"), row("c", "c")], {"kind": "dots"})
+    assert [(one.id, one.completion) for one in left] == [("cot->verify0", "Required Action: cot->verify\n\\boxed{2}")]
+    assert said[0].startswith("transform dots  14 rows → 1: 1 no path; 11 another path or sample; 1 never solved")

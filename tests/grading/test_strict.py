@@ -14,6 +14,7 @@ ACCEPTED = [
     (r"\boxed{\textbf{(073)}}", "73"),
     (r"\boxed{1}, \boxed{2}", "1, 2"),
     ("#### 1,234", "1234"),
+    (r"\boxed{12 000}", "12000"),
     ("<answer>\n5\n</answer>", "5"),
     ("<think>3 or 4</think>The answer is $\\boxed{3}$.", "3"),
     ("The answer is 3.5.", "3.5"),
@@ -34,6 +35,8 @@ REFUSED = [
     ("Answer: -12", "12"),
     (r"<think>it is \boxed{3}", "3"),
     (r"\boxed{1/0}", "0"),
+    (r"\boxed{1 2}", "12"),
+    (r"\boxed{0 5}", "5"),
     ("", "71"),
 ]
 

@@ -85,3 +85,28 @@ def test_the_plan_counts_its_memory_beside_the_base():
 def test_a_model_that_is_not_there_is_said_before_anything_long(tmp_path):
     data = "data={kind: sampled, name: sandbox, model: org/small}"
     assert "data.model=org/small is neither 'sandbox' nor a local" in complaint("check", "reasoning_sft", data)
+    critic = "data={kind: sampled, name: sandbox, asks: [{kind: critique_in_the_loop, critic: org/small}]}"
+    assert "data.asks.0.critic=org/small is neither" in complaint("check", "reasoning_sft", critic)
+
+
+def test_what_is_asked_in_other_ways_is_written_down_and_an_interrupted_part_goes_again(tmp_path):
+    asks = "[{kind: critique_in_the_loop, critic: oracle}, {kind: with_answer, samples: 2}]"
+    config = config_of(f"{{kind: sampled, name: sandbox, size: 24, samples: 2, asks: {asks}}}")
+    with session_of(config, tmp_path / "run") as session:
+        problems = config.data.load()
+        found = sampled_examples(session, problems, [])
+        plain, after, told = (
+            {row["id"]: row for row in map(json.loads, (session.folder.path / name).read_text().splitlines())}
+            for name in ("samples.jsonl", "asked-1.jsonl", "asked-2.jsonl")
+        )
+        solved = {id.partition("#")[0] for id in (one.id for one in found)}
+        assert len(plain) == 24 and len(after) < 24 and len(told) <= len(after)
+        assert {len(row["tries"]) for row in after.values()} == {2}
+        more = [one for one in found if one.meta["sample"] >= 2]
+        assert more and {one.meta["problem_id"] for one in more} <= set(after)
+        assert all(one.messages == {p.id: p for p in problems}[one.meta["problem_id"]].messages for one in more)
+        assert solved >= {one.meta["problem_id"] for one in more}
+        assert "by critique_in_the_loop: " in said(session.context)
+        file = session.folder.path / "asked-1.jsonl"
+        file.write_bytes(file.read_bytes()[:-7])  # torn by a kill
+        assert sampled_examples(session, problems, []) == found

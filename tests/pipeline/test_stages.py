@@ -12,8 +12,9 @@ from tinyreason.data.sampled import Sampled
 from tinyreason.errors import ConfigError, DataError, Stopped
 from tinyreason.example import Example
 from tinyreason.models.load import load_model
+from tinyreason.pipeline.asked import whole_rows
 from tinyreason.pipeline.run import run
-from tinyreason.pipeline.sampled import kept_examples, whole_rows
+from tinyreason.pipeline.sampled import kept_examples
 from tinyreason.pipeline.stages import Stages
 from tinyreason.pipeline.verify_resume import verify_resume
 from tinyreason.runs.deadline import Deadline
@@ -96,10 +97,10 @@ def test_what_is_torn_of_the_samples_is_sampled_again_and_nothing_else(tmp_path)
     folder = RunFolder(tmp_path / "run")
     lines = [json.dumps({"id": str(n // 2), "sample": n % 2}) + "\n" for n in range(10)]
     (folder.path / "samples.jsonl").write_text("".join(lines)[:-4])
-    assert [row["id"] for row in whole_rows(folder, 4, 10)] == ["0", "0", "1", "1", "2", "2", "3", "3"]
+    assert [row["id"] for row in whole_rows(folder, "samples.jsonl", 4, 10)] == ["0", "0", "1", "1", "2", "2", "3", "3"]
     assert (folder.path / "samples.jsonl").read_text() == "".join(lines[:8])
     (folder.path / "samples.jsonl").write_text("".join(lines))
-    assert len(whole_rows(folder, 4, 10)) == 10  # all there are, though the last part is a short one
+    assert len(whole_rows(folder, "samples.jsonl", 4, 10)) == 10  # all there are, though the last part is a short one
 
 
 def test_what_is_kept_of_the_samples():

@@ -9,6 +9,7 @@ import pytest
 from commands import tinyreason
 from rich.console import Console as RichConsole
 
+from tinyreason.config.own_code import check_allowed
 from tinyreason.config.recipe import read_recipe
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderBusy, FolderError
@@ -92,6 +93,22 @@ def test_a_comparison_that_cannot_be_is_one_sentence_before_anything_is_run(plan
         compare(plan, tmp_path / "out", rewards, vary)
     assert named in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_reward_of_ones_own_file_is_compared_like_any_other(plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("def reward(completions, examples):\n    return [0.0 for _ in completions]\n")
+    found = sweep_points(plan, "sandbox", "./mine.py:reward,format", ("rewards.0.weight=2",))
+    assert [point.name for point in found][1:] == [
+        "./mine.py:reward rewards.0.weight=2",
+        "format rewards.0.weight=2",
+    ]
+    runs = sweep_runs(plan, "sandbox", found, (), [0], Path("x"))
+    assert [[r.kind for r in run.config.rewards] for run in runs[1:]] == [["mine.py:reward"], ["format"]]
+    check_allowed(runs[1].config)  # who types a file's name trusts it
+    assert len({run.path for run in runs}) == 3 and all(run.path.parent == Path("x/runs") for run in runs)
+    with pytest.raises(ConfigError, match="has no function or class 'rewart'; did you mean 'reward'"):
+        sweep_runs(plan, "sandbox", sweep_points(plan, "sandbox", "./mine.py:rewart", ()), (), [0], Path("x"))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Only what is trained on is transformed, once a run; `preview` and `check` say so before."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from commands import complaint, printed
@@ -11,6 +12,7 @@ from tinyreason.data import transforms
 from tinyreason.grading.grader import Grader
 from tinyreason.pipeline.problems import read_problems
 from tinyreason.pipeline.sampled import sampled_examples
+from tinyreason.pipeline.transformed import noted_before
 from tinyreason.pipeline.warmup import warm_up
 from tinyreason.runs.folder import RunFolder
 
@@ -109,3 +111,18 @@ def test_columns_of_a_file_say_how_samples_did(jsonl, tmp_path):
     found, heard = problems_of(tmp_path / "run", *words, "evaluation.data.name=sandbox")
     assert {one.meta["tokens"] for one in found.training} == {8} and len(found.training) == 8
     assert "16 rows → 8: 8 longer" in heard
+
+
+def test_a_stage_knows_what_transforms_of_the_stages_before_noted(tmp_path):
+    for number in (1, 2, 10):
+        place = tmp_path / "stages" / f"{number}-round"
+        place.mkdir(parents=True)
+        (place / "data.json").write_text(json.dumps({"noted": {"step": number}}))
+    (tmp_path / "stages" / "2-round" / "data.json").write_text("{}")  # one that noted nothing
+
+    def before(place):
+        return [note["step"] for note in noted_before(SimpleNamespace(path=place))]
+
+    assert before(tmp_path) == [1, 10]
+    assert before(tmp_path / "stages" / "10-round") == [1]
+    assert before(tmp_path / "stages" / "1-round") == []

@@ -16,8 +16,7 @@ from tinyreason.prompts import PROMPTS
     "--bench",
     metavar="NAME,NAME",
     help="Benchmarks: gsm8k, math500, aime24, aime25, amc23, minerva, olympiadbench; made here: words, "
-    "missing_premise, and of "
-    "the sandbox chain, long_chain, compare.",
+    "missing_premise, and of the sandbox chain, long_chain, compare; with --data its file: mathcheck.",
 )
 @click.option(
     "--data",
@@ -43,7 +42,8 @@ from tinyreason.prompts import PROMPTS
     "--prompt",
     type=click.Choice(list(PROMPTS)),
     help="The problem as it is, with the request for a boxed answer, or with that as a system message; re2 says it "
-    "twice, self_ask asks for follow-up questions; default: the run's, else boxed.",
+    "twice, self_ask asks for follow-up questions, "
+    "one_shot_cot, right_wrong and concepts show an example; default: the run's, else boxed.",
 )
 @click.option(
     "--template",

@@ -79,6 +79,10 @@ def metric_rows(columns: list[BenchmarkMetrics]) -> list[tuple[str, ...]]:
         rows.append(("  in the order given", *(with_interval(it.as_given, it.as_given_interval) for it in found)))
     if first.macro_f1:
         rows.append(("macro-F1", *(with_interval(it.macro_f1.value, it.macro_f1.interval) for it in columns)))
+    if checks := [it.mathcheck for it in columns if it.mathcheck]:
+        rows.append(("mean of the cells", *(with_interval(it.score, it.interval) for it in checks)))
+        cells = [(task, version) for task, versions in checks[0].cells.items() for version in versions]
+        rows += [(f"  {t}, {v}", *(f"{100 * it.cells[t][v]:.1f} %" for it in checks)) for t, v in cells]
     if premises := [it.missing_premise for it in columns if it.missing_premise]:
         figures = {
             "abstained, one missing": [(it.abstained, it.abstained_interval) for it in premises],

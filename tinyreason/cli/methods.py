@@ -19,8 +19,8 @@ SHOWN = 2
 @click.option(
     "--family",
     metavar="NAME",
-    help="Only rewards, advantages, samplers, rollouts, votes, adapters, edits, data, transforms, graders, tasks, "
-    "teachers or trainers.",
+    help="Only rewards, advantages, samplers, rollouts, votes, adapters, edits, data, transforms, asks, graders, "
+    "tasks, teachers or trainers.",
 )
 @JSON
 def methods_command(family: str | None, as_json: bool) -> None:

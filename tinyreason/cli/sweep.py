@@ -16,7 +16,7 @@ from tinyreason.errors import ConfigError, TinyReasonError
 @click.option(
     "--rewards",
     metavar="all|A,B,…",
-    help="Rewards to compare: names of the recipe's variants or of rewards; all = every variant of the recipe.",
+    help="Rewards to compare: the recipe's variants, rewards, or your own as ./my.py:reward; all = every variant.",
 )
 @click.option(
     "--vary",

@@ -24,6 +24,7 @@ from tinyreason.config.describe import option_help
 from tinyreason.config.recipe import PACKAGE, read_recipe, recipe_names
 from tinyreason.config.train_config import TRAINERS
 from tinyreason.data import DATA
+from tinyreason.data.asks import ASKS
 from tinyreason.data.tasks import TASKS
 from tinyreason.data.transforms import TRANSFORMS
 from tinyreason.grading.graders import GRADERS
@@ -43,6 +44,7 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
     "tasks": TASKS,
     "teachers": TEACHERS,
     "transforms": TRANSFORMS,
+    "asks": ASKS,
     "trainers": TRAINERS,
 }
 NOT_MEASURED = "not measured"
@@ -241,6 +243,7 @@ def used_by(values: dict[str, Any]) -> set[tuple[str, str]]:
         "data": [values.get("data")],
         "tasks": task if isinstance(task, list) else [task],
         "transforms": (values.get("data") or {}).get("transforms") or [],
+        "asks": (values.get("data") or {}).get("asks") or [],
         "teachers": [teacher],
         "rewards": values.get("rewards") or [],
         "trainers": [{"kind": values.get("trainer")}],
@@ -291,6 +294,8 @@ def methods_named(cell: str, points: dict[str, set[tuple[str, str]]]) -> set[tup
         "rollouts": "rollouts",
         "adapters": "adapter",
         "data": "data",
+        "transforms": r"data\.transforms",
+        "asks": r"data\.asks",
     }
     return {
         (family, kind)

@@ -1,6 +1,6 @@
 """The arena's worlds: recipes on which methods are compared, and what was written down of each before any was tried.
 
-A method enters without an edit: by the variant of its name in a shipped recipe, which has its partners and strengths,
+A method enters without an edit: by the variant of its name in a shipped recipe, which has what goes with it,
 or else by its family's plain form.
 """
 
@@ -34,7 +34,7 @@ FAMILIES: dict[str, dict[str, type[Schema]]] = {
 
 
 @dataclass(frozen=True)
-class World:
+class ArenaWorld:
     """One world, as its file has it."""
 
     name: str
@@ -67,7 +67,7 @@ def world_names() -> list[str]:
     return sorted(path.stem for path in WORLDS.glob("*.yaml"))
 
 
-def read_world(name: str) -> World:
+def read_world(name: str) -> ArenaWorld:
     """Reads a shipped world. Errors: `ConfigError` for a name that is none."""
     if name not in world_names():
         raise ConfigError(f"no world '{name}'{nearest(name, world_names())}; tinyreason arena worlds lists them.")
@@ -76,10 +76,10 @@ def read_world(name: str) -> World:
     plan = read_recipe(str(path))
     values = {key: value for key, value in plan.values.items() if key != "world"}
     tiers = {tier: {key: value for key, value in own.items() if key != "world"} for tier, own in plan.tiers.items()}
-    return World(name, Recipe(name, values, tiers, plan.derived), **told)
+    return ArenaWorld(name, Recipe(name, values, tiers, plan.derived), **told)
 
 
-def entries(world: World, asked: str = "all") -> list[Entry]:
+def entries(world: ArenaWorld, asked: str = "all") -> list[Entry]:
     """Returns the methods that enter a world, of its families all or those that are named, plain GRPO first.
 
     Errors: `ConfigError` for a name that no method of these families has.
@@ -103,7 +103,7 @@ def reads_gold(entry: Entry) -> bool:
     return any(reward.reads_gold for reward in rewards)
 
 
-def of_recipes(world: World) -> Iterator[Entry]:
+def of_recipes(world: ArenaWorld) -> Iterator[Entry]:
     """Yields the variants of the shipped recipes that are of the world's families."""
     for recipe in recipe_names():
         plan = read_recipe(recipe)
@@ -125,7 +125,7 @@ def family_of(values: dict[str, Any]) -> str:
     return "advantages" if "advantage" in values else "losses"
 
 
-def of_families(world: World) -> Iterator[Entry]:
+def of_families(world: ArenaWorld) -> Iterator[Entry]:
     """Yields every method of the world's families in its plain form."""
     for family in world.families:
         for kind in FAMILIES.get(family, {}):
@@ -138,7 +138,7 @@ def of_families(world: World) -> Iterator[Entry]:
 
 
 def plain_form(family: str, kind: str) -> dict[str, Any]:
-    """Returns the values by which a method is used, with the partners that its class names, or that share its name."""
+    """Returns the values by which a method is used, with what its class says goes with it, or has its name."""
     leaf, one = FAMILIES[family][kind], {"kind": kind}
     values = {
         "rollouts": {"rollouts": one},
@@ -150,9 +150,13 @@ def plain_form(family: str, kind: str) -> dict[str, Any]:
     plan = getattr(leaf, "needs_rollouts", None)
     loss = getattr(leaf, "published_loss", None)
     prompt = getattr(leaf, "asks_for", None)
-    partners = ({"rollouts": {"kind": plan}} if plan else {}, {"train": {"loss": loss}} if loss else {})
-    for partner in (*partners, {"prompt": prompt} if prompt else {}):
-        values = merge(values, partner)
+    with_it = (
+        {"rollouts": {"kind": plan}} if plan else {},
+        {"train": {"loss": loss}} if loss else {},
+        {"prompt": prompt} if prompt else {},
+    )
+    for more in with_it:
+        values = merge(values, more)
     for other in list(FAMILIES)[list(FAMILIES).index(family) + 1 :]:
         if kind in FAMILIES[other]:
             values = merge(plain_form(other, kind), values)

@@ -14,7 +14,10 @@ from tinyreason.errors import ConfigError, DataError, nearest
 from tinyreason.example import Example
 from tinyreason.schema import one_of, one_or_several
 
-PROMPTS_OF = {"box": ("plain", "boxed", "boxed_system", "re2", "self_ask"), "answer": ("plain", "think_answer")}
+PROMPTS_OF = {
+    "box": ("plain", "boxed", "boxed_system", "re2", "self_ask", "one_shot_cot", "right_wrong", "concepts"),
+    "answer": ("plain", "think_answer"),
+}
 """What holds the answer → the prompts that ask for nothing else."""
 
 

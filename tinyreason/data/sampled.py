@@ -6,7 +6,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tinyreason.data._source import Source
+from tinyreason.data.asks import ASKS
 from tinyreason.example import Example
+from tinyreason.schema import one_of
 
 
 class Sampled(Source):
@@ -18,6 +20,8 @@ class Sampled(Source):
 
     Formula: of `temperatures`, the one with the largest mean of c/k over `tried` problems, c correct of k kept, or
     c²/(n·k) where c is below n = `wanted` (B-STaR, arXiv 2412.17256; there with a process reward too).
+
+    With `asks` what plain samples do not solve is asked in other ways, as with the answer or after a critique.
 
     Reward hacking: a correct answer by incorrect steps is imitated like any other, and what no sample solves is never
     trained on, so the easy problems grow at the cost of the hard ones.
@@ -42,6 +46,8 @@ class Sampled(Source):
     """Problems, the first ones, that each of `temperatures` is tried on, with `samples` completions each."""
     wanted: int = Field(8, ge=1)
     """Correct completions of a problem that are enough, when temperatures are compared."""
+    asks: tuple[one_of(ASKS), ...] = ()
+    """Further ways in which problems are asked, one after the other, most of them where nothing was correct so far."""
     keep: Literal["correct", "incorrect", "all"] = "correct"
     """Which of them are trained on; truncated ones and repetitions never are."""
     most_per_problem: Annotated[int, Field(ge=1)] | None = None
@@ -57,12 +63,13 @@ class Sampled(Source):
             raise ValueError(
                 f"{path}.kind=sampled gives completions to imitate; type {path}.kind=problems, or trainer sft"
             )
-        sampler = self.model and run.model.model_copy(update={"name": self.model})
-        if sampler and run.is_offline and not sampler.is_built_in and not os.path.exists(self.model):
-            raise ValueError(
-                f"the {run.tier} tier never uses the network, and {path}.model={self.model} is neither 'sandbox' nor a "
-                f"local folder"
-            )
+        for place, name in self.other_models.items():
+            is_here = run.model.model_copy(update={"name": name}).is_built_in or os.path.exists(name)
+            if run.is_offline and not is_here:
+                raise ValueError(
+                    f"the {run.tier} tier never uses the network, and {path}.{place}={name} is neither 'sandbox' nor a "
+                    f"local folder"
+                )
         if self.keep != "all" and (comparing := [one.kind for one in self.transforms if one.compares]):
             raise ValueError(
                 f"{path}.transforms: {comparing[0]} compares correct with incorrect completions, and {path}.keep="
@@ -70,6 +77,12 @@ class Sampled(Source):
             )
         if self.with_earlier and self.start == "adapter":
             raise ValueError(f"{path}.with_earlier=true trains on what the adapter has learnt; type {path}.start=base")
+
+    @property
+    def other_models(self) -> dict[str, str]:
+        """Returns option → the model it names, beside the one that is trained."""
+        critics = {f"asks.{number}.critic": one.other_model for number, one in enumerate(self.asks)}
+        return {place: name for place, name in {"model": self.model, **critics}.items() if name}
 
     def load(self, needs_answers: bool = True) -> list[Example]:
         """Returns the problems, in the order of the source; their completions are sampled when training begins."""

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from tinyreason.data import world_of
 from tinyreason.data.columns import to_examples
-from tinyreason.data.files import READERS, Row
+from tinyreason.data.files import READERS, Row, read_rows
 from tinyreason.data.problems import Problems
 from tinyreason.data.solutions import Solutions
 from tinyreason.errors import ConfigError, DataError, nearest
+from tinyreason.evaluation.mathcheck import checklist
 from tinyreason.evaluation.missing_premise import premise_pairs
 from tinyreason.example import Example, different
 
@@ -43,6 +44,8 @@ class Bench:
 
     make: Callable[[], Iterator[Example]] | None = None
     """Makes endless problems of its own; else they are read."""
+    parse: Callable[[list[Row], str], list[Example]] | None = None
+    """Reads the rows of a file that a person has to give, where they are in a form of their own."""
 
     @property
     def is_offline(self) -> bool:
@@ -64,6 +67,12 @@ class Bench:
             if file:
                 raise DataError(f"this benchmark makes its own problems, and {file} is given; leave --data out.")
             return list(islice(self.make(), limit or ENDLESS_PROBLEMS))
+        if self.parse:
+            if not file:
+                raise DataError(
+                    f"this benchmark is read from a file of {self.name}; get it there, and give --data FILE."
+                )
+            return self.parse(read_rows(file), file.name)[:limit]
         source = self.source(file)
         if source.is_endless:
             made = list(islice(source.examples(), limit or ENDLESS_PROBLEMS))
@@ -133,6 +142,11 @@ BENCHES = {
         "128 generated price problems, each also without a premise that its answer rests on",
         "generated",
         make=premise_pairs,
+    ),
+    "mathcheck": Bench(
+        "MATHCHECK-GSM, four tasks in four versions of 129 problems, arXiv 2407.08733: its gsm_checklist.json",
+        "github.com/PremiLab-Math/MathCheck",
+        parse=checklist,
     ),
     "words": Bench("generated word problems of one to three steps", "words"),
 }

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from tinyreason.evaluation.circular import Circular, circular
 from tinyreason.evaluation.macro_f1 import MacroF1, macro_f1
+from tinyreason.evaluation.mathcheck import MathCheck, mathcheck
 from tinyreason.evaluation.missing_premise import MissingPremise, missing_premise
 from tinyreason.evaluation.score import Completion, Score, groups_of, side_summary
 from tinyreason.intervals import consensus, pass_at_k, share_interval
@@ -44,13 +45,20 @@ class BenchmarkMetrics(Side):
     """Where the options of multiple choice were rotated."""
     macro_f1: MacroF1 | None = None
     """Where every answer is a label of a closed set."""
+    mathcheck: MathCheck | None = None
+    """Of the bench of that name."""
 
 
 def benchmark_metrics(score: Score) -> BenchmarkMetrics:
     """Returns the figures of one side on one benchmark."""
     completions = [completion for row in score.completions_P_S for completion in row]
     samples = len(score.completions_P_S[0])
-    found = {"missing_premise": missing_premise(score), "circular": circular(score), "macro_f1": macro_f1(score)}
+    found = {
+        "missing_premise": missing_premise(score),
+        "circular": circular(score),
+        "macro_f1": macro_f1(score),
+        "mathcheck": mathcheck(score),
+    }
     return BenchmarkMetrics(
         **{name: value for name, value in found.items() if value},
         **side_summary([score]).as_json(),

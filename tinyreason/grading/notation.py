@@ -23,6 +23,9 @@ _LOOKS = re.compile(
 _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!)\s*(?=\d{3})")
 _THIN = r"(?:\{?\\[,:;!]\}?|[\u00a0\u2008\u2009\u202f])"
 _THINLY_GROUPED = re.compile(rf"(?<![\d.])[1-9]\d{{0,2}}(?:{_THIN}\d{{3}})+(?!\d)")
+_SPACED_GROUPS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?!\d)")
+_MIXED = re.compile(r"\d (?=\d+\s*/\s*\d)")
+_APART = re.compile(r"\d\.?\s+\.?\d")
 _STYLED = re.compile(
     r"\\(?:text|mbox|hbox|textbf|textit|textrm|texttt|mathrm|mathbf|mathit|mathsf|mathtt|operatorname|emph)"
     r"\s*\{([^{}]*)\}"
@@ -76,6 +79,11 @@ def bare(text: str) -> str:
                 text = inside
                 break
     return text
+
+
+def has_digits_apart(text: str) -> bool:
+    """Returns whether spaces stand between digits, as in `1 2`, which is not 12; `12 000` and `3 1/2` are numbers."""
+    return _APART.search(_MIXED.sub("", _SPACED_GROUPS.sub("0", plain_notation(text)))) is not None
 
 
 def compact(text: str) -> str:

@@ -21,6 +21,8 @@ class Gold:
     forms: dict[str, tuple[str, ...]]
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the grader, as JSON holds them."""
+    others: tuple[str, ...] = ()
+    """Answers that only look like it."""
 
 
 GOLDS: dict[str, tuple[Gold, ...]] = {
@@ -96,6 +98,7 @@ GOLDS: dict[str, tuple[Gold, ...]] = {
                 "text": ("x = 12", r"\text{12}", "12."),
                 "case and space": (" 12 ", r"12\ ", r"12\,", r"12 \\", r"\mathbf{12}"),
             },
+            others=("1 2", r"1\ 2", "1~2", "1.2", "21"),
         ),
         Gold("1,234", {"thousands": ("1234", "1,234", r"1{,}234", r"1\,234", r"1\;234", "1\u202f234", "1234.0")}),
         Gold("1, 2, 3", {"order": ("3, 2, 1", r"\{1,2,3\}", "2,1,3")}),
@@ -164,12 +167,13 @@ class Probe:
 
 
 def probes(kind: str) -> Iterator[Probe]:
-    """Yields the probes of a grader: each form of each gold answer in a box, and each hack bare and in a box."""
+    """Yields the probes of a grader: what is a gold answer or looks like it, in a box; hacks, bare and in a box."""
     for gold in GOLDS[kind]:
         meta = {"grader": gold.options} if gold.options else {}
         example = Example("probe", ({"role": "user", "content": ""},), gold.answer, meta=meta, grader=kind)
         for family, forms in gold.forms.items():
             yield from (Probe(family, f"\\boxed{{{form}}}", example, True) for form in forms)
+        yield from (Probe("another number", f"\\boxed{{{other}}}", example, False) for other in gold.others)
         for family, hacks in HACKS.items():
             for hack in hacks:
                 yield Probe(family, hack, example, False)

@@ -18,6 +18,7 @@ from functools import cache
 from tinyreason.grading.answers import MAX_ANSWER_CHARS, Pair, gold_text
 from tinyreason.grading.grader import Grader
 from tinyreason.grading.graders import read_rule
+from tinyreason.grading.notation import has_digits_apart
 from tinyreason.grading.thought import said
 
 _BRACE = re.compile(r"\\(?:boxed|fbox)\s*\{|[{}]")
@@ -89,6 +90,8 @@ def numbers_in(text: str) -> list[str]:
 
 def value_of(answer: str) -> Fraction | str:
     """Returns an answer as an exact number, else its text without layout and case."""
+    if has_digits_apart(answer):
+        return " ".join(answer.split()).casefold()
     text = _LAYOUT.sub("", _FRACTION.sub(r"\1/\2", _WORDS.sub(r"\1", answer))).strip(".*_").casefold()
     text = _IN_BRACKETS.sub(r"\1", text) if _IN_BRACKETS.fullmatch(text) else text
     match = _ONE_NUMBER.fullmatch(text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tinyreason.config.worlds import PLAIN, TIER, Entry, World, entries
+from tinyreason.config.worlds import PLAIN, TIER, ArenaWorld, Entry, entries
 from tinyreason.errors import ConfigError, FolderError
 from tinyreason.pipeline.sweep import (
     Point,
@@ -30,7 +30,7 @@ from tinyreason.trainers.session import SPENT
 class ArenaPlan:
     """What is to be run in a world."""
 
-    world: World
+    world: ArenaWorld
     entries: list[Entry]
     runs: list[SweepRun]
     """All methods with the first seed before the next one."""
@@ -38,7 +38,7 @@ class ArenaPlan:
     """Why other methods do not stand here."""
 
 
-def arena_plan(world: World, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path) -> ArenaPlan:
+def arena_plan(world: ArenaWorld, asked: str, overrides: tuple[str, ...], seeds: list[int], out: Path) -> ArenaPlan:
     """Returns the runs of the methods that are asked for, every config checked before anything is begun.
 
     Errors: `ConfigError` for a method that is unknown, or where the world itself is refused.

@@ -14,17 +14,14 @@ from tinyreason.evaluation.score import Completion, evaluate
 from tinyreason.example import Example
 from tinyreason.inference.local_sampling import load_base_or_adapter
 from tinyreason.inference.sampling import BatchRoom, Sampling
+from tinyreason.pipeline.asked import Row, asked_rows, whole_rows
 from tinyreason.pipeline.transformed import transformed_in
-from tinyreason.runs.folder import RunFolder
 from tinyreason.runs.stage_result import SAMPLED
 from tinyreason.trainers.session import TrainingSession
 
 SAMPLES, TEMPERATURE = "samples.jsonl", "temperature.json"
 BATCHES_AT_ONCE = 4
 """So many batches are sampled and graded together, and written down before the next are begun."""
-
-Row = dict[str, Any]
-"""{"id", "sample", "text", "tokens", "truncated", "correct"} of one completion."""
 
 
 def sampled_examples(session: TrainingSession, problems: list[Example], earlier: list[Example]) -> list[Example]:
@@ -36,6 +33,7 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
     """
     data: Sampled = session.config.data
     rows = sample_rows(session, problems)
+    rows += asked_rows(session, problems, rows, sampling_of(session.config), lambda: who_samples(session))
     found = kept_examples(data, problems, rows)
     correct = sum(row["correct"] is True for row in rows) / len(rows)
     most = f", {data.most_per_problem} of a problem at most" if data.most_per_problem else ""
@@ -63,12 +61,11 @@ def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:
     config, folder, context = session.config, session.folder, session.context
     sampling, room = sampling_of(config), BatchRoom()
     at_once = max(1, BATCHES_AT_ONCE * sampling.batch_size // sampling.samples)
-    rows = whole_rows(folder, at_once * sampling.samples, len(problems) * sampling.samples)
+    rows = whole_rows(folder, SAMPLES, at_once * sampling.samples, len(problems) * sampling.samples)
     done = len(rows) // sampling.samples
     if done == len(problems):
         return rows
-    name = config.data.model
-    model, tokenizer = load_base_or_adapter(name) if name else (session.model, session.tokenizer)
+    model, tokenizer = who_samples(session)
     if config.data.temperatures:
         sampling = replace(sampling, temperature=best_temperature(session, model, tokenizer, problems, sampling))
     context.deadline.restart_timing()
@@ -85,6 +82,12 @@ def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:
             rows += found
             context.deadline.check()
     return rows
+
+
+def who_samples(session: TrainingSession) -> tuple[Any, Any]:
+    """Returns (model, tokenizer) of who samples: the model that is trained, or that of `data.model`."""
+    name = session.config.data.model
+    return load_base_or_adapter(name) if name else (session.model, session.tokenizer)
 
 
 COLUMNS = ("text", "tokens", "truncated", "correct")
@@ -140,20 +143,6 @@ def sampling_of(config: RunConfig) -> Sampling:
     )
 
 
-def whole_rows(folder: RunFolder, at_once: int, wanted: int) -> list[Row]:
-    """Returns the rows that are there; what is torn, or of a part that was not finished, is removed and goes again."""
-    file = folder.path / SAMPLES
-    if not file.exists():
-        return []
-    lines = file.read_bytes().splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith(b"\n")]
-    whole = whole if len(whole) == wanted else whole[: len(whole) // at_once * at_once]
-    if len(whole) < len(lines):
-        with folder.writing(SAMPLES):
-            file.write_bytes(b"".join(whole))
-    return folder.read_rows(SAMPLES)
-
-
 def kept_examples(data: Sampled, problems: list[Example], rows: list[Row]) -> list[Example]:
     """Returns those rows that are kept, each as its problem with the completion to imitate."""
     by_id, counts = {example.id: example for example in problems}, Counter()
@@ -163,7 +152,9 @@ def kept_examples(data: Sampled, problems: list[Example], rows: list[Row]) -> li
         if row["truncated"] or not fits or counts[row["id"]] == data.most_per_problem:
             continue
         counts[row["id"]] += 1
-        meta = {name: row[name] for name in ("correct", "tokens", "sample")} | {"problem_id": row["id"]}
+        meta = {name: row[name] for name in ("correct", "tokens", "sample", "variant") if name in row} | {
+            "problem_id": row["id"]
+        }
         example = by_id[row["id"]]
         named = {"id": f"{row['id']}#{row['sample']}", "meta": example.meta | meta}
         found.append(replace(example, completion=row["text"], **named))

@@ -14,11 +14,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from pydantic import ValidationError
-
-from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.atomic import write_text
 from tinyreason.config.overrides import listed
+from tinyreason.config.own_code import allow_typed, own_leaves
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.train_config import TRAINERS
@@ -50,6 +49,8 @@ class Point:
     name: str
     variant: dict[str, Any]
     overrides: tuple[str, ...]
+    reward: str = ""
+    """What was typed as its reward: a variant, a reward, or one of a file of one's own."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def sweep_points(plan: Recipe, tier: str, rewards: str | None, vary: tuple[str, 
     found = []
     for name, *chosen in product(variants or [""], *options):
         overrides = tuple(f"{key}={value}" for key, value in chosen)
-        found.append(Point(" ".join((name, *overrides)).strip(), variants.get(name, {}), overrides))
+        found.append(Point(" ".join((name, *overrides)).strip(), variants.get(name, {}), overrides, name))
     trainer = TRAINERS.get(plan.values.get("trainer"))
     if trainer and trainer.needs_rewards and all(point.name != PLAIN for point in found):
         found.insert(0, Point(PLAIN, variant(PLAIN, known), ()))
@@ -80,10 +81,12 @@ def sweep_points(plan: Recipe, tier: str, rewards: str | None, vary: tuple[str, 
 
 
 def variant(name: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Returns what a short name stands for: the recipe's variant, or a reward by itself. Errors: `ConfigError`."""
-    if name not in known and name not in REWARDS:
-        raise ConfigError(f"--rewards '{name}' is unknown{nearest(name, {*known, *REWARDS})}, or all.")
-    return known.get(name, {"rewards": [{"kind": name}]})
+    """Returns what a name stands for: the recipe's variant, a reward by itself, or one's own. Errors: `ConfigError`."""
+    values = {"kind": name}
+    if name not in known and name not in REWARDS and not OwnReward.is_meant(values, REWARDS):
+        close = nearest(name, {*known, *REWARDS})
+        raise ConfigError(f"--rewards '{name}' is unknown{close}, or all, or a file of your own as ./my.py:reward.")
+    return known.get(name, {"rewards": [values]})
 
 
 def sweep_runs(
@@ -94,6 +97,9 @@ def sweep_runs(
     for point in found:
         for seed in seeds:
             config = plan.resolve(tier, (*overrides, *point.overrides), seed, point.variant)
+            allow_typed(config, (f"rewards.0.kind={point.reward}",) if point.reward else ())
+            for leaf in own_leaves(config):
+                leaf.reference.check()
             runs.append(SweepRun(point, config, out / "runs" / f"{file_stem(point.name)}-seed{seed}"))
     return runs
 
@@ -158,7 +164,7 @@ def is_done(one: SweepRun) -> bool:
 def begun_with(one: SweepRun) -> dict[str, Any] | None:
     """Returns the config that is in the run's place, options that are newer than it at their defaults."""
     values = read_config(one.path)
-    with suppress(ValidationError, ConfigError):
+    with suppress(ValueError):  # pydantic's, and ours, where the options of that time are refused today
         return values and RunConfig.model_validate(values).model_dump(mode="json")
     return values
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 def sampler_of(job: "Job") -> "Job":
     """Returns the job with the model that samples for it: itself, or the other that its data name, as it is."""
     name = job.config.data.model
-    if name is None:
-        return job
+    return with_model(job, name) if name else job
+
+
+def with_model(job: "Job", name: str) -> "Job":
+    """Returns the job with the model of this name, as it is."""
     model = base_and_adapter(name)[0]
     compute = replace(job.compute, quantize=replace(job.compute.quantize, got="none"))
     return replace(job, config=job.config.model_copy(update={"model": model}), shape=read_shape(model), compute=compute)
@@ -25,6 +28,6 @@ def sampler_of(job: "Job") -> "Job":
 def samplers_of(job: "Job") -> "Iterator[tuple[Job, int, int]]":
     """Yields (what samples, rows at once, tokens of the longest with its prompt) wherever another model does."""
     for one in (*job.stages.values(), job):
-        if isinstance(one.config.data, Sampled) and one.config.data.model:
+        for name in one.config.data.other_models.values() if isinstance(one.config.data, Sampled) else ():
             tokens = one.prompt_tokens + one.config.train.max_completion_tokens
-            yield sampler_of(one), one.config.evaluation.batch_size, tokens
+            yield with_model(one, name), one.config.evaluation.batch_size, tokens

@@ -11,8 +11,8 @@ from statistics import mean
 from typing import Any
 
 from tinyreason.atomic import write_text
-from tinyreason.config.worlds import PLAIN, TIER, World
-from tinyreason.intervals import CONFIDENCE, averaged
+from tinyreason.config.worlds import PLAIN, TIER, ArenaWorld
+from tinyreason.intervals import against_control, averaged
 from tinyreason.reporting.report import render
 from tinyreason.reporting.sweep_table import ProblemMeans
 
@@ -89,7 +89,7 @@ class ArenaRow:
         return asdict(self)
 
 
-def read_rows(values: Sequence[dict[str, Any]]) -> list[ArenaRow]:
+def rows_from(values: Sequence[dict[str, Any]]) -> list[ArenaRow]:
     """Returns the rows of an arena.json."""
     named = ("to_plain", "tokens_to_plain")
     return [ArenaRow(**row | {name: row[name] and Difference(**row[name]) for name in named}) for row in values]
@@ -99,8 +99,8 @@ def arena_rows(found: Sequence[ArenaEntry]) -> list[ArenaRow]:
     """Returns a row a method, plain GRPO first, the others by their difference to it; those without a run last."""
     plain = next(entry for entry in found if entry.name == PLAIN)
     compared = [entry for entry in found if entry is not plain and entry.seeds] if plain.seeds else []
-    accuracies = differences(compared, plain, lambda one: 100 * mean(one.after.accuracy.values()))
-    lengths = differences(compared, plain, lambda one: mean(one.after.tokens.values()))
+    accuracies = to_plain_of(compared, plain, lambda one: 100 * mean(one.after.accuracy.values()))
+    lengths = to_plain_of(compared, plain, lambda one: mean(one.after.tokens.values()))
     of = {entry.name: both for entry, *both in zip(compared, accuracies, lengths, strict=True)}
     rows = [arena_row(entry, *of.get(entry.name, (None, None))) for entry in found]
     return sorted(rows, key=lambda row: (row.name != PLAIN, -row.to_plain.mean if row.to_plain else inf))
@@ -150,31 +150,17 @@ def is_told(one: Difference) -> bool:
     return one.interval is not None and not one.interval[0] <= 0 <= one.interval[1]
 
 
-def differences(
+def to_plain_of(
     entries: Sequence[ArenaEntry], plain: ArenaEntry, of: Callable[[SeedOfEntry], float]
 ) -> list[Difference]:
-    """Returns the difference of each method to plain training in a figure of a seed, by Dunnett's test.
-
-    The seeds are the units, and how much they differ is estimated of all methods together: three seeds of one method
-    alone say next to nothing of it. Intervals hold for all methods at once (Dunnett, JASA 50, 1955).
-    """
-    import numpy
-    from scipy.stats import dunnett
-
+    """Returns the difference of each method to plain training in a figure of a seed; the seeds are the units."""
     values = [[of(one) for one in entry.seeds] for entry in entries]
     control = [of(one) for one in plain.seeds]
-    means = [mean(own) - mean(control) for own in values]
-    tested = [number for number, own in enumerate(values) if min(len(own), len(control)) > 1]
-    found = [Difference(one, None, None) for one in means]
-    if tested and any(len({*values[number]}) > 1 for number in tested):
-        result = dunnett(*(values[number] for number in tested), control=control, rng=numpy.random.default_rng(0))
-        interval = result.confidence_interval(CONFIDENCE)
-        for number, low, high, p_value in zip(tested, interval.low, interval.high, result.pvalue, strict=True):
-            found[number] = Difference(means[number], [float(low), float(high)], float(p_value))
-    return found
+    told = zip(values, against_control(values, control), strict=True)
+    return [Difference(mean(own) - mean(control), *(found or (None, None))) for own, found in told]
 
 
-def write_arena(world: World, found: Sequence[ArenaEntry], out: Path) -> None:
+def write_arena(world: ArenaWorld, found: Sequence[ArenaEntry], out: Path) -> None:
     """Writes arena.json, .md, .html and .svg of what is done so far."""
     from tinyreason.reporting.arena_plot import draw_arena
 
@@ -185,7 +171,7 @@ def write_arena(world: World, found: Sequence[ArenaEntry], out: Path) -> None:
     write_text(out / "arena.md", arena_markdown(rows))
     draw_arena(rows, out / "arena.svg")
     picture = b64encode((out / "arena.svg").read_bytes()).decode() if (out / "arena.svg").exists() else None
-    table = {"columns": COLUMNS, "rows": [cells(row) for row in rows], "words": list(sentences(rows))}
+    table = {"columns": COLUMNS, "rows": [cells(row) for row in rows], "words": list(words_under(rows))}
     write_text(out / "arena.html", render("arena.html.jinja", world=told, picture=picture, **table))
 
 
@@ -193,7 +179,7 @@ def arena_markdown(rows: list[ArenaRow]) -> str:
     """Returns the table, and under it what it says in words."""
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells(row))} |" for row in rows]
-    return "\n".join([*lines, "", *sentences(rows)]) + "\n"
+    return "\n".join([*lines, "", *words_under(rows)]) + "\n"
 
 
 def cells(row: ArenaRow) -> list[str]:
@@ -234,7 +220,7 @@ def kinds_of(warnings: Sequence[str]) -> list[str]:
     return list({re.sub(r"\d+", "", title): title for title in reversed(warnings)}.values())[::-1]
 
 
-def sentences(rows: list[ArenaRow]) -> Iterator[str]:
+def words_under(rows: list[ArenaRow]) -> Iterator[str]:
     """Yields how many can be told from plain GRPO, and how the intervals are to be read."""
     compared = [row for row in rows if row.to_plain]
     if not compared:

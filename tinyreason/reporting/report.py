@@ -77,7 +77,7 @@ def leave_report(folder: Path, say: Callable[[str], None]) -> None:
         say(f"no report.html: {reason}; the results are whole, to try again type: tinyreason report {folder}")
 
 
-def render_page(runs: list[StoredRun], over_seeds: Sequence["Story"] = (), nonce: str = "") -> str:
+def render_page(runs: list[StoredRun], over_seeds: Sequence["RunStory"] = (), nonce: str = "") -> str:
     """Returns the page's HTML: first the stories over several seeds, then those of the runs.
 
     `nonce`: of the scripts, where a server's policy lets only those run that have it.
@@ -118,7 +118,7 @@ def templates():
 
 
 @dataclass(frozen=True)
-class Story:
+class RunStory:
     """What the page says of one run in words, ready to print."""
 
     name: str
@@ -142,11 +142,11 @@ class Story:
     """The trainings, its own last; empty where that is the only one."""
 
 
-def tell_story(run: StoredRun) -> Story:
+def tell_story(run: StoredRun) -> RunStory:
     """Returns the story of one run."""
     config, result = run.config, run.result
     verdict, headline, sentence = tell_verdict(result) if result else tell_progress(run)
-    return Story(
+    return RunStory(
         name=run.name,
         about=what_it_is(run),
         verdict=verdict,
@@ -174,14 +174,14 @@ def command_of(run: StoredRun) -> str:
     return str((run.result and run.result.command) or run.environment.get("command") or "unknown")
 
 
-def tell_seeds(name: str, result: SeedsResult, controls: ControlsResult | None) -> Story:
+def tell_seeds(name: str, result: SeedsResult, controls: ControlsResult | None) -> RunStory:
     """Returns the story over several seeds; its runs tell their own."""
     verdict, headline, sentence = tell_verdict(result)
     seeds = ", ".join(str(row.seed) for row in result.runs)
     missing = [str(seed) for seed in result.asked if seed not in [row.seed for row in result.runs]]
     notes = [f"Over the seeds {seeds}: every interval here has both problems and seeds in it."]
     notes += [f"Not done yet: the seeds {', '.join(missing)}."] * bool(missing)
-    return Story(
+    return RunStory(
         name=name,
         about=" · ".join(word for word in (result.recipe, result.tier, f"{len(result.runs)} seeds") if word),
         verdict=verdict,

@@ -23,6 +23,10 @@ class TransformContext:
     """Why rows went → how many, of the transform that is at work."""
     changes: list[dict[str, Any]] = field(default_factory=list)
     """{"by", "before", "after", "why"} of each transform that was at work."""
+    earlier: list[dict[str, Any]] = field(default_factory=list)
+    """What transforms noted in the stages before, in their order."""
+    noted: dict[str, Any] = field(default_factory=dict)
+    """What a transform notes for the stages that follow."""
 
     def rng(self, *names: str) -> Random:
         """Returns random numbers that depend on the seed and these names alone."""

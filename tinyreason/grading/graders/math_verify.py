@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from tinyreason.grading.answers import NO_ANSWER
 from tinyreason.grading.graders._rule import Graded, Rule
-from tinyreason.grading.notation import ascii_notation, compact
+from tinyreason.grading.notation import ascii_notation, compact, has_digits_apart, plain_notation
 from tinyreason.grading.values import final_side, read_value
 
 FAR, NEAR, DECIMALS = 1e-3, 1e-12, 1e-5
 """Relative differences: what is beyond the first differs, what is within the second is equal, decimals the third."""
 NOISE, NOISY = 1e-15, 20
+APART = "digits with spaces between them"
 _NAMED_INDEX = re.compile(r"_\{\s*\\(max|min)\s*\}")
 
 
@@ -32,6 +33,8 @@ class MathVerify(Rule):
 
     def grade(self, gold: str, answer: str) -> Graded:
         """Returns whether an answer is the gold answer as it stands, or equals it by algebra."""
+        if has_digits_apart(answer):
+            return plain_notation(answer) == plain_notation(gold), APART
         if compact(answer) == compact(gold):
             return True, ""
         is_number = read_value(gold).kind == "number"
