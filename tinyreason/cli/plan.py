@@ -57,8 +57,7 @@ def plan_command(
     """Say a run's peak memory by phase, seconds a step, hours, tokens and disk; and what to change if it does not fit.
 
     NAME is a recipe or a .yaml file; key=value sets an option of it. Of the model only the config is read, of the data
-    the prompts, where they are on this machine. Figures hold for completions as long as allowed, so a run takes less
-    where its completions end earlier.
+    the prompts, where they are on this machine. Figures hold for completions as long as allowed; shorter ones take less.
     """
     from tinyreason.cli.plan_output import fit_lines, plan_lines
     from tinyreason.config.recipe import read_recipe
@@ -78,8 +77,6 @@ def plan_command(
     card, sheet = chosen_card(gpu)
     tier, reason = tier_to_plan(recipe, tier, overrides, card)
     config = recipe.resolve(tier, overrides)
-    if is_measured and config.processes > 1:
-        raise ConfigError("--measure is of one process; leave --processes and processes= out.")
     machine = machine_for(config, card, sheet)
     if is_measured:
         compare_with_plan(recipe, config, overrides, machine, allow_code, as_json)
@@ -163,6 +160,8 @@ def compare_with_plan(
     as_json: bool,
 ) -> None:
     """Takes two steps here, and says what the plan had said of them."""
+    if config.processes > 1:
+        raise ConfigError("--measure is of one process; leave --processes and processes= out.")
     from tinyreason.cli.plan_output import measurement_lines
     from tinyreason.config.own_code import check_allowed
     from tinyreason.console import Console, quiet_libraries
