@@ -57,7 +57,7 @@ def plan_command(
     """Say a run's peak memory by phase, seconds a step, hours, tokens and disk; and what to change if it does not fit.
 
     NAME is a recipe or a .yaml file; key=value sets an option of it. Of the model only the config is read, of the data
-    the prompts, where they are on this machine. Figures hold for completions as long as allowed; shorter ones take less.
+    the prompts, where they are on this machine. Figures hold for completions as long as allowed.
     """
     from tinyreason.cli.plan_output import fit_lines, plan_lines
     from tinyreason.config.recipe import read_recipe

@@ -17,6 +17,11 @@ def micro_rows(train: Any, processes: int) -> int:
     return max(size for size in range(1, min(train.micro_rows, share) + 1) if share % size == 0)
 
 
+def sampled_rows(run: Any) -> int:
+    """Returns how many completions each process samples for a step."""
+    return -(-run.train.generated_rows // run.processes)
+
+
 def check_processes(run: Any) -> None:
     """Refuses what several processes would compute otherwise than one, or cannot share. Errors: `ValueError`."""
     many = run.processes

@@ -7,6 +7,7 @@ the count with torch's own); on a GPU the layers are recomputed in the backward 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from tinyreason.config.processes import sampled_rows
 from tinyreason.config.run_config import RunConfig
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.planning.head_tiles import FLOAT, divergence_tiles, logit_tiles
@@ -77,11 +78,6 @@ class Job:
     def micro_rows(self) -> int:
         """Rows of one backward pass."""
         return self.config.micro_rows
-
-    @property
-    def sampled_rows(self) -> int:
-        """Completions that a process samples for each step."""
-        return -(-self.config.train.generated_rows // self.config.processes)
 
     @property
     def row_tokens(self) -> int:
@@ -157,11 +153,11 @@ def phases(job: Job) -> list[Phase]:
     for name, stage in job.stages.items():
         train = stage.config.train
         if train.generated_rows:
-            found.append(generation_phase(stage, name, training, stage.sampled_rows, stage.row_tokens))
+            found.append(generation_phase(stage, name, training, sampled_rows(stage.config), stage.row_tokens))
         found.append(Phase(name, training | backward_parts(stage)))
     found.append(generation_phase(job, "evaluate", training, *evaluation_batch(job)))
     if job.config.train.generated_rows:
-        found.append(generation_phase(job, "generate", training, job.sampled_rows, job.row_tokens))
+        found.append(generation_phase(job, "generate", training, sampled_rows(job.config), job.row_tokens))
     if job.config.reference_passes:
         found.append(Phase("score", training | scoring_parts(job)))
     if job.teacher:

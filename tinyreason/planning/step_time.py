@@ -7,6 +7,7 @@ serving engine. Every completion is taken to be as long as it may be, so a run t
 from dataclasses import dataclass
 from math import ceil
 
+from tinyreason.config.processes import sampled_rows
 from tinyreason.config.until import VALIDATION
 from tinyreason.data.sampled import Sampled
 from tinyreason.models.hardware import usable_cores
@@ -76,7 +77,7 @@ def step_seconds(job: Job, at: Speed) -> float:
 def rollouts(job: Job) -> Decoding:
     """Returns how a step's rollouts are sampled."""
     train = job.config.train
-    return Decoding(job.sampled_rows, job.prompt_tokens, train.max_completion_tokens, job.is_padded)
+    return Decoding(sampled_rows(job.config), job.prompt_tokens, train.max_completion_tokens, job.is_padded)
 
 
 def earlier_seconds(job: Job, at: Speed) -> float:
