@@ -47,7 +47,7 @@ class SharedRun:
 
 @contextmanager
 def helped(config: RunConfig, out: Path, compute: ComputeSettings, grader: Grader) -> Iterator[Grader]:
-    """Has helpers take the same steps of a run as goes on inside, and gives the grader that all of them ask.
+    """Has helpers take the same steps as the run inside, and gives the grader that all of them ask.
 
     Errors: `ConfigError` where the machine has too few cards; `Stopped` inside where a helper has ended.
     """
