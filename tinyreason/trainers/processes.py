@@ -26,8 +26,8 @@ class SharedSteps:
     def shared_out(self, passes: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Returns the loss of a micro-batch after its passes; 0 where another process has them.
 
-        Its random numbers (dropout) follow from seed, step and its number alone, and those of the step go on as if
-        there had been none: they are the same in every process.
+        Its random numbers (dropout) follow from seed, step and its number alone; those of the step are left as they
+        were, and so are the same in every process.
         """
         number = len(self.finite.losses)
         if processes.count() == 1:
