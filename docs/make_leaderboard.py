@@ -13,6 +13,7 @@ from tinyreason.reporting.arena_table import arena_markdown, rows_from
 
 HERE = Path(__file__).parent
 FILE = HERE / "leaderboard.md"
+CLAIMS = HERE / "leaderboard" / "claims.md"
 HEAD = """\
 # The leaderboard
 
@@ -34,7 +35,7 @@ def page() -> str:
     missing = [name for name, file in found.items() if not file.exists()]
     sections = [section(one) for one in told]
     rest = [f"Not run yet: {', '.join(missing)}.\n"] if missing else []
-    return HEAD + "\n".join([*sections, *rest])
+    return HEAD + "\n".join([*sections, CLAIMS.read_text("utf-8"), *rest])
 
 
 def section(told: dict) -> str:
