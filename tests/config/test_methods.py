@@ -56,6 +56,10 @@ def test_every_figure_stands_in_a_recipe_or_in_the_results():
     for one in measured:
         if one.where.startswith("recipe "):
             assert any(one.what in recipe for recipe in recipes), one
+        elif one.where.startswith("leaderboard, "):
+            board = (module.LEADERBOARD.parent / "leaderboard.md").read_text(encoding="utf-8")
+            (less,) = re.findall(r"points (.+\])", one.what)
+            assert f"## {one.where.partition(', ')[2]}\n" in board and less in board
         else:
             assert f"# {one.where.partition(', ')[2]}\n" in text
             assert all(number in text for number in re.findall(r"\d[\d.,]*\d", one.what)), one

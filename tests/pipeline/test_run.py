@@ -220,7 +220,12 @@ def test_a_report_that_cannot_be_written_costs_one_line_and_no_result(tmp_path, 
 
 @pytest.mark.slow
 def test_one_problem_teaches_the_sandbox_model_to_reason(tmp_path):
-    fewer = ("evaluation.problems=96", "evaluation.template_check=false", "validation.problems=48")
+    fewer = (
+        "train.max_steps=60",
+        "evaluation.problems=96",
+        "evaluation.template_check=false",
+        "validation.problems=48",
+    )
     config = read_recipe("one_shot_rlvr").resolve("sandbox", fewer)
     result = run(config, tmp_path / "run", context_of(config))
     assert result.before.accuracy <= 0.35

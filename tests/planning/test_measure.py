@@ -23,7 +23,10 @@ def measured(*arguments):
 @pytest.mark.parametrize(
     ("words", "row_tokens", "phase", "over"),
     [
-        (("one_shot_rlvr", "trl.gradient_checkpointing=true"), 37 + 128, "backward", 0.15),
+        pytest.param(
+            *(("one_shot_rlvr", "trl.gradient_checkpointing=true"), 37 + 128, "backward", 0.15),
+            marks=pytest.mark.stress,
+        ),
         pytest.param(
             *(("rlvr", "adapter.kind=lora_xs", "train.micro_batch_size=16"), 39 + 128, "backward", 0.15),
             marks=pytest.mark.stress,

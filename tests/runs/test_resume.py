@@ -83,8 +83,8 @@ def untimed(values: dict) -> dict:
     return {name: value for name, value in values.items() if "time" not in name}
 
 
-REPEATED = ("one problem", "sft over three epochs")
-"""Kinds of which the others have each part."""
+REPEATED = ("one problem", "sft over three epochs", "sft in micro-batches, weighted rows")
+"""Kinds of which the others, or the test of budgets, have each part."""
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_every_option_of_ours_is_an_option_of_trl():
 
     ours_alone = {"kind", "micro_batch_size", "max_completion_tokens", "batch_size", "truncate_ratio", "thinkprune"}
     ours_alone |= {"rollout_dtype", "oversample", "mask_rate", "mask_warmup", "mask_with"}
-    ours_alone |= {"record_logp", "normalize", "loss", "reposition", "reference_update_rate"}
+    ours_alone |= {"record_logp", "normalize", "loss", "reposition", "reference_update_rate", "token_budget"}
     for train, config in ((TrainGrpo, GRPOConfig), (TrainSft, SFTConfig)):
         assert set(train.model_fields) - set(train.trl_names) <= ours_alone
         assert set(train.trl_names) <= set(train.model_fields)

@@ -80,6 +80,7 @@ def test_supervised_rows_add_up_to_the_same_gradient(load, tmp_path):
     assert steps[0]["loss"] == pytest.approx(steps[1]["loss"], rel=1e-5)
 
 
+@pytest.mark.stress
 def test_what_worked_is_remembered_and_nothing_overflows_again(load, tmp_path):
     train(load, tmp_path / "first", "one_shot_rlvr", *QUICK, fill=("backward", 4))
     _, _, heard, overflows = train(load, tmp_path / "second", "one_shot_rlvr", *QUICK, fill=("backward", 4))
