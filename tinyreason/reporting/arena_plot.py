@@ -29,9 +29,6 @@ def draw_arena(rows: "list[ArenaRow]", path: Path) -> None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(compared)), [row.name for row in compared], fontsize=8)
     axes.set_ylim(-1, len(compared))
-    ends = sorted(end for row in compared for end in row.to_plain.interval)
-    inner = ends[len(ends) // 20 : len(ends) - len(ends) // 20] or ends
-    axes.set_xlim(min(-5, inner[0] * 1.1), max(5, inner[-1] * 1.1))
     axes.set_xlabel("accuracy less plain training's of the same seeds, points")
     axes.grid(axis="x", alpha=0.2)
     figure.savefig(path, metadata={"Date": None})
