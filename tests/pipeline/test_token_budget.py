@@ -45,3 +45,12 @@ def test_of_sft_each_token_that_is_trained_on_counts_once(tmp_path):
     texts = [example.completion for example in config.data.load()]
     counted = sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) + 1 for text in texts)  # and the end
     assert row["tokens/spent"] == counted
+
+
+def test_a_warm_up_has_a_budget_of_its_own(tmp_path):
+    train = "{max_steps: 9, batch_size: 4, max_tokens: 256, max_completion_tokens: 128, token_budget: 700}"
+    warmup = f"warmup={{data: {{kind: solutions, name: sandbox, size: 16}}, train: {train}}}"
+    metrics_of((*GRPO, "train.max_steps=1", warmup), tmp_path / "run")
+    rows = map(json.loads, (tmp_path / "run" / "warmup" / "metrics.jsonl").read_text().splitlines())
+    spent = [row["tokens/spent"] for row in rows]
+    assert sum(spent) >= 700 > sum(spent[:-1]) and len(spent) < 9

@@ -80,7 +80,7 @@ def read_world(name: str) -> ArenaWorld:
 
 
 def entries(world: ArenaWorld, asked: str = "all") -> list[Entry]:
-    """Returns the methods that enter a world, of its families all or those that are named, plain GRPO first.
+    """Returns the methods that enter a world, of its families all or those that are named, plain training first.
 
     Errors: `ConfigError` for a name that no method of these families has.
     """

@@ -1,9 +1,7 @@
 """The arena: every method that applies to a world, at equal tokens, beside plain GRPO; what fails stays a row."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from tinyreason.config.worlds import PLAIN, TIER, ArenaWorld, Entry, entries
@@ -62,15 +60,9 @@ def arena_plan(world: ArenaWorld, asked: str, overrides: tuple[str, ...], seeds:
 
 def run_arena(plan: ArenaPlan, out: Path, context: RunContext) -> list[ArenaEntry]:
     """Does what is not done yet, and writes table, picture and page after every run. Errors: `Stopped`."""
-    figures_of = cache(lambda number: seed_figures(plan.runs[number]))
-
-    def write(_: list[SweepRun], out: Path) -> list[ArenaEntry]:
-        found = [arena_entry(entry, plan, figures_of) for entry in plan.entries]
-        write_arena(plan.world, found, out)
-        return found
-
-    run_sweep(plan.runs, out, context, write)
-    return write(plan.runs, out)
+    known: dict[int, SeedOfEntry] = {}
+    run_sweep(plan.runs, out, context, lambda _, out: write_done(plan, out, known))
+    return write_done(plan, out, known)
 
 
 def write_table(plan: ArenaPlan, out: Path) -> None:
@@ -79,21 +71,29 @@ def write_table(plan: ArenaPlan, out: Path) -> None:
         raise FolderError(
             f"{out} holds no finished run of {plan.world.name}; type tinyreason arena run {plan.world.name}."
         )
-    found = [arena_entry(entry, plan, lambda number: seed_figures(plan.runs[number])) for entry in plan.entries]
+    write_done(plan, out, {})
+
+
+def write_done(plan: ArenaPlan, out: Path, known: dict[int, SeedOfEntry]) -> list[ArenaEntry]:
+    """Writes what is done so far. `known`: number of a run → what is read of it already, to which the new is added."""
+    for number, one in enumerate(plan.runs):
+        if number not in known and is_whole(one):
+            known[number] = seed_figures(one)
+    found = [arena_entry(entry, plan, known) for entry in plan.entries]
     write_arena(plan.world, found, out)
+    return found
 
 
-def arena_entry(entry: Entry, plan: ArenaPlan, figures_of: Callable[[int], SeedOfEntry]) -> ArenaEntry:
+def arena_entry(entry: Entry, plan: ArenaPlan, known: dict[int, SeedOfEntry]) -> ArenaEntry:
     """Returns what is known of a method: its seeds that are done, and why others are not."""
     numbers = [number for number, one in enumerate(plan.runs) if one.point.name == entry.name]
-    own = [plan.runs[number] for number in numbers]
-    failed = [why for one in own if not is_whole(one) and (why := why_failed(one))]
+    missing = [plan.runs[number] for number in numbers if number not in known]
     return ArenaEntry(
         name=entry.name,
         family=entry.family,
-        seeds=[figures_of(number) for number in numbers if is_whole(plan.runs[number])],
-        refused=plan.refused.get(entry.name) or next(iter(failed), None),
-        missing=[one.config.seed for one in own if not is_whole(one)],
+        seeds=[known[number] for number in numbers if number in known],
+        refused=plan.refused.get(entry.name) or next(filter(None, map(why_failed, missing)), None),
+        missing=[one.config.seed for one in missing],
     )
 
 

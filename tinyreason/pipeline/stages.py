@@ -26,7 +26,7 @@ from tinyreason.runs.checkpoint import TRAINED, CheckpointManager, load_trained,
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.folder import RunFolder
 from tinyreason.runs.stage_result import STAGE, STAGE_SCORE, StageResult, read_stage, rows_changed
-from tinyreason.trainers.session import TrainingSession
+from tinyreason.trainers.session import TrainingSession, budget_spent
 
 
 @dataclass
@@ -193,8 +193,10 @@ def train_stage(
     console, deadline, settings = session.context.console, session.context.deadline, session.config.checkpoints
     last, start = session.config.train.max_steps, roll_back(session.folder)
     step, ending, ended = start.step if start else 0, ending or Ending(), None
-    for row in session.folder.read_rows("metrics.jsonl"):
+    done = session.folder.read_rows("metrics.jsonl")
+    for row in done:
         ended = ending.after(row)
+    ended = ended or budget_spent(session.config, done)
     if start:
         load_trained(session.model, start.path / TRAINED)
         clock.restore(start.state["seconds"])
@@ -204,7 +206,8 @@ def train_stage(
         def watch(now: int, metrics: dict[str, float]) -> dict[str, float]:
             nonlocal step
             step, found = now, ending.validate(now)
-            checkpoints.ended = ending.after(metrics | found)
+            done.append(metrics)
+            checkpoints.ended = ending.after(metrics | found) or budget_spent(session.config, done)
             shown = {"loss": "loss", "reward/mean": "reward", "length/mean_tokens": "tokens"}
             live.advance(1, "  ".join(f"{word} {metrics[name]:.3g}" for name, word in shown.items() if name in metrics))
             return found

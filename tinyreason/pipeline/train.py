@@ -27,7 +27,7 @@ from tinyreason.runs.checkpoint import (
 )
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.heartbeat import STEPS
-from tinyreason.trainers.session import SPENT, TrainingSession
+from tinyreason.trainers.session import TrainingSession, budget_spent
 
 Tensors = dict[str, Any]
 """Name → tensor."""
@@ -76,7 +76,7 @@ class Training:
         if self.kept_accuracy >= 0:
             note += f"  validation {self.kept_accuracy:.0%} at step {self.kept_step}"
         self.live.advance(1, note)
-        self.checkpoints.ended = self.spent_all()
+        self.checkpoints.ended = budget_spent(session.config, self.metrics)
         self.warn_of_hacking()
         with session.folder.writing("the adapter's history"):
             session.config.adapter.after_step(session.model, session.folder.path, step)
@@ -84,12 +84,6 @@ class Training:
         if any(answer is True for answer in asked) and step < session.config.train.max_steps:
             session.context.deadline.why = session.context.deadline.why or "a callback"
         return found
-
-    def spent_all(self) -> str | None:
-        """Returns why training ends, where it has spent its budget of tokens; None where it has not, or has none."""
-        budget = self.session.config.train.token_budget
-        spent = sum(metrics.get(SPENT, 0) for metrics in self.metrics) if budget else 0
-        return f"train.token_budget={budget} is spent" if budget and spent >= budget else None
 
     def warn_of_hacking(self) -> None:
         """Says once of each sign of reward hacking that it grows, or is too frequent."""
@@ -238,7 +232,7 @@ def train_adapter(
         if reason := checkpoints.explain():
             console.say(reason)
         try:
-            if training.step < last and not training.spent_all():
+            if training.step < last and not budget_spent(session.config, training.metrics):
                 with deadline.finishing_steps(), training.saving_the_last_good():
                     trainers.train(session, examples, training, checkpoints)
         except KeyboardInterrupt:

@@ -96,7 +96,7 @@ def rows_from(values: Sequence[dict[str, Any]]) -> list[ArenaRow]:
 
 
 def arena_rows(found: Sequence[ArenaEntry]) -> list[ArenaRow]:
-    """Returns a row a method, plain GRPO first, the others by their difference to it; those without a run last."""
+    """Returns a row a method, plain training first, the others by their difference to it; those without a run last."""
     plain = next(entry for entry in found if entry.name == PLAIN)
     compared = [entry for entry in found if entry is not plain and entry.seeds] if plain.seeds else []
     accuracies = to_plain_of(compared, plain, lambda one: 100 * mean(one.after.accuracy.values()))
@@ -187,24 +187,19 @@ def cells(row: ArenaRow) -> list[str]:
     if row.accuracy is None:
         return [f"`{row.name}`", *[""] * (len(COLUMNS) - 2), row.said]
     name = "plain training" if row.name == PLAIN else f"`{row.name}`"
+    has_p = row.to_plain and row.to_plain.p_value is not None
     return [
-        *(
-            name,
-            f"{row.accuracy:.3f}",
-            points(row.to_plain),
-            f"{row.to_plain.p_value:.2g}" if row.to_plain and row.to_plain.p_value is not None else "",
-        ),
-        *(
-            f"{row.strict:.3f}",
-            f"{row.tokens:.0f}",
-            points(row.tokens_to_plain),
-            f"{row.steps:.0f}",
-            f"{row.seconds:.0f}",
-        ),
-        *(
-            ", ".join(f"{value:.3f}" for value in row.by_seed),
-            "; ".join(filter(None, [row.said, *kinds_of(row.warnings)])),
-        ),
+        name,
+        f"{row.accuracy:.3f}",
+        points(row.to_plain),
+        f"{row.to_plain.p_value:.2g}" if has_p else "",
+        f"{row.strict:.3f}",
+        f"{row.tokens:.0f}",
+        points(row.tokens_to_plain),
+        f"{row.steps:.0f}",
+        f"{row.seconds:.0f}",
+        ", ".join(f"{value:.3f}" for value in row.by_seed),
+        "; ".join(filter(None, [row.said, *kinds_of(row.warnings)])),
     ]
 
 
@@ -221,7 +216,7 @@ def kinds_of(warnings: Sequence[str]) -> list[str]:
 
 
 def words_under(rows: list[ArenaRow]) -> Iterator[str]:
-    """Yields how many can be told from plain GRPO, and how the intervals are to be read."""
+    """Yields how many can be told from plain training, and how the intervals are to be read."""
     compared = [row for row in rows if row.to_plain]
     if not compared:
         return

@@ -1,6 +1,6 @@
 """A training session: a model with its adapter, the config it learns by, and what surrounds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,3 +28,10 @@ class TrainingSession:
     grader: Grader
     teacher: Any = None
     """The model whose next-token probabilities a distillation follows, where it is another than `model`."""
+
+
+def budget_spent(config: RunConfig, metrics: Iterable[dict[str, float]]) -> str | None:
+    """Returns why training ends, where the steps of these metrics spent its budget of tokens; else None."""
+    budget = config.train.token_budget
+    spent = sum(row.get(SPENT, 0) for row in metrics) if budget else 0
+    return f"train.token_budget={budget} is spent" if budget and spent >= budget else None
