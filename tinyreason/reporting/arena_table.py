@@ -217,7 +217,7 @@ def kinds_of(warnings: Sequence[str]) -> list[str]:
 
 def words_under(rows: list[ArenaRow]) -> Iterator[str]:
     """Yields how many can be told from plain training, and how the intervals are to be read."""
-    compared = [row for row in rows if row.to_plain]
+    compared = [row for row in rows if row.to_plain and row.to_plain.interval]
     if not compared:
         return
     for word in ("better", "worse", "shorter", "longer"):
