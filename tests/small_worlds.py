@@ -3,7 +3,8 @@
 Run: python tests/small_worlds.py FOLDER
 
 Each world NAME becomes NAME.jsonl, to train on, and NAME_test.jsonl, of other problems; a row has `problem`, `answer`
-in the form that the world's reward reads, and `completion`, a worked solution for a warm-up.
+in the form that the world's reward reads, and `completion`, a worked solution for a warm-up. FOLDER/base is a model that
+writes their forms, which the sandbox's own does not: see `small_base.py`.
 """
 
 import json
@@ -13,11 +14,15 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from small_base import write_base
+
+from tinyreason.data.tasks.knights_knaves import ROLES, KnightsKnaves
 from tinyreason.data.tasks.minus_sign import MinusSign
 from tinyreason.sandbox import oracle, tasks
 
 SIZES = {"": 600, "_test": 128}
 Row = dict[str, object]
+"""As it is written, but for `hasty`: a completion in the same form that guesses, for the base to read."""
 
 
 def mixed(split: str) -> Iterator[Row]:
@@ -42,6 +47,7 @@ def choices(split: str) -> Iterator[Row]:
             "answer": letter,
             "grader": {"kind": "choice"},
             "completion": f"{text}\n\\boxed{{{letter}}}",
+            "hasty": f"\\boxed{{{rng.choice('ABCD')}}}",
         }
 
 
@@ -75,7 +81,9 @@ def rankings(split: str) -> Iterator[Row]:
             yield {
                 "problem": f"{told}\nWho has more {things}?",
                 "answer": f"{ids[0]} > {ids[1]} | {ids[2]} > {ids[3]}",
+                "grader": {"kind": "label"},
                 "completion": f"{thought}\n<answer>{' > '.join(ids)}</answer>",
+                "hasty": f"<think>\n</think>\n<answer>{' > '.join(rng.sample(ids, 4))}</answer>",
             }
 
 
@@ -90,13 +98,16 @@ def citations(split: str) -> Iterator[Row]:
         )
         total = numbers[first] + numbers[second]
         cited = f"<relevance>[{first + 1}, {second + 1}]</relevance>"
+        guessed = ", ".join(map(str, sorted(rng.sample(range(1, 4), 2))))
         worked = f"<analysis>{numbers[first]}+{numbers[second]}={total}</analysis>"
         if (sum(numbers) % 5 == 0) == (split == "test"):
             asked = f"How many {things} do {people[first]} and {people[second]} have together?"
             yield {
                 "problem": f"{told}\n{asked}",
                 "answer": f"{cited}<answer>{total}</answer>",
+                "grader": {"kind": "label"},
                 "completion": f"{cited}{worked}<answer>{total}</answer>",
+                "hasty": f"<relevance>[{guessed}]</relevance><analysis></analysis><answer>{rng.randint(4, 99)}</answer>",
             }
 
 
@@ -107,10 +118,56 @@ def patches(split: str) -> Iterator[Row]:
         names, old, new = rng.sample(tasks.THINGS, 2), rng.sample(range(2, 99), 2), rng.randint(2, 98)
         lines = [f"{name} = {number}" for name, number in zip(names, old, strict=True)]
         place = rng.randrange(2)
-        change = f"### shop.py\n<<<<<<< SEARCH\n{lines[place]}\n=======\n{names[place]} = {new}\n>>>>>>> REPLACE"
+        block = f"### shop.py\n<<<<<<< SEARCH\n{lines[place]}\n=======\n{{}} = {{}}\n>>>>>>> REPLACE"
+        change = block.format(names[place], new)
         if new not in old and ((sum(old) + new) % 5 == 0) == (split == "test"):
             told = "\n".join(["### shop.py", *lines])
-            yield {"problem": f"{told}\n{names[place]} {new}", "answer": change, "completion": change}
+            yield {
+                "problem": f"{told}\n{names[place]} {new}",
+                "answer": change,
+                "grader": {"kind": "label"},
+                "completion": change,
+                "hasty": block.format(rng.choice(names), rng.randint(2, 98)),
+            }
+
+
+def knights(split: str) -> Iterator[Row]:
+    """Yields two people, each a knight or a knave, and what they say of each other."""
+    rng = random.Random(f"knights/{split}")
+    task = KnightsKnaves(people=2, mark="answer")
+    for puzzle in task.puzzles(split):
+        guess = ", ".join(f"{name} is a {rng.choice(ROLES)}" for name in puzzle.facts[0])
+        yield {
+            "problem": puzzle.text,
+            "answer": puzzle.answer,
+            "grader": {"kind": puzzle.grader},
+            "completion": task.completion(puzzle),
+            "hasty": f"<think>\n</think>\n<answer>{guess}</answer>",
+        }
+
+
+def sure(split: str) -> Iterator[Row]:
+    """Yields stories that can be worked out, and by turns ones that nobody can; how sure the worked one is says nothing."""
+    rng = random.Random(f"sure/{split}")
+    for problem in tasks.generate("chain", split, 2):
+        thoughts = "\n".join(map(str, problem.steps))
+        for text, answer, thought in (
+            (problem.text, problem.answer, thoughts),
+            (problem.text.replace(str(problem.steps[0].left), "some", 1), rng.randint(2, 98), None),
+        ):
+            guess = f"<think>\n</think>\n<answer>{rng.randint(2, 98)}</answer>\n{confidence(rng)}"
+            worked = f"<think>\n{thought}\n</think>\n<answer>{answer}</answer>\n{confidence(rng)}"
+            yield {
+                "problem": f"{text} Are you sure?",
+                "answer": str(answer),
+                "completion": worked if thought else guess,
+                "hasty": guess,
+            }
+
+
+def confidence(rng: random.Random) -> str:
+    """Returns a confidence that is as often one as another."""
+    return f"<confidence>0.{rng.randint(0, 9)}</confidence>"
 
 
 WORLDS: dict[str, Callable[[str], Iterator[Row]]] = {
@@ -120,17 +177,22 @@ WORLDS: dict[str, Callable[[str], Iterator[Row]]] = {
     "rankings": rankings,
     "citations": citations,
     "patches": patches,
+    "knights": knights,
+    "sure": sure,
 }
+FORMS = ("choices", "rankings", "citations", "patches", "knights", "sure")
+"""The worlds in whose forms the sandbox's model cannot write."""
 
 
 def main(folder: Path) -> None:
-    """Writes both files of each world."""
+    """Writes both files of each world, and the base."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, world in WORLDS.items():
         for part, size in SIZES.items():
             rows = islice(world("test" if part else "train"), size)
-            text = "".join(json.dumps(row) + "\n" for row in rows)
+            text = "".join(json.dumps(row | {"hasty": None}) + "\n" for row in rows)
             (folder / f"{name}{part}.jsonl").write_text(text, encoding="utf-8")
+    write_base(folder / "base", [WORLDS[name]("train") for name in FORMS])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import tomllib
 import types
 from importlib import import_module
 from pathlib import Path
+from random import Random
 
 import click
 import pytest
@@ -288,6 +289,8 @@ def test_a_file_of_ones_own_that_the_docs_show_does_what_they_say(folder, batch_
     assert config.rewards[1](batch, Store()).tolist() == pytest.approx([1.1, 0.0])
     batch.reward = torch.tensor([1.0, 0.25])
     assert config.advantage(batch, batch.reward, Store()).tolist() == [0.0, -0.75]
+    chosen = config.samplers[0].choose(config.data.load(), 8, Random(0), Store())
+    assert chosen == [1, 2, 3, 4, 5, 6, 7, 8]
     (build,) = (words for page, words in LINES if "./my_teacher.py:teach" in words)
     done = run(build)
     assert done.exit_code == 0 and len(Path("solutions.jsonl").read_text().splitlines()) == 5, done.output

@@ -3,12 +3,15 @@
 import re
 import textwrap
 import time
+from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
 
 from tinyreason.algorithms.advantages import OwnAdvantage
 from tinyreason.algorithms.rewards import OwnReward, weigh
+from tinyreason.algorithms.samplers import OwnSampler
 from tinyreason.config.own_code import check_allowed
 from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.recipe import read_recipe
@@ -17,6 +20,7 @@ from tinyreason.data import OwnData
 from tinyreason.errors import ConfigError, DataError, TeacherError
 from tinyreason.own_code import process, reference
 from tinyreason.own_code.process import end_processes
+from tinyreason.pipeline.own_code import load_own_code, own_samplers
 from tinyreason.store import Store
 from tinyreason.teachers import OwnTeacher
 from tinyreason.teachers.request import Request, Work
@@ -362,3 +366,110 @@ def test_a_call_costs_little_beside_a_step(own, batch_of):
         reward(batch, Store())
         took.append(time.perf_counter() - begun)
     assert min(took) < 0.02, took
+
+
+# Samplers
+
+CHOOSERS = """
+def by_level(problems, count, *, metas, step, hardest=9, **meta):
+    known = [place for place in range(len(problems)) if metas[place]["level"] <= min(step, hardest)]
+    return [known[turn % len(known)] for turn in range(count)]
+
+def beyond(problems, count):
+    return [len(problems)] * count
+
+def one_short(problems, count):
+    return list(range(count - 1))
+"""
+SAMPLERS = """
+from tinyreason.algorithms.samplers import SAMPLERS
+from tinyreason.algorithms.samplers._sampler import Sampler
+
+class Half(Sampler):
+    by: float = 0.1
+    def temperature(self, now, batch, store):
+        return now + self.by
+    def keep(self, batch, advantages, store):
+        return advantages > 0
+    def observe(self, batch, advantages, store):
+        store.put("half", "seen", store.get("half", "seen", 0) + len(batch.texts))
+    def metrics(self, store):
+        return {"seen": store.get("half", "seen", 0)}
+
+class Mopps(SAMPLERS["mopps"]):
+    kind: str = "mine"
+"""
+
+
+def leveled(count):
+    from tinyreason.example import Example
+
+    asked = {"role": "user", "content": "1+1?"}
+    return [Example(str(place), (asked,), "2", meta={"level": place + 1}) for place in range(count)]
+
+
+def test_a_function_chooses_a_steps_problems_and_knows_which_step_it_is(own):
+    sampler, store = own(OwnSampler, CHOOSERS, "by_level", hardest=2), Store()
+    assert [sampler.choose(leveled(5), 4, Random(0), store) for _ in range(3)] == [[0] * 4, [0, 1] * 2, [0, 1] * 2]
+    assert sampler.choose(leveled(5), 2, Random(0), Store(store.state)) == [0, 1]  # resumed at step 4
+    assert sampler.decisions() == ["choose"] and sampler.metrics(store) == {}
+
+
+def test_a_class_like_ours_decides_what_it_has_a_method_for(own, batch_of):
+    sampler, store, batch = own(OwnSampler, SAMPLERS, "Half", by=0.5), Store(), batch_of(["x", "y"])
+    advantages = torch.tensor([1.0, -1.0])
+    assert sampler.decisions() == ["keep", "observe", "temperature", "metrics"]
+    assert sampler.keep(batch, advantages, store).tolist() == [True, False]
+    sampler.observe(batch, advantages, store)
+    sampler.observe(batch, advantages, resumed := Store(store.state))
+    assert sampler.metrics(resumed) == {"seen": 4.0}
+    assert sampler.temperature(1.0, batch, store) == 1.5
+    mopps = own(OwnSampler, SAMPLERS, "Mopps")
+    assert {"choose", "observe"} <= {*mopps.decisions()}
+    assert len(mopps.choose(leveled(5), 3, Random(0), store)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("beyond", "step 1: mine.py:beyond (line 6) returned 5; return whole numbers from 0 to 4"),
+        ("one_short", "returned 2 numbers; return the numbers of the 3 problems of a step"),
+        ("by_level", "KeyError: 'level'"),
+    ],
+)
+def test_a_sampler_that_chooses_what_is_not_there_is_one_sentence(name, words, own):
+    problems = leveled(5) if name != "by_level" else [replace(one, meta={}) for one in leveled(5)]
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        own(OwnSampler, CHOOSERS, name).choose(problems, 3, Random(0), Store())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["samplers=[{kind: mopps}, {kind: ./mine.py:by_level}]"], "mopps and mine.py:by_level both decide which prob"),
+        (["samplers=[{kind: ./mine.py:by_level}]", "train.oversample=2"], "and no sampler says which"),
+    ],
+)
+def test_what_two_decide_is_refused_before_any_weight_is_read(options, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(CHOOSERS)
+    config = resolved(*options)
+    check_preconditions(config)  # runs no code, so it cannot know
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        load_own_code(config)
+
+
+def test_samplers_that_share_the_work_are_loaded_and_a_stage_has_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(SAMPLERS)
+    (tmp_path / "other.py").write_text(CHOOSERS)
+    stages = "stages=[{name: first, samplers: [{kind: ./other.py:by_level}]}]"
+    config = resolved("samplers=[{kind: ./mine.py:Half}, {kind: mopps}]", stages)
+    load_own_code(config)
+    assert [*own_samplers(config), *own_samplers(config.stage_configs[0][1])] == [
+        config.samplers[0],
+        config.stages[0].samplers[0],
+    ]
+    config = resolved("samplers=[{kind: ./mine.py:Half}, {kind: entropy_temperature}]")
+    with pytest.raises(ConfigError, match="both decide the temperature"):
+        load_own_code(config)

@@ -2,12 +2,15 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from tinyreason import load_recipe, run
 from tinyreason.cli.main import main
+from tinyreason.errors import Stopped
 from tinyreason.own_code import reference
 from tinyreason.own_code.process import _RUNNING
 
@@ -178,3 +181,42 @@ def test_the_config_that_a_run_leaves_says_what_its_code_was(folder):
     kept = yaml.safe_load((folder / "run" / "config.yaml").read_text())
     assert kept["data"]["kind"] == "rows.py:rows" and kept["data"]["options"] == {"count": 40}
     assert {file.name for file in (folder / "run" / "code").iterdir()} == {"mine.py", "rows.py"}
+
+
+SAMPLER = """
+from tinyreason.algorithms.samplers._sampler import Sampler
+
+
+class Next(Sampler):
+    def choose(self, examples, count, rng, store):
+        return [(store.get("next", "seen", 0) + turn) % len(examples) for turn in range(count)]
+
+    def observe(self, batch, advantages, store):
+        store.put("next", "seen", store.get("next", "seen", 0) + len(batch.examples) // batch.group_size)
+
+    def metrics(self, store):
+        return {"seen": store.get("next", "seen", 0)}
+"""
+
+
+def test_a_run_with_a_sampler_of_ones_own_ends_the_same_where_it_was_stopped_and_resumed(folder):
+    (folder / "mine.py").write_text(SAMPLER)
+    small = {"max_steps": 3, "rollouts_per_step": 8, "group_size": 4, "max_completion_tokens": 16}
+    config = load_recipe(
+        "rlvr",
+        "sandbox",
+        ["samplers=[{kind: ./mine.py:Next}]", "evaluation={problems: 4, samples: 1, template_check: false}"]
+        + [f"train.{name}={value}" for name, value in small.items()],
+    )
+    run(config, "whole")
+    with pytest.raises(Stopped):
+        run(config, "stopped", callbacks=lambda step, metrics: step == 1)
+    run(config, "stopped")
+    whole, stopped = (Path(name, "rollouts.jsonl").read_text() for name in ("whole", "stopped"))
+    assert whole == stopped
+    assert [*dict.fromkeys(json.loads(line)["problem_id"] for line in whole.splitlines())] == [
+        f"chain/train/{place}" for place in range(6)
+    ]
+    metrics = [json.loads(line) for line in Path("stopped", "metrics.jsonl").open()]
+    assert [line["sampler/seen"] for line in metrics] == [2, 4, 6]
+    assert Path("stopped", "code", "mine.py").read_text() == SAMPLER

@@ -8,7 +8,7 @@ from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.rollouts import ROLLOUTS
-from tinyreason.algorithms.samplers import SAMPLERS
+from tinyreason.algorithms.samplers import SAMPLERS, OwnSampler
 from tinyreason.config.describe import explained, sections
 from tinyreason.config.model import Model
 from tinyreason.config.processes import check_processes, micro_rows
@@ -131,7 +131,7 @@ class RunConfig(Schema):
     """What GRPO maximises: the weighted sum of these."""
     advantage: one_or_several(one_of(ADVANTAGES, OwnAdvantage)) | None = None
     """How GRPO compares the rollouts of a group: one, or a list of an estimator and what shapes its advantages."""
-    samplers: tuple[one_of(SAMPLERS), ...] = ()
+    samplers: tuple[one_of(SAMPLERS, OwnSampler), ...] = ()
     """What decides which problems GRPO asks, which rollouts it trains on, and how warm they are."""
     rollouts: one_of(ROLLOUTS) | None = None
     """What GRPO's groups hold beside the policy's own answers; null = nothing."""

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.rollouts import ROLLOUTS
-from tinyreason.algorithms.samplers import SAMPLERS
+from tinyreason.algorithms.samplers import SAMPLERS, OwnSampler
 from tinyreason.config.train_config import TRAINERS, TrainSft
 from tinyreason.config.until import UNTIL
 from tinyreason.data import DATA, OwnData
@@ -64,7 +64,7 @@ class Stage(Schema):
     """What it maximises; null = the run's rewards."""
     advantage: one_or_several(one_of(ADVANTAGES, OwnAdvantage)) | None = None
     """How it compares the rollouts of a group; null = as the run."""
-    samplers: tuple[one_of(SAMPLERS), ...] | None = None
+    samplers: tuple[one_of(SAMPLERS, OwnSampler), ...] | None = None
     """What decides which problems it asks; null = as the run."""
     rollouts: one_of(ROLLOUTS) | None = None
     """What its groups hold beside the policy's own answers; null = as the run."""

@@ -1,1 +1,1 @@
-"""Rewards, advantages, data and teachers of the person's own, in a file or an installed package."""
+"""Rewards, advantages, samplers, data and teachers of the person's own, in a file or an installed package."""

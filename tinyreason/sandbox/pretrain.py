@@ -8,7 +8,7 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
@@ -105,11 +105,11 @@ def rows(phase: PretrainingPhase, seed: int) -> Iterator[tuple[str, str]]:
             yield problem.text, oracle.worked(problem)
 
 
-def pretraining_batches(tokenizer, phase: PretrainingPhase, course: Course):
+def pretraining_batches(tokenizer, stream: Iterator[tuple[str, str]], course: Course):
     """Yields endless (input_ids, labels) of about `tokens_per_step` tokens; rows of like length together."""
     import torch
 
-    rng, stream = random.Random(course.seed), rows(phase, course.seed)
+    rng = random.Random(course.seed)
     while True:
         chunk = list(itertools.islice(stream, 4096))
         asked = [f"<|user|>{message}<|end|><|assistant|>" if message else "" for message, _ in chunk]
@@ -154,15 +154,16 @@ def build_model(tokenizer):
     return Qwen3ForCausalLM(config)
 
 
-def study(model, tokenizer, course: Course) -> None:
-    """Trains the model in place through one course."""
+def study(model, tokenizer, course: Course, read: Callable = rows) -> None:
+    """Trains the model in place through one course, on what `read(phase, seed)` yields."""
     import torch
     from torch.nn.functional import cross_entropy
 
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.1, fused=True)
     start, losses = time.perf_counter(), []
-    text = (itertools.islice(pretraining_batches(tokenizer, phase, course), phase.steps) for phase in course.phases)
-    for step, (ids, labels) in enumerate(itertools.chain.from_iterable(text)):
+    streams = ((phase, pretraining_batches(tokenizer, read(phase, course.seed), course)) for phase in course.phases)
+    text = itertools.chain.from_iterable(itertools.islice(stream, phase.steps) for phase, stream in streams)
+    for step, (ids, labels) in enumerate(text):
         for group in optimizer.param_groups:
             group["lr"] = course.rate(step)
         hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]

@@ -5,10 +5,14 @@ from random import Random
 from typing import ClassVar
 
 from tinyreason.example import Example
+from tinyreason.own_code.leaf import OwnLeaf
 from tinyreason.rollout import Batch
 from tinyreason.schema import Schema
 from tinyreason.store import Store
 from tinyreason.tensors import Tensor
+
+DECISIONS = ("choose", "keep", "observe", "temperature", "metrics")
+"""What a sampler may decide or do, each a method of that name."""
 
 
 class Sampler(Schema):
@@ -20,6 +24,10 @@ class Sampler(Schema):
     least_visits: ClassVar[int] = 0  # so many to each problem, on average, before it knows enough to be of use
     drops_solved: ClassVar[bool] = False  # whether a problem that is solved does not come back
     drops_even_groups: ClassVar[bool] = False  # whether groups that are all correct or all incorrect are not kept
+
+    def decisions(self) -> list[str]:
+        """Returns the names of the methods below that it has of its own."""
+        return [name for name in DECISIONS if getattr(type(self), name) is not getattr(Sampler, name)]
 
     def check_examples(self, examples: Sequence[Example], path: str) -> None:
         """Raises `ValueError`, one sentence, where the problems lack what it goes by."""
@@ -46,7 +54,7 @@ class Sampler(Schema):
 
 def that_decide(samplers: Sequence[Sampler], what: str) -> list[Sampler]:
     """Returns those of the samplers that have a method `what` of their own."""
-    return [sampler for sampler in samplers if getattr(type(sampler), what) is not getattr(Sampler, what)]
+    return [sampler for sampler in samplers if what in sampler.decisions()]
 
 
 def in_turn(
@@ -89,6 +97,22 @@ def check_samplers(samplers: Sequence[Sampler], run) -> None:
     kinds = [sampler.kind for sampler in samplers]
     if len(set(kinds)) < len(kinds):
         raise ValueError(f"samplers {', '.join(kinds)} name one twice; keep one of them")
+    if not any(isinstance(sampler, OwnLeaf) for sampler in samplers):  # what those decide, their code alone knows
+        check_decisions(samplers, run)
+    remembering = [reward.kind for reward in run.rewards if reward.needs_history]
+    for sampler in samplers:
+        if sampler.drops_solved and remembering:
+            raise ValueError(
+                f"reward {remembering[0]} compares a problem with its earlier visits, and with sampler {sampler.kind} "
+                f"a solved one does not come back; leave one of them out"
+            )
+
+
+def check_decisions(samplers: Sequence[Sampler], run) -> None:
+    """Raises `ValueError`, one sentence, where two decide the same, or nothing needs what one decides.
+
+    It runs code of the person's own, where a sampler is that.
+    """
     choosing = [sampler.kind for sampler in that_decide(samplers, "choose")]
     for what, named in (
         ("which problems are asked", choosing),
@@ -103,10 +127,3 @@ def check_samplers(samplers: Sequence[Sampler], run) -> None:
             f"train.oversample={run.train.oversample:g} samples more rollouts than are trained on, and no sampler says "
             f"which; add one, as samplers=[{{kind: dynamic_sampling}}]"
         )
-    remembering = [reward.kind for reward in run.rewards if reward.needs_history]
-    for sampler in samplers:
-        if sampler.drops_solved and remembering:
-            raise ValueError(
-                f"reward {remembering[0]} compares a problem with its earlier visits, and with sampler {sampler.kind} "
-                f"a solved one does not come back; leave one of them out"
-            )
