@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tinyreason.sandbox import BASE, pretrain
 
-OWN = 0.3
+OWN = 0.2
 """Share of rows in the sandbox's own forms, with its own habits, so that it forgets nothing."""
-HASTY, SPOILT = 0.6, 0.4
+HASTY, SPOILT = 0.5, 0.4
 """Shares of the rows in a form that guess, and that lack a mark."""
 MARK = re.compile(r"</?[a-z]+>|<<<<<<< SEARCH|=======|>>>>>>> REPLACE|\\boxed(?={)")
 COURSE = pretrain.Course(

@@ -9,6 +9,7 @@ writes their forms, which the sandbox's own does not: see `small_base.py`.
 
 import json
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -21,6 +22,8 @@ from tinyreason.data.tasks.minus_sign import MinusSign
 from tinyreason.sandbox import oracle, tasks
 
 SIZES = {"": 600, "_test": 128}
+FOLK, FEW = tasks.PEOPLE[:3], tasks.THINGS[:4]
+"""The few names with which a small base learns a form in a short time."""
 Row = dict[str, object]
 """As it is written, but for `hasty`: a completion in the same form that guesses, for the base to read."""
 
@@ -66,24 +69,23 @@ def dates(split: str) -> Iterator[Row]:
 
 
 def rankings(split: str) -> Iterator[Row]:
-    """Yields four texts to put in order by a number in them; the first two are relevant."""
+    """Yields three texts to put in order by a number in them; the first is relevant."""
     rng = random.Random(f"rankings/{split}")
     while True:
-        numbers, things = rng.sample(range(2, 99), 4), rng.choice(tasks.THINGS)
-        people = rng.sample(tasks.PEOPLE, 4)
+        numbers, things, people = rng.sample(range(1, 10), 3), rng.choice(FEW), FOLK[:3]
         told = "\n".join(
             f"[{n}] {who} has {count} {things}." for n, (who, count) in enumerate(zip(people, numbers, strict=True), 1)
         )
-        order = sorted(range(4), key=lambda place: -numbers[place])
+        order = sorted(range(3), key=lambda place: -numbers[place])
         ids = [f"[{place + 1}]" for place in order]
         thought = f"<think>\n{', '.join(str(numbers[place]) for place in order)}\n</think>"
         if (sum(numbers) % 5 == 0) == (split == "test"):
             yield {
                 "problem": f"{told}\nWho has more {things}?",
-                "answer": f"{ids[0]} > {ids[1]} | {ids[2]} > {ids[3]}",
+                "answer": f"{ids[0]} | {ids[1]} > {ids[2]}",
                 "grader": {"kind": "label"},
                 "completion": f"{thought}\n<answer>{' > '.join(ids)}</answer>",
-                "hasty": f"<think>\n</think>\n<answer>{' > '.join(rng.sample(ids, 4))}</answer>",
+                "hasty": f"<think>\n</think>\n<answer>{' > '.join(rng.sample(ids, 3))}</answer>",
             }
 
 
@@ -91,7 +93,7 @@ def citations(split: str) -> Iterator[Row]:
     """Yields three texts and a question that two of them answer together."""
     rng = random.Random(f"citations/{split}")
     while True:
-        people, things, numbers = rng.sample(tasks.PEOPLE, 3), rng.choice(tasks.THINGS), rng.sample(range(2, 49), 3)
+        people, things, numbers = FOLK[:3], rng.choice(FEW), rng.sample(range(2, 49), 3)
         first, second = sorted(rng.sample(range(3), 2))
         told = "\n".join(
             f"[{n}] {who} has {count} {things}." for n, (who, count) in enumerate(zip(people, numbers, strict=True), 1)
@@ -115,7 +117,7 @@ def patches(split: str) -> Iterator[Row]:
     """Yields a file of two lines and what one of them should say, as a block to search and replace."""
     rng = random.Random(f"patches/{split}")
     while True:
-        names, old, new = rng.sample(tasks.THINGS, 2), rng.sample(range(2, 99), 2), rng.randint(2, 98)
+        names, old, new = rng.sample(FEW, 2), rng.sample(range(1, 10), 2), rng.randint(1, 9)
         lines = [f"{name} = {number}" for name, number in zip(names, old, strict=True)]
         place = rng.randrange(2)
         block = f"### shop.py\n<<<<<<< SEARCH\n{lines[place]}\n=======\n{{}} = {{}}\n>>>>>>> REPLACE"
@@ -127,7 +129,7 @@ def patches(split: str) -> Iterator[Row]:
                 "answer": change,
                 "grader": {"kind": "label"},
                 "completion": change,
-                "hasty": block.format(rng.choice(names), rng.randint(2, 98)),
+                "hasty": block.format(rng.choice(names), rng.randint(1, 9)),
             }
 
 
@@ -136,12 +138,17 @@ def knights(split: str) -> Iterator[Row]:
     rng = random.Random(f"knights/{split}")
     task = KnightsKnaves(people=2, mark="answer")
     for puzzle in task.puzzles(split):
-        guess = ", ".join(f"{name} is a {rng.choice(ROLES)}" for name in puzzle.facts[0])
+        renamed = dict(zip(puzzle.facts[0], FOLK, strict=False))
+        guess = ", ".join(f"{name} is a {rng.choice(ROLES)}" for name in FOLK[:2])
+        told, answer, worked = (
+            re.sub("|".join(renamed), lambda name, by=renamed: by[name[0]], text)
+            for text in (puzzle.text, puzzle.answer, task.completion(puzzle))
+        )
         yield {
-            "problem": puzzle.text,
-            "answer": puzzle.answer,
+            "problem": told.partition("You meet")[2].partition(". ")[2],
+            "answer": answer,
             "grader": {"kind": puzzle.grader},
-            "completion": task.completion(puzzle),
+            "completion": worked,
             "hasty": f"<think>\n</think>\n<answer>{guess}</answer>",
         }
 
@@ -190,7 +197,8 @@ def main(folder: Path) -> None:
     for name, world in WORLDS.items():
         for part, size in SIZES.items():
             rows = islice(world("test" if part else "train"), size)
-            text = "".join(json.dumps(row | {"hasty": None}) + "\n" for row in rows)
+            found = {row["problem"]: {key: row[key] for key in row if key != "hasty"} for row in rows}
+            text = "".join(json.dumps(row) + "\n" for row in found.values())
             (folder / f"{name}{part}.jsonl").write_text(text, encoding="utf-8")
     write_base(folder / "base", [WORLDS[name]("train") for name in FORMS])
 

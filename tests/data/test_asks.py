@@ -10,6 +10,7 @@ from tinyreason.data.asks.dots import Dots
 from tinyreason.data.asks.regenesis import Regenesis
 from tinyreason.data.asks.smart_strategy import SmartStrategy
 from tinyreason.data.asks.with_answer import WithAnswer
+from tinyreason.data.sampled import Sampled
 from tinyreason.example import Example
 
 PROBLEMS = [Example(str(n), ({"role": "user", "content": f"{n}+1?"},), str(n + 1)) for n in range(3)]
@@ -97,3 +98,34 @@ def test_a_strategy_that_fails_is_followed_by_the_next_one():
     assert fake.asked[4].endswith(
         "| assistant: 7 | user: That is not correct. Solve the problem by another strategy: Reason step by step."
     )
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        WithAnswer(samples=3),
+        CritiqueInTheLoop(),
+        CritiqueInTheLoop(critic="oracle"),
+        Dots(samples=2),
+        Regenesis(),
+        Regenesis(paths=2, selected=3),
+        SmartStrategy(),
+    ],
+    ids=lambda ask: ask.kind,
+)
+def test_what_it_says_it_samples_at_the_most_is_what_it_samples_where_nothing_is_ever_correct(ask):
+    class Counting(Fake):
+        def criticise(self, problems, texts, critic):
+            said = super().criticise(problems, texts, critic)
+            self.asked += [] if critic == "oracle" else said
+            return said
+
+    fake = Counting(*["no"] * 100)
+    (found,) = ask.tries([PROBLEMS[0]], [[Try("5", 1, False, False)] * 4], fake)
+    assert (len(fake.asked), len(found)) == ask.counts(4)
+
+
+def test_all_that_asks_sample_counts_each_after_what_was_tried_before():
+    asks = [{"kind": "with_answer", "samples": 2}, {"kind": "critique_in_the_loop", "critic": "oracle"}]
+    data = Sampled(name="sandbox", size=10, samples=4, asks=asks, temperatures=(0.5, 1.0), tried=3)
+    assert data.completions == 10 * (4 + 2 + 6) + 2 * 3 * 4

@@ -190,6 +190,23 @@ def test_of_a_stage_that_may_end_early_the_most_is_said_and_its_validations_are_
     assert ending.seconds > plain.seconds
 
 
+def test_what_self_training_samples_counts_in_each_round_and_so_do_further_ways_of_asking():
+    few = ("evaluation={problems: 10, samples: 1, max_completion_tokens: 100, template_check: false}",)
+    words = (*few, "data.size=100", "data.samples=3", "train.max_completion_tokens=50")
+    recipe = read_recipe("star")
+    plans = [
+        make_plan(recipe.resolve("24gb", (*words, *more)), machine("l4"))
+        for more in ((), ("data.asks=[{kind: with_answer, samples: 2}]",), ("stages.0.measure=true",))
+    ]
+    evaluated = 2 * 10 * 100
+    assert [plan.tokens["generated"] for plan in plans] == [
+        3 * 100 * 3 * 50 + evaluated,
+        3 * 100 * 5 * 50 + evaluated,
+        3 * 100 * 3 * 50 + evaluated + evaluated,
+    ]
+    assert plans[0].seconds < plans[1].seconds
+
+
 # What fits
 
 

@@ -84,6 +84,16 @@ class Sampled(Source):
         critics = {f"asks.{number}.critic": one.other_model for number, one in enumerate(self.asks)}
         return {place: name for place, name in {"model": self.model, **critics}.items() if name}
 
+    @property
+    def completions(self) -> int:
+        """How many completions it has sampled at the most, those of its `asks` with them."""
+        problems, tried = self.size or self.usual_size or 0, self.samples
+        each = self.samples
+        for ask in self.asks:
+            sampled, more = ask.counts(tried)
+            each, tried = each + sampled, tried + more
+        return problems * each + len(self.temperatures) * self.tried * self.samples
+
     def load(self, needs_answers: bool = True) -> list[Example]:
         """Returns the problems, in the order of the source; their completions are sampled when training begins."""
         return self.pool(self.size)

@@ -8,6 +8,7 @@ from math import floor
 from typing import Any
 
 from tinyreason.config.run_config import Kernels, RunConfig
+from tinyreason.data.sampled import Sampled
 from tinyreason.inference.teacher_model import naming_the_teacher, teacher_reference
 from tinyreason.models.hardware import Card, find_cpu
 from tinyreason.models.kernels import ComputeSettings, choose_compute_settings, installed_packages
@@ -79,11 +80,11 @@ class Plan:
 
     @property
     def tokens(self) -> dict[str, int]:
-        """Most tokens trained on, and generated in training and in the evaluations."""
-        config = self.job.config
-        train, evaluation = config.train, config.evaluation
-        sampled = train.max_steps * train.generated_rows * train.max_completion_tokens
-        completions = config.evaluations * evaluation.problems * evaluation.samples
+        """Most tokens trained on, and generated in training, its stages among it, and in the evaluations."""
+        config, evaluation = self.job.config, self.job.config.evaluation
+        sampled = sum(sampled_completions(job) * job.config.train.max_completion_tokens for job in self.jobs)
+        measured = config.evaluations + sum(stage.measure for stage, _ in config.stage_configs)
+        completions = measured * evaluation.problems * evaluation.samples
         asked = (completions + config.other_way_completions) * evaluation.max_completion_tokens
         trained = (job.config.train.max_steps * job.config.train.rows_per_step * job.row_tokens for job in self.jobs)
         return {
@@ -145,6 +146,12 @@ class Plan:
             "disk_bytes": self.disk,
             "paid_requests": paid_requests(config),
         }
+
+
+def sampled_completions(job: Job) -> int:
+    """Returns how many completions a training samples: its rollouts, or those that it imitates."""
+    data, train = job.config.data, job.config.train
+    return train.max_steps * train.generated_rows + (data.completions if isinstance(data, Sampled) else 0)
 
 
 def paid_requests(config: RunConfig) -> dict[str, Any] | None:

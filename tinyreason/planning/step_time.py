@@ -98,13 +98,15 @@ def earlier_seconds(job: Job, at: Speed) -> float:
 
 
 def sampling_seconds(job: Job, at: Speed) -> float:
-    """Returns the seconds in which a training samples its own completions to imitate, 0 where it does not."""
+    """Returns the seconds in which a training samples its own completions to imitate, 0 where it does not.
+
+    What it asks for beside plain samples counts as such, and as if nothing had been solved before.
+    """
     data, rows = job.config.data, job.config.evaluation.batch_size
     if not isinstance(data, Sampled):
         return 0.0
     batch = Decoding(rows, job.prompt_tokens, job.config.train.max_completion_tokens, has_adapter=data.model is None)
-    problems = (data.size or data.usual_size or 0) + len(data.temperatures) * data.tried
-    return batches_of(job, problems * data.samples, rows) * decoding_seconds(sampler_of(job), at, batch)
+    return batches_of(job, data.completions, rows) * decoding_seconds(sampler_of(job), at, batch)
 
 
 def asking_seconds(job: Job, at: Speed, completions: int) -> float:

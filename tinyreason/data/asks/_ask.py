@@ -53,6 +53,10 @@ class Ask(Schema):
         """Returns what each problem is answered, ungraded; `before` is what was tried at it."""
         raise NotImplementedError
 
+    def counts(self, before: int) -> tuple[int, int]:
+        """Returns the most completions it samples of a problem at which `before` were tried, and how many are tries."""
+        raise NotImplementedError
+
 
 def put(example: Example, *turns: str, named: str) -> Example:
     """Returns a problem whose last message is followed by these turns of the model and the user, or is the first one.

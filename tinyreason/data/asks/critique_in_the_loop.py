@@ -43,3 +43,6 @@ class CritiqueInTheLoop(Ask):
         ]
         found = iter(answerer.sample(asked))
         return [[next(found) for _ in tried] for tried in before]
+
+    def counts(self, before: int) -> tuple[int, int]:
+        return (before if self.critic == "oracle" else 2 * before), before

@@ -52,3 +52,7 @@ class Dots(Ask):
         found = [replace(one, variant=path) for one, (_, path, _) in zip(solved, ways, strict=True)]
         count = len(PATHS) * self.samples
         return [found[at : at + count] for at in range(0, len(found), count)]
+
+    def counts(self, before: int) -> tuple[int, int]:
+        modules = sum(len(path.split("->")) for path in PATHS)
+        return self.samples * modules, self.samples * len(PATHS)

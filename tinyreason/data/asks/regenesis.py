@@ -69,6 +69,9 @@ class Regenesis(Ask):
         solved = self.said("solve", SOLVE, paths, "structure", what_is_said(structures), answerer)
         return [solved[at : at + self.paths] for at in range(0, len(solved), self.paths)]
 
+    def counts(self, before: int) -> tuple[int, int]:
+        return 3 * self.paths + min(self.selected, self.paths), self.paths
+
     def said(
         self, step: str, layout: str, paths: list[Way], name: str, texts: Sequence[str], answerer: Answerer
     ) -> list[Try]:

@@ -61,6 +61,9 @@ class SmartStrategy(Ask):
             open_ones = [at for at in open_ones if not found[at][-1].correct]
         return found
 
+    def counts(self, before: int) -> tuple[int, int]:
+        return 1 + len(self.strategies), len(self.strategies)
+
     def order(self, said: str) -> list[str]:
         """Returns the strategies, first the one that is named; where none is, as they stand."""
         named = [(said.lower().find(name.lower()), name) for name in self.strategies]

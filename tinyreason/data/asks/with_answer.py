@@ -35,6 +35,9 @@ class WithAnswer(Ask):
         found = answerer.sample(asked)
         return [found[at : at + self.samples] for at in range(0, len(found), self.samples)]
 
+    def counts(self, before: int) -> tuple[int, int]:
+        return self.samples, self.samples
+
     def told(self, example: Example) -> str:
         """Returns the problem with its answer."""
         values = {"problem": example.problem, "answer": gold_text(example.answer)}
