@@ -28,6 +28,11 @@ RUNS = {
         "stages=[{name: seed, data: {kind: solutions, name: sandbox, size: 40}, "
         "until: {kind: reaches, metric: loss, value: 0.052, over: 2}}, {name: round, repeat: 2}]",
     ),
+    "asked in other ways": (
+        *("star", *SMALL, "train.max_steps=4", "train.batch_size=8", SHORT, "data.size=24", "stages=[{name: round}]"),
+        "evaluation.batch_size=4",  # so that the problems are asked in parts
+        "data.asks=[{kind: critique_in_the_loop, critic: oracle}, {kind: with_answer}, {kind: dots, samples: 1}]",
+    ),
     "distilled from a stage": (
         *("distill", *SMALL, "train.max_steps=8", "train.rollouts_per_step=16", "train.micro_batch_size=8", SHORT),
         *("stages.0.measure=false", "stages.0.train.max_steps=4", "stages.0.train.rollouts_per_step=16"),
@@ -38,6 +43,8 @@ RUNS = {
 MOMENTS = ("anywhere", "between checkpoints", "in a checkpoint")
 """In turn: at a random time from the start of the process on; a random time after a few more steps; while one of the
 next few checkpoints is being written. The last two let a run get on, however busy the machine is."""
+ASKING = "while asking"
+"""A random time after a part of the problems has been asked in another way."""
 MOST_STEPS = 4
 
 
@@ -62,7 +69,7 @@ def digest(out: Path) -> dict[str, str]:
     steps = json.dumps([{key: value for key, value in row.items() if not key.startswith("time/")} for row in rows])
     files = {"adapter": out / "adapter" / "adapter_model.safetensors", "rollouts": out / "rollouts.jsonl"}
     found = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.exists()}
-    for file in sorted(out.rglob("samples.jsonl")):
+    for file in sorted([*out.rglob("samples.jsonl"), *out.rglob("asked-*.jsonl")]):
         found[str(file.relative_to(out))] = hashlib.sha256(file.read_bytes()).hexdigest()
     return found | {"metrics": hashlib.sha256(steps.encode()).hexdigest()}
 
@@ -74,6 +81,16 @@ def writes(out: Path, since: float) -> bool:
     return False
 
 
+def bytes_asked(out: Path) -> int:
+    """How much is written of what was asked in other ways."""
+    return sum(file.stat().st_size for file in out.rglob("asked-*.jsonl"))
+
+
+def moments_of(name: str) -> tuple[str, ...]:
+    """When a run is killed, in turn."""
+    return (ASKING, *MOMENTS) if any(word.startswith("data.asks=") for word in RUNS[name]) else MOMENTS
+
+
 def steps_saved(out: Path) -> int:
     """The step of the last checkpoint."""
     return max((int(path.name.removeprefix("step-")) for path in (out / "checkpoints").glob("step-*")), default=0)
@@ -83,10 +100,14 @@ def kill_once(out: Path, name: str, moment: str, rng: random.Random, takes_s: fl
     """Starts the run and kills it; None if it was done before."""
     process = subprocess.Popen(command(out, RUNS[name]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     start, began, first = time.monotonic(), time.time(), steps_saved(out)
+    asked, other = bytes_asked(out), rng.uniform(0, 1)
     delay, more = rng.uniform(0, takes_s if moment == "anywhere" else 1.0), rng.randint(1, MOST_STEPS)
     while process.poll() is None:
         if moment == "anywhere":
             is_time = time.monotonic() - start > delay
+        elif moment == ASKING:
+            is_time = bytes_asked(out) > asked
+            time.sleep(other * is_time)
         elif steps_saved(out) < first + more:
             is_time = False
         elif moment == "in a checkpoint":
@@ -119,7 +140,8 @@ def stress(folder: Path, kills: int, seed: int, say=print, runs: tuple[str, ...]
         for name in runs:
             out = folder / f"{name} cut {round_}"
             while len(done) < kills:
-                moment = MOMENTS[len(done) % len(MOMENTS)]
+                moments = moments_of(name)
+                moment = moments[len(done) % len(moments)]
                 killed = kill_once(out, name, moment, rng, takes_s[name])
                 if killed is None:
                     break

@@ -1,4 +1,4 @@
-"""Trains the sandbox's model on with all its weights, so that it knows the forms of `small_worlds.py` and keeps to them badly.
+"""Trains the sandbox's model on with all its weights, until it knows the forms of `small_worlds.py`.
 
 A LoRA leaves the embeddings as they are, so the sandbox's own model cannot learn to write a tag of which it has never
 seen the bytes. This one has read them. Of its answers in a form as many are guesses as its habits say, and of all in a

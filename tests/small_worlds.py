@@ -3,8 +3,8 @@
 Run: python tests/small_worlds.py FOLDER
 
 Each world NAME becomes NAME.jsonl, to train on, and NAME_test.jsonl, of other problems; a row has `problem`, `answer`
-in the form that the world's reward reads, and `completion`, a worked solution for a warm-up. FOLDER/base is a model that
-writes their forms, which the sandbox's own does not: see `small_base.py`.
+in the form that the world's reward reads, and `completion`, a worked solution for a warm-up. FOLDER/base is a model
+that writes their forms, which the sandbox's own does not: see `small_base.py`.
 """
 
 import json
@@ -109,7 +109,8 @@ def citations(split: str) -> Iterator[Row]:
                 "answer": f"{cited}<answer>{total}</answer>",
                 "grader": {"kind": "label"},
                 "completion": f"{cited}{worked}<answer>{total}</answer>",
-                "hasty": f"<relevance>[{guessed}]</relevance><analysis></analysis><answer>{rng.randint(4, 99)}</answer>",
+                "hasty": f"<relevance>[{guessed}]</relevance><analysis></analysis>"
+                f"<answer>{rng.randint(4, 99)}</answer>",
             }
 
 
@@ -154,7 +155,7 @@ def knights(split: str) -> Iterator[Row]:
 
 
 def sure(split: str) -> Iterator[Row]:
-    """Yields stories that can be worked out, and by turns ones that nobody can; how sure the worked one is says nothing."""
+    """Yields stories that can be worked out, and by turns ones that nobody can; the confidences there say nothing."""
     rng = random.Random(f"sure/{split}")
     for problem in tasks.generate("chain", split, 2):
         thoughts = "\n".join(map(str, problem.steps))

@@ -12,6 +12,7 @@ from tinyreason.data.asks.smart_strategy import SmartStrategy
 from tinyreason.data.asks.with_answer import WithAnswer
 from tinyreason.data.sampled import Sampled
 from tinyreason.example import Example
+from tinyreason.prompts import PROMPTS, chat_messages
 
 PROBLEMS = [Example(str(n), ({"role": "user", "content": f"{n}+1?"},), str(n + 1)) for n in range(3)]
 
@@ -98,6 +99,27 @@ def test_a_strategy_that_fails_is_followed_by_the_next_one():
     assert fake.asked[4].endswith(
         "| assistant: 7 | user: That is not correct. Solve the problem by another strategy: Reason step by step."
     )
+
+
+def test_what_asks_for_no_solution_is_put_as_it_stands_and_a_solution_as_the_run_asks():
+    class Prompted(Fake):
+        def sample(self, asked, temperature=None):
+            super().sample(asked)
+            self.boxed = [
+                *getattr(self, "boxed", []),
+                *(BOXED in chat_messages(one, "boxed")[-1]["content"] for one in asked),
+            ]
+            return [Try("1", 3, False) for _ in asked]
+
+    BOXED = PROMPTS["boxed"].removeprefix("{problem}").format()
+    for ask, boxed in (
+        (Dots(samples=1), [False] * 2 + [True] * 6),
+        (Regenesis(paths=1, selected=1), [False] * 3 + [True]),
+        (SmartStrategy(), [False, True, True]),
+    ):
+        fake = Prompted(*["1"] * 8)
+        ask.tries([PROBLEMS[1]], [[]], fake)
+        assert fake.boxed == boxed, ask.kind
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,6 @@ def test_a_run_with_a_sampler_of_ones_own_ends_the_same_where_it_was_stopped_and
     assert [*dict.fromkeys(json.loads(line)["problem_id"] for line in whole.splitlines())] == [
         f"chain/train/{place}" for place in range(6)
     ]
-    metrics = [json.loads(line) for line in Path("stopped", "metrics.jsonl").open()]
+    metrics = [json.loads(line) for line in Path("stopped", "metrics.jsonl").read_text().splitlines()]
     assert [line["sampler/seen"] for line in metrics] == [2, 4, 6]
     assert Path("stopped", "code", "mine.py").read_text() == SAMPLER

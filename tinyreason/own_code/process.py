@@ -44,9 +44,7 @@ class OwnProcess:
         """
         return self.ask("call", self.time_limit_s, seed, method, None, args, known)[0]
 
-    def call_with_store(
-        self, state: dict, *args: Any, method: str | None = None, seed: int = 0
-    ) -> tuple[Any, dict]:
+    def call_with_store(self, state: dict, *args: Any, method: str | None = None, seed: int = 0) -> tuple[Any, dict]:
         """Returns what a class of ours returns of these arguments and a store in this state, and the state after."""
         return self.ask("call", self.time_limit_s, seed, method, state, args, {})
 

@@ -58,11 +58,12 @@ class Ask(Schema):
         raise NotImplementedError
 
 
-def put(example: Example, *turns: str, named: str) -> Example:
+def put(example: Example, *turns: str, named: str, is_solved: bool = True) -> Example:
     """Returns a problem whose last message is followed by these turns of the model and the user, or is the first one.
 
     One turn takes the place of the message; of several the first is the model's. `named` tells its random numbers
-    from those of the plain problem.
+    from those of the plain problem. What asks for no solution, `is_solved` false, is put as it stands: the run's prompt
+    would ask for reasoning and a final answer behind it.
     """
     *history, last = example.messages
     if len(turns) == 1:
@@ -71,4 +72,5 @@ def put(example: Example, *turns: str, named: str) -> Example:
         roles = ("assistant", "user")
         said = [{"role": roles[place % 2], "content": text} for place, text in enumerate(turns)]
         messages = [*history, last, *said]
-    return replace(example, id=f"{example.id}/{named}", messages=tuple(messages))
+    meta = example.meta if is_solved else example.meta | {"is_whole_request": True}
+    return replace(example, id=f"{example.id}/{named}", messages=tuple(messages), meta=meta)

@@ -38,7 +38,10 @@ class Dots(Ask):
         ways = [(one, path, n) for one in problems for path in PATHS for n in range(self.samples)]
         anew = [way for way in ways if way[1].startswith("rewrite")]
         said = answerer.sample(
-            [put(one, REWRITE.format(problem=one.problem), named=f"rewrite/{path}/{n}") for one, path, n in anew]
+            [
+                put(one, REWRITE.format(problem=one.problem), named=f"rewrite/{path}/{n}", is_solved=False)
+                for one, path, n in anew
+            ]
         )
         words = {(one.id, path, n): text.text.strip() for (one, path, n), text in zip(anew, said, strict=True)}
         asked = [

@@ -77,7 +77,12 @@ class Regenesis(Ask):
     ) -> list[Try]:
         """Returns what the model says at a step of each path; `texts` are what `{name}` stands for in its layout."""
         asked = [
-            put(one, layout.format(**{name: text, "problem": one.problem}), named=f"{step}/{path}")
+            put(
+                one,
+                layout.format(**{name: text, "problem": one.problem}),
+                named=f"{step}/{path}",
+                is_solved=step == "solve",
+            )
             for (one, path), text in zip(paths, texts, strict=True)
         ]
         return answerer.sample(asked)

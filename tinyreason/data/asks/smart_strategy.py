@@ -40,7 +40,10 @@ class SmartStrategy(Ask):
     ) -> list[list[Try]]:
         names = " or ".join(self.strategies)
         choices = answerer.sample(
-            [put(one, CHOOSE.format(names=names, problem=one.problem), named="choose") for one in problems]
+            [
+                put(one, CHOOSE.format(names=names, problem=one.problem), named="choose", is_solved=False)
+                for one in problems
+            ]
         )
         orders = [self.order(choice.text) for choice in choices]
         asks = [
