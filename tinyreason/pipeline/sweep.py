@@ -121,7 +121,7 @@ def run_sweep(
 
     A run that fails is named, and the others are done; what it had stays, and the next call resumes it. One that
     another process has is left to it, so the same command once more is a second process on the same work; at the end
-    it is waited for, and taken up where that process has died.
+    it is waited for, and resumed where that process has died.
     """
     console, write = context.console, write or write_sweep
     (out / "runs").mkdir(parents=True, exist_ok=True)
