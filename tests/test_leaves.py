@@ -32,7 +32,8 @@ def test_a_leaf_may_be_put_in_and_taken_out():
 
 def test_what_a_recipe_does_not_use_is_not_imported():
     script = (
-        "import json, sys; from tinyreason.config.recipe import read_recipe; read_recipe('one_shot_rlvr').resolve('sandbox');"
+        "import json, sys; from tinyreason.config.recipe import read_recipe; read_recipe('one_shot_rlvr')"
+        ".resolve('sandbox'); "
         "print(json.dumps([name for name in sys.modules if name.startswith('tinyreason.algorithms.rewards.')]))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

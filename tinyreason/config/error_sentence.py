@@ -77,13 +77,16 @@ def _fault(first: Any, values: dict[str, Any]) -> str:
 
 def _options(location: tuple[str | int, ...], values: Any) -> list[str]:
     """Lists the options of the config class at a pydantic location in these values."""
-    types: list[Any] = [RunConfig]
+    types, trainer = [RunConfig], None
     for key in location:
         types = [one for kind in _classes(types, values) for one in _types_of(kind, key)] or types
-        inside = (isinstance(values, dict) and key in values) or (
-            isinstance(values, list) and key in range(len(values))
-        )
-        values = values[key] if inside else values
+        if isinstance(values, dict):
+            trainer = values.get("trainer", trainer)
+            values = values.get(key, values)
+        elif isinstance(values, list) and key in range(len(values)):
+            values = values[key]
+        if key == "train" and isinstance(values, dict):
+            values = {"kind": trainer} | values
     return sorted({name for kind in _classes(types, values) for name in kind.model_fields})
 
 
