@@ -33,6 +33,8 @@ class Loaded:
         check_taken(target, options)
         if inspect.isclass(target):
             self.is_leaf = hasattr(target, "model_fields")
+            if self.is_leaf and reference.group != "tinyreason.data":
+                import torch  # noqa: F401  it is asked about tensors, and no call should pay for importing them
             target = target(**options)
         else:
             self.is_leaf, self.options = False, options
