@@ -41,15 +41,18 @@ class Adapter(Schema):
         """Returns PEFT's configuration of this adapter."""
         raise NotImplementedError
 
-    def attach(self, model, seed: int):
-        """Returns a PEFT model around `model`, initialised from `seed`, that answers as the base (or as `start`)."""
+    def attach(self, model, seed: int, tokenizer: Any = None):
+        """Returns a PEFT model around `model`, initialised from `seed`, that answers as the base (or as `start`).
+
+        `tokenizer` is the model's; kinds need it that know a token by its text.
+        """
         import torch
         from peft import get_peft_model
 
         layers = self.layers(model)
         torch.manual_seed(seed)
         adapted = get_peft_model(model, self.peft_config(sorted({name.rpartition(".")[2] for name in layers})))
-        self.prepare(adapted)
+        self.prepare(adapted, tokenizer)
         for parameter in adapted.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()  # small steps vanish in half precision
@@ -57,7 +60,7 @@ class Adapter(Schema):
             self.start_from(adapted, Path(self.start))
         return adapted
 
-    def prepare(self, adapted) -> None:
+    def prepare(self, adapted, tokenizer: Any) -> None:
         """Changes in the PEFT model what this kind wants changed before training."""
 
     def check(self, run, path: str) -> None:
@@ -105,6 +108,12 @@ class Adapter(Schema):
     def layers(self, model) -> dict[str, tuple[int, int]]:
         """Returns name → (out, in) of every linear layer of `model` that gets an adapter. Weights are not read."""
         return self.choose(linear_layers(model))
+
+    def layers_of_shape(
+        self, linear: dict[str, tuple[int, int]], embedding: tuple[int, int]
+    ) -> dict[str, tuple[int, int]]:
+        """Returns the same of a model of which only the linear layers and (tokens, width) of its embedding are known."""
+        return self.choose(linear)
 
     def choose(self, linear: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
         """Returns those of a model's linear layers, name → (out, in), that get an adapter. Errors: `ConfigError`."""

@@ -103,7 +103,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
     if not config.warmup and not config.adapter.start:
         before = baseline.measure(model, START)
-    model = config.adapter.attach(model, config.seed)
+    model = config.adapter.attach(model, config.seed, tokenizer)
     session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
     if config.adapter.start:
         baseline.used["start_sha256"] = folder_sha256(Path(config.adapter.start))

@@ -2,8 +2,10 @@
 
 from tinyreason.algorithms.rollouts._rollout_plan import POLICY as POLICY
 from tinyreason.algorithms.rollouts._rollout_plan import Rollout as Rollout
+from tinyreason.algorithms.rollouts._rollout_plan import ThoughtBudget as ThoughtBudget
 from tinyreason.algorithms.rollouts._rollout_plan import check_readers as check_readers
 from tinyreason.algorithms.rollouts.adaptthink import Adaptthink
+from tinyreason.algorithms.rollouts.budget_forcing import BudgetForcing
 from tinyreason.algorithms.rollouts.critique_grpo import CritiqueGrpo
 from tinyreason.algorithms.rollouts.cure import Cure
 from tinyreason.algorithms.rollouts.expo import Expo
@@ -16,6 +18,7 @@ from tinyreason.algorithms.rollouts.seele import Seele
 
 ROLLOUTS = {
     "adaptthink": Adaptthink,
+    "budget_forcing": BudgetForcing,
     "critique_grpo": CritiqueGrpo,
     "cure": Cure,
     "expo": Expo,
