@@ -16,6 +16,9 @@ TARGETS = {
 }
 """The names that Llama-like models give their linear layers; Phi-3 fuses some."""
 
+TIED = ".*a tied layer is part of the adapter"
+"""PEFT warns so where an embedding is adapted and the LM head, which is tied to it, is meant to stay as it is."""
+
 Targets = Literal["all-linear", "mlp", "attention"] | tuple[str, ...]
 
 
@@ -71,8 +74,11 @@ class Adapter(Schema):
                 f"model.quantize={run.model.quantize}; it can on {', '.join(allowed)}"
             )
 
-    def check_model(self, skeleton) -> None:
-        """Refuses, before any weight is read, an adapter that cannot be attached to the model of this skeleton."""
+    def check_model(self, skeleton, tokenizer: Any = None) -> None:
+        """Refuses, before any weight is read, an adapter that cannot be attached to the model of this skeleton.
+
+        `tokenizer` is as `attach` has it.
+        """
         layers = self.layers(skeleton)
         if self.start:
             self.check_start(f"adapter.start={self.start}", Path(self.start), layers)
@@ -112,7 +118,7 @@ class Adapter(Schema):
     def layers_of_shape(
         self, linear: dict[str, tuple[int, int]], embedding: tuple[int, int]
     ) -> dict[str, tuple[int, int]]:
-        """Returns the same of a model of which only the linear layers and (tokens, width) of its embedding are known."""
+        """Returns the same of a model known by its linear layers, and (tokens, width) of its embedding, alone."""
         return self.choose(linear)
 
     def choose(self, linear: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
@@ -183,6 +189,7 @@ def with_adapter(model, folder: Path):
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*lora_bias=True")  # merging such a one is ours
+        warnings.filterwarnings("ignore", message=TIED)
         return PeftModel.from_pretrained(model, str(folder))
 
 

@@ -36,7 +36,7 @@ def low_rank_factors(layer) -> tuple[Tensor, Tensor] | None:
 
 
 def learnt_row(model) -> tuple[int, Tensor] | None:
-    """Returns the token whose embedding an active adapter alone changes, and its row (width,) in float32; None of others.
+    """Returns the token whose row alone an active adapter changes, and that row (width,) in float32; else None.
 
     That is what the adapter `new_token` does, or any LoRA on the embedding that is like its.
     """

@@ -2,24 +2,26 @@
 
 Why: continue-thinking token (arXiv 2506.11274): a word like "Wait" in place of `</think>` makes a model think on; a
 token of its own, learnt by RL while the model stays as it is, does so better than the word.
-Formula: the row of a reserved token starts as the mean of those of words like "Wait", and is all that is trained. The LM
-head stays as it is, tied or not, so the model never says the token of its own accord: rollouts `budget_forcing` put it
-in, and its row gets its gradient through the tokens behind it.
+Formula: the row of a reserved token starts as the mean of those of words like "Wait", and is all that is trained. The
+LM head stays as it is, tied or not, so nothing has the model say the token of its own accord: rollouts
+`budget_forcing` put it in, and its row gets its gradient through the tokens behind it.
 Reserved is the first row behind the tokenizer's last token, else a token called reserved or unused, else the byte 255,
 which no UTF-8 text has.
 Saved: a LoRA of rank 1 on the embedding, whose A is 1 at that row and 0 elsewhere, and is not trained.
-Learning rate: 1e-2, our choice: AdamW moves each number of the row by about as much a step (docs/results.md).
+Learning rate: 1e-3, a guess: AdamW moves each number of the row by about as much a step. The sandbox, whose embedding
+is narrow and its numbers large, wants 3e-2 (docs/results.md).
+How it fails: nothing asks that the thought go on to some purpose; the row may become another `</think>`.
 Example: `adapter: {kind: new_token}` with `rollouts: {kind: budget_forcing, budget: 1024}` and `trainer: grpo`
 """
 
 import re
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tinyreason.adapters._adapter import Adapter
+from tinyreason.adapters._adapter import TIED, Adapter
 from tinyreason.errors import ModelError
 
 PLAN = "budget_forcing"
@@ -28,12 +30,12 @@ SPARE = re.compile(r"reserved|unused|place.?holder|dummy", re.IGNORECASE)
 """In the names of tokens that models have for later use."""
 BYTE = ("ÿ", "<0xFF>")
 """What vocabularies of bytes call the byte 255."""
-TIED = ".*a tied layer is part of the adapter"
-"""PEFT warns so of what is meant here: the LM head stays as it is."""
 
 
 class NewToken(Adapter):
     """Trains the embedding of one reserved token."""
+
+    sandbox_learning_rate: ClassVar[float | None] = 3e-2
 
     kind: Literal["new_token"] = "new_token"
     rank: Literal[1] = 1
@@ -47,7 +49,7 @@ class NewToken(Adapter):
 
     @property
     def default_learning_rate(self) -> float:
-        return 1e-2
+        return 1e-3
 
     def check(self, run, path: str) -> None:
         super().check(run, path)
@@ -57,7 +59,11 @@ class NewToken(Adapter):
                 f"'rollouts={{kind: {PLAN}, budget: TOKENS}}' with trainer grpo"
             )
         if run.warmup:
-            raise ValueError(f"{path} new_token is never read in a warm-up, so it learns nothing there; leave warmup out")
+            raise ValueError(f"{path} new_token is never read in a warm-up, and learns nothing there; leave warmup out")
+
+    def check_model(self, skeleton, tokenizer: Any = None) -> None:
+        super().check_model(skeleton, tokenizer)
+        self.reserved_row(tokenizer, skeleton.get_input_embeddings().num_embeddings)
 
     def layers_of_shape(
         self, linear: dict[str, tuple[int, int]], embedding: tuple[int, int]
@@ -112,7 +118,7 @@ class NewToken(Adapter):
         if behind < rows:
             return behind
         spare = [vocabulary[name] for name in vocabulary if name.startswith("<") and SPARE.search(name)]
-        spare = sorted(spare) or [vocabulary[name] for name in BYTE if name in vocabulary]
+        spare = sorted(spare) or [vocabulary[name] for name in BYTE if is_a_byte(tokenizer, name)]
         spare = [id for id in spare if id < rows]
         if not spare:
             raise ModelError(
@@ -130,3 +136,9 @@ class NewToken(Adapter):
 
     def save(self, model, folder: Path) -> None:
         model.save_pretrained(folder, selected_adapters=["default"], save_embedding_layers=False)
+
+
+def is_a_byte(tokenizer, name: str) -> bool:
+    """Returns whether the tokenizer knows this token, and it is the byte, not the letter that it is written as."""
+    id = tokenizer.get_vocab().get(name)
+    return id is not None and tokenizer.decode([id]) == "\ufffd"

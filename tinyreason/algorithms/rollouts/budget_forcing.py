@@ -2,10 +2,10 @@
 
 Why: budget forcing (s1, arXiv 2501.19393): "Wait" in place of `</think>` has a model look at its answer again; with the
 adapter `new_token` the token in its place is learnt (continue-thinking token, arXiv 2506.11274).
-Formula: where `</think>` is sampled before the completion has `budget` tokens, its own included, and for the `most`-th
-time at most, the adapter's token stands there instead, or `word` where there is none. What is put in has no loss of its
-own, as nobody sampled it; all that follows is trained on as it was sampled. Evaluation, `eval` and `chat` of the run put
-in the same, before training too: the base is measured with `word`, which is s1's budget forcing.
+Formula: where `</think>` is sampled before the completion has `budget` tokens, and not more than `most` times in it, the
+adapter's token stands there instead, or `word` where there is none. What is put in has no loss of its own, as nobody
+sampled it; all that follows is trained on as it was sampled. Evaluation, `eval` and `chat` of the run put in the same,
+before training too: the base is measured with `word`, which is s1's budget forcing.
 Needs: a tokenizer in which `</think>` is one token, as of Qwen3, SmolLM3 and the R1 distillates.
 How it fails: a model that never thinks is never forced; one that was correct at first may change its mind.
 Example: `rollouts: {kind: budget_forcing, budget: 1024}` with `adapter: {kind: new_token}` and `trainer: grpo`
@@ -47,7 +47,9 @@ class BudgetForcing(RolloutPlan):
                     f"{section}.max_completion_tokens={limit}; type a smaller {path}.budget"
                 )
         if run.is_sampled_by_trl:
-            raise ValueError(f"{path}: {self.kind} needs rollouts that our own engines sample; leave out what has TRL sample")
+            raise ValueError(
+                f"{path}: {self.kind} needs rollouts that our own engines sample; leave out what has TRL sample"
+            )
 
     def roll(self, rollouts: Sequence[Rollout], policy: Policy) -> None:
         policy.sample(rollouts)
