@@ -13,6 +13,7 @@ from tinyreason.errors import ConfigError, ModelError
 from tinyreason.evaluation.benchmark_run import settle
 from tinyreason.evaluation.score import Evaluator
 from tinyreason.exporting.request import read_export
+from tinyreason.inference.chat import Talker
 from tinyreason.inference.local_sampling import load_with_adapter
 from tinyreason.inference.model_reference import read_model_reference
 from tinyreason.inference.sampling import sample_completions
@@ -26,8 +27,8 @@ WARMUP = """warmup={data: {kind: solutions, name: sandbox, size: 8}, train: {max
 micro_batch_size: 2, max_tokens: 200, max_completion_tokens: 100, learning_rate: 1.0e-3, schedule: constant}}"""
 TOKEN = ("adapter.kind=new_token", FORCED)
 SMALL = (
-    *("train.max_steps=2", "train.rollouts_per_step=16", "train.group_size=8", "train.max_completion_tokens=96"),
-    *("data.size=6", "train.kl=0.1", "train.loss=dr_grpo", "rewards=[{kind: random_reward}]"),
+    *("train.max_steps=2", "train.rollouts_per_step=8", "train.group_size=4", "train.max_completion_tokens=96"),
+    *("data.size=4", "train.kl=0.1", "train.loss=dr_grpo", "rewards=[{kind: random}]"),
 )
 
 
@@ -130,6 +131,18 @@ def test_the_run_is_asked_as_it_was_trained_and_its_adapter_alone_wants_to_be_to
     assert settle(base, asked | {"thinking_budget": 9}).thought_budget == ThoughtBudget(9)
     model, _ = load_with_adapter(run.model, run.adapter)
     assert torch.equal(learnt_row(model)[1], learnt_row(trained[1].session.model)[1])
+
+
+def test_a_talk_is_forced_as_the_run_was_and_the_base_by_the_word(trained):
+    config, _, folder, *_ = trained
+    reference = read_model_reference(str(folder), is_finished=False)
+    problem, told = list(config.data.load()[0].messages), {}
+    for budget, is_base in ((None, False), (None, True), (0, True)):
+        talker = Talker.load(reference, 0.0, None, thinking_budget=budget)
+        told[budget, is_base] = heard = []
+        talker.answer(problem, lambda text, is_reasoning, heard=heard: heard.append(text), is_base)
+    forced, by_word, base = map("".join, told.values())
+    assert len({forced, by_word, base}) == 3 and by_word.startswith(base.partition("</think>")[0] + "Wait")
 
 
 @pytest.mark.parametrize("kind", ["merged", "gguf", "modelfile", "vllm"])

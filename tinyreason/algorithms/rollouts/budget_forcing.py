@@ -2,7 +2,7 @@
 
 Why: budget forcing (s1, arXiv 2501.19393): "Wait" in place of `</think>` has a model look at its answer again; with the
 adapter `new_token` the token in its place is learnt (continue-thinking token, arXiv 2506.11274).
-Formula: where `</think>` is sampled before the completion has `budget` tokens, and not more than `most` times in it, the
+Formula: where `</think>` is sampled before the completion has `budget` tokens, at most `most` times in each, the
 adapter's token stands there instead, or `word` where there is none. What is put in has no loss of its own, as nobody
 sampled it; all that follows is trained on as it was sampled. Evaluation, `eval` and `chat` of the run put in the same,
 before training too: the base is measured with `word`, which is s1's budget forcing.
