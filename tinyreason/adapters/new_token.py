@@ -10,7 +10,7 @@ which no UTF-8 text has.
 Saved: a LoRA of rank 1 on the embedding, whose A is 1 at that row and 0 elsewhere, and is not trained.
 Learning rate: 1e-3, a guess: AdamW moves each number of the row by about as much a step. The sandbox, whose embedding
 is narrow and its numbers large, wants 3e-2 (docs/results.md).
-How it fails: nothing asks that the thought go on to some purpose; the row may become another `</think>`.
+How it fails: nothing asks that the longer thought be of use; the row may become another `</think>`.
 Example: `adapter: {kind: new_token}` with `rollouts: {kind: budget_forcing, budget: 1024}` and `trainer: grpo`
 """
 

@@ -76,7 +76,7 @@ THINKING_BUDGET = click.option(
     "--thinking-budget",
     type=click.IntRange(min=0),
     metavar="TOKENS",
-    help="Budget forcing: a thought that would end in fewer tokens goes on, by the adapter's new token or 'Wait'; "
+    help="Budget forcing: a thought that would end in fewer tokens is continued, by the adapter's new token or 'Wait'; "
     "0 = none; default: the run's.",
 )
 

@@ -204,7 +204,7 @@ class RunConfig(Schema):
 
     @property
     def thought_budget(self) -> ThoughtBudget | None:
-        """How thoughts that are too short go on, in training and evaluation; None where they end as they do."""
+        """How thoughts that are too short continue, in training and evaluation; None where they end as they do."""
         return self.rollouts.thought_budget if self.rollouts else None
 
     @property

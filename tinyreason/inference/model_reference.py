@@ -53,7 +53,7 @@ class ModelReference:
         return replace(self, model=self.model.model_copy(update={"chat_template": chat_template}))
 
     def thought_budget(self, asked: int | None = None) -> ThoughtBudget | None:
-        """Returns when its thoughts go on: below so many tokens, 0 = never, None = as its run had it.
+        """Returns when its thoughts continue: below so many tokens, 0 = never, None = as its run had it.
 
         Errors: `ConfigError` of an adapter that does nothing unless its token is put in, where nothing says when.
         """

@@ -42,7 +42,7 @@ class Sampling:
     keeps_certainty: bool = False
     """Whether each completion comes with how certain the model was of its tokens."""
     thought_budget: ThoughtBudget | None = None
-    """When thoughts go on that would end; None = never."""
+    """When thoughts continue that would end; None = never."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class RolloutSampler:
     keeps_values: bool = False
     """Whether anybody asks for `values`."""
     forcing: Forcing | None = None
-    """What thoughts go on by that are too short, and when; then a plan rolls out."""
+    """What is put in where a thought is too short, and when; a plan rolls out then."""
     forced: dict[int, list[int]] = field(default_factory=dict)
     """Row of the last call → the numbers of its tokens that were put in."""
     drafts: Drafts = field(default_factory=Drafts)

@@ -18,7 +18,7 @@ from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
 from tinyreason.inference.forcing import forcing_of
 
 CLOSE, LIMIT = 9, 14
-SHARP = TokenRule(0.3)
+SHARP = TokenRule(0.1)
 """A tiny random model then says some tokens often."""
 SHORT = tiny_tokenizer(plain=("<think>", "</think>"))
 

@@ -17,7 +17,7 @@ POLICY = "policy"
 
 @dataclass(frozen=True)
 class ThoughtBudget:
-    """Says when a thought that would end goes on, and by what word where no adapter has a token for that."""
+    """Says when a thought that would end is continued, and by what word where no adapter has a token for that."""
 
     budget: int
     """A completion of fewer tokens does not end its thought."""
@@ -121,7 +121,7 @@ class RolloutPlan(Schema):
 
     @property
     def thought_budget(self) -> ThoughtBudget | None:
-        """Returns how thoughts that are too short go on, wherever the run samples; None where they end as they do."""
+        """Returns how thoughts that are too short continue, wherever the run samples; None where none does."""
         return None
 
     def check(self, run, path: str) -> None:

@@ -23,7 +23,7 @@ FORCED = "forced"
 
 
 class BudgetForcing(RolloutPlan):
-    """Has thoughts go on that would end in fewer tokens than the budget."""
+    """Has thoughts continue that would end in fewer tokens than the budget."""
 
     kind: Literal["budget_forcing"] = "budget_forcing"
     budget: int = Field(ge=1)

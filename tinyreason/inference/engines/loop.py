@@ -53,7 +53,7 @@ def roll_out(
     A prompt that several rows have is prefilled once, rows that say the same so far are one slot of the engine until
     they differ, and rows that have ended leave the batch. No row ends before its token number `least`. `tell` hears the
     tokens of the rows that are left, step by step. `keeps_values` keeps log-probabilities and entropies;
-    `keeps_certainty` keeps how certain each row is. `forcing` has thoughts that are too short go on.
+    `keeps_certainty` keeps how certain each row is. `forcing` has thoughts that are too short continue.
     """
     count, limit = uniforms_R_T.shape
     check_context(engine, max(map(len, prompts)) + limit)
