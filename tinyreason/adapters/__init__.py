@@ -11,10 +11,6 @@ from tinyreason.adapters._merge import adds_biases as adds_biases
 from tinyreason.adapters._merge import give_biases as give_biases
 from tinyreason.adapters._merge import is_quantized as is_quantized
 from tinyreason.adapters._merge import merge_adapter as merge_adapter
-from tinyreason.adapters.lora import Lora
-from tinyreason.adapters.lora_xs import LoraXs
-from tinyreason.adapters.miss import Miss
-from tinyreason.adapters.new_token import NewToken
-from tinyreason.adapters.tinylora import Tinylora
+from tinyreason.leaves import Leaves
 
-ADAPTERS = {"lora": Lora, "lora_xs": LoraXs, "miss": Miss, "new_token": NewToken, "tinylora": Tinylora}
+ADAPTERS = Leaves.of_folder(__name__, __path__)
