@@ -170,6 +170,7 @@ def test_an_edit_cannot_be_joined_with_it(trained, tmp_path):
         ((*TOKEN, "trl.repetition_penalty=1.1"), "needs rollouts that our own engines sample"),
         ((*TOKEN, "rollouts.budget=0"), "greater than or equal to 1"),
         ((*TOKEN, "adapter.rank=4"), "adapter.*rank"),
+        ((*TOKEN, "adapter.words=['']"), "adapter.*words"),
         ((*TOKEN, "adapter.targets=mlp"), "adapter.*targets"),
         ((*TOKEN, WARMUP), "leave warmup"),
     ],

@@ -17,7 +17,7 @@ Example: `adapter: {kind: new_token}` with `rollouts: {kind: budget_forcing, bud
 import re
 import warnings
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -44,7 +44,7 @@ class NewToken(Adapter):
     """The input embedding alone; the LM head stays as it is, also where it is tied to it."""
     token: str | None = Field(None, min_length=1)
     """Whose row is trained, one that no text has; null = one that the model has in reserve."""
-    words: tuple[str, ...] = Field(("Wait", "wait", "Hmm", "hmm"), min_length=1)
+    words: tuple[Annotated[str, Field(min_length=1)], ...] = Field(("Wait", "wait", "Hmm", "hmm"), min_length=1)
     """The row starts as the mean of theirs, with and without a space before; those of several tokens are left out."""
 
     @property
