@@ -30,7 +30,7 @@ def train(load, folder, recipe: str, *overrides: str, change=lambda model: None,
     """(gradients of each step, rollouts, what was said, what `change` returned) of a training of a changed model."""
     config = read_recipe(recipe).resolve("sandbox", overrides)
     model, tokenizer = load()
-    model = config.adapter.attach(model, 0)
+    model = config.adapter.attach(model, 0, tokenizer)
     for name, parameter in model.named_parameters():  # B starts at zero, where A has no gradient
         if parameter.requires_grad and "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.02)

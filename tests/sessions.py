@@ -31,6 +31,6 @@ def session_of(config, folder, seed: int = 0, model=None, tokenizer=None):
     context = context_of(config)
     if model is None:
         model, tokenizer = load_model(config.model, context.compute)
-        model = config.adapter.attach(model, seed)
+        model = config.adapter.attach(model, seed, tokenizer)
     with RunFolder(folder) as run, Grader() as grader:
         yield TrainingSession(config, context, model, tokenizer, run, grader)

@@ -72,7 +72,7 @@ def attached(tiny, load):
 
 
 def test_every_kind_is_here():
-    assert {adapter.kind for adapter in EVERY.values()} == set(ADAPTERS)
+    assert {adapter.kind for adapter in EVERY.values()} == set(ADAPTERS) - {"new_token"}  # which is on no linear layer
 
 
 @pytest.mark.parametrize(("name", "base", "architecture"), EVERY_DAY)

@@ -16,6 +16,7 @@ from tinyreason.planning.plan import GB, Machine, make_plan
 ROWS, TOKENS, PROMPT = 4, 40, 8
 ALONE = "inference.engine=trl"
 """Rows side by side, each with its prompt."""
+NEW_TOKEN = ("adapter.kind=new_token", "rollouts={kind: budget_forcing, budget: 20}")
 ROWS_AT_ONCE = "train.micro_batch_size=null"
 MACHINE = Machine(datasheet("t4").card(), datasheet("t4"), datasheet("t4").memory_gb * GB)
 
@@ -34,10 +35,10 @@ def kept_by_torch(job, is_padded):
     from tinyreason.models.packed_rows import pack_rows
     from tinyreason.trainers.shared_prefixes import log_probs
 
-    model, _ = load_model(job.config.model, job.compute)
+    model, tokenizer = load_model(job.config.model, job.compute)
     if not job.shares_prompts:
         add_fused_lm_head(model, outputs=("log_probs", "entropy"))
-    model = job.config.adapter.attach(model, seed=0).train()
+    model = job.config.adapter.attach(model, 0, tokenizer).train()
     weights = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
     kept = {}
 
@@ -81,7 +82,7 @@ def test_what_autograd_keeps_is_predicted(overrides):
 
 
 @pytest.mark.parametrize(
-    "overrides", [(), ("adapter.targets=all-linear", "adapter.rank=16"), ("adapter.kind=lora_xs",)]
+    "overrides", [(), ("adapter.targets=all-linear", "adapter.rank=16"), ("adapter.kind=lora_xs",), NEW_TOKEN]
 )
 def test_what_autograd_keeps_of_rows_that_share_their_prompt_is_predicted(overrides):
     job = job_of(*overrides)

@@ -29,6 +29,10 @@ KINDS = {
         "train.oversample=2",
     ),
     "a plan": ("rlvr", *SMALL, MICRO, "rollouts={kind: multi_attempt}"),
+    "forced": (
+        *("rlvr", *SMALL[:3], MICRO, "rollouts={kind: budget_forcing, budget: 40}"),
+        "train.max_completion_tokens=48",
+    ),
     "sft": ("reasoning_sft", "train.max_steps=2", "train.batch_size=8", "train.micro_batch_size=2", "data.size=16"),
 }
 
@@ -59,7 +63,8 @@ def in_two(work):
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.stress) if kind in ("a plan", "sft") else kind for kind in KINDS]
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.stress) if kind in ("a plan", "forced", "sft") else kind for kind in KINDS],
 )
 def test_two_processes_sample_and_learn_what_one_does(load, tmp_path, kind):
     recipe, *options = KINDS[kind]

@@ -14,6 +14,7 @@ from trl.trainer.utils import add_fused_lm_head
 from tinyreason.adapters.lora import Lora
 from tinyreason.adapters.lora_xs import LoraXs
 from tinyreason.adapters.miss import Miss
+from tinyreason.adapters.new_token import NewToken
 from tinyreason.adapters.tinylora import Tinylora
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
 from tinyreason.models.cpu_linear import fast_linears
@@ -37,7 +38,18 @@ ADAPTERS = {
     "lora_xs": LoraXs(rank=4, targets="all-linear"),
     "miss": Miss(rank=4, targets="all-linear"),
     "tinylora": Tinylora(rank=2, targets="all-linear"),
+    "new_token": NewToken(token="d", words=("a",)),
 }
+
+
+class Letters:
+    """The tokenizer of these rows, as an adapter asks it."""
+
+    def get_vocab(self):
+        return LETTERS
+
+    def __call__(self, text, **options):
+        return {"input_ids": [LETTERS[letter] for letter in text if letter in LETTERS]}
 
 
 def rows_of(name):
@@ -80,7 +92,7 @@ def tiny(folder, quantize="none", dtype=torch.float32):
 def adapted(model, adapter="lora"):
     """The model with a trained adapter, as TRL would hold it."""
     add_fused_lm_head(model, temperature=0.7, outputs=("log_probs", "entropy"))
-    model = ADAPTERS[adapter].attach(model, 0).train()
+    model = ADAPTERS[adapter].attach(model, 0, Letters()).train()
     torch.manual_seed(1)
     for parameter in model.parameters():
         if parameter.requires_grad:

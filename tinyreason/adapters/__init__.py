@@ -1,8 +1,10 @@
 """Adapters, one kind a file: `attach`, `save`, and a learning rate of its own; the only home of peft."""
 
 from tinyreason.adapters._adapter import with_adapter as with_adapter
+from tinyreason.adapters._fit import adapts_embedding as adapts_embedding
 from tinyreason.adapters._low_rank import bare_layer as bare_layer
 from tinyreason.adapters._low_rank import is_low_rank as is_low_rank
+from tinyreason.adapters._low_rank import learnt_row as learnt_row
 from tinyreason.adapters._low_rank import low_rank_factors as low_rank_factors
 from tinyreason.adapters._merge import adapted_weights as adapted_weights
 from tinyreason.adapters._merge import adds_biases as adds_biases

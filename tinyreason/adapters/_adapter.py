@@ -16,6 +16,9 @@ TARGETS = {
 }
 """The names that Llama-like models give their linear layers; Phi-3 fuses some."""
 
+TIED = ".*a tied layer is part of the adapter"
+"""PEFT warns so where an embedding is adapted and the LM head, which is tied to it, is meant to stay as it is."""
+
 Targets = Literal["all-linear", "mlp", "attention"] | tuple[str, ...]
 
 
@@ -41,15 +44,18 @@ class Adapter(Schema):
         """Returns PEFT's configuration of this adapter."""
         raise NotImplementedError
 
-    def attach(self, model, seed: int):
-        """Returns a PEFT model around `model`, initialised from `seed`, that answers as the base (or as `start`)."""
+    def attach(self, model, seed: int, tokenizer: Any = None):
+        """Returns a PEFT model around `model`, initialised from `seed`, that answers as the base (or as `start`).
+
+        `tokenizer` is the model's; kinds need it that know a token by its text.
+        """
         import torch
         from peft import get_peft_model
 
         layers = self.layers(model)
         torch.manual_seed(seed)
         adapted = get_peft_model(model, self.peft_config(sorted({name.rpartition(".")[2] for name in layers})))
-        self.prepare(adapted)
+        self.prepare(adapted, tokenizer)
         for parameter in adapted.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()  # small steps vanish in half precision
@@ -57,7 +63,7 @@ class Adapter(Schema):
             self.start_from(adapted, Path(self.start))
         return adapted
 
-    def prepare(self, adapted) -> None:
+    def prepare(self, adapted, tokenizer: Any) -> None:
         """Changes in the PEFT model what this kind wants changed before training."""
 
     def check(self, run, path: str) -> None:
@@ -68,8 +74,11 @@ class Adapter(Schema):
                 f"model.quantize={run.model.quantize}; it can on {', '.join(allowed)}"
             )
 
-    def check_model(self, skeleton) -> None:
-        """Refuses, before any weight is read, an adapter that cannot be attached to the model of this skeleton."""
+    def check_model(self, skeleton, tokenizer: Any = None) -> None:
+        """Refuses, before any weight is read, an adapter that cannot be attached to the model of this skeleton.
+
+        `tokenizer` is as `attach` has it.
+        """
         layers = self.layers(skeleton)
         if self.start:
             self.check_start(f"adapter.start={self.start}", Path(self.start), layers)
@@ -105,6 +114,12 @@ class Adapter(Schema):
     def layers(self, model) -> dict[str, tuple[int, int]]:
         """Returns name → (out, in) of every linear layer of `model` that gets an adapter. Weights are not read."""
         return self.choose(linear_layers(model))
+
+    def layers_of_shape(
+        self, linear: dict[str, tuple[int, int]], embedding: tuple[int, int]
+    ) -> dict[str, tuple[int, int]]:
+        """Returns the same of a model known by its linear layers, and (tokens, width) of its embedding, alone."""
+        return self.choose(linear)
 
     def choose(self, linear: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
         """Returns those of a model's linear layers, name → (out, in), that get an adapter. Errors: `ConfigError`."""
@@ -174,6 +189,7 @@ def with_adapter(model, folder: Path):
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*lora_bias=True")  # merging such a one is ours
+        warnings.filterwarnings("ignore", message=TIED)
         return PeftModel.from_pretrained(model, str(folder))
 
 

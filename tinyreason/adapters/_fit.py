@@ -31,6 +31,12 @@ def read_adapter_config(where: str, folder: Path) -> dict:
     return there
 
 
+def adapts_embedding(folder: Path) -> bool:
+    """Returns whether the adapter of a folder is on the embedding of its base."""
+    tensors = folder / "adapter_model.safetensors"
+    return tensors.is_file() and any(".lora_embedding_A" in name for name in _names(str(folder), tensors))
+
+
 def check_folder(where: str, folder: Path, config, layers: Iterable[str]) -> None:
     """Refuses, from its small files alone, a folder whose adapter is not like PEFT's `config` on these layers.
 

@@ -16,6 +16,16 @@ class Frozen(nn.Module):
         return linear(x, self.weight)
 
 
+class Fixed(nn.Parameter):
+    """A parameter that PEFT saves and loads like the others, and that nothing can set to train."""
+
+    def __new__(cls, data: Tensor):
+        return super().__new__(cls, data, requires_grad=False)
+
+    def requires_grad_(self, requires_grad: bool = True):
+        return super().requires_grad_(False)
+
+
 class Matrix(nn.Module):
     """Trains R itself, r × r parameters, from zero or from a normal distribution of this standard deviation."""
 

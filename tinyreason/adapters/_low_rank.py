@@ -33,3 +33,22 @@ def low_rank_factors(layer) -> tuple[Tensor, Tensor] | None:
         return None
     inner, outer = layer.lora_A[name].weight.detach(), layer.lora_B[name].weight.detach()
     return inner.float(), layer.scaling[name] * outer.float()
+
+
+def learnt_row(model) -> tuple[int, Tensor] | None:
+    """Returns the token whose row alone an active adapter changes, and that row (width,) in float32; else None.
+
+    That is what the adapter `new_token` does, or any LoRA on the embedding that is like its.
+    """
+    layer = model.get_input_embeddings()
+    if layer is bare_layer(layer) or getattr(layer, "disable_adapters", True):
+        return None
+    names = [name for name in layer.active_adapters if name in getattr(layer, "lora_embedding_A", ())]
+    if len(names) != 1 or layer.lora_embedding_A[names[0]].shape[0] != 1:
+        return None
+    inner, outer = layer.lora_embedding_A[names[0]].detach(), layer.lora_embedding_B[names[0]].detach()
+    tokens = inner[0].nonzero()[:, 0]
+    if len(tokens) != 1:
+        return None
+    added = layer.scaling[names[0]] * inner[0, tokens].float() * outer[:, 0].float()
+    return int(tokens), layer.base_layer.weight.detach()[tokens[0]].float() + added

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -69,7 +69,7 @@ class SingularAdapter(Adapter):
             r=self.rank, lora_alpha=self.alpha or self.rank, target_modules=targets, task_type="CAUSAL_LM"
         )
 
-    def prepare(self, adapted) -> None:
+    def prepare(self, adapted, tokenizer: Any) -> None:
         from tinyreason.adapters._layers import Frozen, Outer
 
         layers = adapted_layers(adapted).values()

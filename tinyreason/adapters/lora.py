@@ -9,7 +9,7 @@ Example: `adapter: {kind: lora, rank: 16, targets: all-linear}`
 
 from math import sqrt
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -82,7 +82,7 @@ class Lora(Adapter):
             task_type="CAUSAL_LM",
         )
 
-    def prepare(self, adapted) -> None:
+    def prepare(self, adapted, tokenizer: Any) -> None:
         if self.init in MOVES_THE_BASE:  # the start is kept, as the reference and to save ΔW against
             config = adapted.peft_config["default"]
             config.init_lora_weights = True

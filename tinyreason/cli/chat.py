@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from tinyreason.cli.options import BASE, CHAT_TEMPLATE, LONGEST, TEMPLATE_OPTIONS
+from tinyreason.cli.options import BASE, CHAT_TEMPLATE, LONGEST, TEMPLATE_OPTIONS, THINKING_BUDGET
 
 
 @click.command("chat", short_help="Ask a run, an adapter or a model, and watch it answer.")
@@ -20,6 +20,7 @@ from tinyreason.cli.options import BASE, CHAT_TEMPLATE, LONGEST, TEMPLATE_OPTION
     help="Sampling temperature, 0 = greedy; default: as in the run's evaluation.",
 )
 @LONGEST
+@THINKING_BUDGET
 @BASE
 @CHAT_TEMPLATE
 @TEMPLATE_OPTIONS
@@ -30,6 +31,7 @@ def chat_command(
     keeps_history: bool,
     temperature: float | None,
     max_completion_tokens: int | None,
+    thinking_budget: int | None,
     base: str | None,
     chat_template: str | None,
     template_options: dict | None,
@@ -50,7 +52,7 @@ def chat_command(
     quiet_libraries(offline=reference.is_local)
     console = Console()
     with Console(stderr=True).saying_caveats():
-        talker = Talker.load(reference, temperature, max_completion_tokens, template_options)
+        talker = Talker.load(reference, temperature, max_completion_tokens, template_options, thinking_budget)
     titles = ("base", "adapter") if compare else ("model",)
     histories: list[list[dict[str, str]]] = [[] for _ in titles]
     if sys.stdin.isatty():

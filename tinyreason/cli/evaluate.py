@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import BASE, CHAT_TEMPLATE, COUNT, JSON, LONGEST, PATH, TEMPLATE_OPTIONS
+from tinyreason.cli.options import BASE, CHAT_TEMPLATE, COUNT, JSON, LONGEST, PATH, TEMPLATE_OPTIONS, THINKING_BUDGET
 from tinyreason.prompts import PROMPTS
 
 
@@ -38,6 +38,7 @@ from tinyreason.prompts import PROMPTS
 )
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Nucleus sampling; default: 1, off.")
 @LONGEST
+@THINKING_BUDGET
 @click.option(
     "--prompt",
     type=click.Choice(list(PROMPTS)),

@@ -24,6 +24,10 @@ def announce_evaluation(console: Console, benchmark_run: BenchmarkRun, folder: P
     how = f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}" if sampling.temperature else "greedy"
     sides = ", the same for both sides" if against else ""
     console.say(f"sampling  {how}, at most {sampling.max_completion_tokens:,} tokens, seed {sampling.seed}{sides}")
+    if budget := sampling.thought_budget:
+        most = f", {budget.most} times at most" if budget.most else ""
+        put_in = f"the adapter's token, or '{budget.word}' where it has none"
+        console.say(f"forced    a thought that would end before token {budget.budget:,} is continued by {put_in}{most}")
     template = "the tokenizer's chat template" if sampling.template == "chat" else "no chat template"
     options = "".join(f", {name}={json.dumps(value)}" for name, value in sampling.template_options.items())
     console.say(f"template  {template}{options}, prompt {sampling.prompt}{sides}")

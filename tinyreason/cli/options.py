@@ -72,6 +72,15 @@ LONGEST = click.option(
 )
 
 
+THINKING_BUDGET = click.option(
+    "--thinking-budget",
+    type=click.IntRange(min=0),
+    metavar="TOKENS",
+    help="Budget forcing: a thought that would end in fewer tokens is continued, by the adapter's new token or 'Wait'; "
+    "0 = none; default: the run's.",
+)
+
+
 PROCESSES = click.option(
     "--processes", type=COUNT, help="So many processes share each step, on this machine's cores or cards."
 )

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from tinyreason.adapters import adapts_embedding
 from tinyreason.cli.evaluation_output import gain_text
 from tinyreason.config.recipe import recipe_names
 from tinyreason.config.run_config import RunConfig
@@ -232,7 +233,8 @@ def next_steps(result: RunResult, folder: Path) -> Iterator[str]:
         yield f"real model  tinyreason recipe {result.recipe} --on {CPU_TIER} (a small public one, without a GPU)"
     yield f"chat        tinyreason chat {place} --compare"
     yield f"evaluate    tinyreason eval {place} --against base --bench {bench_for(result.model)}"
-    yield f"export      tinyreason export {place} merged (or gguf, modelfile, vllm)"
+    if not adapts_embedding(folder / "adapter"):
+        yield f"export      tinyreason export {place} merged (or gguf, modelfile, vllm)"
     yield f"in Python   from peft import AutoPeftModelForCausalLM; model = {load}"
     yield f"report      {report_line(folder)}"
 

@@ -22,6 +22,12 @@ def sampled_rows(run: Any) -> int:
     return -(-run.train.generated_rows // run.processes)
 
 
+def is_sampled_by_trl(run: Any) -> bool:
+    """Returns whether TRL is to sample a run's rollouts, as an engine or an option of its own is asked for."""
+    others = set(run.trl.get("generation_kwargs") or ()) - {"min_new_tokens"}
+    return run.inference.engine == "trl" or bool(others) or any(run.trl.get(name) for name in SAMPLED_BY_TRL)
+
+
 def check_processes(run: Any) -> None:
     """Refuses what several processes would compute otherwise than one, or cannot share. Errors: `ValueError`."""
     many = run.processes
@@ -37,8 +43,7 @@ def check_processes(run: Any) -> None:
                 f"{mean} depends on the rows of one backward pass, of which processes={many} need more; type "
                 f"{path}.micro_batch_size={micro}, with one process too"
             )
-    sampled = run.inference.engine == "trl" or set(run.trl.get("generation_kwargs") or ()) - {"min_new_tokens"}
-    if sampled or any(run.trl.get(name) for name in SAMPLED_BY_TRL):
+    if run.is_sampled_by_trl:
         raise ValueError(f"processes={many} need rollouts that our own engines sample; leave out what has TRL sample")
     if run.trl.get("use_adaptive_entropy"):
         raise ValueError(f"trl.use_adaptive_entropy counts in one process alone; leave it or processes={many} out")

@@ -7,11 +7,11 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from tinyreason.adapters import ADAPTERS
 from tinyreason.algorithms.advantages import ADVANTAGES, OwnAdvantage
 from tinyreason.algorithms.rewards import REWARDS, OwnReward
-from tinyreason.algorithms.rollouts import ROLLOUTS
+from tinyreason.algorithms.rollouts import ROLLOUTS, ThoughtBudget
 from tinyreason.algorithms.samplers import SAMPLERS, OwnSampler
 from tinyreason.config.describe import explained, sections
 from tinyreason.config.model import Model
-from tinyreason.config.processes import check_processes, micro_rows
+from tinyreason.config.processes import check_processes, is_sampled_by_trl, micro_rows
 from tinyreason.config.stage import Stage, Warmup, check_carried, laid_over_the_run
 from tinyreason.config.tiers import TIERS
 from tinyreason.config.train_base import OURS_OF_TRL
@@ -201,6 +201,16 @@ class RunConfig(Schema):
         recorded = {"logp"} if getattr(self.train, "record_logp", False) else set()
         leaves = (*self.rewards, *self.advantages, *self.samplers, *([self.rollouts] if self.rollouts else []))
         return frozenset(recorded).union(*(leaf.needs for leaf in leaves))
+
+    @property
+    def thought_budget(self) -> ThoughtBudget | None:
+        """How thoughts that are too short continue, in training and evaluation; None where they end as they do."""
+        return self.rollouts.thought_budget if self.rollouts else None
+
+    @property
+    def is_sampled_by_trl(self) -> bool:
+        """Whether TRL samples the rollouts itself."""
+        return is_sampled_by_trl(self)
 
     @property
     def average_rate(self) -> float:

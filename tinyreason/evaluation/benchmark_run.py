@@ -110,7 +110,9 @@ def settle(reference: ModelReference, asked: dict[str, Any]) -> Sampling:
             "prompt": config.prompt,
             "template_options": config.template_options,
         }
-    sampling = Sampling(**known | {name: value for name, value in asked.items() if value is not None})
+    known["thought_budget"] = reference.thought_budget(asked.get("thinking_budget"))
+    given = {name: value for name, value in asked.items() if value is not None and name != "thinking_budget"}
+    sampling = Sampling(**known | given)
     if sampling.temperature == 0 and sampling.samples > 1:
         raise ConfigError(f"temperature 0 gives {sampling.samples} times the same completion; type --samples 1.")
     return sampling

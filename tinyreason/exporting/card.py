@@ -60,12 +60,25 @@ def adapter_card(config: RunConfig, run: Path | None = None, form: str = "adapte
     words = {"kind": config.adapter.kind, "rank": config.adapter.rank, "base": known, "recipe": config.recipe}
     result = read_result(run) if run else None
     about = f"{FORMS[form].format(**words)}, trained with tinyreason: recipe `{config.recipe}`, tier `{config.tier}`, "
-    lines = [*front_matter(config, form), f"# {config.recipe}", "", f"{about}seed {config.seed}."]
+    lines = [*front_matter(config, form), f"# {config.recipe}", "", f"{about}seed {config.seed}.", *forced(config)]
     if result:
         lines += ["", *measured(config, result), "", *made_of(config, run, result), "", *untested(config)]
     else:
         lines += ["What it gained stands in `result.json` of its run, once that is done."]
     return "\n".join([*lines, "", "## Load it", "", "```python", f"{lines_that_load(config, form, file)}```", ""])
+
+
+def forced(config: RunConfig) -> list[str]:
+    """Returns what is put into the completions of a run with budget forcing, which loading it alone does not do."""
+    budget = config.thought_budget
+    if budget is None:
+        return []
+    what = "the token whose embedding it changes" if config.adapter.kind == "new_token" else f"“{budget.word}”"
+    times = f", {budget.most} times at most" if budget.most else ""
+    return [
+        f"It was trained and measured with budget forcing: in place of `</think>` before token {budget.budget:,} of a "
+        f"completion, {what} is put in{times}."
+    ]
 
 
 def export_card(run: Path | None, reference: ModelReference, form: str, file: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tinyreason.adapters import adapted_weights, adds_biases, give_biases, merge_adapter
+from tinyreason.adapters import adapted_weights, adapts_embedding, adds_biases, give_biases, merge_adapter
 from tinyreason.config.model import Model
 from tinyreason.console import Console
 from tinyreason.errors import ConfigError, FolderError, ModelError, TinyReasonError
@@ -131,6 +131,11 @@ def read_export(
     reference = read_model_reference(word, base=base)
     if reference.adapter is None:
         raise ModelError(f"{word} has no adapter to export; give the folder of a run or of an adapter.")
+    if adapts_embedding(reference.adapter):
+        raise ModelError(
+            f"{word} is a token that budget forcing puts in, which no other program does, and a merged model would say "
+            f"it by itself where its embeddings are tied; eval, chat and PEFT take the adapter as it is."
+        )
     folder = reference.adapter.parent
     if reference.run is None and (folder / RESULT).is_file():  # the adapter of a run
         reference = replace(reference, run=read_model_reference(str(folder), base=base).run)

@@ -5,8 +5,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from tinyreason.algorithms.rollouts import ThoughtBudget
 from tinyreason.example import Example
 from tinyreason.grading.thought import CHANNEL, CLOSE, FINAL, OPEN
+from tinyreason.inference.forcing import forcing_of
 from tinyreason.inference.model_reference import ModelReference
 from tinyreason.models.chat_template import end_tokens, render
 from tinyreason.models.load import max_completion_tokens_of
@@ -65,6 +67,7 @@ class Talker:
     temperature: float
     max_completion_tokens: int
     template_options: dict[str, Any]
+    thought_budget: ThoughtBudget | None = None
 
     @staticmethod
     def load(
@@ -72,6 +75,7 @@ class Talker:
         temperature: float | None,
         max_completion_tokens: int | None,
         template_options: dict[str, Any] | None = None,
+        thinking_budget: int | None = None,
     ) -> "Talker":
         """Loads a model; None = as the run's evaluation asked, else greedy and as long as is usual for the model."""
         model, tokenizer = reference.load()
@@ -86,6 +90,7 @@ class Talker:
             usual_temperature if temperature is None else temperature,
             max_completion_tokens or longest,
             template_options or (run.template_options if run else {}),
+            reference.thought_budget(thinking_budget),
         )
 
     def answer(self, messages: list[Message], tell: Tell, is_base: bool = False) -> Message:
@@ -124,6 +129,8 @@ class Talker:
         uniforms, rule = uniforms_of([None], self.max_completion_tokens), TokenRule(self.temperature)
         with self.model.disable_adapter() if is_base and self.has_adapter else nullcontext():
             streamer = Told(self.tokenizer, skip_special_tokens=False)
-            roll_out(make_engine(self.model, "auto", rows=1), [ids], uniforms, rule, ends, tell=streamer.hear)
+            forcing = forcing_of(self.model, self.tokenizer, self.thought_budget)
+            engine = make_engine(self.model, "auto", rows=1)
+            roll_out(engine, [ids], uniforms, rule, ends, tell=streamer.hear, forcing=forcing)
             streamer.end()
         return {"role": "assistant", "content": "".join(answer).strip()}

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from tinyreason.adapters import adapts_embedding
+from tinyreason.algorithms.rollouts import ThoughtBudget
 from tinyreason.config.model import Model, is_gguf_name
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import ConfigError, FolderError, ModelError
@@ -49,6 +51,21 @@ class ModelReference:
             return self
         read_chat_template(chat_template)
         return replace(self, model=self.model.model_copy(update={"chat_template": chat_template}))
+
+    def thought_budget(self, asked: int | None = None) -> ThoughtBudget | None:
+        """Returns when its thoughts continue: below so many tokens, 0 = never, None = as its run had it.
+
+        Errors: `ConfigError` of an adapter that does nothing unless its token is put in, where nothing says when.
+        """
+        known = self.run.thought_budget if self.run else None
+        if asked is None and known is None and self.adapter and adapts_embedding(self.adapter):
+            raise ConfigError(
+                f"the adapter {self.adapter} is a token that budget forcing puts in; say with --thinking-budget below "
+                f"how many tokens, or give the folder of its run."
+            )
+        if asked is None:
+            return known
+        return replace(known or ThoughtBudget(asked), budget=asked) if asked else None
 
     def load(self, needs_template: bool = True):
         """Returns (model, tokenizer). Errors: `ModelError`."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tinyreason import processes
+from tinyreason.algorithms.rollouts import ThoughtBudget
 from tinyreason.errors import NotFinite
 from tinyreason.example import Example
 from tinyreason.inference.engines import EngineName
+from tinyreason.inference.forcing import forcing_of
 from tinyreason.models.chat_template import end_tokens, render
 from tinyreason.models.load import free_memory, is_out_of_memory
 from tinyreason.prompts import USUAL_PROMPT_TOKENS, chat_messages
@@ -39,6 +41,8 @@ class Sampling:
     """What drives the model."""
     keeps_certainty: bool = False
     """Whether each completion comes with how certain the model was of its tokens."""
+    thought_budget: ThoughtBudget | None = None
+    """When thoughts continue that would end; None = never."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def sample_batches(
     processes deal the asks out; the last batch that each yields is what the others have sampled.
     """
     room = room or BatchRoom()
-    ends = end_tokens(model, tokenizer)
+    ends, forcing = end_tokens(model, tokenizer), forcing_of(model, tokenizer, sampling.thought_budget)
     ids_of = prompt_ids(tokenizer, [example for example, _ in asks], sampling)
     mine = processes.dealt(sorted(range(len(asks)), key=lambda row: -len(ids_of[row])))
     was_training, sampled = model.training, []
@@ -109,7 +113,7 @@ def sample_batches(
         for places in batches([len(ids_of[row]) for row in mine], sampling, room):
             rows = [mine[place] for place in places]
             prompts, its_asks = [ids_of[n] for n in rows], [asks[n] for n in rows]
-            found = completion_ids(model, prompts, its_asks, sampling, ends, room)
+            found = completion_ids(model, prompts, its_asks, sampling, ends, room, forcing)
             batch = [
                 replace(read_completion(tokenizer, n, ids, ends), certainty=certainty)
                 for n, (ids, certainty) in zip(rows, found, strict=True)
@@ -123,19 +127,26 @@ def sample_batches(
 
 
 def completion_ids(
-    model, prompts: list[list[int]], asks: list[Ask], sampling: Sampling, ends: set[int], room: BatchRoom
+    model,
+    prompts: list[list[int]],
+    asks: list[Ask],
+    sampling: Sampling,
+    ends: set[int],
+    room: BatchRoom,
+    forcing: Any = None,
 ) -> list[tuple[list[int], float | None]]:
     """Returns (token ids, certainty) of one batch's completions; where the memory is too small, in two halves.
 
-    The certainty is None where `sampling` does not keep it.
+    The certainty is None where `sampling` does not keep it; `forcing` is the `Forcing` of the model, or None.
     """
     from tinyreason.inference.engines import make_engine
     from tinyreason.inference.engines.loop import roll_out
 
     try:
         engine = make_engine(model, sampling.engine, len(prompts))
-        kept = sampling.keeps_certainty
-        found = roll_out(engine, prompts, uniforms(asks, sampling), token_rule(sampling), ends, keeps_certainty=kept)
+        kept, rule = sampling.keeps_certainty, token_rule(sampling)
+        numbers = uniforms(asks, sampling)
+        found = roll_out(engine, prompts, numbers, rule, ends, keeps_certainty=kept, forcing=forcing)
         if not found.is_finite:
             raise NotFinite(
                 "the model's logits are not finite (nan or infinity), so its completions mean nothing; likely its "
@@ -149,7 +160,7 @@ def completion_ids(
     half = len(prompts) // 2
     room.tokens = half * (max(map(len, prompts)) + sampling.max_completion_tokens)
     halves = ((prompts[part], asks[part]) for part in (slice(half), slice(half, None)))
-    return [row for some in halves for row in completion_ids(model, *some, sampling, ends, room)]
+    return [row for some in halves for row in completion_ids(model, *some, sampling, ends, room, forcing)]
 
 
 def uniforms(asks: list[Ask], sampling: Sampling) -> Tensor:

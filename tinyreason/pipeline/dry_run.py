@@ -69,12 +69,13 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
             "critiques.attempts": ATTEMPTS,
             "critiques.attempts_by": f"[{', '.join(by or [SANDBOX])}]",
         }
+    if config.thought_budget:
+        found["rollouts.budget"] = min(TOKENS // 2, config.thought_budget.budget)
     if adapter.rank > 32:
         found["adapter.rank"] = 32
     if not isinstance(adapter.targets, str):
         found["adapter.targets"] = "all-linear"
-    if adapter.start:
-        found["adapter.start"] = "null"
+    found |= {f"adapter.{name}": "null" for name in ("start", "token") if getattr(adapter, name, None)}
     return found
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyreason.adapters import adapts_embedding
 from tinyreason.adapters.edits import Edit, Trace, attention_layers, output_weights, read_states, write_change
 from tinyreason.algorithms.rollouts import POLICY
 from tinyreason.atomic import write_text
 from tinyreason.console import Console
 from tinyreason.data.files import read_lines
-from tinyreason.errors import DataError, FolderError
+from tinyreason.errors import DataError, FolderError, ModelError
 from tinyreason.evaluation.benchmark_folder import PROBLEMS, SAMPLES, read_samples
 from tinyreason.example import Example
 from tinyreason.exporting.gguf_adapter import check_plain_lora
@@ -41,6 +42,8 @@ class Written:
 
 def check_editable(reference: ModelReference, out: Path) -> None:
     """Refuses an adapter that an edit cannot be joined with, and a folder that is there. Errors: `TinyReasonError`."""
+    if reference.adapter and adapts_embedding(reference.adapter):
+        raise ModelError("edit joins LoRA adapters of linear layers, and this one is of the embedding; edit its base.")
     if reference.adapter:
         check_plain_lora(reference.adapter, "edit", does="joins")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -17,10 +17,12 @@ from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.inference.engines import choose_engine
+from tinyreason.inference.forcing import closing_token
 from tinyreason.inference.local_sampling import base_and_adapter
 from tinyreason.inference.teacher_model import load_teacher, teacher_reference
 from tinyreason.models.chat_template import turn_end_caveat
 from tinyreason.models.load import base_sha256, check_finite, load_model, read_model_config, skeleton
+from tinyreason.models.tokenizer import load_tokenizer
 from tinyreason.models.training_rows import context_for
 from tinyreason.own_code.process import ending_processes
 from tinyreason.pipeline.conclusion import close_run
@@ -103,7 +105,7 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     baseline, base = Baseline(evaluator, problems.evaluation, used, folder, clock), None
     if not config.warmup and not config.adapter.start:
         before = baseline.measure(model, START)
-    model = config.adapter.attach(model, config.seed)
+    model = config.adapter.attach(model, config.seed, tokenizer)
     session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
     if config.adapter.start:
         baseline.used["start_sha256"] = folder_sha256(Path(config.adapter.start))
@@ -140,9 +142,15 @@ def check_launched(config: RunConfig) -> None:
 
 
 def check_adapter(config: RunConfig) -> None:
-    """Refuses, before any weight is read, an adapter that does not fit the model, or a start that does not fit it."""
-    bones, adapter = skeleton(config.model), config.adapter
-    adapter.check_model(bones)
+    """Refuses, before any weight is read, an adapter that does not fit the model, or a start that does not fit it.
+
+    And budget forcing of a model that does not think in `</think>`.
+    """
+    bones, adapter, tokenizer = skeleton(config.model), config.adapter, None
+    if config.thought_budget:
+        tokenizer = load_tokenizer(config.model)
+        closing_token(tokenizer)
+    adapter.check_model(bones, tokenizer)
     if config.warmup and config.warmup.adapter:
         folder = Path(config.warmup.adapter)
         adapter.check_start(f"warmup.adapter={folder}", folder, adapter.layers(bones))

@@ -44,7 +44,7 @@ def verify_resume(config: RunConfig, out: Path, context: RunContext) -> str:
         problems = read_problems(config, folder, grader, context.console)
         model, tokenizer = load_model(config.model, context.compute)
         teacher = load_teacher(config, tokenizer)
-        model = config.adapter.attach(model, config.seed)
+        model = config.adapter.attach(model, config.seed, tokenizer)
         session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
         if config.warmup:
             warm_up(session)  # restored from where it lies, as the stages are

@@ -80,7 +80,7 @@ def timed_steps(config: RunConfig, compute, allowed: frozenset[str] | set[str] =
     with tempfile.TemporaryDirectory() as beside, RunFolder(Path(beside, "run")) as folder, Grader() as grader:
         model, tokenizer = load_model(config.model, compute)
         teacher = load_teacher(config, tokenizer)
-        model = config.adapter.attach(model, config.seed)
+        model = config.adapter.attach(model, config.seed, tokenizer)
         context = RunContext(Console(quiet=True), compute)
         session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
         trainers.train(session, training_examples(config), watch)

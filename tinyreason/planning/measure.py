@@ -138,7 +138,8 @@ def measure_steps(config: RunConfig, compute: ComputeSettings, console: Console)
         peak = Peak(compute.device)
         model, tokenizer = load_model(config.model, compute)
         teacher = load_teacher(config, tokenizer)
-        model, context = config.adapter.attach(model, config.seed), RunContext(Console(quiet=True), compute)
+        model = config.adapter.attach(model, config.seed, tokenizer)
+        context = RunContext(Console(quiet=True), compute)
         session = TrainingSession(config, context, model, tokenizer, folder, grader, teacher)
         with peak.watched():  # not the load, which maps the checkpoint's file beside the weights it becomes
             for job in jobs:

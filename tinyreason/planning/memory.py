@@ -66,8 +66,8 @@ class Job:
 
     @cached_property
     def adapted(self) -> dict[str, tuple[int, int]]:
-        """Name → (out, in) of every linear layer that gets an adapter. Errors: `ConfigError` where there is none."""
-        return self.config.adapter.choose(self.shape.linear_layers())
+        """Name → (out, in) of every layer that gets an adapter. Errors: `ConfigError` where there is none."""
+        return self.config.adapter.layers_of_shape(self.shape.linear_layers(), self.shape.embedding)
 
     @property
     def recomputes(self) -> bool:
@@ -294,8 +294,8 @@ def rebuilt_bytes(job: Job) -> tuple[float, float]:
 def before_the_first_adapter(job: Job, attention: float, mlp: float) -> float:
     """Returns bytes a token of the first layer's part before any adapter: it has no gradient, so keeps nothing."""
     names = {name.rpartition(".")[2] for name in job.adapted}
-    if names & {"q_proj", "k_proj", "v_proj", "qkv_proj"}:
-        return job.shape.hidden * FLOAT
+    if names & {"q_proj", "k_proj", "v_proj", "qkv_proj", "embed_tokens"}:
+        return 0 if "embed_tokens" in names else job.shape.hidden * FLOAT
     if "o_proj" in names:
         return attention - adapters_keep(job, "attention")
     if names & {"gate_proj", "up_proj", "gate_up_proj"}:

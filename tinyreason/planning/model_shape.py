@@ -62,6 +62,11 @@ class Shape:
         return {f"{n}.{name}": size for n in range(self.layers) for name, size in self.layer().items()}
 
     @property
+    def embedding(self) -> tuple[int, int]:
+        """Tokens, and the width of each one's row."""
+        return self.vocab, self.hidden
+
+    @property
     def linear_parameters(self) -> int:
         """Weights of the linear layers, the LM head apart."""
         return self.layers * sum(rows * columns for rows, columns in self.layer().values())

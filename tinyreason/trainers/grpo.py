@@ -11,6 +11,7 @@ from tinyreason import processes
 from tinyreason.config.run_config import RunConfig
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import METRIC, SIGNS
+from tinyreason.inference.forcing import forcing_of
 from tinyreason.models.chat_template import fitting
 from tinyreason.models.cpu_linear import fast_linears
 from tinyreason.prompts import chat_messages
@@ -62,7 +63,8 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
         train = session.config.train
         scores_all = train.has_kl_penalty or train.has_entropy_bonus  # else rows that teach nothing are not scored
         keeps = train.sampling_dtype != "auto" or not scores_all or bool(session.config.token_needs)
-        sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.sampling_dtype, keeps)
+        forcing = forcing_of(session.model, session.tokenizer, session.config.thought_budget)
+        sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.sampling_dtype, keeps, forcing)
         self.rollouts = None if is_theirs else sampler
         self.planned = None
         if session.config.rollouts:

@@ -67,8 +67,12 @@ class PlannedRollouts:
         prompts, room = [prompt for _, prompt in asked], max(self.room(rollout) for rollout, _ in asked)
         with self.trainer.session.model.disable_adapter() if by_base else nullcontext():
             sampled = self.trainer.sampled(prompts, room)
-        for (rollout, _), tokens in zip(asked, sampled, strict=True):
+        forced = self.trainer.rollouts.forced if self.config.thought_budget else {}
+        for row, ((rollout, _), tokens) in enumerate(zip(asked, sampled, strict=True)):
+            begin = len(rollout.tokens)
             rollout.add(tokens[: self.room(rollout)])
+            for place in forced.get(row, ()):
+                rollout.trained[begin + place] = False
         self.call += 1
 
     def room(self, rollout: Rollout) -> int:

@@ -7,6 +7,7 @@ from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 from trl import GRPOConfig
 
 from tinyreason.inference.engines import EngineName, RolloutDtype, make_engine
+from tinyreason.inference.engines.forcing import Forcing
 from tinyreason.inference.engines.loop import roll_out
 from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
 from tinyreason.inference.engines.tree import Drafts, grow_rollouts, is_worth_it
@@ -34,6 +35,10 @@ class RolloutSampler:
     dtype: RolloutDtype = "auto"
     keeps_values: bool = False
     """Whether anybody asks for `values`."""
+    forcing: Forcing | None = None
+    """What is put in where a thought is too short, and when; a plan rolls out then."""
+    forced: dict[int, list[int]] = field(default_factory=dict)
+    """Row of the last call → the numbers of its tokens that were put in."""
     drafts: Drafts = field(default_factory=Drafts)
     values: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
     """Row of the step → its tokens' log-probabilities and entropies as they were sampled, but for drafted rows."""
@@ -63,7 +68,9 @@ class RolloutSampler:
         )
         if least or self.dtype != "auto" or call is not None or not is_worth_it(engine):
             keeps = self.keeps_values and call is None
-            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, keeps_values=keeps)
+            options = {"keeps_values": keeps, "forcing": self.forcing}
+            found = roll_out(engine, prompts, uniforms, self.rule(), self.ends, least, **options)
+            self.forced |= {first + row: places for row, places in enumerate(found.forced)}
             kept = zip(found.log_probs, found.entropies, strict=True)
             self.values |= {first + row: its for row, its in enumerate(kept)}
             return found.ids
@@ -75,14 +82,15 @@ class RolloutSampler:
         self.drafts.learn(step, prompts, rows)
         return rows
 
-    def found(self, step: int) -> tuple[dict, list]:
+    def found(self, step: int) -> tuple[dict, dict, list]:
         """Returns what is known of the rows that were sampled here in this step, for other processes: `take` it."""
-        return self.values, self.drafts.of(step)
+        return self.values, self.forced, self.drafts.of(step)
 
-    def take(self, step: int, parts: list[tuple[dict, list]]) -> None:
+    def take(self, step: int, parts: list[tuple[dict, dict, list]]) -> None:
         """Takes what all processes found of a step, in the order of its rows."""
-        self.values = {row: its for values, _ in parts for row, its in values.items()}
-        self.drafts.replace(step, [pair for _, pairs in parts for pair in pairs])
+        self.values = {row: its for values, _, _ in parts for row, its in values.items()}
+        self.forced = {row: places for _, forced, _ in parts for row, places in forced.items()}
+        self.drafts.replace(step, [pair for _, _, pairs in parts for pair in pairs])
 
     def taken_values(self, mask_N_T: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Returns the step's log-probabilities and entropies (N, T), 0 where no token is; None if some are unknown."""

@@ -14,7 +14,7 @@ from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError
 from tinyreason.store import Store
 
-SMALLEST = {"relift": {"size": 2}, "adaptthink": {"references": 4}}
+SMALLEST = {"relift": {"size": 2}, "adaptthink": {"references": 4}, "budget_forcing": {"budget": 8}}
 
 
 def rolled(kind, answers, *numbers, policy=None, **options):

@@ -2,6 +2,7 @@
 
 from tinyreason.algorithms.rollouts._rollout_plan import POLICY as POLICY
 from tinyreason.algorithms.rollouts._rollout_plan import Rollout as Rollout
+from tinyreason.algorithms.rollouts._rollout_plan import ThoughtBudget as ThoughtBudget
 from tinyreason.algorithms.rollouts._rollout_plan import check_readers as check_readers
 from tinyreason.leaves import Leaves
 

@@ -15,6 +15,17 @@ POLICY = "policy"
 """Source of a rollout that the policy sampled, asked the problem as it is."""
 
 
+@dataclass(frozen=True)
+class ThoughtBudget:
+    """Says when a thought that would end is continued, and by what word where no adapter has a token for that."""
+
+    budget: int
+    """A completion of fewer tokens does not end its thought."""
+    most: int | None = None
+    """So many times in a completion at most; None = as often as the budget asks."""
+    word: str = "Wait"
+
+
 @dataclass
 class Rollout:
     """One rollout in the making: what is said so far, which tokens of it are trained on, and where it comes from."""
@@ -107,6 +118,11 @@ class RolloutPlan(Schema):
     needs: ClassVar[frozenset[str]] = frozenset()  # of {"logp", "entropy"}: what of the tokens `weigh` reads
     reads_gold: ClassVar[bool] = False  # whether it goes by what is correct while it rolls out
     least_group: ClassVar[int] = 2  # so many rollouts a group, or it has nothing to do
+
+    @property
+    def thought_budget(self) -> ThoughtBudget | None:
+        """Returns how thoughts that are too short continue, wherever the run samples; None where none does."""
+        return None
 
     def check(self, run, path: str) -> None:
         if not run.train.needs_rewards:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding, pad, rms_norm, scaled_dot_product_attention, silu
 
+from tinyreason.adapters import bare_layer, learnt_row
 from tinyreason.inference.engines.projection import Projection
 
 MODELS = ("llama", "qwen2", "qwen3", "mistral")
@@ -26,8 +27,9 @@ def fused_obstacle(model) -> str | None:
         return f"its rotary embedding is of type {rope}"
     if config.hidden_act not in ("silu", "swish"):
         return f"its MLP has the activation {config.hidden_act}"
-    plain = {torch.nn.Embedding: [base.model.embed_tokens], torch.nn.Linear: [base.lm_head]}
-    if any(type(layer) is not kind for kind, layers in plain.items() for layer in layers):
+    rows = base.model.embed_tokens
+    rows = bare_layer(rows) if learnt_row(base) or getattr(rows, "disable_adapters", False) else rows
+    if type(rows) is not torch.nn.Embedding or type(base.lm_head) is not torch.nn.Linear:
         return "an adapter is on its embeddings"
     return None
 
@@ -45,14 +47,14 @@ class FusedEngine:
 
     def __init__(self, model, rows: int, dtype: torch.dtype | None = None):
         base = decoder_of(model)
-        config, weights = base.config, base.model.embed_tokens.weight
+        config, weights = base.config, bare_layer(base.model.embed_tokens).weight
         self.device, self.dtype = weights.device, dtype or weights.dtype
         self.parameters, self.context = base.num_parameters(), config.max_position_embeddings
         self.heads, self.groups = config.num_attention_heads, config.num_key_value_heads
         self.size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.epsilon = config.rms_norm_eps
         self.rotary = base.model.rotary_emb
-        self.embeddings = weights.detach().to(self.dtype)
+        self.embeddings, self.learnt = weights.detach().to(self.dtype), learnt_row(base)
         self.layers = [FusedLayer(layer, self.dtype, rows) for layer in base.model.layers]
         self.norm = base.model.norm.weight.detach().to(self.dtype)
         self.head = Projection([base.lm_head], self.dtype, rows)
@@ -133,7 +135,7 @@ class FusedEngine:
         count, new = ids_N_Q.shape
         start, end = self.width, self.width + new
         cos, sin = (table[positions_N_Q][:, :, None] for table in (self.cos, self.sin))
-        x = embedding(ids_N_Q, self.embeddings).view(count * new, -1)
+        x = self._embedded(ids_N_Q).view(count * new, -1)
         turned = (self.heads + self.groups) * self.size
         for layer, keys, values in zip(self.layers, self.keys, self.values, strict=True):
             qkv = layer.qkv(self._norm(x, layer.norm_before_attention))
@@ -151,6 +153,14 @@ class FusedEngine:
             x = x + layer.down(silu(gate) * up)
         self.width = end
         return x.view(count, new, -1)
+
+    def _embedded(self, ids_N_Q: Tensor) -> Tensor:
+        """Returns (N, Q, D) the tokens' embeddings, one of which an adapter may have learnt."""
+        x = embedding(ids_N_Q, self.embeddings)
+        if self.learnt is None:
+            return x
+        token, row = self.learnt
+        return torch.where((ids_N_Q == token)[..., None], row.to(self.dtype), x)
 
     def _norm(self, x: Tensor, weight: Tensor) -> Tensor:
         return rms_norm(x, weight.shape, weight, self.epsilon)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from tinyreason.inference.engines.forcing import Forced, Forcing
 from tinyreason.inference.engines.tokens import TokenRule
 
 LOG = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ class RolledOut:
     """The same of the distribution that each token was sampled from."""
     certainties: list[float] = field(default_factory=list)
     """Of each row: mean over its tokens of how far the distribution is from uniform, in nats; else empty."""
+    forced: list[list[int]] = field(default_factory=list)
+    """Of each row: the numbers of its tokens that were put in, not sampled; empty where nothing is."""
     largest: list[Tensor] = field(default_factory=list)
     """Largest logit of each slot at each step; not finite where the model computed nan or infinity."""
 
@@ -43,20 +46,17 @@ def roll_out(
     tell: Callable[[list[int]], None] | None = None,
     keeps_values: bool = False,
     keeps_certainty: bool = False,
+    forcing: Forcing | None = None,
 ) -> RolledOut:
     """Samples a completion of at most T tokens to each of R prompts, token t of row r by `uniforms_R_T[r, t]`.
 
     A prompt that several rows have is prefilled once, rows that say the same so far are one slot of the engine until
     they differ, and rows that have ended leave the batch. No row ends before its token number `least`. `tell` hears the
     tokens of the rows that are left, step by step. `keeps_values` keeps log-probabilities and entropies;
-    `keeps_certainty` keeps how certain each row is.
+    `keeps_certainty` keeps how certain each row is. `forcing` has thoughts that are too short continue.
     """
     count, limit = uniforms_R_T.shape
-    if engine.context and max(map(len, prompts)) + limit > engine.context:
-        LOG.warning(
-            f"prompt and completion together may be longer than the {engine.context:,} tokens that the model was made "
-            f"for: lower train.max_completion_tokens and evaluation.max_completion_tokens (--max-tokens of eval)"
-        )
+    check_context(engine, max(map(len, prompts)) + limit)
     uniforms_R_T = uniforms_R_T.to(engine.device)
     slot_of: dict[tuple[int, ...], int] = {}
     slots = [slot_of.setdefault(tuple(prompt), len(slot_of)) for prompt in prompts]
@@ -66,11 +66,13 @@ def roll_out(
     said = torch.full((count, limit), -1, device=engine.device)
     values = torch.zeros(2, count, limit, device=engine.device)
     certainty = torch.zeros(count, device=engine.device)
+    forced = Forced(forcing, count, limit, engine.device) if forcing else None
     found = RolledOut([])
     for step in range(limit):
         found.largest.append(logits.amax(dim=-1))
         allowed = logits.index_fill(1, end_ids, -torch.inf) if step < least - 1 else logits
         tokens = rule.tokens(allowed, slots, uniforms_R_T[rows, step])
+        tokens = forced.replaced(tokens, rows, step) if forced else tokens
         said[rows, step] = tokens
         if keeps_values:
             values[:, rows, step] = rule.values(logits, slots, tokens)
@@ -84,7 +86,17 @@ def roll_out(
             break
         logits, slots = advance(engine, logits, slots, tokens)
     _fill(found, said, values if keeps_values else None, certainty if keeps_certainty else None)
+    found.forced = [places.nonzero()[:, 0].tolist() for places in forced.places_R_T] if forced else []
     return found
+
+
+def check_context(engine, tokens: int) -> None:
+    """Warns where prompt and completion together may have more tokens than the model reads."""
+    if engine.context and tokens > engine.context:
+        LOG.warning(
+            f"prompt and completion together may be longer than the {engine.context:,} tokens that the model was made "
+            f"for: lower train.max_completion_tokens and evaluation.max_completion_tokens (--max-tokens of eval)"
+        )
 
 
 def _fill(found: RolledOut, said_R_T: Tensor, values_2_R_T: Tensor | None, certainty_R: Tensor | None) -> None:
