@@ -156,6 +156,7 @@ class Evaluator:
             template_options=self.config.template_options,
             seed=self.config.seed,
             engine=self.config.inference.engine,
+            server=self.context.server,
         )
 
 
