@@ -12,6 +12,7 @@ import psutil
 import pytest
 from kills import digest
 
+from tinyreason.config.processes import check_launcher
 from tinyreason.errors import ConfigError, Stopped
 from tinyreason.models.hardware import take_card
 from tinyreason.pipeline import launch
@@ -33,6 +34,23 @@ def test_each_process_has_a_card_of_its_own_of_the_same_kind(tmp_path, monkeypat
         launch._cards_of_helpers(3, card)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert take_card(2).name == "Tesla T4"  # where torchrun has started this process as number 2
+
+
+LAUNCHES = {
+    "asks for FSDP, which spreads a model over processes": {"ACCELERATE_USE_FSDP": "true"},
+    "asks for DeepSpeed": {"ACCELERATE_USE_DEEPSPEED": "true"},
+    "accelerate's config has mixed_precision: bf16": {"ACCELERATE_MIXED_PRECISION": "bf16"},
+    "accelerate's config has dynamo_backend: INDUCTOR": {"ACCELERATE_DYNAMO_BACKEND": "INDUCTOR"},
+    "4 processes were launched on several machines": {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"},
+}
+
+
+@pytest.mark.parametrize("sentence", LAUNCHES)
+def test_a_launch_that_would_change_how_a_run_computes_is_refused(sentence):
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        check_launcher(LAUNCHES[sentence])
+    plain = {"ACCELERATE_USE_CPU": "True", "ACCELERATE_MIXED_PRECISION": "no", "ACCELERATE_DYNAMO_BACKEND": "NO"}
+    check_launcher(plain | {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "ACCELERATE_USE_FSDP": "false"})
 
 
 def test_a_process_that_does_not_start_is_said(monkeypatch):

@@ -1,5 +1,6 @@
 """`tinyreason recipe`: train by a recipe and measure the gain."""
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from tinyreason.cli.options import (
     with_processes,
 )
 from tinyreason.cli.report import open_live_page
+from tinyreason.config.processes import check_launcher
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def recipe_command(overrides: tuple[str, ...], processes: int | None, **given: A
     NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
     command with the same --out resumes a run that was stopped, and shows one that is finished, on any machine.
     """
+    check_launcher(os.environ)
     launched = together.launched()
     if launched is None:
         take_recipe(overrides=with_processes(overrides, processes), **given)
