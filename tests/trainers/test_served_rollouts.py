@@ -1,10 +1,13 @@
 """Training on what a server samples: the rollouts and the gradients are those of sampling here, step after step."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 from gradients import assert_close, gradients
+from kills import digest, steps_saved
 from sessions import said, session_of
 from vllm_stub import VllmStub
 
@@ -89,6 +92,32 @@ def test_a_server_that_dies_in_a_step_ends_the_run_and_other_uses_are_refused(tm
     assert len((tmp_path / "a" / "metrics.jsonl").read_text().splitlines()) == 1
     with pytest.raises(ConfigError, match=r"inference.engine=vllm_server samples for runs alone; leave it out here"):
         trained(tmp_path / "b", load, SERVED)
+
+
+@pytest.mark.stress
+def test_a_run_whose_server_dies_ends_saved_and_resumes_to_the_same_bits(tmp_path, stub):
+    words = ("rlvr", *STEPS[1:], "train.max_steps=4", "evaluation.problems=4", "evaluation.samples=1", SERVED)
+    words += ("evaluation.max_completion_tokens=16", "validation=null", "checkpoints.every_steps=1", "train.kl=0.01")
+    words += (f"inference.server.url={stub.url}", "inference.server.patience_s=1")
+
+    def recipe(out):
+        line = [sys.executable, "-m", "tinyreason", "recipe", *words, "--on", "sandbox", "--out", str(out)]
+        return subprocess.run(line, capture_output=True, text=True, timeout=600)
+
+    done = recipe(tmp_path / "whole")
+    assert done.returncode == 0, done.stderr
+    asked = stub.number
+    stub.fault = lambda number: 500 if number >= asked + asked // 2 else None
+    killed = recipe(tmp_path / "killed")
+    assert killed.returncode == 3 and "has not answered for 1 s (HTTP 500" in killed.stderr, killed.stderr
+    assert "to resume, type: tinyreason recipe rlvr" in killed.stderr
+    assert 0 < steps_saved(tmp_path / "killed") < 4 and not stub.adapters
+    refused = recipe(tmp_path / "killed")
+    assert refused.returncode in (2, 3) and "Traceback" not in refused.stderr, refused.stderr
+    stub.fault = lambda number: None
+    resumed = recipe(tmp_path / "killed")
+    assert resumed.returncode == 0, resumed.stderr
+    assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
 
 
 def test_an_evaluation_asks_the_server_all_at_once_and_tells_of_each_answer(tmp_path, load, stub):

@@ -99,7 +99,7 @@ def cuda_facts(card: Card | None) -> list[Fact]:
     if card is None:
         mac = "; Apple's GPU is not used" if platform.system() == "Darwin" else ""
         return [Fact("GPU", f"no CUDA GPU: the tiers sandbox and cpu run on the CPU{mac}")]
-    many = 1 + card.idle.count(card.name)
+    many = card.alike
     both = f", or --processes {many} uses all {many} {card.name}" if many > 1 else ""
     idle = f"; {card.describe_idle()}{both}" if card.idle else ""
     facts = [Fact("GPU", f"{card.describe()}, {card.memory_gb:.0f} GB{idle}")]
