@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from tinyreason.config.inference import SERVER
@@ -33,9 +34,12 @@ def served(config: RunConfig, out: Path, context: RunContext) -> Iterator[RunCon
     from tinyreason.inference.engines.vllm_server import ServedModel
 
     settings = config.inference.server
-    place = Path(settings.adapters) / f"tinyreason-{out.name}" if settings.adapters else out / PLACE
+    of_run = sha256(str(out.absolute()).encode()).hexdigest()[:12]
+    place = Path(settings.adapters) / f"tinyreason-{of_run}" if settings.adapters else out / PLACE
     server = ServedModel(settings, config.model, config.adapter, place, context.console.say)
-    meet(server, max(config.train.max_completion_tokens, config.evaluation.max_completion_tokens))
+    trainings = [config, *(stage for _, stage in config.stage_configs)]
+    longest = max(config.evaluation.max_completion_tokens, *(one.train.max_completion_tokens for one in trainings))
+    meet(server, longest)
     try:
         yield replace(context, server=server)
     finally:
