@@ -28,7 +28,7 @@ from tinyreason.data import DATA
 from tinyreason.data.tasks import TASKS
 from tinyreason.example import Example
 from tinyreason.prompts import chat_messages
-from tinyreason.schema import Schema
+from tinyreason.schema import Schema, Section
 
 FILES = sorted(RECIPES.glob("*.yaml"))
 PLANS = [read_recipe(str(file)) for file in FILES]
@@ -52,7 +52,7 @@ def options(section, depth=0):
 def has_sections(annotation):
     """Whether an option's type is a section, or one of several: then the section's own docstring explains it."""
     inner = getattr(annotation, "__args__", ())
-    return (isinstance(annotation, type) and issubclass(annotation, Schema)) or any(map(has_sections, inner))
+    return (isinstance(annotation, type) and issubclass(annotation, Schema | Section)) or any(map(has_sections, inner))
 
 
 def test_there_are_recipes_and_all_can_be_called_by_name():

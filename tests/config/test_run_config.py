@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.train_base import Train
-from tinyreason.data import OneShot
+from tinyreason.data.one_shot import OneShot
 from tinyreason.errors import ConfigError
 
 RECIPE = """

@@ -6,8 +6,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from tinyreason.data import Problems
 from tinyreason.data.files import read_json, read_rows
+from tinyreason.data.problems import Problems
 from tinyreason.errors import DataError
 
 ROWS = [{"problem": "1+1?", "answer": "2"}, {"problem": "2+2?", "answer": "4"}]

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tinyreason.data import OneShot
+from tinyreason.data.one_shot import OneShot
 from tinyreason.errors import DataError
 from tinyreason.sandbox import tasks
 

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tinyreason.data import Problems
+from tinyreason.data.problems import Problems
 from tinyreason.errors import DataError
 
 PUBLISHED = {  # file: how many problems have an answer

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from tinyreason.data import Problems, Solutions
 from tinyreason.data.columns import value_at
+from tinyreason.data.problems import Problems
+from tinyreason.data.solutions import Solutions
 from tinyreason.errors import DataError
 
 Q, S = "Ann has 2 pens and buys 3 more. How many?", "2 + 3 = 5. \\boxed{5}"
@@ -147,7 +148,7 @@ def test_rows_that_lack_something_are_left_out_and_counted_in_one_line_and_stric
 
 
 def test_a_place_in_a_file_is_a_row_also_where_others_are_left_out(jsonl):
-    from tinyreason.data import OneShot
+    from tinyreason.data.one_shot import OneShot
 
     file = jsonl({"problem": None, "answer": "1"}, {"problem": "a", "answer": None}, {"problem": "b", "answer": "2"})
     assert OneShot(file=file, index=2).load()[0].problem == "b"

@@ -6,7 +6,9 @@ from itertools import islice
 import pytest
 from pydantic import ValidationError
 
-from tinyreason.data import Problems, Solutions, word_problems
+from tinyreason.data import word_problems
+from tinyreason.data.problems import Problems
+from tinyreason.data.solutions import Solutions
 from tinyreason.data.word_problems import FAMILIES, STORIES, endless_problems
 from tinyreason.data.worlds import SPLITS
 from tinyreason.grading.grader import Grader

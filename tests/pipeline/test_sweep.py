@@ -189,12 +189,20 @@ def test_a_finished_run_with_other_values_is_not_mixed_in(plan, done):
         compare(plan, out, "l1_max", ("train.kl=0.01,0.02",), (*TINY, "train.temperature=0.9"))
 
 
-def test_what_another_process_has_is_left_to_it(plan, tmp_path, monkeypatch):
-    def busy(config, path, context):
-        path.mkdir(parents=True)
-        raise FolderBusy(f"another process is running in {path}; wait for it.")
+def test_what_another_process_has_is_left_to_it_and_waited_for(plan, tmp_path, monkeypatch):
+    tried, waits = [], []
 
-    monkeypatch.setattr(sweep, "run", busy)
+    def busy_at_first(config, path, context):
+        tried.append(path.name)
+        path.mkdir(parents=True, exist_ok=True)
+        if not waits:
+            raise FolderBusy(f"another process is running in {path}; wait for it.")
+        raise FolderError("it has died, and its disk is full")  # so the run is this process's
+
+    monkeypatch.setattr(sweep, "run", busy_at_first)
+    monkeypatch.setattr(sweep.time, "sleep", waits.append)
     rows, console = compare(plan, tmp_path, "hapo_length")
-    assert not rows and "run 2/2 hapo_length, seed 0: another process has it" in console and "FAILED" not in console
-    assert not (tmp_path / "runs" / "hapo_length-seed0.log").read_text()
+    assert not rows and console.count("run 2/2 hapo_length, seed 0: another process has it") == 1
+    assert waits == [sweep.LOOK_AGAIN_S] and console.count("FAILED, it has died") == 2
+    assert tried[:2] == ["correctness-seed0", "hapo_length-seed0"] and sorted(tried[3:]) == sorted(tried[:2])
+    assert not (tmp_path / "runs" / "hapo_length-seed0.log").read_text().startswith("FolderBusy")

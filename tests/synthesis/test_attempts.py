@@ -3,7 +3,7 @@ from itertools import islice
 
 import pytest
 
-from tinyreason.data import OneShot
+from tinyreason.data.one_shot import OneShot
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
 from tinyreason.synthesis.attempts import attempt_requests, graded_attempts, oracle_attempts, read_attempts, readable

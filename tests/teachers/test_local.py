@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tinyreason.data import Problems
+from tinyreason.data.problems import Problems
 from tinyreason.errors import ModelError
 from tinyreason.inference.local_sampling import base_of, load_base_or_adapter
 

@@ -13,7 +13,7 @@ from tiny_models import tiny_model, tiny_tokenizer
 
 from tinyreason import trainers
 from tinyreason.config.recipe import read_recipe
-from tinyreason.data import Problems
+from tinyreason.data.problems import Problems
 from tinyreason.errors import ConfigError, ModelError
 from tinyreason.example import Example
 from tinyreason.inference.teacher_model import load_teacher

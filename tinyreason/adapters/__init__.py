@@ -12,9 +12,6 @@ from tinyreason.adapters._merge import merge_adapter as merge_adapter
 from tinyreason.adapters._served import adapts as adapts
 from tinyreason.adapters._served import trained_sha256 as trained_sha256
 from tinyreason.adapters._served import write_zeros as write_zeros
-from tinyreason.adapters.lora import Lora
-from tinyreason.adapters.lora_xs import LoraXs
-from tinyreason.adapters.miss import Miss
-from tinyreason.adapters.tinylora import Tinylora
+from tinyreason.leaves import Leaves
 
-ADAPTERS = {"lora": Lora, "lora_xs": LoraXs, "miss": Miss, "tinylora": Tinylora}
+ADAPTERS = Leaves.of_folder(__name__, __path__)

@@ -1,13 +1,14 @@
 """What pydantic finds wrong with a config, as the one sentence that a person reads."""
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.errors import nearest
-from tinyreason.schema import Schema
+from tinyreason.schema import Schema, Section
 
 
 def sentence(error: ValidationError, values: dict[str, Any]) -> str:
@@ -25,7 +26,7 @@ def _keys(faults: list[Any], values: dict[str, Any]) -> str:
     for fault in faults:
         path = _path(fault, values)
         if fault["type"] == "extra_forbidden":
-            close = get_close_matches(path[-1], _options(fault["loc"][:-1]), n=1)
+            close = get_close_matches(path[-1], _options(fault["loc"][:-1], values), n=1)
             unknown.append(f"'{'.'.join(path)}'" + (f" (did you mean '{close[0]}'?)" if close else ""))
         else:
             missing.append(".".join(path) + (".kind" if fault["type"] == "union_tag_not_found" else ""))
@@ -53,7 +54,7 @@ def _fault(first: Any, values: dict[str, Any]) -> str:
     name = ".".join(path)
     match first["type"]:
         case "extra_forbidden":
-            return f"there is no option '{name}'{nearest(path[-1], _options(first['loc'][:-1]))}."
+            return f"there is no option '{name}'{nearest(path[-1], _options(first['loc'][:-1], values))}."
         case "missing":
             return f"{name} is missing; type {name}=…"
         case "union_tag_not_found":
@@ -74,22 +75,32 @@ def _fault(first: Any, values: dict[str, Any]) -> str:
     return f"{name}={first['input']!r:.80}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
-def _options(location: tuple[str | int, ...]) -> list[str]:
-    """Lists the options of the config class at a pydantic location."""
-    classes: list[Any] = [RunConfig]
+def _options(location: tuple[str | int, ...], values: Any) -> list[str]:
+    """Lists the options of the config class at a pydantic location in these values."""
+    types, trainer = [RunConfig], None
     for key in location:
-        named = [kind for kind in _schemas(classes) if key == kind.model_fields.get("kind", Field()).default]
-        below = [kind.model_fields[key].annotation for kind in _schemas(classes) if key in kind.model_fields]
-        classes = named or below or classes
-    return sorted({name for kind in _schemas(classes) for name in kind.model_fields})
+        types = [one for kind in _classes(types, values) for one in _types_of(kind, key)] or types
+        if isinstance(values, dict):
+            trainer = values.get("trainer", trainer)
+            values = values.get(key, values)
+        elif isinstance(values, list) and key in range(len(values)):
+            values = values[key]
+        if key == "train" and isinstance(values, dict):
+            values = {"kind": trainer} | values
+    return sorted({name for kind in _classes(types, values) for name in kind.model_fields})
 
 
-def _schemas(annotations: list[Any]) -> list[type[Schema]]:
-    """Lists every config class inside these type annotations."""
-    found = []
-    for annotation in annotations:
-        if isinstance(annotation, type) and issubclass(annotation, Schema):
-            found.append(annotation)
-        else:
-            found += _schemas(list(getattr(annotation, "__args__", ())))
-    return found
+def _classes(types: list[Any], values: Any) -> list[type[Schema]]:
+    """Lists the config classes among these types; of a section the one that its values are of."""
+    found = (one.class_of(values) if issubclass(one, Section) else one for one in types)
+    return [kind for kind in found if kind]
+
+
+def _types_of(kind: type[Schema], option: str | int) -> Iterator[Any]:
+    """Yields the config classes and sections inside the type annotation of an option."""
+    left = [kind.model_fields[option].annotation] if option in kind.model_fields else []
+    while left:
+        annotation = left.pop()
+        if isinstance(annotation, type) and issubclass(annotation, Schema | Section):
+            yield annotation
+        left += getattr(annotation, "__args__", ())

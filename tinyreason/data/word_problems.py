@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from operator import add, mul, sub, truediv
 from types import MappingProxyType
 from typing import Any
@@ -196,9 +197,9 @@ class WordProblem:
     def text(self) -> str:
         return STORIES[self.story].text.format(**self.values)
 
-    @property
+    @cached_property
     def steps(self) -> tuple[WordStep, ...]:
-        """The steps that solve it."""
+        """The steps that solve it. Errors: as `worked_out`."""
         return tuple(self.worked_out())
 
     @property
@@ -236,8 +237,8 @@ def word_problem(family: str, rng: random.Random) -> WordProblem:
         numbers = {letter: rng.choice(options) for letter, options in STORIES[story].numbers.items()}
         problem = WordProblem(family, story, {"name": name, "other": other, "things": rng.choice(THINGS)} | numbers)
         with suppress(ValueError):
-            list(problem.worked_out())
-            return problem
+            if problem.steps:
+                return problem
 
 
 def endless_problems(family: str, split: str, seed: int) -> Iterator[WordProblem]:

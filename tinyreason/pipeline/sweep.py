@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -40,6 +41,9 @@ from tinyreason.runs.context import RunContext
 from tinyreason.runs.folder import read_config
 from tinyreason.runs.result import EVALUATION, RESULT, RunResult, StoredEvaluation, StoredProblem, read_result
 from tinyreason.runs.resume import NOT_COMPUTED_WITH, differences
+
+LOOK_AGAIN_S = 5.0
+"""How long a run that another process has is left alone before it is looked at once more."""
 
 
 @dataclass(frozen=True)
@@ -116,25 +120,33 @@ def run_sweep(
     """Does what is not done yet, and writes table and picture after every run; returns the table's rows.
 
     A run that fails is named, and the others are done; what it had stays, and the next call resumes it. One that
-    another process has is left to it, so the same command once more is a second process on the same work.
+    another process has is left to it, so the same command once more is a second process on the same work; at the end
+    it is waited for, and resumed where that process has died.
     """
     console, write = context.console, write or write_sweep
     (out / "runs").mkdir(parents=True, exist_ok=True)
-    left = [one for one in runs if not is_done(one)]
-    kept = len(runs) - len(left)
-    console.say(f"runs    {len(runs)}: {kept} kept from before, {len(left)} to do")
+    left = deque(enumerate((one for one in runs if not is_done(one)), 1))
+    count, kept, elsewhere = len(left), len(runs) - len(left), set()
+    console.say(f"runs    {len(runs)}: {kept} kept from before, {count} to do")
     rows = write(runs, out) if kept else []
     start = time.monotonic()
-    for number, one in enumerate(left, 1):
+    while left:
+        number, one = left.popleft()
         label = f"run {kept + number}/{len(runs)} {one.point.name}, seed {one.config.seed}"
         if is_done(one):  # meanwhile, by another process
+            rows = write(runs, out)
             continue
         try:
             result = take_run(one, out, context, label)
         except Stopped:
             raise
         except FolderBusy:
-            console.say(f"{label}: another process has it")
+            if number not in elsewhere:
+                console.say(f"{label}: another process has it")
+            elif all(other in elsewhere for other, _ in left):
+                time.sleep(LOOK_AGAIN_S)
+            elsewhere.add(number)
+            left.append((number, one))
             continue
         except Exception as error:
             reason = str(error) if isinstance(error, TinyReasonError) else f"{type(error).__name__}: {error}"
@@ -145,7 +157,7 @@ def run_sweep(
         console.say(
             f"{label}: {result.after.accuracy:.1%} correct in {result.after.mean_tokens:.0f} tokens "
             f"(baseline {result.before.accuracy:.1%} in {result.before.mean_tokens:.0f}); "
-            f"{minutes:.1f} minutes so far, about {minutes / number * (len(left) - number):.0f} left"
+            f"{minutes:.1f} minutes so far, about {minutes / number * (count - number):.0f} left"
         )
     return rows
 

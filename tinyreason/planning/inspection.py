@@ -23,7 +23,6 @@ from tinyreason.data.dropped import Dropped
 from tinyreason.data.files import read_lines
 from tinyreason.errors import DataError, ModelError
 from tinyreason.example import Example
-from tinyreason.inference.teacher_model import naming_the_teacher, teacher_reference
 from tinyreason.models.chat_template import check_options, read_template
 from tinyreason.models.load import check_model_folder, is_on_this_machine, read_model_config, source_of
 from tinyreason.models.token_fit import read_chat_template
@@ -182,15 +181,18 @@ def look_at_model(model: Model, options: dict) -> Iterator[Finding]:
 def look_at_teacher(config: RunConfig) -> Iterator[Finding]:
     """Yields what teaches a distillation. Errors: `FolderError`, `ModelError`."""
     teacher = config.teacher_model
-    found = teacher and teacher_reference(teacher, config.model)
+    if not teacher:
+        return
+    from tinyreason.inference.teacher_model import naming_the_teacher, teacher_reference
+
+    found = teacher_reference(teacher, config.model)
     if found and teacher.name != STAGE:
         if not is_on_this_machine(found.model.name):
             yield Finding("teacher", f"{teacher.describe()}, a model of the hub, and its tokenizer", False)
             return
         with naming_the_teacher():
             check_model_folder(Path(source_of(found.model)), found.model.name)
-    if teacher:
-        yield Finding("teacher", teacher.describe())
+    yield Finding("teacher", teacher.describe())
 
 
 def list_rewards(config: RunConfig) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from tinyreason.config.recipe import read_recipe
-from tinyreason.data import Generated
+from tinyreason.data.generated import Generated
 from tinyreason.data.tasks import (
     TASKS,
     countdown,

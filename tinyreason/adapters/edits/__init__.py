@@ -7,7 +7,6 @@ from tinyreason.adapters.edits._states import attention_layers as attention_laye
 from tinyreason.adapters.edits._states import output_weights as output_weights
 from tinyreason.adapters.edits._states import read_states as read_states
 from tinyreason.adapters.edits._write import write_change as write_change
-from tinyreason.adapters.edits.control_vector import ControlVector
-from tinyreason.adapters.edits.thinkedit import Thinkedit
+from tinyreason.leaves import Leaves
 
-EDITS = {"control_vector": ControlVector, "thinkedit": Thinkedit}
+EDITS = Leaves.of_folder(__name__, __path__)

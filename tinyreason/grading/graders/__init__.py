@@ -5,25 +5,9 @@ from functools import lru_cache
 
 from tinyreason.grading.graders._rule import BAD_GOLD as BAD_GOLD
 from tinyreason.grading.graders._rule import Rule
-from tinyreason.grading.graders.abstain import Abstain
-from tinyreason.grading.graders.assignment import Assignment
-from tinyreason.grading.graders.choice import Choice
-from tinyreason.grading.graders.expression import Expression
-from tinyreason.grading.graders.label import Label
-from tinyreason.grading.graders.math_verify import MathVerify
-from tinyreason.grading.graders.reasoning_gym import ReasoningGym
-from tinyreason.grading.graders.sat import Sat
+from tinyreason.leaves import Leaves
 
-GRADERS = {
-    "abstain": Abstain,
-    "assignment": Assignment,
-    "choice": Choice,
-    "expression": Expression,
-    "label": Label,
-    "math": MathVerify,
-    "reasoning_gym": ReasoningGym,
-    "sat": Sat,
-}
+GRADERS = Leaves.of_folder(__name__, __path__, {"math": "math_verify"})
 
 
 @lru_cache(maxsize=4096)
