@@ -1,5 +1,7 @@
 """Kills runs at random moments until they are done, and holds them against runs that were left alone.
 
+Of two processes the main one and the other are killed in turn: the run ends with either, and nothing of it stays.
+
 Run: python tests/kills.py [--kills 20] [--seed 0] [--only RUN] [FOLDER]
 """
 
@@ -16,6 +18,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 SMALL = ("evaluation.problems=4", "evaluation.samples=1")
 GRPO = (*SMALL, "train.max_steps=10", "train.rollouts_per_step=16", "train.group_size=8")
@@ -46,6 +50,9 @@ next few checkpoints is being written. The last two let a run get on, however bu
 ASKING = "while asking"
 """A random time after a part of the problems has been asked in another way."""
 MOST_STEPS = 4
+VICTIMS = MAIN, OTHER = "the main process", "the other process"
+HELPER = "tinyreason.pipeline.launch"
+ENDS_IN_S = 60
 
 
 @dataclass
@@ -56,6 +63,34 @@ class Kill:
     after_s: float
     was_writing: bool
     step: int
+    victim: str
+
+
+def other_process(main: subprocess.Popen) -> psutil.Process | None:
+    """The other process of a run, once it is there."""
+    with suppress(psutil.NoSuchProcess):
+        return next((one for one in psutil.Process(main.pid).children() if HELPER in one.cmdline()), None)
+    return None
+
+
+def kill(process: subprocess.Popen, victim: str) -> bool:
+    """Kills one of a run's processes and waits for the end of all; False where the other one is not needed (yet)."""
+    other = other_process(process)
+    if victim == OTHER:
+        try:
+            other.kill()
+        except (AttributeError, psutil.NoSuchProcess):
+            return False
+        said = process.communicate(timeout=ENDS_IN_S)[1].decode()
+        if process.returncode == 0:  # all that it was needed for was done
+            return False
+        assert process.returncode == 3 and "process 2 of 2 ended by signal 9" in said, (process.returncode, said[-500:])
+        return True
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if other:
+        other.wait(ENDS_IN_S)
+    return True
 
 
 def command(out: Path, run: tuple[str, ...]) -> list[str]:
@@ -96,7 +131,7 @@ def steps_saved(out: Path) -> int:
     return max((int(path.name.removeprefix("step-")) for path in (out / "checkpoints").glob("step-*")), default=0)
 
 
-def kill_once(out: Path, name: str, moment: str, rng: random.Random, takes_s: float) -> Kill | None:
+def kill_once(out: Path, name: str, moment: str, victim: str, rng: random.Random, takes_s: float) -> Kill | None:
     """Starts the run and kills it; None if it was done before."""
     process = subprocess.Popen(command(out, RUNS[name]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     start, began, first = time.monotonic(), time.time(), steps_saved(out)
@@ -115,10 +150,8 @@ def kill_once(out: Path, name: str, moment: str, rng: random.Random, takes_s: fl
         else:
             time.sleep(delay)
             is_time = True
-        if is_time:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return Kill(name, time.monotonic() - start, writes(out, began), steps_saved(out))
+        if is_time and kill(process, victim):
+            return Kill(name, time.monotonic() - start, writes(out, began), steps_saved(out), victim)
         time.sleep(0.0005)
     if process.returncode:
         raise AssertionError(f"{name} ended with {process.returncode}: {process.stderr.read().decode()[-500:]}")
@@ -142,7 +175,8 @@ def stress(folder: Path, kills: int, seed: int, say=print, runs: tuple[str, ...]
             while len(done) < kills:
                 moments = moments_of(name)
                 moment = moments[len(done) % len(moments)]
-                killed = kill_once(out, name, moment, rng, takes_s[name])
+                victim = VICTIMS[len(done) % 2] if "processes=2" in RUNS[name] else MAIN
+                killed = kill_once(out, name, moment, victim, rng, takes_s[name])
                 if killed is None:
                     break
                 done.append(killed)

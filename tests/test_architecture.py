@@ -76,8 +76,8 @@ HOMES = {
     "pebble": ("grading/",),
     "rich": ("console.py",),
     "scipy": ("intervals.py",),
-    "httpx": ("teachers/",),
-    "tenacity": ("teachers/",),
+    "httpx": ("teachers/", "inference/engines/connection.py"),
+    "tenacity": ("teachers/", "inference/engines/connection.py"),
     "rapidfuzz": ("data/", "evaluation/"),
     "matplotlib": ("reporting/",),
 }

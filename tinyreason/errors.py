@@ -11,6 +11,7 @@ TinyReasonError
 ├── MemoryLimit   (a card that cannot hold even one row)
 ├── NotFinite     (a loss, gradient or logits that are nan or infinite)
 ├── TeacherError  (a key, an endpoint, an answer that cannot be used)
+├── ServerError   (a server that samples: its address, its model, its answers)
 └── CostLimit     (--max-cost is reached; exit code 3)
 
 KeyboardInterrupt
@@ -72,6 +73,10 @@ class NotFinite(TinyReasonError, ArithmeticError):
 
 class TeacherError(TinyReasonError, RuntimeError):
     """A teacher that cannot be reached, refuses, or answers what cannot be used."""
+
+
+class ServerError(TinyReasonError, RuntimeError):
+    """A server that is to sample and is not there, serves something else, or answers what cannot be used."""
 
 
 class CostLimit(TinyReasonError):

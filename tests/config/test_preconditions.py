@@ -16,6 +16,13 @@ from tinyreason.errors import ConfigError
 
 MISTAKES = [
     ("rlvr", "trl.nonsense=1", "there is no option trl.nonsense"),
+    (
+        "rlvr",
+        "trl.deepspeed=zero3.json",
+        "trl.deepspeed spreads a model over processes, and each process holds",
+    ),
+    ("rlvr", "trl.fsdp=full_shard", "model.quantize=nf4 makes a base small; leave trl.fsdp out"),
+    ("rlvr", "inference.server.url=here", "url=here is not an address; type one like http://localhost:8000"),
     ("rlvr", "trl.vllm_mod=server", "did you mean 'trl.vllm_mode'?"),
     ("reasoning_sft", "trl.use_vllm=true", "there is no option trl.use_vllm"),  # GRPO's alone
     ("rlvr", "trl.report_to=tensorbord", "did you mean 'tensorboard'?"),
@@ -42,6 +49,24 @@ def test_a_mistake_is_one_sentence_of_check_and_of_the_start_of_a_run(tmp_path, 
     assert done.exit_code == 2 and words in done.stderr, done.output
     assert done.stderr.count("\n") == 1 and not done.stdout
     assert not (tmp_path / "run").exists()
+
+
+SERVED = {
+    "adapter.kind=miss": "takes plain LoRA adapters, and a miss with these options is none",
+    "adapter.dora=true": "takes plain LoRA adapters, and a lora with these options is none",
+    "processes=2": "samples for one process; leave out processes=2",
+    "trl.top_p=0.9": "by log-probabilities of a part of the distribution; leave trl.top_p out",
+    "trl.use_vllm=true": "samples in TRL's place; leave out what has TRL sample itself",
+    "train.rollout_dtype=bfloat16": "the server's number format; leave train.rollout_dtype out",
+    "rollouts={kind: multi_attempt}": "does not go with rollouts.kind=multi_attempt",
+}
+
+
+@pytest.mark.parametrize("override", SERVED)
+def test_what_a_server_cannot_sample_is_said(override):
+    with pytest.raises(ConfigError) as error:
+        read_recipe("rlvr").resolve("sandbox", ("inference.engine=vllm_server", override))
+    assert SERVED[override] in str(error.value)
 
 
 def test_check_reads_the_data_file(tmp_path):

@@ -12,6 +12,10 @@ import psutil
 import pytest
 from kills import digest
 
+from tinyreason.cli.options import with_processes
+from tinyreason.cli.train import shared_by_cards
+from tinyreason.config.processes import check_launcher
+from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError, Stopped
 from tinyreason.models.hardware import take_card
 from tinyreason.pipeline import launch
@@ -33,6 +37,40 @@ def test_each_process_has_a_card_of_its_own_of_the_same_kind(tmp_path, monkeypat
         launch._cards_of_helpers(3, card)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert take_card(2).name == "Tesla T4"  # where torchrun has started this process as number 2
+
+
+def test_auto_takes_all_cards_of_one_kind_where_the_run_can_be_shared(tmp_path, monkeypatch, capsys):
+    fake_driver.install(tmp_path, monkeypatch, "T4", "A100", "T4")
+    assert with_processes((), "auto") == ("processes=1",)  # one A100 is there
+    fake_driver.install(tmp_path, monkeypatch, "T4", "T4")
+    assert with_processes(("a=1",), "auto") == ("a=1", "processes=2")
+    card, recipe = take_card(), read_recipe("one_shot_rlvr")
+    assert shared_by_cards(recipe, "t4", ("seed=1",), card, None, []) == ("seed=1", "processes=2")
+    assert shared_by_cards(recipe, "sandbox", (), card, None, []) == ()
+    served = ("inference.engine=vllm_server",)
+    assert shared_by_cards(recipe, "t4", served, card, None, []) == served
+    assert "one process: " in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"there is no option trl\.nonsense"):
+        shared_by_cards(recipe, "t4", ("trl.nonsense=1",), card, None, [])
+    (tmp_path / "config.yaml").write_text("{recipe: a, tier: t4, trainer: grpo, processes: 3}")
+    assert shared_by_cards(recipe, "t4", (), card, tmp_path, []) == ("processes=3",)  # as it was begun
+
+
+LAUNCHES = {
+    "asks for FSDP, which spreads a model over processes": {"ACCELERATE_USE_FSDP": "true"},
+    "asks for DeepSpeed": {"ACCELERATE_USE_DEEPSPEED": "true"},
+    "accelerate's config has mixed_precision: bf16": {"ACCELERATE_MIXED_PRECISION": "bf16"},
+    "accelerate's config has dynamo_backend: INDUCTOR": {"ACCELERATE_DYNAMO_BACKEND": "INDUCTOR"},
+    "4 processes were launched on several machines": {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"},
+}
+
+
+@pytest.mark.parametrize("sentence", LAUNCHES)
+def test_a_launch_that_would_change_how_a_run_computes_is_refused(sentence):
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        check_launcher(LAUNCHES[sentence])
+    plain = {"ACCELERATE_USE_CPU": "True", "ACCELERATE_MIXED_PRECISION": "no", "ACCELERATE_DYNAMO_BACKEND": "NO"}
+    check_launcher(plain | {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "ACCELERATE_USE_FSDP": "false"})
 
 
 def test_a_process_that_does_not_start_is_said(monkeypatch):

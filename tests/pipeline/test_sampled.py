@@ -51,7 +51,7 @@ def test_the_best_balanced_temperature_is_taken_once_and_of_equal_ones_the_lowes
     )
     session = SimpleNamespace(config=config, folder=files, context=context_of(config), grader=None)
     for _ in range(2):
-        assert best_temperature(session, None, None, config.data.load(), sampling_of(config)) == 0.5
+        assert best_temperature(session, None, None, config.data.load(), sampling_of(session)) == 0.5
     assert asked == [0.5, 0.8, 1.2]
     assert "temperature of 0.5: balance 1.00 at 0.5, 1.00 at 0.8, 0.50 at 1.2" in said(session.context)
 

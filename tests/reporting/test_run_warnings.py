@@ -35,6 +35,12 @@ def test_what_is_imitated_and_becomes_less_likely_is_named(run, last, is_warned_
     assert (titles(run) == "What is imitated became less likely") == is_warned_of
 
 
+@pytest.mark.parametrize(("distance", "is_warned_of"), [(0.5, True), (0.02, False)])
+def test_rollouts_of_another_policy_are_named(run, distance, is_warned_of):
+    rewrite_metrics(run, **{"sampling/logp_difference": [distance] * 10})
+    assert (titles(run) == "The rollouts come from another policy, 0.50 nats a token away") == is_warned_of
+
+
 def test_groups_without_a_gradient_are_counted(run):
     rewrite_metrics(run, **{"group/share_zero_variance": [0.62] * 10})
     assert titles(run) == "No gradient in 62% of groups"

@@ -11,6 +11,9 @@ from tinyreason.adapters._merge import adds_biases as adds_biases
 from tinyreason.adapters._merge import give_biases as give_biases
 from tinyreason.adapters._merge import is_quantized as is_quantized
 from tinyreason.adapters._merge import merge_adapter as merge_adapter
+from tinyreason.adapters._served import adapts as adapts
+from tinyreason.adapters._served import trained_sha256 as trained_sha256
+from tinyreason.adapters._served import write_zeros as write_zeros
 from tinyreason.leaves import Leaves
 
 ADAPTERS = Leaves.of_folder(__name__, __path__)

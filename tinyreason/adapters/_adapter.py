@@ -99,6 +99,11 @@ class Adapter(Schema):
         return False
 
     @property
+    def plain_rank(self) -> int | None:
+        """Returns the rank of the plain LoRA that `save` writes, which servers take; None where it writes another."""
+        return self.rank
+
+    @property
     def decomposes(self) -> bool:
         """Returns whether attaching it takes singular vectors or the like of each weight."""
         return False

@@ -49,6 +49,10 @@ class Lora(Adapter):
         return True
 
     @property
+    def plain_rank(self) -> int | None:
+        return None if self.dora else self.rank * (2 if self.init in MOVES_THE_BASE else 1)
+
+    @property
     def decomposes(self) -> bool:
         return self.init in MOVES_THE_BASE
 

@@ -78,5 +78,9 @@ class Miss(Adapter):
         init = "bat" if self.variant == "bat" else True
         return MissConfig(r=self.rank, target_modules=targets, task_type="CAUSAL_LM", init_weights=init)
 
+    @property
+    def plain_rank(self) -> int | None:
+        return None
+
     def trained_parameters(self, layers: dict[str, tuple[int, int]]) -> int:
         return self.rank * sum(rows for rows, _ in layers.values())

@@ -81,13 +81,30 @@ THINKING_BUDGET = click.option(
 )
 
 
+class CountOrAuto(click.ParamType):
+    """A count, or `auto`."""
+
+    name = "N|auto"
+
+    def convert(self, value, parameter, context) -> int | str:
+        return value if value == AUTO else COUNT.convert(value, parameter, context)
+
+
+AUTO = "auto"
 PROCESSES = click.option(
-    "--processes", type=COUNT, help="So many processes share each step, on this machine's cores or cards."
+    "--processes",
+    type=CountOrAuto(),
+    help="So many processes share each step, on this machine's cores or cards; auto = all cards of one kind.",
 )
 
 
-def with_processes(overrides: tuple[str, ...], many: int | None) -> tuple[str, ...]:
+def with_processes(overrides: tuple[str, ...], many: int | str | None) -> tuple[str, ...]:
     """Returns the overrides, with --processes as one of them."""
+    if many == AUTO:
+        from tinyreason.models.hardware import find_card
+
+        card = find_card()
+        many = card.alike if card else 1
     return overrides if many is None else (*overrides, f"processes={many}")
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tinyreason.config.inference import SERVER
 from tinyreason.planning.plan import Plan, paid_requests
 from tinyreason.planning.prompt_lengths import PromptLengths
 
@@ -72,6 +73,8 @@ def fit_lines(plan: Plan, suggestion: tuple[str, ...] | None, spare: list[tuple[
 
 def time_lines(plan: Plan) -> list[str]:
     """Returns seconds a step, hours, and what of them a session holds."""
+    if plan.seconds is None and plan.job.config.inference.engine == SERVER:
+        return ["time    unknown: a server samples, whose speed and memory are not in this"]
     if plan.seconds is None:
         return [f"time    unknown: {plan.job.compute.card.name} is not among the cards known here"]
     steps = plan.job.config.train.max_steps

@@ -1,5 +1,6 @@
 """`tinyreason recipe`: train by a recipe and measure the gain."""
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from tinyreason import processes as together
 from tinyreason.cli.options import (
     ACCEPT_CHANGES,
     ALLOW_CODE,
+    AUTO,
     OVERRIDES,
     PATH,
     PROCESSES,
@@ -21,10 +23,13 @@ from tinyreason.cli.options import (
     with_processes,
 )
 from tinyreason.cli.report import open_live_page
+from tinyreason.config.processes import check_launcher
 from tinyreason.errors import ConfigError, DiskError
 
 if TYPE_CHECKING:
+    from tinyreason.config.recipe import Recipe
     from tinyreason.config.run_config import RunConfig
+    from tinyreason.models.hardware import Card
     from tinyreason.runs.context import RunContext
 
 
@@ -47,15 +52,17 @@ if TYPE_CHECKING:
 @click.option("--deadline", metavar="TIME", help="Save and end before this time: 11h30m, 18:30, 2026-11-22T09:00.")
 @click.option("--open", "opens", is_flag=True, help="Open a page in the browser that shows the run live.")
 @PROCESSES
-def recipe_command(overrides: tuple[str, ...], processes: int | None, **given: Any) -> None:
+def recipe_command(overrides: tuple[str, ...], processes: int | str | None, **given: Any) -> None:
     """Train by a recipe and measure the gain: evaluate, train, evaluate again.
 
     NAME is a recipe or a .yaml file. key=value sets an option of it; `tinyreason show NAME` lists them all. The same
     command with the same --out resumes a run that was stopped, and shows one that is finished, on any machine.
     """
+    check_launcher(os.environ)
     launched = together.launched()
     if launched is None:
-        take_recipe(overrides=with_processes(overrides, processes), **given)
+        is_auto = processes == AUTO
+        take_recipe(overrides=with_processes(overrides, None if is_auto else processes), is_auto=is_auto, **given)
         return
 
     from tinyreason.pipeline.launch import help_main, met
@@ -65,7 +72,8 @@ def recipe_command(overrides: tuple[str, ...], processes: int | None, **given: A
         help_main()
         return
     with met():
-        take_recipe(overrides=with_processes(overrides, processes or many), **given)
+        asked = many if processes in (None, AUTO) else processes
+        take_recipe(overrides=with_processes(overrides, asked), is_auto=False, **given)
 
 
 def take_recipe(
@@ -82,6 +90,7 @@ def take_recipe(
     verify_resume: bool,
     deadline: str | None,
     opens: bool,
+    is_auto: bool,
 ) -> None:
     """Runs a recipe as it was typed, or shows what is finished."""
     from tinyreason.config.recipe import read_recipe
@@ -99,6 +108,8 @@ def take_recipe(
     recipe, card = read_recipe(name), take_card()
     check_seeds(seed, seeds, verify_resume)
     tier, reason = begun_tier(tier, None if fresh else out, seeds) or tier_for(recipe, tier, overrides, card)
+    if is_auto:
+        overrides = shared_by_cards(recipe, tier, overrides, card, None if fresh else out, seeds)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
     if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
         return
@@ -141,6 +152,28 @@ def begun_tier(asked: str | None, out: Path | None, seeds: list[int]) -> tuple[s
 
     begun = None if asked else tier_of(out, seeds)
     return (begun, "the run was begun on it") if begun else None
+
+
+def shared_by_cards(
+    recipe: "Recipe", tier: str, overrides: tuple[str, ...], card: "Card | None", out: Path | None, seeds: list[int]
+) -> tuple[str, ...]:
+    """Returns the overrides with as many processes as the run in `out` has, else as there are cards of one kind.
+
+    A run that these cannot share is of one process, which is said.
+    """
+    from tinyreason.config.tiers import TIERS
+    from tinyreason.pipeline.finished import processes_of
+
+    many = processes_of(out, seeds)
+    if many is None:
+        many = card.alike if card and TIERS[tier].needs_gpu else 1
+        try:
+            recipe.resolve(tier, with_processes(overrides, many))
+        except ConfigError as error:
+            recipe.resolve(tier, overrides)  # what is wrong with one process too is said as ever
+            click.echo(f"one process: {error}")
+            return overrides
+    return overrides if many == 1 else with_processes(overrides, many)
 
 
 def check_ready(config: "RunConfig", controls: bool) -> None:

@@ -10,6 +10,7 @@ from tinyreason.algorithms.rewards import REWARDS, OwnReward
 from tinyreason.algorithms.rollouts import ROLLOUTS, ThoughtBudget
 from tinyreason.algorithms.samplers import SAMPLERS, OwnSampler
 from tinyreason.config.describe import explained, sections
+from tinyreason.config.inference import Inference
 from tinyreason.config.model import Model
 from tinyreason.config.processes import check_processes, is_sampled_by_trl, micro_rows
 from tinyreason.config.stage import Stage, Warmup, check_carried, laid_over_the_run
@@ -35,13 +36,6 @@ class Kernels(Schema):
     """Liger's fused norm, rotary embedding and MLP, or none."""
     optimizer: Literal["auto", "adamw", "adamw_8bit", "paged_adamw_8bit"] = "auto"
     """AdamW of torch (auto), or of bitsandbytes with 8-bit states that may page out to the CPU (TRL: optim)."""
-
-
-class Inference(Schema):
-    """What samples completions: rollouts, evaluation and validation."""
-
-    engine: Literal["auto", "hf", "fused", "trl"] = "auto"
-    """Transformers' forward pass (hf), a faster one for models like Llama (fused), or, in training, TRL's own (trl)."""
 
 
 class Evaluation(Schema):

@@ -13,7 +13,7 @@ from tinyreason.evaluation.score import Completion, Score, beyond_text, groups_o
 from tinyreason.example import Example
 
 SETTINGS, PROBLEMS, SAMPLES, RESULT = "settings.json", "problems.jsonl", "samples.jsonl", "eval.json"
-FREE = ("samples", "batch_size", "keeps_certainty")
+FREE = ("samples", "batch_size", "keeps_certainty", "server")
 """Settings that may differ when an evaluation is resumed: they change no completion."""
 Key = tuple[str, str, str, int]
 """Side, bench, problem id, sample."""

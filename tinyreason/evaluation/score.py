@@ -157,6 +157,7 @@ class Evaluator:
             seed=self.config.seed,
             engine=self.config.inference.engine,
             thought_budget=self.config.thought_budget,
+            server=self.context.server,
         )
 
 

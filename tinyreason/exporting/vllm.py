@@ -4,14 +4,13 @@ import shlex
 import shutil
 from pathlib import Path
 
+from tinyreason.config.inference import RANKS
 from tinyreason.config.model import Model
 from tinyreason.errors import ModelError
 from tinyreason.exporting.gguf_adapter import check_plain_lora
 from tinyreason.models.gguf import gguf_file
 from tinyreason.models.load import source_of
 
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""Largest ranks that vLLM can be told."""
 ADAPTER, TEMPLATE, COMMAND = "adapter", "chat_template.jinja", "serve.sh"
 
 

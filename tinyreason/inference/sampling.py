@@ -43,6 +43,8 @@ class Sampling:
     """Whether each completion comes with how certain the model was of its tokens."""
     thought_budget: ThoughtBudget | None = None
     """When thoughts continue that would end; None = never."""
+    server: Any = None
+    """The `ServedModel` that samples instead of this process."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,17 @@ def sample_batches(
 
     Prompts of like length are completed together, the longest first, as a batch is padded to its longest. `room`
     remembers what fitted after the memory was too small: give it again, and nothing larger is tried again. Several
-    processes deal the asks out; the last batch that each yields is what the others have sampled.
+    processes deal the asks out; the last batch that each yields is what the others have sampled. A server is asked all
+    at once, and each of its answers is a batch.
     """
     room = room or BatchRoom()
     ends, forcing = end_tokens(model, tokenizer), forcing_of(model, tokenizer, sampling.thought_budget)
     ids_of = prompt_ids(tokenizer, [example for example, _ in asks], sampling)
+    if sampling.server:
+        asked = [server_ask(ids, key, sampling) for ids, key in zip(ids_of, seeds_of(asks, sampling), strict=True)]
+        for row, answer in sampling.server.completions(model, asked):
+            yield [read_completion(tokenizer, row, answer.ids, ends)]
+        return
     mine = processes.dealt(sorted(range(len(asks)), key=lambda row: -len(ids_of[row])))
     was_training, sampled = model.training, []
     model.eval()
@@ -171,9 +179,20 @@ def uniforms(asks: list[Ask], sampling: Sampling) -> Tensor:
     """
     from tinyreason.inference.engines.tokens import uniforms_of
 
+    return uniforms_of(seeds_of(asks, sampling), sampling.max_completion_tokens)
+
+
+def seeds_of(asks: list[Ask], sampling: Sampling) -> list[int]:
+    """Returns what each row's random numbers follow from."""
     keys = [f"{sampling.seed}/{sample}/{example.id}" for example, sample in asks]
-    seeds = [int.from_bytes(hashlib.sha256(key.encode()).digest()) for key in keys]
-    return uniforms_of(seeds, sampling.max_completion_tokens)
+    return [int.from_bytes(hashlib.sha256(key.encode()).digest()) for key in keys]
+
+
+def server_ask(prompt: list[int], seed: int, sampling: Sampling):
+    """Returns what a server is asked for one row."""
+    from tinyreason.inference.engines.vllm_server import Asked
+
+    return Asked(prompt, seed, sampling.max_completion_tokens, float(sampling.temperature), sampling.top_p)
 
 
 def token_rule(sampling: Sampling):

@@ -46,6 +46,11 @@ class Card:
         return self.capability >= (8, 0)
 
     @property
+    def alike(self) -> int:
+        """How many cards of its kind, itself among them, a run could use."""
+        return 1 if self.is_old else 1 + self.idle.count(self.name)
+
+    @property
     def is_old(self) -> bool:
         """Whether no GPU tier runs on it, whatever its memory."""
         return self.capability < LEAST_CAPABILITY

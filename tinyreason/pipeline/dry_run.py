@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tinyreason.config.inference import SERVER
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.stage import Stage
@@ -48,6 +49,7 @@ def dry_run_overrides(config: RunConfig) -> dict[str, Any]:
         "checkpoints.every_steps": 1,
         "checkpoints.keep": STEPS,
         "processes": 1,
+        "inference.engine": "auto" if config.inference.engine == SERVER else config.inference.engine,
     }
     found |= {f"model.{name}": "null" for name in ("gguf_file", "chat_template") if getattr(config.model, name)}
     if config.teacher_model:

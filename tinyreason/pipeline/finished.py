@@ -1,7 +1,8 @@
 """What is finished is shown on any machine, also on one that could not run it: no card and no data are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console
@@ -52,8 +53,19 @@ def is_finished(out: Path, config: RunConfig) -> bool:
 
 def tier_of(out: Path | None, seeds: Sequence[int]) -> str | None:
     """Returns the tier of the run in `out`, or of those of its seeds; None where there is none."""
-    found = (read_config(folder) for folder in run_folders(out, seeds))
-    return next((str(values["tier"]) for values in found if values), None)
+    found = next(begun_configs(out, seeds), None)
+    return found and str(found["tier"])
+
+
+def processes_of(out: Path | None, seeds: Sequence[int]) -> int | None:
+    """Returns how many processes share the run in `out`, or those of its seeds; None where there is none."""
+    found = next(begun_configs(out, seeds), None)
+    return found and int(found.get("processes", 1))
+
+
+def begun_configs(out: Path | None, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Yields the config of each run that is there, as it was written down."""
+    return filter(None, map(read_config, run_folders(out, seeds)))
 
 
 def run_folders(out: Path | None, seeds: Sequence[int]) -> list[Path]:

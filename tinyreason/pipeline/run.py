@@ -16,7 +16,6 @@ from tinyreason.evaluation.score import Evaluator, Score
 from tinyreason.evaluation.template_check import check_template
 from tinyreason.example import Example
 from tinyreason.grading.grader import Grader
-from tinyreason.inference.engines import choose_engine
 from tinyreason.inference.forcing import closing_token
 from tinyreason.inference.local_sampling import base_and_adapter
 from tinyreason.inference.teacher_model import load_teacher, teacher_reference
@@ -30,6 +29,7 @@ from tinyreason.pipeline.fitting import fitting
 from tinyreason.pipeline.launch import helped
 from tinyreason.pipeline.own_code import load_own_code, try_own_code
 from tinyreason.pipeline.problems import read_problems
+from tinyreason.pipeline.served import engine_of, served
 from tinyreason.pipeline.stages import trained_on
 from tinyreason.pipeline.train import train_adapter
 from tinyreason.pipeline.warmup import warm_up
@@ -71,7 +71,7 @@ def run(config: RunConfig, out: Path, context: RunContext, fresh: bool = False) 
             return folder.result
         with Heart(out, console, context.deadline):
             context = as_begun(folder, config, context)
-            with helped(config, out, context.compute, grader) as asked:
+            with helped(config, out, context.compute, grader) as asked, served(config, out, context) as context:
                 return run_in(folder, config, context, asked, clock)
 
 
@@ -91,14 +91,14 @@ def run_in(folder: RunFolder, config: RunConfig, context: RunContext, grader: Gr
     problems = processes.by_main(lambda: read_problems(config, folder, grader, console))
     model, tokenizer = load_model(config.model, context.compute)
     check_finite(model, config.model)
-    engine = choose_engine(model, config.inference.engine, config.train.sampling_dtype)
-    console.say(f"        engine {engine.name} ({engine.why})")
     if caveat := turn_end_caveat(tokenizer):
         console.say(f"caveat  {caveat}")
     teacher = load_teacher(config, tokenizer)
     longest = context_for(config, model.config)
     problems = processes.by_main(lambda: fitting(config, problems, tokenizer, longest, console))
     evaluator = Evaluator(config, context, tokenizer, grader)
+    name, why = engine_of(evaluator, model, problems.evaluation)
+    console.say(f"        engine {name} ({why})")
     used = {"base_sha256": base_sha256(config.model), "data_sha256": problems.sha256()}
     used |= {"splits_sha256": problems.splits_sha256()} | teacher_sha256(config)
     try_own_code(evaluator, model, problems.training)

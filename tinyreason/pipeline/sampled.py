@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import Any
 
 from tinyreason import processes
-from tinyreason.config.run_config import RunConfig
 from tinyreason.data.sampled import Sampled
 from tinyreason.errors import DataError
 from tinyreason.evaluation.score import Completion, evaluate
@@ -33,7 +32,7 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
     """
     data: Sampled = session.config.data
     rows = sample_rows(session, problems)
-    rows += asked_rows(session, problems, rows, sampling_of(session.config), lambda: who_samples(session))
+    rows += asked_rows(session, problems, rows, sampling_of(session), lambda: who_samples(session))
     found = kept_examples(data, problems, rows)
     correct = sum(row["correct"] is True for row in rows) / len(rows)
     most = f", {data.most_per_problem} of a problem at most" if data.most_per_problem else ""
@@ -59,7 +58,7 @@ def sampled_examples(session: TrainingSession, problems: list[Example], earlier:
 def sample_rows(session: TrainingSession, problems: list[Example]) -> list[Row]:
     """Returns every sampled completion, problem by problem; those not yet in the folder are sampled now."""
     config, folder, context = session.config, session.folder, session.context
-    sampling, room = sampling_of(config), BatchRoom()
+    sampling, room = sampling_of(session), BatchRoom()
     at_once = max(1, BATCHES_AT_ONCE * sampling.batch_size // sampling.samples)
     rows = whole_rows(folder, SAMPLES, at_once * sampling.samples, len(problems) * sampling.samples)
     done = len(rows) // sampling.samples
@@ -129,8 +128,9 @@ def balance(correct: int, kept: int, wanted: int = 8) -> float:
     return correct / kept * min(1.0, correct / wanted) if kept else 0.0
 
 
-def sampling_of(config: RunConfig) -> Sampling:
+def sampling_of(session: TrainingSession) -> Sampling:
     """Returns how a run or stage samples what it trains on."""
+    config = session.config
     return Sampling(
         samples=config.data.samples,
         temperature=config.data.temperature,
@@ -140,6 +140,7 @@ def sampling_of(config: RunConfig) -> Sampling:
         template_options=config.template_options,
         seed=config.seed,
         engine=config.inference.engine,
+        server=session.context.server,
     )
 
 

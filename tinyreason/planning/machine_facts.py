@@ -9,14 +9,18 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
+from tinyreason.config.inference import VllmServer
 from tinyreason.config.model import Model
 from tinyreason.config.recipe import read_recipe
 from tinyreason.config.run_config import Kernels
 from tinyreason.config.tiers import TIERS
+from tinyreason.errors import ServerError
 from tinyreason.models.hardware import Card, choose_tier, dotted, find_card, find_cpu, usable_cores
 from tinyreason.models.kernels import choose_compute_settings, installed_packages
 
 NEEDS = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "math-verify", "pebble", "click")
+SERVER_S = 1.0
+"""So long a server may take to answer."""
 LEAST_DISK_GB = 5.0
 """GiB that a downloaded model and a run usually take."""
 TORCH_HELP = "https://pytorch.org/get-started/locally"
@@ -42,6 +46,8 @@ def machine_facts() -> list[Fact]:
         cpu_fact(),
         tier_fact(card),
         *kernel_facts(card),
+        Fact("engine", engines_here(card)),
+        server_fact(VllmServer()),
         disk_fact(),
         Fact("HF_TOKEN", "set" if os.environ.get("HF_TOKEN") else "not set: public models and data only"),
     ]
@@ -93,7 +99,7 @@ def cuda_facts(card: Card | None) -> list[Fact]:
     if card is None:
         mac = "; Apple's GPU is not used" if platform.system() == "Darwin" else ""
         return [Fact("GPU", f"no CUDA GPU: the tiers sandbox and cpu run on the CPU{mac}")]
-    many = 1 + card.idle.count(card.name)
+    many = card.alike
     both = f", or --processes {many} uses all {many} {card.name}" if many > 1 else ""
     idle = f"; {card.describe_idle()}{both}" if card.idle else ""
     facts = [Fact("GPU", f"{card.describe()}, {card.memory_gb:.0f} GB{idle}")]
@@ -157,6 +163,29 @@ def kernel_facts(card: Card | None) -> list[Fact]:
     compute = choose_compute_settings(Model(name="any"), Kernels(), used, installed_packages(), "qwen2", find_cpu())
     shown = ("dtype", "attention", "fused", "optimizer")
     return [Fact(name, f"{compute.settings()[name].got} ({compute.settings()[name].why})") for name in shown]
+
+
+def engines_here(card: Card | None) -> str:
+    """Says which engines sample in this process."""
+    first = "hf (any model)" if card else "fused (models like Llama) or hf (any model)"
+    return f"{first}, as auto chooses; trl (TRL's own)"
+
+
+def server_fact(server: VllmServer) -> Fact:
+    """Says whether a server of vLLM's answers where one usually is, and what is needed to start one."""
+    from tinyreason.inference.engines.connection import Connection, NotThere, Unanswered
+
+    connection = Connection(server, os.environ.get(server.key_variable, ""), lambda text: None)
+    try:
+        models = [card["id"] for card in connection.once("GET", "/v1/models", patience_s=SERVER_S)["data"]]
+        return Fact("vllm_server", f"{', '.join(models)} at {server.url}")
+    except (Unanswered, NotThere, ServerError, LookupError, TypeError):
+        pass
+    try:
+        here = f"vLLM {metadata.version('vllm')} is installed"
+    except metadata.PackageNotFoundError:
+        here = "vLLM is not installed here"
+    return Fact("vllm_server", f"none answers at {server.url}, {here}; docs/server.md has the lines to type")
 
 
 def disk_fact() -> Fact:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from math import floor
 from typing import Any
 
+from tinyreason.config.inference import SERVER
 from tinyreason.config.run_config import Kernels, RunConfig
 from tinyreason.data.sampled import Sampled
 from tinyreason.inference.teacher_model import naming_the_teacher, teacher_reference
@@ -20,6 +21,8 @@ from tinyreason.prompts import USUAL_PROMPT_TOKENS
 
 GB = 2**30
 SESSION_HOURS = 12
+SAMPLED = ("evaluate", "generate")
+"""Phases in which completions are sampled; a server's are not on this machine."""
 CPU_ALLOCATOR = 1.7
 """Times the peak that a CPU's allocator may keep, as it holds blocks that torch has freed; measured on the sandbox."""
 GPU_ALLOCATOR = 1.1
@@ -201,8 +204,10 @@ def make_plan(
     )
     tokens = prompt_tokens or config.data.max_prompt_tokens or USUAL_PROMPT_TOKENS  # the data is not read
     job = Job(config, shape, compute, tokens, evaluation_prompt_tokens, *teacher_of(config, machine.card, packages))
-    at = speed_of(job, machine.sheet)
+    is_served = config.inference.engine == SERVER
+    found = [phase for phase in phases(job) if not (is_served and phase.name in SAMPLED)]
+    at = None if is_served else speed_of(job, machine.sheet)
     step = at and step_seconds(job, at)
     total = at and config.train.max_steps * step + evaluation_seconds(job, at) + earlier_seconds(job, at)
     is_calibrated = machine.sheet is not None and machine.sheet.is_calibrated
-    return Plan(job, phases(job), machine.memory, step, total, is_calibrated)
+    return Plan(job, found, machine.memory, step, total, is_calibrated)

@@ -17,6 +17,8 @@ ENDS = 10
 """The first and the last so many steps are compared."""
 LARGEST_FALL = 0.5
 """Of a token's log-probability, natural, in completions that are imitated."""
+LARGEST_DISTANCE = 0.2
+"""Mean distance in nats a token; a ratio is clipped from about there on."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,17 @@ def imitated_fall(run: StoredRun) -> Found:
             f"The log-probability of a token in the completions to imitate went from {then:.2f} to {now:.2f}: moving "
             f"away from the others has no lower bound. Lower train.learning_rate or train.max_steps, weigh the others "
             f"less, or type train.loss=topr.",
+        )
+
+
+def sampled_elsewhere(run: StoredRun) -> Found:
+    """Warns of rollouts from a policy that is not the one that is trained, whatever the ratio makes of them."""
+    distances = run.curve("sampling/logp_difference")
+    if distances and (mean := fmean(distances)) > LARGEST_DISTANCE:
+        yield (
+            f"The rollouts come from another policy, {mean:.2f} nats a token away",
+            "Where a server samples, it may hold another base or an earlier adapter: start it anew, as docs/server.md "
+            "says. Where they are sampled in bfloat16, leave train.rollout_dtype out.",
         )
 
 
@@ -243,7 +256,7 @@ def no_room(run: StoredRun) -> Found:
 
 RULES = (
     *(not_a_number, graders_disagree, hacking_signs, reward_without_gain, memorised_answer, format_effect),
-    *(no_gradient, imitated_fall),
+    *(no_gradient, imitated_fall, sampled_elsewhere),
     *(hits_the_limit, never_correct, too_few_problems, no_room),
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tinyreason.console import Console
 from tinyreason.models.kernels import ComputeSettings
@@ -24,3 +25,5 @@ class RunContext:
     """Whether a run may be resumed by libraries or code that change its numbers."""
     callbacks: tuple[StepCallback, ...] = ()
     """What is told of every step."""
+    server: Any = None
+    """The server that samples in this process's place (`inference.engines.vllm_server`)."""

@@ -15,7 +15,7 @@ NOT_COMPUTED_WITH = ("about", "paper", "expected", "measured")
 FILES = (
     *("result.json", "checkpoints", "metrics.jsonl", "rollouts.jsonl", "evaluation.json", "report.html", "log.txt"),
     *("critiques.jsonl", "adapter", "history", "controls", "controls.json", "warmup", "stages", "samples.jsonl"),
-    *("tensorboard",),
+    *("tensorboard", "served"),
     *("heartbeat.json", "stop.request", ".heartbeat.json.part"),
     *("code", "constraints.txt", "environment.json", "config.yaml"),
 )
@@ -57,6 +57,8 @@ def check_config(out: Path, earlier: dict[str, Any], config: RunConfig) -> None:
     for name in NOT_COMPUTED_WITH:
         earlier, here = ({key: value for key, value in side.items() if key != name} for side in (earlier, here))
     earlier, here = map(without_places, (earlier, here))
+    for side in (earlier, here):  # where a server is, and how long it is waited for, changes no number
+        side.get("inference", {}).pop("server", None)
     differing = list(differences(earlier, here))
     if differing:
         more = f" and {len(differing) - SHOWN_DIFFERENCES} more" if len(differing) > SHOWN_DIFFERENCES else ""

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
 from tinyreason import processes
+from tinyreason.config.inference import SERVER
 from tinyreason.config.run_config import RunConfig
+from tinyreason.errors import ConfigError
 from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import METRIC, SIGNS
 from tinyreason.inference.forcing import forcing_of
@@ -28,6 +31,11 @@ from tinyreason.trainers.session import SPENT, TrainingSession, Watch
 from tinyreason.trainers.shared_prefixes import SAMPLED_ENTROPIES, SharedPrefixes
 from tinyreason.trainers.trl_seam import mask_of
 
+OLD = "old_per_token_logps"
+"""What TRL calls the log-probabilities that its ratio starts from."""
+DIFFERENCE = "sampling/logp_difference"
+"""Metric: mean distance, in nats a token, of the policy sampled from to the one that is trained."""
+
 
 class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRollouts, GRPOTrainer, OomRetry):
     """TRL's GRPO with our advantages, our checkpoints and an OOM retry."""
@@ -46,6 +54,7 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
         "learning_rate": "learning_rate",
         "step_time": "time/step_s",
         "score_time": "time/score_s",
+        DIFFERENCE: DIFFERENCE,
     } | {METRIC + sign: METRIC + sign for sign in SIGNS}
 
     def __init__(
@@ -64,7 +73,10 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
         scores_all = train.has_kl_penalty or train.has_entropy_bonus  # else rows that teach nothing are not scored
         keeps = train.sampling_dtype != "auto" or not scores_all or bool(session.config.token_needs)
         forcing = forcing_of(session.model, session.tokenizer, session.config.thought_budget)
-        sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.sampling_dtype, keeps, forcing)
+        server = session.context.server
+        if engine == SERVER and server is None:
+            raise ConfigError(f"inference.engine={SERVER} samples for runs alone; leave it out here.")
+        sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.sampling_dtype, keeps, forcing, server)
         self.rollouts = None if is_theirs else sampler
         self.planned = None
         if session.config.rollouts:
@@ -126,7 +138,9 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
             return
         mask = mask_of(completions)
         values = self.rollouts and self.rollouts.taken_values(mask)
-        found = dict(zip(("logp", "entropy"), values or self.scored(prompts, completions), strict=True))
+        if values is None or values[1] is None:
+            values = self.scored(prompts, completions)
+        found = dict(zip(("logp", "entropy"), values, strict=True))
         if "ref_logp" in needs:
             found["ref_logp"] = self.scored(prompts, completions, by_reference=True)[0]
         found = {name: value.cpu().where(mask, 0.0) for name, value in found.items()}
@@ -137,10 +151,11 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
         compared = processes.by_main(lambda: self.scorer.compared(raw.cpu()))
         output["advantages"] = compared.advantages.to(raw.device, raw.dtype)
         if self.rollouts and (values := self.rollouts.taken_values(output["completion_mask"])):
-            if self.args.top_entropy_quantile == 1 and self.num_iterations == 1:  # else it decides what is trained on
+            decides = self.args.top_entropy_quantile < 1 or self.num_iterations > 1  # what is trained on
+            if values[1] is not None and not decides:
                 output[SAMPLED_ENTROPIES] = values[1]
-            if self.rollouts.dtype != "auto":  # TRL's ratio then starts from what was sampled from
-                output.setdefault("old_per_token_logps", values[0])
+            if self.rollouts.is_foreign:  # TRL's ratio then starts from what was sampled from
+                output.setdefault(OLD, values[0])
         if self.rollouts:
             sampled, self.rollouts.tokens, self.rollouts.values = sum(processes.gather(self.rollouts.tokens)), 0, {}
         else:
@@ -152,6 +167,21 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
         trained = (output["completion_mask"] * output.get("tool_mask", 1)).sum().item()
         self.add_metric(SPENT, sampled + trained * self.num_iterations)
         return output
+
+    def score_rows(self, ids: torch.Tensor, mask: torch.Tensor, batch_size: int | None, score: Callable) -> tuple:
+        found = super().score_rows(ids, mask, batch_size, score)
+        rows = self.present_rows
+        if rows is not None and OLD in rows and self.rollouts and self.rollouts.is_foreign:
+            self.note_difference(rows, found[0].detach())
+        return found
+
+    def note_difference(self, rows: dict[str, Any], log_probs: torch.Tensor) -> None:
+        """Adds to the metrics how far the log-probabilities here are from those that tokens were sampled with."""
+        learning, there = self.learning_rows(), rows["completion_mask"].bool()
+        if learning is not None and SAMPLED_ENTROPIES in rows:  # others are not computed again
+            there = there & learning[:, None]
+        if there.any():
+            self.add_metric(DIFFERENCE, float((log_probs - rows[OLD])[there].abs().mean()))
 
     def own_state(self) -> dict[str, Any]:
         drafts = self.rollouts.drafts.steps if self.rollouts else []

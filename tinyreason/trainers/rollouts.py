@@ -1,6 +1,7 @@
 """The rollouts of a step: sampled by an engine of ours, each row with random numbers of its own."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
@@ -39,9 +40,14 @@ class RolloutSampler:
     """What is put in where a thought is too short, and when; a plan rolls out then."""
     forced: dict[int, list[int]] = field(default_factory=dict)
     """Row of the last call → the numbers of its tokens that were put in."""
+    server: Any = None
+    """The `ServedModel` that samples in this process's place."""
     drafts: Drafts = field(default_factory=Drafts)
     values: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
-    """Row of the step → its tokens' log-probabilities and entropies as they were sampled, but for drafted rows."""
+    """Row of the step → its tokens' log-probabilities and entropies as they were sampled, but for drafted rows.
+
+    A server tells no entropies: they are empty.
+    """
     tokens: int = 0
     """How many were sampled in the present step."""
 
@@ -61,8 +67,11 @@ class RolloutSampler:
     ) -> list[list[int]]:
         """Returns the same, uncounted."""
         seed, of_call = self.arguments.seed, [call] if call else []
-        uniforms = uniforms_of([[seed, step, first + row, *of_call] for row in range(len(prompts))], limit)
+        seeds = [[seed, step, first + row, *of_call] for row in range(len(prompts))]
         least = (self.arguments.generation_kwargs or {}).get("min_new_tokens", 0)
+        if self.server:
+            return self.by_server(model, prompts, seeds, first, limit, least)
+        uniforms = uniforms_of(seeds, limit)
         engine = make_engine(
             model, self.engine, len(prompts), None if self.dtype == "auto" else getattr(torch, self.dtype)
         )
@@ -82,6 +91,25 @@ class RolloutSampler:
         self.drafts.learn(step, prompts, rows)
         return rows
 
+    def by_server(
+        self, model, prompts: list[list[int]], seeds: list[list[int]], first: int, limit: int, least: int
+    ) -> list[list[int]]:
+        """Returns what the server samples."""
+        from tinyreason.inference.engines.vllm_server import Asked
+
+        asked = [
+            Asked(prompt, seed, limit, self.arguments.temperature, least=least)
+            for prompt, seed in zip(prompts, seeds, strict=True)
+        ]
+        found = dict(self.server.completions(model, asked, keeps_log_probs=True))
+        self.values |= {first + row: (answer.log_probs, []) for row, answer in found.items()}
+        return [found[row].ids for row in range(len(prompts))]
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether rows are sampled from other numbers than those that are trained, as each token's weight then says."""
+        return self.dtype != "auto" or self.server is not None
+
     def found(self, step: int) -> tuple[dict, dict, list]:
         """Returns what is known of the rows that were sampled here in this step, for other processes: `take` it."""
         return self.values, self.forced, self.drafts.of(step)
@@ -92,15 +120,16 @@ class RolloutSampler:
         self.forced = {row: places for _, forced, _ in parts for row, places in forced.items()}
         self.drafts.replace(step, [pair for _, _, pairs in parts for pair in pairs])
 
-    def taken_values(self, mask_N_T: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Returns the step's log-probabilities and entropies (N, T), 0 where no token is; None if some are unknown."""
+    def taken_values(self, mask_N_T: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+        """Returns the step's log-probabilities and entropies (N, T), 0 where no token is; None for what is unknown."""
         taken = self.values
         if len(taken) < len(mask_N_T):
             return None
         found = torch.zeros(2, *mask_N_T.shape, device=mask_N_T.device)
         for row, values in taken.items():
-            found[:, row, : len(values[0])] = torch.tensor(values)
-        return found[0], found[1]
+            for known, its in zip(found, values, strict=True):
+                known[row, : len(its)] = torch.tensor(its)
+        return found[0], None if self.server else found[1]
 
     def logp_sums(self, rows: int) -> torch.Tensor | None:
         """Returns the sum of each of the step's rows' log-probabilities (N,); None if some are unknown."""

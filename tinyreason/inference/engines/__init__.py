@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from tinyreason.errors import ConfigError
 
-EngineName = Literal["auto", "hf", "fused", "trl"]
+EngineName = Literal["auto", "hf", "fused", "trl", "vllm_server"]
 RolloutDtype = Literal["auto", "bfloat16"]
 
 
@@ -36,7 +36,7 @@ def choose_engine(model, asked: EngineName = "auto", rollout_dtype: RolloutDtype
 
 
 def _choose(model, asked: EngineName) -> EngineChoice:
-    """Returns the engine of a model in its own number format."""
+    """Returns the engine of a model in its own number format; `vllm_server` where no server was given, so of here."""
     from tinyreason.inference.engines.fused import fused_obstacle
 
     if asked == "hf":
