@@ -76,7 +76,9 @@ class LeafGRPOTrainer(SessionTrainer, SharedRollouts, SharedPrefixes, OomRetryRo
         server = session.context.server
         if engine == SERVER and server is None:
             raise ConfigError(f"inference.engine={SERVER} samples for runs alone; leave it out here.")
-        sampler = RolloutSampler(self.args, self.scorer.ends, engine, train.sampling_dtype, keeps, forcing, server)
+        sampler = RolloutSampler(
+            self.args, self.scorer.ends, engine, train.sampling_dtype, keeps, forcing, server=server
+        )
         self.rollouts = None if is_theirs else sampler
         self.planned = None
         if session.config.rollouts:

@@ -237,3 +237,10 @@ def test_children_find_their_parents_in_few_copies(parents, most_moves):
 def test_certainty_by_hand():
     logits = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]]).log()
     assert TokenRule(0.5).certainties(logits).tolist() == pytest.approx([0.4298, 0.0], abs=1e-4)
+
+
+def test_linears_that_are_laid_before_hinder_nothing(sandbox, monkeypatch):
+    monkeypatch.setattr(cpu_linear, "prefers_onednn", lambda: True)  # as on AMD
+    model, _ = sandbox
+    with cpu_linear.fast_linears(model):
+        assert type(model.lm_head) is not torch.nn.Linear and choose_engine(model).name == "fused"
