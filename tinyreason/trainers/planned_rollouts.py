@@ -65,6 +65,8 @@ class PlannedRollouts:
         if not asked:
             return
         prompts, room = [prompt for _, prompt in asked], max(self.room(rollout) for rollout, _ in asked)
+        if self.config.thought_budget:
+            self.trainer.rollouts.forced = {}
         with self.trainer.session.model.disable_adapter() if by_base else nullcontext():
             sampled = self.trainer.sampled(prompts, room)
         forced = self.trainer.rollouts.forced if self.config.thought_budget else {}
