@@ -168,7 +168,7 @@ def shared_by_cards(
         try:
             recipe.resolve(tier, with_processes(overrides, many))
         except ConfigError as error:
-            recipe.resolve(tier, overrides)  # what is wrong with one process too is said as ever
+            recipe.resolve(tier, overrides)  # a mistake that one process has too is said as ever
             click.echo(f"one process: {error}")
             return overrides
     return overrides if many == 1 else with_processes(overrides, many)
