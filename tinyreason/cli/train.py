@@ -114,11 +114,9 @@ def take_recipe(
     if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
         return
     check_tier(tier, card)
-    check_ready(configs[0], controls)
+    check_ready(configs[0], controls, verify_resume)
     settle_code(run_folders(out, seeds), configs, allow_code)
     config, console, out = configs[0], Console(), out or default_folder(configs)
-    if verify_resume and config.processes > 1:
-        raise ConfigError("--verify-resume takes the steps in one process, which rounds otherwise than several do.")
     if opens:
         open_live_page(out)
     again = [name, *overrides, "--on", tier, *which_seeds(config, seeds), *["--controls"] * controls, "--out", str(out)]
@@ -170,20 +168,22 @@ def shared_by_cards(
         try:
             recipe.resolve(tier, with_processes(overrides, many))
         except ConfigError as error:
-            recipe.resolve(tier, overrides)  # what is wrong with one process too is said as ever
+            recipe.resolve(tier, overrides)  # a mistake that one process has too is said as ever
             click.echo(f"one process: {error}")
             return overrides
     return overrides if many == 1 else with_processes(overrides, many)
 
 
-def check_ready(config: "RunConfig", controls: bool) -> None:
-    """Refuses a config for which something is not there, or that has no controls. Errors: `TinyReasonError`."""
+def check_ready(config: "RunConfig", controls: bool, verify_resume: bool) -> None:
+    """Refuses a config for which something is not there, or that cannot do what is asked. Errors: `TinyReasonError`."""
     from tinyreason.config.preconditions import check_preconditions
     from tinyreason.evaluation.controls import check_has_controls
 
     check_preconditions(config)
     if controls:
         check_has_controls(config)
+    if verify_resume and config.processes > 1:
+        raise ConfigError("--verify-resume takes the steps in one process, which rounds otherwise than several do.")
 
 
 def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None:
