@@ -14,6 +14,7 @@ from tinyreason.inference.engines import choose_engine, make_engine
 from tinyreason.inference.engines.fused import assign_slots
 from tinyreason.inference.engines.loop import roll_out
 from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
+from tinyreason.models import cpu_linear
 
 FUSED = ("Llama", "Qwen2", "Qwen3", "Mistral")
 OTHERS = ("Gemma", "Phi3", "SmolLM3", "GPTNeoX", "Gemma3Text")
