@@ -7,7 +7,8 @@ import struct
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from local_server import LocalServer, SilentHandler
 
 FAULTS = ("500", "429", "cut", "cut in the middle", "malformed", "oversized", "wrong shape")
 
@@ -20,17 +21,13 @@ def criticise(body):
     return f"{left}+{right} makes {left + right}, and the attempt says {said}.\nConclusion: {verdict}"
 
 
-class Endpoint(ThreadingHTTPServer):
+class Endpoint(LocalServer):
     """`with Endpoint() as server: server.url`."""
 
-    daemon_threads = True
-    request_queue_size = 256
-
     def __init__(self, say=criticise, delay_s=0.0, fault=lambda number: None, places=10_000, usage=(100, 20)):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.say, self.delay_s, self.fault, self.usage = say, delay_s, fault, usage
         self.places = threading.Semaphore(places)
-        self.lock = threading.Lock()
         self.number = self.now = self.most = 0
         self.answered = Counter()  # body → times that it was answered whole
         self.times = []
@@ -38,27 +35,10 @@ class Endpoint(ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, request, address):
-        """A client that was killed is no news."""
+        return f"{super().url}/v1"
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def log_message(self, *_):
-        pass
-
+class Handler(SilentHandler):
     def do_POST(self):
         server = self.server
         raw = self.rfile.read(int(self.headers["Content-Length"]))

@@ -4,12 +4,11 @@ What it takes and answers is as in vLLM's `entrypoints/openai` (0.10.2 to 0.19);
 """
 
 import json
-import threading
 from copy import deepcopy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import torch
+from local_server import LocalServer, SilentHandler
 
 from tinyreason.adapters import with_adapter
 from tinyreason.inference.engines.hf import HFEngine
@@ -21,14 +20,11 @@ EXPLICIT = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "pre
 """What vLLM takes from the model's generation_config.json where a request does not say it."""
 
 
-class VllmStub(ThreadingHTTPServer):
+class VllmStub(LocalServer):
     """`with VllmStub(model) as server: server.url`; the attributes say how it is started, and what it has seen."""
 
-    daemon_threads = True
-    request_queue_size = 256
-
     def __init__(self, base, name="sandbox", root="", port=0):
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(Handler, port)
         self.base, self.name, self.root = deepcopy(base).eval(), name, root or name
         self.takes_adapters = True
         self.largest_rank = 64
@@ -39,22 +35,6 @@ class VllmStub(ThreadingHTTPServer):
         """Number of a completion → what to fail it with: a status, "abort", "drop", or None."""
         self.adapters = {}
         self.loads, self.bodies, self.number = [], [], 0
-        self.lock = threading.Lock()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, request, address):
-        """A client that has gone is no news."""
 
     def load(self, name, path):
         config = json.loads(Path(path, "adapter_config.json").read_text())
@@ -80,13 +60,7 @@ class VllmStub(ThreadingHTTPServer):
         )
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def log_message(self, *_):
-        pass
-
+class Handler(SilentHandler):
     def do_GET(self):
         it = self.server
         if it.key and self.headers.get("Authorization") != f"Bearer {it.key}":
