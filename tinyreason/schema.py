@@ -33,7 +33,7 @@ class Section:
         """Returns the class that these values are of; None where their kind is missing or unknown."""
         if cls.own is not None and cls.own.is_meant(values, cls.registry):
             return cls.own
-        kind = values.get("kind") if isinstance(values, dict) else getattr(values, "kind", None)
+        kind = kind_of(values)
         return cls.registry[kind] if isinstance(kind, str) and kind in cls.registry else None
 
     @classmethod
@@ -44,7 +44,7 @@ class Section:
         found = cls.class_of(values)
         if found is not None:
             return found.model_validate(values, context=info.context)
-        kind = values.get("kind") if isinstance(values, dict) else values.kind
+        kind = kind_of(values)
         if kind is None:
             raise PydanticKnownError("union_tag_not_found", {"discriminator": "'kind'"})
         known = ", ".join(f"'{name}'" for name in cls.registry)
@@ -55,6 +55,11 @@ class Section:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.with_info_plain_validator_function(cls.read)
+
+
+def kind_of(values: Any) -> Any:
+    """Returns the `kind` of a section, read or not; None without one."""
+    return values.get("kind") if isinstance(values, dict) else getattr(values, "kind", None)
 
 
 def one_of(registry: Mapping[str, type[Schema]], own: Any = None) -> type[Section]:
