@@ -18,5 +18,5 @@ def with_adapter(model, kind: str, size: float = 0.2):
     generator = torch.Generator().manual_seed(0)
     for parameter in model.parameters():
         if parameter.requires_grad:
-            parameter.data += size * torch.randn(parameter.shape, generator=generator)
+            parameter.data += size * torch.randn(parameter.shape, generator=generator).to(parameter.device)
     return model.eval()

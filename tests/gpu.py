@@ -259,23 +259,48 @@ def run_in(bench: Bench, config, folder: Path):
         return running.run(config, folder, context_of(bench, config))
 
 
-def trained(recipe: str, dtype: str) -> Callable[[Bench], dict[str, Any]]:
+def outcome(result) -> dict[str, Any]:
+    """Returns what a run came to."""
+    from tinyreason.models.load import peak_memory_gb
+
+    return {
+        "steps": result.training.steps,
+        "accuracy": [result.before.accuracy, result.after.accuracy],
+        "gain": result.gain.as_json(),
+        "verdict": result.verdict,
+        "verdict_reason": result.verdict_reason,
+        "skipped_steps": result.training.skipped_steps,
+        "seconds": result.seconds,
+        "peak_gb": peak_memory_gb(),
+    }
+
+
+def trained(recipe: str, dtype: str, *more: str) -> Callable[[Bench], dict[str, Any]]:
     """A stage: a recipe on SmolLM2, measured before and after."""
 
     def stage(bench: Bench) -> dict[str, Any]:
-        from tinyreason.models.load import peak_memory_gb
+        config = config_of(bench, recipe, dtype, *more)
+        return outcome(run_in(bench, config, bench.work / "-".join((recipe, dtype, *more))))
 
-        result = run_in(bench, config_of(bench, recipe, dtype), bench.work / f"{recipe}-{dtype}")
-        return {
-            "steps": result.training.steps,
-            "accuracy": [result.before.accuracy, result.after.accuracy],
-            "gain": result.gain.as_json(),
-            "verdict": result.verdict,
-            "verdict_reason": result.verdict_reason,
-            "skipped_steps": result.training.skipped_steps,
-            "seconds": result.seconds,
-            "peak_gb": peak_memory_gb(),
-        }
+    return stage
+
+
+def of_the_cpu_tier(recipe: str, *more: str) -> Callable[[Bench], dict[str, Any]]:
+    """A stage: a recipe's cpu tier, whole, on the card, with as many rows at once as a step has."""
+
+    def stage(bench: Bench) -> dict[str, Any]:
+        from tinyreason.config.recipe import read_recipe
+
+        fewer = ("train.max_steps=2", "warmup.train.max_steps=1", "evaluation.problems=8", "train.max_completion_tokens=16")
+        overrides = (
+            f"model.name={bench.model()}",
+            "train.micro_batch_size=null",
+            *more,
+            *(fewer if bench.on_cpu else ()),
+        )
+        config = read_recipe(recipe).resolve("cpu", overrides)
+        result = run_in(bench, config, bench.work / f"{recipe} cpu")
+        return outcome(result) | {"command": f"recipe {recipe} --on cpu {' '.join(overrides[1:])}"}
 
     return stage
 
@@ -340,10 +365,10 @@ def measured_peak(config, context, machine) -> dict[str, Any]:
     from tinyreason.planning.plan import make_plan
     from tinyreason.trainers.rollouts import RolloutSampler
 
-    def made_up(self, model, prompts, step, first, limit):
+    def made_up(self, model, prompts, step, first, limit, call):
         return [Random(f"{step} {first + row}").choices(range(10, 200), k=limit) for row in range(len(prompts))]
 
-    with patch.object(RolloutSampler, "sample", made_up):
+    with patch.object(RolloutSampler, "sampled", made_up):
         measured = measure_steps(config, context.compute, context.console)
     plan = make_plan(config, machine, measured.prompt_tokens)
     phase = max((phase for phase in plan.phases if phase.name in ("score", "backward")), key=lambda phase: phase.total)
@@ -391,8 +416,29 @@ def engines(bench: Bench) -> dict[str, Any]:
     for name in ("hf", "fused"):
         bench.tell(**{f"{name}_s": seconds(by(name))})
     bench.tell(rows_with_the_same_tokens=sum(map(list.__eq__, said["hf"], said["fused"])))
+    bench.tell(step_ms=milliseconds_of_steps(make_engine(model, "fused", len(rows)), rows))
     model.merge_adapter()
     return {"generate_merged_s": seconds(generate)}
+
+
+def milliseconds_of_steps(engine, prompts: list[list[int]]) -> dict[str, float]:
+    """Milliseconds of one step of the engine, as its graph, and made anew; and of its first, which makes the graph."""
+    import torch
+
+    engine.prefill(prompts, len(prompts), 64)
+    tokens = torch.tensor([prompt[-1] for prompt in prompts], device=engine.device)
+
+    def milliseconds(count: int) -> float:
+        began = time.monotonic()
+        for _ in range(count):
+            engine.step(tokens)
+        if engine.device.type == "cuda":
+            torch.cuda.synchronize()
+        return round(1000 * (time.monotonic() - began) / count, 2)
+
+    found = {"first": milliseconds(1), "next": milliseconds(20)}
+    engine.has_fixed_steps = False
+    return found | {"not recorded": milliseconds(20)}
 
 
 def out_of_memory(bench: Bench) -> dict[str, Any]:
@@ -438,12 +484,14 @@ class Stage:
     until: Callable[[Bench], dict[str, Any] | None] | None = None
 
 
+KEPT = "trl.gradient_checkpointing=false"
 STAGES = {
     "machine": Stage(machine, 30),
     "weights": Stage(weights, 50),
-    **{f"{name} bfloat16": Stage(trained(recipe, "bfloat16"), 60) for recipe, name in TRAINED.items()},
-    "engines": Stage(engines, 60),
     "tests": Stage(gpu_tests, 90),
+    "engines": Stage(engines, 60),
+    **{f"{name} bfloat16": Stage(trained(recipe, "bfloat16"), 60) for recipe, name in TRAINED.items()},
+    "rlvr bfloat16 kept": Stage(trained("rlvr", "bfloat16", KEPT), 40),
     "killed": Stage(killed, 40, first_steps),
     "resumed": Stage(resumed, 40),
     "t4 nf4": Stage(capped("t4", "nf4"), 60),
@@ -453,6 +501,8 @@ STAGES = {
     "sft float16": Stage(trained("reasoning_sft", "float16"), 40),
     "out of memory": Stage(out_of_memory, 40),
     "24gb none": Stage(capped("24gb", "none"), 60),
+    "cpu rlvr": Stage(of_the_cpu_tier("rlvr", KEPT), 200),
+    "cpu one_shot": Stage(of_the_cpu_tier("one_shot_rlvr", KEPT), 200),
 }
 """In this order, as long as the whole has time: what no card has told yet first."""
 

@@ -2,14 +2,20 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 import torch
+from engine_rows import ENDS, RAGGED, with_adapter
 from sessions import context_of
+from tiny_models import tiny_model
 
 from tinyreason import trainers
 from tinyreason.config.model import Model
 from tinyreason.config.run_config import Kernels
+from tinyreason.inference.engines import fixed_steps, make_engine
+from tinyreason.inference.engines.loop import roll_out
+from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
 from tinyreason.models.hardware import find_card
 from tinyreason.models.kernels import installed_packages
 from tinyreason.models.load import compute_settings_for, load_model, peak_memory_gb
@@ -75,6 +81,54 @@ def test_a_fast_path_agrees_with_plain_torch(card, small, package, fast):
     assert torch.allclose(fast_loss, loss, rtol=1e-2)
     for name, gradient in gradients.items():
         assert (fast_gradients[name] - gradient).norm() <= 0.05 * gradient.norm() + 1e-4, name
+
+
+def fast_and_plain_lora(folder, card):
+    """Gradients of a LoRA of the same weights: as one operation a layer, and as PEFT computes it, under autocast."""
+    from tinyreason.adapters import ADAPTERS
+    from tinyreason.models.fast_linear import fast_linears
+
+    dtype = torch.bfloat16 if card.has_bfloat16 else torch.float16
+    config = Model(name=str(folder), dtype=str(dtype).rpartition(".")[2])
+    model, _ = load_model(config, compute_settings_for(config, Kernels(), card))
+    model = ADAPTERS["lora"](rank=4, targets="all-linear").attach(model, seed=0)
+    torch.manual_seed(0)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.02)
+    for is_fast in (True, False):
+        model.zero_grad()
+        with fast_linears(model) if is_fast else nullcontext(), torch.autocast("cuda", dtype):
+            model(IDS.cuda(), labels=IDS.cuda()).loss.backward()
+        yield {name: p.grad.float().clone() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def test_lora_as_one_operation_has_the_gradients_of_pefts(card, small):
+    fast, plain = fast_and_plain_lora(small, card)
+    assert len(plain) == 2 * 7 * 2
+    for name, gradient in plain.items():
+        assert gradient.norm() > 0
+        assert (fast[name] - gradient).norm() <= 0.03 * gradient.norm(), name
+
+
+@pytest.mark.parametrize("adapter", ["none", "lora", "lora_xs"])
+@pytest.mark.parametrize("quantize", ["none", "nf4"])
+def test_steps_that_are_replayed_as_graphs_say_what_transformers_says(card, tmp_path, quantize, adapter, monkeypatch):
+    monkeypatch.setattr(fixed_steps, "COLUMNS", 8)  # several shapes
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    folder = tiny_model(tmp_path, "Qwen2", initializer_range=0.2, **heads)  # sharp, so that one wrong key would show
+    config = Model(name=str(folder), dtype="float32", quantize=quantize)
+    model, _ = load_model(config, compute_settings_for(config, Kernels(), card))
+    model = with_adapter(model, adapter, 0.2)
+    uniforms, said = uniforms_of([[0, row] for row in range(len(RAGGED))], 24), {}
+    for name in ("hf", "fused"):
+        engine = make_engine(model, name, len(RAGGED))
+        said[name] = roll_out(engine, RAGGED, uniforms, TokenRule(), ENDS, keeps_values=True)
+    assert len(engine.fixed_steps.steps) > 2 and engine.fixed_steps.pool is not None
+    for ours, theirs in zip(said["fused"].ids, said["hf"].ids, strict=True):
+        assert ours == theirs
+    for ours, theirs in zip(said["fused"].log_probs, said["hf"].log_probs, strict=True):
+        assert ours == pytest.approx(theirs, abs=2e-3)
 
 
 def test_four_bits_and_lora_xs_train_a_model_of_the_size_of_qwen2_5_1_5b(card, tmp_path):

@@ -17,7 +17,7 @@ from tinyreason.adapters.miss import Miss
 from tinyreason.adapters.new_token import NewToken
 from tinyreason.adapters.tinylora import Tinylora
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
-from tinyreason.models.cpu_linear import fast_linears
+from tinyreason.models.fast_linear import fast_linears
 from tinyreason.trainers import rollouts as sampling
 from tinyreason.trainers import shared_prefixes
 from tinyreason.trainers.shared_prefixes import log_probs, obstacle, pack_rows, probe_packing, together

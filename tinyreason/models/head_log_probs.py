@@ -8,7 +8,7 @@ multiplied on the way back: two products with the head, where making the logits 
 import torch
 from torch import Tensor
 
-from tinyreason.models.cpu_linear import frozen_linear
+from tinyreason.models.fast_linear import frozen_linear
 
 ROWS = 256
 """Tokens whose logits are made at once."""

@@ -17,7 +17,7 @@ from trl.kernels.chunked_divergence import ChunkedDivergenceFunction
 from tinyreason import processes
 from tinyreason.config.train_distill import ROLLOUT
 from tinyreason.example import Example
-from tinyreason.models.cpu_linear import fast_linears
+from tinyreason.models.fast_linear import fast_linears
 from tinyreason.models.training_rows import encoded, prompt_of
 from tinyreason.rollout import Batch
 from tinyreason.runs.checkpoint import CheckpointManager

@@ -16,7 +16,7 @@ from tinyreason.example import Example
 from tinyreason.grading.hacking_signs import METRIC, SIGNS
 from tinyreason.inference.forcing import forcing_of
 from tinyreason.models.chat_template import fitting
-from tinyreason.models.cpu_linear import fast_linears
+from tinyreason.models.fast_linear import fast_linears
 from tinyreason.prompts import chat_messages
 from tinyreason.runs.checkpoint import CheckpointManager
 from tinyreason.trainers.followers import Follower, Reposition

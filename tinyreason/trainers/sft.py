@@ -11,7 +11,7 @@ from trl import SFTConfig, SFTTrainer
 
 from tinyreason.config.sft_loss import weigh_alike
 from tinyreason.example import Example
-from tinyreason.models.cpu_linear import fast_linears
+from tinyreason.models.fast_linear import fast_linears
 from tinyreason.models.shared_attention import NAME
 from tinyreason.models.training_rows import IGNORED, context_for, tokenised
 from tinyreason.runs.checkpoint import CheckpointManager
@@ -51,10 +51,11 @@ class LeafSFTTrainer(SessionTrainer, SFTTrainer, OomRetryRows):
 
     def run(self) -> None:
         compute = self.session.context.compute
-        is_half_on_cpu = compute.device == "cpu" and compute.dtype.got == "bfloat16"
+        on_cpu = compute.device == "cpu"
+        is_half_on_cpu = on_cpu and compute.dtype.got == "bfloat16"
         if is_half_on_cpu and compute.attention.got == "sdpa":
             self.model.get_base_model().set_attn_implementation(NAME)
-        with fast_linears(self.model) if is_half_on_cpu else nullcontext():
+        with fast_linears(self.model) if is_half_on_cpu or not on_cpu else nullcontext():
             super().run()
 
 

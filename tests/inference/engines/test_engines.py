@@ -14,7 +14,7 @@ from tinyreason.inference.engines import choose_engine, make_engine
 from tinyreason.inference.engines.fused import assign_slots
 from tinyreason.inference.engines.loop import roll_out
 from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
-from tinyreason.models import cpu_linear
+from tinyreason.models import fast_linear
 
 FUSED = ("Llama", "Qwen2", "Qwen3", "Mistral")
 OTHERS = ("Gemma", "Phi3", "SmolLM3", "GPTNeoX", "Gemma3Text")
@@ -37,7 +37,15 @@ def one_by_one(model, prompts, uniforms, rule=SAMPLED, limit=LIMIT):
 
 def completions(model, engine, prompts=RAGGED, rule=SAMPLED, limit=LIMIT, **more):
     uniforms = uniforms_of([[0, row] for row in range(len(prompts))], limit)
-    return roll_out(make_engine(model, engine, len(prompts)), prompts, uniforms, rule, ENDS, **more).ids
+    return roll_out(engine_named(model, engine, len(prompts)), prompts, uniforms, rule, ENDS, **more).ids
+
+
+def engine_named(model, name, rows):
+    """The engine; "fixed" is the fused one with the steps that a card replays as graphs."""
+    engine = make_engine(model, name.replace("fixed", "fused"), rows)
+    if name == "fixed":
+        engine.has_fixed_steps = True
+    return engine
 
 
 def expected(model, prompts=RAGGED, rule=SAMPLED, limit=LIMIT):
@@ -83,7 +91,7 @@ def test_completions_are_those_of_each_row_alone(load, folder, architecture, qua
     assert len({tuple(row) for row in wanted}) > 3
     assert completions(model, "hf") == wanted
     if architecture in FUSED:
-        assert completions(model, "fused") == wanted
+        assert completions(model, "fused") == completions(model, "fixed") == wanted
 
 
 @pytest.mark.parametrize("architecture", OTHERS)
@@ -121,7 +129,7 @@ def test_scaled_rotary_embeddings_are_the_models_own(load, tmp_path, rope):
     assert completions(model, "fused") == expected(model)
 
 
-@pytest.mark.parametrize("engine", ["hf", "fused"])
+@pytest.mark.parametrize("engine", ["hf", "fused", "fixed"])
 @pytest.mark.parametrize("architecture", ["Llama", "Qwen3"])
 class TestAnyBatch:
     def test_one_row_of_the_batch_is_what_it_is_in_the_batch(self, load, folder, architecture, engine):
@@ -129,7 +137,7 @@ class TestAnyBatch:
         together = completions(model, engine)
         uniforms = uniforms_of([[0, row] for row in range(len(RAGGED))], LIMIT)
         for row, prompt in enumerate(RAGGED):
-            alone = roll_out(make_engine(model, engine, 1), [prompt], uniforms[row : row + 1], TokenRule(), ENDS)
+            alone = roll_out(engine_named(model, engine, 1), [prompt], uniforms[row : row + 1], TokenRule(), ENDS)
             assert alone.ids == [together[row]]
 
     def test_all_may_end_at_once_or_after_one_token(self, load, folder, architecture, engine):
@@ -137,14 +145,14 @@ class TestAnyBatch:
         assert completions(model, engine, limit=1) == expected(model, limit=1)
         uniforms = uniforms_of([[0, row] for row in range(len(RAGGED))], LIMIT)
         everything = set(range(model.config.vocab_size))
-        at_once = roll_out(make_engine(model, engine, 6), RAGGED, uniforms, TokenRule(), everything).ids
+        at_once = roll_out(engine_named(model, engine, 6), RAGGED, uniforms, TokenRule(), everything).ids
         assert at_once == completions(model, engine, limit=1)
 
     def test_greedy_rows_of_one_prompt_are_one_slot(self, load, folder, architecture, engine):
         model = load(folder(architecture))[0]
         prompts = [RAGGED[0]] * 5
         sizes = []
-        it = make_engine(model, engine, 5)
+        it = engine_named(model, engine, 5)
         step = it.step
         it.step = lambda tokens: sizes.append(len(tokens)) or step(tokens)
         uniforms = uniforms_of(list(range(5)), LIMIT)
@@ -166,16 +174,16 @@ class TestAnyBatch:
     def test_an_infinite_weight_is_found(self, load, folder, architecture, engine):
         model = load(folder(architecture))[0]
         uniforms = uniforms_of([0], 2)
-        assert roll_out(make_engine(model, engine, 1), [[5]], uniforms, TokenRule(), ENDS).is_finite
+        assert roll_out(engine_named(model, engine, 1), [[5]], uniforms, TokenRule(), ENDS).is_finite
         model.model.norm.weight.data[3] = torch.inf
-        assert not roll_out(make_engine(model, engine, 1), [[5]], uniforms, TokenRule(), ENDS).is_finite
+        assert not roll_out(engine_named(model, engine, 1), [[5]], uniforms, TokenRule(), ENDS).is_finite
 
     def test_a_token_keeps_the_log_probability_and_the_entropy_that_it_was_sampled_with(
         self, load, folder, architecture, engine
     ):
         model, rule = with_adapter(load(folder(architecture))[0], "lora"), TokenRule(0.7, [TopKLogitsWarper(8)])
         uniforms = uniforms_of([[0, row] for row in range(len(RAGGED))], LIMIT)
-        engine = make_engine(model, engine, len(RAGGED))
+        engine = engine_named(model, engine, len(RAGGED))
         found = roll_out(engine, RAGGED, uniforms, rule, ENDS, keeps_values=True)
         for prompt, ids, log_probs, entropies in zip(RAGGED, found.ids, found.log_probs, found.entropies, strict=True):
             with torch.no_grad():
@@ -190,7 +198,7 @@ class TestAnyBatch:
     def test_certainty_is_the_mean_divergence_from_uniform_at_temperature_1(self, load, folder, architecture, engine):
         model, rule = load(folder(architecture))[0], TokenRule(0.7)
         uniforms = uniforms_of([[0, row] for row in range(len(RAGGED))], LIMIT)
-        engine = make_engine(model, engine, len(RAGGED))
+        engine = engine_named(model, engine, len(RAGGED))
         found = roll_out(engine, RAGGED, uniforms, rule, ENDS, keeps_certainty=True)
         for prompt, ids, certainty in zip(RAGGED, found.ids, found.certainties, strict=True):
             with torch.no_grad():
@@ -241,7 +249,7 @@ def test_certainty_by_hand():
 
 
 def test_linears_that_are_laid_before_hinder_nothing(sandbox, monkeypatch):
-    monkeypatch.setattr(cpu_linear, "prefers_onednn", lambda: True)  # as on AMD
+    monkeypatch.setattr(fast_linear, "prefers_onednn", lambda: True)  # as on AMD
     model, _ = sandbox
-    with cpu_linear.fast_linears(model):
+    with fast_linear.fast_linears(model):
         assert type(model.lm_head) is not torch.nn.Linear and choose_engine(model).name == "fused"

@@ -48,9 +48,12 @@ def _choose(model, asked: EngineName) -> EngineChoice:
         if reason:
             raise ConfigError(f"inference.engine=fused cannot drive this model: {reason}; type inference.engine=hf.")
         return EngineChoice("fused", "asked for")
-    if not reason and model.device.type != "cpu":
-        reason = "fused is measured on CPUs alone so far"
-    return EngineChoice("hf", reason) if reason else EngineChoice("fused", "a CPU, and a model of the shape of Llama")
+    place = {"cpu": "a CPU", "cuda": "a card"}.get(model.device.type)
+    if not reason and place is None:
+        reason = f"fused has never been tried on a device of type {model.device.type}"
+    return (
+        EngineChoice("hf", reason) if reason else EngineChoice("fused", f"{place}, and a model of the shape of Llama")
+    )
 
 
 def make_engine(model, asked: EngineName, rows: int, dtype=None):

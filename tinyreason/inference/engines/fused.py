@@ -1,10 +1,13 @@
 """The engine for models of the shape of Llama: fused projections and key/value slots that are allocated once."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding, pad, rms_norm, scaled_dot_product_attention, silu
 
 from tinyreason.adapters import bare_layer, learnt_row
+from tinyreason.inference.engines.fixed_steps import FixedSteps
 from tinyreason.inference.engines.projection import Projection
 
 MODELS = ("llama", "qwen2", "qwen3", "mistral")
@@ -58,7 +61,10 @@ class FusedEngine:
         self.layers = [FusedLayer(layer, self.dtype, rows) for layer in base.model.layers]
         self.norm = base.model.norm.weight.detach().to(self.dtype)
         self.head = Projection([base.lm_head], self.dtype, rows)
-        self.keys, self.values, self.width = [], [], 0
+        self.cache: Tensor | None = None
+        self.width = 0
+        self.has_fixed_steps = self.device.type == "cuda"
+        self.fixed_steps: FixedSteps | None = None
 
     def prefill(self, prompts: list[list[int]], rows: int, limit: int) -> Tensor:
         """Returns (N, V) logits behind the N prompts; slot n holds prompt n, and there is room for `rows` slots."""
@@ -73,16 +79,18 @@ class FusedEngine:
             itself = torch.eye(widest, dtype=torch.bool, device=self.device)  # else a padded place sees nothing
             mask = ((causal & is_seen[:, None]) | itself)[:, None]
         positions = (torch.arange(widest, device=self.device) - self.pads[:, None]).clamp(min=0)
-        hidden = self._layers(ids, positions, mask)
-        return self._logits(hidden[:, -1])
+        self.width = widest
+        return self.logits(ids, positions, mask, slice(widest), widest)
 
     def step(self, tokens_N: Tensor) -> Tensor:
         """Returns (N, V) logits behind one more token in each of the slots."""
-        mask = None
+        if self.has_fixed_steps:
+            self.fixed_steps = self.fixed_steps or FixedSteps(self)
+            return self.fixed_steps(tokens_N)
+        mask, place, self.width = None, self.width, self.width + 1
         if bool(self.pads.any()):
-            mask = (torch.arange(self.width + 1, device=self.device) >= self.pads[:, None])[:, None, None]
-        hidden = self._layers(tokens_N[:, None], (self.width - self.pads)[:, None], mask)
-        return self._logits(hidden[:, -1])
+            mask = (torch.arange(self.width, device=self.device) >= self.pads[:, None])[:, None, None]
+        return self.logits(tokens_N[:, None], (place - self.pads)[:, None], mask, slice(place, self.width), self.width)
 
     def arrange(self, parents: list[int]) -> list[int]:
         """Gives child i what slot `parents[i]` holds; returns the children's slots, the first ones in some order.
@@ -92,8 +100,7 @@ class FusedEngine:
         places, moves = assign_slots(parents)
         if moves:
             sources, targets = (torch.tensor(side, device=self.device) for side in zip(*moves, strict=True))
-            for cached in (*self.keys, *self.values):
-                cached[targets, :, : self.width] = cached[sources, :, : self.width]
+            self.cache[:, :, targets, :, : self.width] = self.cache[:, :, sources, :, : self.width]
         inherited = self.pads[torch.tensor(parents, device=self.device)]
         self.pads = torch.empty_like(inherited)
         self.pads[torch.tensor(places, device=self.device)] = inherited
@@ -105,20 +112,22 @@ class FusedEngine:
 
     def grow(self, tokens: list[int], positions: list[int], mask_Q_C: Tensor) -> Tensor:
         """Returns (Q, V) logits behind Q more places of slot 0, which see those of all C that their mask says."""
-        columns = self.keys[0].shape[2]
+        columns = self.cache.shape[-2]
         if self.width + len(tokens) > columns:
             more = max(columns, self.width + len(tokens) - columns)
-            self.keys, self.values = ([pad(one, (0, 0, 0, more)) for one in its] for its in (self.keys, self.values))
+            self.cache = pad(self.cache, (0, 0, 0, more))
             self._turn(columns + more)
         ids, places = (torch.tensor([row], device=self.device) for row in (tokens, positions))
-        return self._logits(self._layers(ids, places, mask_Q_C[None, None])[0])
+        start, self.width = self.width, self.width + len(tokens)
+        hidden = self._layers(ids, places, mask_Q_C[None, None], slice(start, self.width), self.width)
+        return self._logits(hidden[0])
 
     def _allocate(self, rows: int, columns: int) -> None:
         """Makes room for keys and values, all of it empty."""
-        self.width, shape = 0, (rows, self.groups, columns, self.size)
-        self.keys, self.values = (
-            [torch.empty(shape, dtype=self.dtype, device=self.device) for _ in self.layers] for _ in range(2)
-        )
+        self.width, self.fixed_steps = 0, None
+        empty = torch.zeros if self.has_fixed_steps else torch.empty  # they read all places, where nan would count
+        shape = 2, len(self.layers), rows, self.groups, columns, self.size
+        self.cache = empty(shape, dtype=self.dtype, device=self.device)
         self._turn(columns)
 
     def _turn(self, columns: int) -> None:
@@ -130,28 +139,33 @@ class FusedEngine:
         signs[: self.size // 2] = -1
         self.cos, self.sin = ((angles.cos() * scale).to(self.dtype), (angles.sin() * scale * signs).to(self.dtype))
 
-    def _layers(self, ids_N_Q: Tensor, positions_N_Q: Tensor, mask: Tensor | None) -> Tensor:
-        """Returns (N, Q, D) hidden states and keeps the keys and values of the Q new places."""
+    def logits(self, ids_N_Q: Tensor, positions_N_Q: Tensor, mask: Tensor | None, new: Any, seen: int) -> Tensor:
+        """Returns (N, V) logits behind the last of the Q places of each slot; the rest as `_layers` has it."""
+        return self._logits(self._layers(ids_N_Q, positions_N_Q, mask, new, seen)[:, -1])
+
+    def _layers(self, ids_N_Q: Tensor, positions_N_Q: Tensor, mask: Tensor | None, places: Any, seen: int) -> Tensor:
+        """Returns (N, Q, D) hidden states of the first N slots.
+
+        It keeps the keys and values of the Q new `places` of the cache (a slice or a tensor), and attends to its first
+        `seen` ones.
+        """
         count, new = ids_N_Q.shape
-        start, end = self.width, self.width + new
         cos, sin = (table[positions_N_Q][:, :, None] for table in (self.cos, self.sin))
         x = self._embedded(ids_N_Q).view(count * new, -1)
         turned = (self.heads + self.groups) * self.size
-        for layer, keys, values in zip(self.layers, self.keys, self.values, strict=True):
+        for layer, keys, values in zip(self.layers, *self.cache, strict=True):
             qkv = layer.qkv(self._norm(x, layer.norm_before_attention))
             qk = qkv[:, :turned].view(count, new, self.heads + self.groups, self.size)
             if layer.norm_of_heads is not None:
                 qk = rms_norm(qk, (self.size,), None, self.epsilon) * layer.norm_of_heads
             qk = qk * cos + qk.roll(self.size // 2, -1) * sin
-            keys[:count, :, start:end] = qk[:, :, self.heads :].transpose(1, 2)
-            values[:count, :, start:end] = qkv[:, turned:].view(count, new, self.groups, self.size).transpose(1, 2)
-            seen = keys[:count, :, :end], values[:count, :, :end]
-            mixed = attend(qk[:, :, : self.heads], *seen, mask)
+            keys[:count, :, places] = qk[:, :, self.heads :].transpose(1, 2)
+            values[:count, :, places] = qkv[:, turned:].view(count, new, self.groups, self.size).transpose(1, 2)
+            mixed = attend(qk[:, :, : self.heads], keys[:count, :, :seen], values[:count, :, :seen], mask)
             x = x + layer.out(mixed.reshape(count * new, -1))
             both = layer.gate_up(self._norm(x, layer.norm_before_mlp))
             gate, up = both.chunk(2, dim=-1)
             x = x + layer.down(silu(gate) * up)
-        self.width = end
         return x.view(count, new, -1)
 
     def _embedded(self, ids_N_Q: Tensor) -> Tensor:

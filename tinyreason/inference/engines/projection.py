@@ -15,52 +15,59 @@ PACKED_FROM = 2**17
 class Projection:
     """Maps x (rows, in) to the outputs of all layers side by side, (rows, out).
 
-    On a CPU the weights of plain layers, LoRA or not, are copied into one matrix, in the order that oneDNN likes best.
-    In float32 LoRA's ΔW is added; in half precision, where a small ΔW would be rounded away, it stays beside it, the
-    factors of all layers side by side. Any other layer, a quantised one for example, is called as it is.
+    On a CPU the weights of plain layers, LoRA or not, are copied into one matrix, in the order that oneDNN likes best,
+    and in float32 LoRA's ΔW is added. In half precision, where a small ΔW would be rounded away, and on a card, which
+    has no memory to copy into, LoRA's factors stay beside the weights, those of all layers side by side. Any other
+    layer, a quantised one for example, is called as it is.
     """
 
     def __init__(self, layers: Sequence[nn.Module], dtype: torch.dtype, rows: int):
-        is_folded = all(map(is_low_rank, layers)) and bare_layer(layers[0]).weight.device.type == "cpu"
-        self.layers = None if is_folded else layers
-        if not is_folded:
+        self.layers = None if all(map(is_low_rank, layers)) else layers
+        if self.layers is not None:
             return
         weights = [bare_layer(layer).weight.detach() for layer in layers]
         biases = [bare_layer(layer).bias for layer in layers]
         loras = [low_rank_factors(layer) for layer in layers]
+        on_cpu = weights[0].device.type == "cpu"
         self.beside = None
-        if dtype == torch.float32:
+        if on_cpu and dtype == torch.float32:
             weights = [
                 weight.float() if lora is None else torch.addmm(weight.float(), lora[1], lora[0])
                 for weight, lora in zip(weights, loras, strict=True)
             ]
         elif any(loras):
             self.beside = factors_side_by_side(loras, [len(weight) for weight in weights], dtype)
-        weight = torch.cat([weight.to(dtype) for weight in weights]) if len(weights) > 1 else weights[0].to(dtype)
-        self.bias = None
-        if any(bias is not None for bias in biases):
-            parts = (
-                weight.new_zeros(len(its)) if bias is None else bias.detach().to(dtype)
-                for bias, its in zip(biases, weights, strict=True)
-            )
-            self.bias = torch.cat(list(parts))
-        self.weight, self.call = packed(weight, rows)
+        weights = [weight.to(dtype) for weight in weights]
+        biases = [bias if bias is None else bias.detach().to(dtype) for bias in biases]
+        if on_cpu:
+            biases = [side_by_side(biases, [len(weight) for weight in weights])]
+            weights = [torch.cat(weights) if len(weights) > 1 else weights[0]]
+        self.parts = [(*packed(weight, rows), bias) for weight, bias in zip(weights, biases, strict=True)]
 
     def __call__(self, x: Tensor) -> Tensor:
         if self.layers is not None:
             outputs = [layer(x) for layer in self.layers]
-            return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
-        y = self.call(x, self.weight, self.bias)
-        if self.beside:
+        else:
+            outputs = [call(x, weight, bias) for weight, call, bias in self.parts]
+        y = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+        if self.layers is None and self.beside:
             inner, outer = self.beside
             y.addmm_(linear(x, inner), outer)
         return y
 
 
+def side_by_side(biases: list[Tensor | None], sizes: list[int]) -> Tensor | None:
+    """Returns the biases of all layers as one, 0 where a layer has none; None where none has."""
+    known = next((bias for bias in biases if bias is not None), None)
+    if known is None:
+        return None
+    return torch.cat([known.new_zeros(size) if its is None else its for its, size in zip(biases, sizes, strict=True)])
+
+
 def factors_side_by_side(loras, sizes: list[int], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Returns all A's (Σr, in), and (Σr, Σout) with each layer's (s B)ᵀ in its own rows and columns."""
     inner = torch.cat([lora[0] for lora in loras if lora])
-    outer, row, column = torch.zeros(len(inner), sum(sizes)), 0, 0
+    outer, row, column = inner.new_zeros(len(inner), sum(sizes)), 0, 0
     for lora, size in zip(loras, sizes, strict=True):
         if lora:
             rank = len(lora[0])

@@ -1,4 +1,4 @@
-"""Faster linear layers on a CPU in float32: LoRA as one operation, and on AMD through oneDNN.
+"""Faster linear layers: LoRA as one operation, and on AMD's processors in float32 through oneDNN.
 
 On AMD, PyTorch's own float32 product goes through MKL, which keeps AVX-512 to Intel; oneDNN does not. On Intel, MKL is
 the faster by 1 to 13 % (Xeon with AVX-512, layers of 128 to 1536). Which of them is used follows from the processor
@@ -16,6 +16,12 @@ from torch.nn.functional import linear
 
 ONEDNN_LINEAR = "_linear_pointwise"
 """PyTorch's operator (x, W, b, what follows, its numbers, its way) → x Wᵀ + b through oneDNN."""
+
+TAKEN = {
+    "cpu": (torch.float32, torch.bfloat16),
+    "cuda": (torch.float32, torch.bfloat16, torch.float16),
+}
+"""Device → the number formats of the layers whose LoRA is one operation there."""
 
 
 @cache
@@ -108,11 +114,10 @@ class FastLora:
 
 
 def is_plain(x: Tensor, layer: nn.Linear) -> bool:
-    """Returns whether a layer is frozen and computes in float32 or bfloat16 on a CPU."""
-    is_float = x.dtype == layer.weight.dtype in (torch.float32, torch.bfloat16) and not torch.is_autocast_enabled(
-        x.device.type
-    )
-    return is_float and x.device.type == "cpu" and not layer.weight.requires_grad
+    """Returns whether a layer is frozen and computes in its own number format, one that is taken on its device."""
+    kind = x.device.type
+    is_cast = torch.is_autocast_enabled(kind) and (kind == "cpu" or torch.get_autocast_dtype(kind) != x.dtype)
+    return x.dtype == layer.weight.dtype in TAKEN.get(kind, ()) and not is_cast and not layer.weight.requires_grad
 
 
 @contextmanager
@@ -121,7 +126,8 @@ def fast_linears(model: nn.Module) -> Iterator[None]:
     changed = {}
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            before = FastLinear if type(module) is nn.Linear and prefers_onednn() else None
+            on_cpu = module.weight.device.type == "cpu"
+            before = FastLinear if type(module) is nn.Linear and on_cpu and prefers_onednn() else None
         else:
             is_lora = hasattr(module, "lora_A") and type(getattr(module, "base_layer", None)) is nn.Linear
             before = FastLora if is_lora and hasattr(module, "lora_variant") else None
