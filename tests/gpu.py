@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LIMIT_S = 480
 LEAST_S = 5
 """No stage is begun with less time left."""
+REASON_LINES, FUNCTIONS = 25, 150
+"""So many lines are told of why a test failed, and so many functions of a profile."""
 GB = 2**30
 TRAINED = {"reasoning_sft": "sft", "rlvr": "rlvr", "one_shot_rlvr": "one_shot"}
 DTYPES = ("float16", "bfloat16")
@@ -176,6 +178,8 @@ class TestTimes:
         if report.when == "call" or not report.passed or report.duration > 1:
             name = f"{report.nodeid.rpartition('::')[2]} ({report.when})"
             self.bench.tell(tests={name: f"{report.outcome}, {report.duration:.1f} s"})
+        if report.failed:
+            self.bench.tell(why={report.nodeid.rpartition("::")[2]: report.longreprtext.splitlines()[-REASON_LINES:]})
 
 
 def sums(first: int, count: int) -> list[dict[str, str]]:
@@ -285,13 +289,35 @@ def trained(recipe: str, dtype: str, *more: str) -> Callable[[Bench], dict[str, 
     return stage
 
 
+def profile(bench: Bench) -> dict[str, Any]:
+    """The functions in which a run of a few steps spends most of its time on the processor."""
+    import cProfile
+    from pstats import Stats
+
+    config = config_of(bench, "rlvr", "bfloat16", "train.max_steps=6", "evaluation.problems=8")
+    watch = cProfile.Profile()
+    watch.runcall(run_in, bench, config, bench.work / "profile")
+    spent = sorted(Stats(watch).stats.items(), key=lambda one: -one[1][3])[:FUNCTIONS]
+    return {
+        "functions": [
+            f"{whole:.2f} s, {own:.2f} its own, {calls} calls: {Path(file).name}:{line} {name}"
+            for (file, line, name), (_, calls, own, whole, _) in spent
+        ]
+    }
+
+
 def of_the_cpu_tier(recipe: str, *more: str) -> Callable[[Bench], dict[str, Any]]:
     """A stage: a recipe's cpu tier, whole, on the card, with as many rows at once as a step has."""
 
     def stage(bench: Bench) -> dict[str, Any]:
         from tinyreason.config.recipe import read_recipe
 
-        fewer = ("train.max_steps=2", "warmup.train.max_steps=1", "evaluation.problems=8", "train.max_completion_tokens=16")
+        fewer = (
+            "train.max_steps=2",
+            "warmup.train.max_steps=1",
+            "evaluation.problems=8",
+            "train.max_completion_tokens=16",
+        )
         overrides = (
             f"model.name={bench.model()}",
             "train.micro_batch_size=null",
@@ -491,6 +517,7 @@ STAGES = {
     "tests": Stage(gpu_tests, 90),
     "engines": Stage(engines, 60),
     **{f"{name} bfloat16": Stage(trained(recipe, "bfloat16"), 60) for recipe, name in TRAINED.items()},
+    "profile": Stage(profile, 60),
     "rlvr bfloat16 kept": Stage(trained("rlvr", "bfloat16", KEPT), 40),
     "killed": Stage(killed, 40, first_steps),
     "resumed": Stage(resumed, 40),

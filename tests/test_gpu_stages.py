@@ -157,6 +157,17 @@ def test_where_a_test_marked_gpu_fails_its_stage_does(tmp_path):
     outcomes = {name: said.split(",")[0] for name, said in told["partial"]["tests"].items()}
     assert outcomes == {"test_good (call)": "passed", "test_bad (call)": "failed"}
     assert told["partial"]["at"].endswith("test_bad")
+    ((name, why),) = told["partial"]["why"].items()
+    assert name == "test_bad" and "assert 1 == 2" in "".join(why)
+
+
+def test_two_steps_are_taken_beside_their_plan_and_a_profile_says_where_the_time_goes(tmp_path):
+    stages = script()
+    bench = stages.Bench(tmp_path, tmp_path, on_cpu=True)
+    told = stages.STAGES["t4 none"].work(bench)
+    assert told["measured_peak_bytes"] > 0 and stage_process.told_in(tmp_path)["whole_rows"]["measured_peak_bytes"] > 0
+    told = stages.STAGES["profile"].work(bench)
+    assert len(told["functions"]) == stages.FUNCTIONS and "rollouts.py" in "".join(told["functions"])
 
 
 def test_the_next_stage_has_no_time_where_the_whole_has_none(tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 Counted as transformers, PEFT and PyTorch compute a layer; a test compares the count with torch's own on a CPU.
 """
 
+from tinyreason.inference.engines import FUSED_MODELS
 from tinyreason.planning.memory import FLOAT, Job
 
 NORM, NORM_CASTS = 6, 2
@@ -22,6 +23,16 @@ QUANTISED = {"none": 0, "nf4": 5, "int8": 8}
 """More kernels of a linear layer that bitsandbytes holds: a usual figure, not counted."""
 A_TOKEN, A_TOKEN_CASTS = 50, 6
 """Kernels of a token beside the layers: embedding, positions, last norm, LM head, the choice of a token."""
+REPLAYED_S = 2.5e-6
+"""Seconds of a kernel that is replayed in a graph: a step of SmolLM2, 16 rows, took 3.1 ms on an H100."""
+BEFORE_GRAPH = 3
+"""Times that a step's kernels are launched one by one: for the prompts, and to try and to record the graph."""
+
+
+def is_replayed(job: Job) -> bool:
+    """Returns whether a card replays the steps of decoding as graphs."""
+    takes = job.config.inference.engine in ("auto", "fused") and job.shape.model_type in FUSED_MODELS
+    return takes and not job.on_cpu
 
 
 def takes_math_kernel(job: Job, is_masked: bool) -> bool:

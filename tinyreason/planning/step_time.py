@@ -12,7 +12,14 @@ from tinyreason.config.until import VALIDATION
 from tinyreason.data.sampled import Sampled
 from tinyreason.models.hardware import usable_cores
 from tinyreason.planning.gpus import Datasheet
-from tinyreason.planning.launches import attention_traffic, layer_kernels, token_kernels
+from tinyreason.planning.launches import (
+    BEFORE_GRAPH,
+    REPLAYED_S,
+    attention_traffic,
+    is_replayed,
+    layer_kernels,
+    token_kernels,
+)
 from tinyreason.planning.memory import Job, evaluation_batch, weight_bytes
 from tinyreason.planning.sampler import sampler_of
 
@@ -150,9 +157,12 @@ def decoding_seconds(job: Job, at: Speed, batch: Decoding) -> float:
     cache = 2 * shape.layers * shape.key * job.width * batch.rows * (batch.prompt + batch.completion / 2)
     moved = (read + attention_traffic(job, batch.is_masked) * cache) / at.bytes_s
     computed = 2 * shape.parameters * batch.rows / at.flops
-    launched = token_kernels(job, batch.is_masked, batch.has_adapter) * at.kernel_s
+    kernels = token_kernels(job, batch.is_masked, batch.has_adapter)
     prompts = arithmetic(job, at, batch.rows * batch.prompt, batch.prompt)
-    return batch.completion * (max(moved, computed) + launched) + prompts
+    if is_replayed(job):
+        step = max(moved, computed, kernels * REPLAYED_S)
+        return batch.completion * step + BEFORE_GRAPH * kernels * at.kernel_s + prompts
+    return batch.completion * (max(moved, computed) + kernels * at.kernel_s) + prompts
 
 
 def arithmetic(job: Job, at: Speed, tokens: int, row: int) -> float:

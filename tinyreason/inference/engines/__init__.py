@@ -9,6 +9,14 @@ from tinyreason.errors import ConfigError
 
 EngineName = Literal["auto", "hf", "fused", "trl", "vllm_server"]
 RolloutDtype = Literal["auto", "bfloat16"]
+FUSED_MODELS = ("llama", "qwen2", "qwen3", "mistral")
+"""`model_type` of what has the shape that the engine `fused` drives."""
+
+WHY_FUSED = {
+    "cpu": "a CPU, and a model of the shape of Llama",
+    "cuda": "a model of the shape of Llama, of which it says on this card what transformers says",
+}
+"""Kind of device → why the engine `fused` is chosen there."""
 
 
 class EngineChoice(NamedTuple):

@@ -7,11 +7,10 @@ from torch import Tensor
 from torch.nn.functional import embedding, pad, rms_norm, scaled_dot_product_attention, silu
 
 from tinyreason.adapters import bare_layer, learnt_row
+from tinyreason.inference.engines import FUSED_MODELS
 from tinyreason.inference.engines.fixed_steps import FixedSteps
 from tinyreason.inference.engines.projection import Projection
 
-MODELS = ("llama", "qwen2", "qwen3", "mistral")
-"""`model_type` of what has this shape."""
 ROPES = ("default", "linear", "llama3", "yarn")
 """Rotary embeddings whose frequencies do not depend on the length."""
 
@@ -20,7 +19,7 @@ def fused_obstacle(model) -> str | None:
     """Returns why a model cannot be driven by this engine; None = it can."""
     base = decoder_of(model)
     config = base.config
-    if config.model_type not in MODELS or type(base).__module__.split(".")[0] != "transformers":
+    if config.model_type not in FUSED_MODELS or type(base).__module__.split(".")[0] != "transformers":
         return f"models of type {config.model_type} have another shape"
     kinds = set(getattr(config, "layer_types", None) or ())
     if kinds - {"full_attention"} or (not kinds and getattr(config, "sliding_window", None)):

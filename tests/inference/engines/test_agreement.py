@@ -1,0 +1,73 @@
+"""The fused engine is tried against transformers before a card samples with it; here on a CPU."""
+
+import pytest
+import torch
+from engine_rows import with_adapter
+from tiny_models import tiny_model
+
+from tinyreason.inference.engines import agreement
+from tinyreason.inference.engines.fixed_steps import FixedSteps
+from tinyreason.inference.engines.fused import FusedEngine
+
+HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.2}
+
+
+@pytest.fixture(autouse=True)
+def fixed(monkeypatch):
+    """Steps of fixed shapes, as on a card."""
+    usual = FusedEngine.__init__
+
+    def begin(self, *arguments):
+        usual(self, *arguments)
+        self.has_fixed_steps = True
+
+    monkeypatch.setattr(FusedEngine, "__init__", begin)
+
+
+@pytest.fixture(params=["Llama", "Qwen3"])
+def model(load, tmp_path, request):
+    more = {"head_dim": 16} if request.param == "Qwen3" else {}
+    return load(tiny_model(tmp_path / "m", request.param, **HEADS, **more))[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("adapter", ["none", "lora"])
+def test_what_the_engine_says_is_what_transformers_says(model, adapter, dtype):
+    assert agreement.disagreement(with_adapter(model, adapter).to(dtype)) is None
+
+
+@pytest.mark.parametrize("fault", ["place", "pads", "cache"])
+def test_a_fault_of_the_card_is_found(model, monkeypatch, fault):
+    usual = FixedSteps._step
+
+    def faulty(self, rows, columns):
+        if fault == "place":
+            self.place -= 1
+        elif fault == "pads":
+            self.pads.zero_()
+        else:
+            self.engine.cache[1, 0, 0, :, 0] = float("nan")
+        return usual(self, rows, columns)
+
+    monkeypatch.setattr(FixedSteps, "_step", faulty)
+    assert "fused says something else than transformers on this card (logits differ" in agreement.disagreement(model)
+
+
+def test_a_step_that_fails_is_found_and_a_model_is_tried_once(model, monkeypatch):
+    def failing(self, rows, columns):
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(FixedSteps, "_step", failing)
+    said = agreement.disagreement(model)
+    assert said == "fused fails on this card (operation not permitted when stream is capturing)"
+    monkeypatch.undo()
+    assert agreement.disagreement(model) is said
+
+
+def test_a_memory_that_is_too_small_is_no_fault_of_the_engine(model, monkeypatch):
+    def failing(self, rows, columns):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(FixedSteps, "_step", failing)
+    with pytest.raises(torch.OutOfMemoryError):
+        agreement.disagreement(model)
