@@ -18,6 +18,7 @@ from tinyreason.adapters.new_token import NewToken
 from tinyreason.adapters.tinylora import Tinylora
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
 from tinyreason.models.fast_linear import fast_linears
+from tinyreason.models.packed_rows import is_short
 from tinyreason.trainers import rollouts as sampling
 from tinyreason.trainers import shared_prefixes
 from tinyreason.trainers.shared_prefixes import log_probs, obstacle, pack_rows, probe_packing, together
@@ -126,7 +127,7 @@ def assert_same(ours, theirs, relative):
         assert (one - other).norm() <= relative * other.norm()
 
 
-@pytest.mark.parametrize("way", ["trees", "rows"])
+@pytest.mark.parametrize("way", ["trees", "rows", "whole"])
 @pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_and_every_kind_of_rows(folder, architecture, rows, way):
@@ -177,12 +178,14 @@ def test_without_its_adapter_the_model_is_the_reference(folder):
 
 def test_each_beginning_is_there_once_in_a_tree_and_each_distinct_row_once_behind_its_prompt():
     ids, mask = rows_of("ragged")
-    as_trees, as_rows = pack_rows(ids, mask, KEEP, 1, "trees"), pack_rows(ids, mask, KEEP, 1, "rows")
+    as_trees, as_rows, whole = (pack_rows(ids, mask, KEEP, 1, way) for way in ("trees", "rows", "whole"))
     # abc + defgh k, ab + defgh, bcd + defg; abc + defgh dek, ab + defgh d, bcd + defg
     assert as_trees.tokens.numel() == (3 + 6) + (2 + 5) + (3 + 4)
     assert as_rows.tokens.numel() == (3 + 5 + 3) + (2 + 5 + 1) + (3 + 4)
+    assert whole.tokens.numel() == 32 and torch.equal(whole.tokens[:, :23], as_trees.tokens)  # a multiple of 16
+    assert whole.shares.mask[23:].sum(dim=1).tolist() == [1] * 9 and not whole.shares.mask[:23, 23:].any()
     there = mask[:, -KEEP:] == 1
-    for packed in (as_trees, as_rows):
+    for packed in (as_trees, as_rows, whole):
         assert torch.equal(packed.found >= 0, there)
         assert torch.equal(packed.targets[packed.found[there]], ids[:, -KEEP:][there])
 
@@ -195,6 +198,8 @@ def test_what_costs_less_is_chosen():
     there = torch.ones(8, 40, dtype=torch.long)
     assert [share.places is None for share in pack_rows(long, there, 36, 64).shares] == [True]
     assert [share.places is None for share in pack_rows(apart, there, 36, 1).shares] == [False]
+
+    assert is_short(1000, 1536) and not is_short(1500, 1536) and is_short(1500, 576)  # what a card attends to at once
 
 
 def test_nothing_is_packed_where_no_token_counts():

@@ -1,7 +1,8 @@
 """Packs rows that share prompts and beginnings into one sequence, for `models.shared_attention`.
 
 The rows of a prompt follow it in whichever way costs less: each distinct row by itself, or as a tree in which every
-distinct beginning stands once.
+distinct beginning stands once. On a card, where launching kernels costs more than computing a short sequence, all trees
+are attended to at once.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinyreason.models.shared_attention import Share
+from tinyreason.models.shared_attention import Share, Whole
+
+MOST_AT_ONCE = 3e9
+"""tokens² × width of the model up to which a card attends to all trees at once: an estimate, not measured."""
+MULTIPLE = 16
+"""Such a sequence is filled up to a multiple of so many tokens, which attention kernels want of a mask."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Packed:
     """(1, tokens)."""
     positions: Tensor
     """(1, tokens), each counted from the beginning of its row."""
-    shares: list[Share]
+    shares: list[Share] | Whole
     sources: Tensor
     """(targets) → place of the token before."""
     targets: Tensor
@@ -36,7 +42,8 @@ def pack_rows(ids: Tensor, mask: Tensor, keep: int, hidden: int, way: str | None
     """Packs rows (rows, width) whose last `keep` tokens are the completion; None where nothing is asked for.
 
     `hidden` is the width of the model, by which a token's cost is weighed against attention's; `way` names one of
-    `trees` and `rows` for every prompt, in place of the cheaper. Every prompt has tokens.
+    `trees` and `rows` for every prompt, in place of the cheaper, or `whole`: all trees at once, as on a card where they
+    are short. Every prompt has tokens.
     """
     kept = ids.shape[1] - keep
     prompts: dict[tuple, dict[tuple, list[int]]] = {}
@@ -49,10 +56,17 @@ def pack_rows(ids: Tensor, mask: Tensor, keep: int, hidden: int, way: str | None
             prompts.setdefault(prompt, {}).setdefault(completion, []).append(row)
     if not prompts:
         return None
-    build = Packing(np.full((len(ids), keep), -1), hidden, way)
-    for prompt, completions in prompts.items():
-        build.add(prompt, completions)
-    return build.packed(ids.device)
+    found = np.full((len(ids), keep), -1)
+    if way == "whole" or (way is None and ids.device.type == "cuda"):
+        build = Packing(found, hidden, "trees").filled(prompts)
+        if way == "whole" or is_short(len(build.tokens), hidden):
+            return build.packed_whole(ids.device)
+    return Packing(found, hidden, way).filled(prompts).packed(ids.device)
+
+
+def is_short(tokens: int, hidden: int) -> bool:
+    """Returns whether a card attends to so many tokens of a model of a width at once."""
+    return tokens**2 * hidden <= MOST_AT_ONCE
 
 
 class Packing:
@@ -65,6 +79,12 @@ class Packing:
         self.sources: list[int] = []
         self.targets: list[int] = []
         self.shares: list[Share] = []
+
+    def filled(self, prompts: dict[tuple, dict[tuple, list[int]]]) -> "Packing":
+        """Appends all prompts, each with its completions, and returns itself."""
+        for prompt, completions in prompts.items():
+            self.add(prompt, completions)
+        return self
 
     def add(self, prompt: tuple[int, ...], completions: dict[tuple[int, ...], list[int]]) -> None:
         """Appends a prompt and its distinct completions, each with the rows that it stands for."""
@@ -116,14 +136,26 @@ class Packing:
             )
             for s in self.shares
         ]
-        return Packed(
-            tensor(self.tokens)[None],
-            tensor(self.positions)[None],
-            shares,
-            tensor(self.sources),
-            tensor(self.targets),
-            tensor(self.found),
-        )
+        return self.as_packed(device, shares)
+
+    def packed_whole(self, device) -> Packed:
+        """Returns the trees that were built under one mask, filled up with tokens that attend to themselves."""
+        more = -len(self.tokens) % MULTIPLE
+        mask = np.eye(len(self.tokens) + more, dtype=bool)
+        for s in self.shares:
+            first, last = s.start + s.prompt, s.start + s.prompt + s.tokens
+            mask[s.start : first, s.start : first] = np.tri(s.prompt, dtype=bool)
+            mask[first:last, s.start : last] = s.mask
+        self.tokens += [0] * more
+        self.positions += [0] * more
+        return self.as_packed(device, Whole(torch.as_tensor(mask, device=device)))
+
+    def as_packed(self, device, shares: list[Share] | Whole) -> Packed:
+        """Returns the sequence with what its attention is told."""
+        numbers = (self.sources, self.targets, self.found)
+        sources, targets, found = (torch.as_tensor(values, device=device) for values in numbers)
+        tokens, positions = (torch.as_tensor(values, device=device)[None] for values in (self.tokens, self.positions))
+        return Packed(tokens, positions, shares, sources, targets, found)
 
 
 class Beginnings:

@@ -2,12 +2,12 @@
 
 A packed sequence holds prompt after prompt; behind each stand `branches` of tokens, which attend to the whole prompt
 and, under a mask, to tokens of their own branch: a row to what it said before, or, where a branch is a tree of rows,
-each token to its ancestors. Any transformers decoder that takes an attention function can be run so. Where no packing
-is passed, it is PyTorch's attention as transformers calls it. On a CPU it is computed in float32 where there is to be a
-gradient.
+each token to its ancestors. Or all of it is attended to at once, under one mask. Any transformers decoder that takes an
+attention function can be run so. Where no packing is passed, it is PyTorch's attention as transformers calls it. On a
+CPU it is computed in float32 where there is to be a gradient.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -38,6 +38,22 @@ class Share:
     """(tokens) → where each stands in `places`."""
 
 
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A packed sequence under one mask: more is computed, by the fewest kernels."""
+
+    mask: Tensor
+    """(tokens, tokens), true where the one may attend to the other."""
+    biases: dict[torch.dtype, Tensor] = field(default_factory=dict)
+
+    def bias(self, dtype: torch.dtype) -> Tensor:
+        """Returns the mask as what is added to the scores, made once for all layers."""
+        if dtype not in self.biases:
+            nothing = torch.zeros(self.mask.shape, dtype=dtype, device=self.mask.device)
+            self.biases[dtype] = nothing.masked_fill_(~self.mask, -torch.inf)
+        return self.biases[dtype]
+
+
 def shared_attention(
     module,
     query: Tensor,
@@ -61,6 +77,9 @@ def shared_attention(
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    if isinstance(shares, Whole):
+        output = scaled_dot_product_attention(query, key, value, attn_mask=shares.bias(query.dtype), scale=scaling)
+        return output.transpose(1, 2).contiguous(), None
     outputs = []
     for share in shares:
         first, last = share.start + share.prompt, share.start + share.prompt + share.tokens

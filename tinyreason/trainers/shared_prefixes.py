@@ -110,7 +110,7 @@ def probe_packing(model: nn.Module) -> str | None:
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, len(prompt) - 1 : -1]
     own = logits.float().log_softmax(-1).gather(2, ids[:, len(prompt) :, None])[..., 0] * mask[:, len(prompt) :]
     is_exact = logits.dtype == torch.float32 and not getattr(model, "is_quantized", False)
-    for way in ("trees", "rows"):
+    for way in ("trees", "rows", "whole"):
         try:
             ours, _ = log_probs(model, pack_rows(ids, mask, keep, 1, way), 1.0)
         except (TypeError, ValueError, RuntimeError, AttributeError) as error:
