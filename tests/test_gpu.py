@@ -124,7 +124,7 @@ def test_steps_that_are_replayed_as_graphs_say_what_transformers_says(card, tmp_
     for name in ("hf", "fused"):
         engine = make_engine(model, name, len(RAGGED))
         said[name] = roll_out(engine, RAGGED, uniforms, TokenRule(), ENDS, keeps_values=True)
-    assert len(engine.fixed_steps.steps) > 2 and engine.fixed_steps.pool is not None
+    assert len(engine.fixed_steps.shapes) > 2 and engine.fixed_steps.pool is not None
     for ours, theirs in zip(said["fused"].ids, said["hf"].ids, strict=True):
         assert ours == theirs
     for ours, theirs in zip(said["fused"].log_probs, said["hf"].log_probs, strict=True):

@@ -36,7 +36,9 @@ def worlds_command(as_json: bool) -> None:
         click.echo(f"{one.name}  {one.purpose}")
         click.echo(f"    should show   {'; '.join(one.shows)}")
         click.echo(f"    should not    {'; '.join(one.hides)}")
-        click.echo(f"    methods       {len(entries(one))}, of {', '.join(one.families) or 'those that its file names'}")
+        click.echo(
+            f"    methods       {len(entries(one))}, of {', '.join(one.families) or 'those that its file names'}"
+        )
 
 
 @arena.command("run")

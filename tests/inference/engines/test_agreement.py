@@ -38,26 +38,26 @@ def test_what_the_engine_says_is_what_transformers_says(model, adapter, dtype):
 
 @pytest.mark.parametrize("fault", ["place", "pads", "cache"])
 def test_a_fault_of_the_card_is_found(model, monkeypatch, fault):
-    usual = FixedSteps._step
+    usual = FixedSteps._logits
 
-    def faulty(self, rows, columns):
+    def faulty(self, engine, rows, columns):
         if fault == "place":
             self.place -= 1
         elif fault == "pads":
             self.pads.zero_()
         else:
-            self.engine.cache[1, 0, 0, :, 0] = float("nan")
-        return usual(self, rows, columns)
+            engine.cache[1, 0, 0, :, 0] = float("nan")
+        return usual(self, engine, rows, columns)
 
-    monkeypatch.setattr(FixedSteps, "_step", faulty)
+    monkeypatch.setattr(FixedSteps, "_logits", faulty)
     assert "fused says something else than transformers on this card (logits differ" in agreement.disagreement(model)
 
 
 def test_a_step_that_fails_is_found_and_a_model_is_tried_once(model, monkeypatch):
-    def failing(self, rows, columns):
+    def failing(self, engine, rows, columns):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    monkeypatch.setattr(FixedSteps, "_step", failing)
+    monkeypatch.setattr(FixedSteps, "_logits", failing)
     said = agreement.disagreement(model)
     assert said == "fused fails on this card (operation not permitted when stream is capturing)"
     monkeypatch.undo()
@@ -65,9 +65,9 @@ def test_a_step_that_fails_is_found_and_a_model_is_tried_once(model, monkeypatch
 
 
 def test_a_memory_that_is_too_small_is_no_fault_of_the_engine(model, monkeypatch):
-    def failing(self, rows, columns):
+    def failing(self, engine, rows, columns):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(FixedSteps, "_step", failing)
+    monkeypatch.setattr(FixedSteps, "_logits", failing)
     with pytest.raises(torch.OutOfMemoryError):
         agreement.disagreement(model)

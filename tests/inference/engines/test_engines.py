@@ -1,5 +1,7 @@
 """Every engine gives the completions that one row alone gives, read anew from its first token at each step."""
 
+import gc
+import weakref
 from itertools import product
 
 import pytest
@@ -10,7 +12,7 @@ from transformers import TopKLogitsWarper
 
 from tinyreason.adapters import ADAPTERS
 from tinyreason.errors import ConfigError
-from tinyreason.inference.engines import choose_engine, make_engine
+from tinyreason.inference.engines import choose_engine, fixed_steps, make_engine
 from tinyreason.inference.engines.fused import assign_slots
 from tinyreason.inference.engines.loop import roll_out
 from tinyreason.inference.engines.tokens import TokenRule, uniforms_of
@@ -213,6 +215,29 @@ class TestAnyBatch:
         assert completions(model, engine) != bare
         with model.disable_adapter():
             assert completions(model, engine) == bare
+
+
+def test_steps_of_fixed_shapes_are_those_of_one_row_whatever_the_shapes(load, folder, monkeypatch):
+    monkeypatch.setattr(fixed_steps, "COLUMNS", 4)
+    monkeypatch.setitem(globals(), "ENDS", set(range(0, 320, 4)))  # rows end one after the other
+    model, prompts = load(folder("Llama"))[0], RAGGED * 3
+    engine = engine_named(model, "fixed", len(prompts))
+    uniforms = uniforms_of([[0, row] for row in range(len(prompts))], LIMIT)
+    assert roll_out(engine, prompts, uniforms, SAMPLED, ENDS).ids == one_by_one(model, prompts, uniforms)
+    rows, columns = zip(*engine.fixed_steps.shapes, strict=True)
+    assert set(rows) == {18, 4} and set(columns) >= {8, 12, 16}
+
+
+def test_an_engine_is_gone_with_its_last_name(load, folder):
+    gc.disable()
+    try:
+        engine = engine_named(load(folder("Llama"))[0], "fixed", len(RAGGED))
+        roll_out(engine, RAGGED, uniforms_of(list(range(len(RAGGED))), LIMIT), SAMPLED, ENDS)
+        is_there = weakref.ref(engine)
+        del engine
+        assert is_there() is None  # its cache would fill a card until the collector comes
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("adapter", ["none", "lora", "miss"])

@@ -17,39 +17,39 @@ SHRINK = 4
 
 
 class FixedSteps:
-    """Takes the steps of a `FusedEngine` whose cache has been allocated.
+    """Takes the steps of a `FusedEngine` whose cache has been allocated; it holds no engine, which holds it.
 
     Slots and places that a shape has beyond those in use are computed too, and seen by nobody.
     """
 
     def __init__(self, engine: Any):
         _, _, self.most_rows, _, self.most_columns, _ = engine.cache.shape
-        self.engine, device = engine, engine.device
+        device = engine.device
         self.tokens, self.pads = (torch.zeros(self.most_rows, dtype=torch.long, device=device) for _ in range(2))
         self.place = torch.zeros(1, dtype=torch.long, device=device)
         self.pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
-        self.steps: dict[tuple[int, int], Callable[[], Tensor]] = {}
+        self.shapes: dict[tuple[int, int], Callable[[], Tensor] | None] = {}
+        """(rows, places) → what replays the step; None where there are no graphs."""
 
-    def __call__(self, tokens_N: Tensor) -> Tensor:
+    def step(self, engine: Any, tokens_N: Tensor) -> Tensor:
         """Returns (N, V) logits behind one more token in each of the first N slots; the next step writes over them."""
-        count, width = len(tokens_N), self.engine.width
-        self.tokens[:count], self.pads[:count] = tokens_N, self.engine.pads
+        count, width = len(tokens_N), engine.width
+        self.tokens[:count], self.pads[:count] = tokens_N, engine.pads
         self.place.fill_(width)
         shape = fixed_rows(count, self.most_rows), min(-(-(width + 1) // COLUMNS) * COLUMNS, self.most_columns)
-        if shape not in self.steps:
-            self.steps[shape] = self._made(*shape)
-        logits = self.steps[shape]()
-        self.engine.width = width + 1
+        if shape not in self.shapes:
+            self.shapes[shape] = self._recorded(engine, *shape) if self.pool else None
+        replay = self.shapes[shape]
+        logits = replay() if replay else self._logits(engine, *shape)
+        engine.width = width + 1
         return logits[:count]
 
-    def _made(self, rows: int, columns: int) -> Callable[[], Tensor]:
-        """Returns what computes a step of this shape from the tensors held here: on a card its graph."""
-        if self.pool is None:
-            return lambda: self._step(rows, columns)
-        self._step(rows, columns)  # libraries begin outside a graph; it writes what the graph will write
+    def _recorded(self, engine: Any, rows: int, columns: int) -> Callable[[], Tensor]:
+        """Returns what replays the step of this shape on a card."""
+        self._logits(engine, rows, columns)  # libraries begin outside a graph; it writes what the graph will write
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):
-            logits = self._step(rows, columns)
+            logits = self._logits(engine, rows, columns)
 
         def replay() -> Tensor:
             graph.replay()
@@ -57,12 +57,12 @@ class FixedSteps:
 
         return replay
 
-    def _step(self, rows: int, columns: int) -> Tensor:
+    def _logits(self, engine: Any, rows: int, columns: int) -> Tensor:
         """Returns (rows, V) logits; no shape, and nothing that is launched, depends on a value."""
         tokens, pads = self.tokens[:rows, None], self.pads[:rows, None]
         places = torch.arange(columns, device=self.place.device)
         mask = (places >= pads) & (places <= self.place)
-        return self.engine.logits(tokens, (self.place - pads).clamp(min=0), mask[:, None, None], self.place, columns)
+        return engine.logits(tokens, (self.place - pads).clamp(min=0), mask[:, None, None], self.place, columns)
 
 
 def fixed_rows(count: int, most: int) -> int:

@@ -85,7 +85,7 @@ class FusedEngine:
         """Returns (N, V) logits behind one more token in each of the slots."""
         if self.has_fixed_steps:
             self.fixed_steps = self.fixed_steps or FixedSteps(self)
-            return self.fixed_steps(tokens_N)
+            return self.fixed_steps.step(self, tokens_N)
         mask, place, self.width = None, self.width, self.width + 1
         if bool(self.pads.any()):
             mask = (torch.arange(self.width, device=self.device) >= self.pads[:, None])[:, None, None]
