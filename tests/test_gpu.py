@@ -128,8 +128,8 @@ def test_steps_that_are_replayed_as_graphs_say_what_transformers_says(card, tmp_
         errors[name] = [
             error_alone(model, *row) for row in zip(RAGGED, said[name].ids, said[name].log_probs, strict=True)
         ]
-    assert len(engine.fixed_steps.shapes) > 2 and engine.fixed_steps.pool is not None
     print(f"furthest log-probability from that of the row alone: {errors}")
+    assert len(engine.fixed_steps.shapes) > 2 and engine.fixed_steps.pool is not None
     assert max(errors["hf"]) < 2e-3, errors
     assert max(errors["fused"]) < 2e-3, errors
     assert said["fused"].ids == said["hf"].ids
