@@ -23,7 +23,8 @@ Published methods side by side at equal compute, on small generated worlds that 
 run on them ([recipes/worlds](../recipes/worlds)). Each run of a world may spend the same number of completion tokens,
 sampled and trained on, and starts from the same warm-up of its seed; plain training is the world as its file has it.
 A method enters by being in the package: as a shipped recipe has it, or in its plain form.
-The model is the sandbox's, of 0.66 million parameters: what cannot be told apart here may differ on a large one.
+The model is the sandbox's, of 0.66 million parameters, but in *real*, which has SmolLM2-135M-Instruct: what cannot be
+told apart here may differ on a large one.
 
 """
 

@@ -6,7 +6,7 @@ import pytest
 
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
-from tinyreason.config.worlds import PLAIN, TIER, entries, family_of, plain_form, read_world, world_names
+from tinyreason.config.worlds import PLAIN, entries, family_of, plain_form, read_world, world_names
 from tinyreason.errors import ConfigError
 
 
@@ -15,12 +15,13 @@ class TestEveryWorld:
     def test_it_says_what_it_is_for_and_has_a_budget_of_tokens(self, name):
         world = read_world(name)
         assert world.purpose and world.shows and world.hides
-        config = world.plan.resolve(TIER, seed=0)
-        assert config.train.token_budget and config.model.name == "sandbox"
+        config = world.plan.resolve(world.tier, seed=0)
+        assert config.train.token_budget and config.model.is_built_in == (name != "real")
         assert config.train.schedule == "constant"  # where it ends is not known before
 
     def test_its_test_shares_no_problem_with_what_is_trained_on(self, name):
-        config = read_world(name).plan.resolve(TIER, seed=0)
+        world = read_world(name)
+        config = world.plan.resolve(world.tier, seed=0)
         trained = {one.problem for one in config.data.load()}
         source = config.evaluation.data or config.data
         asked = source.held_out(config.evaluation.problems, "test", without=set())

@@ -71,9 +71,9 @@ def run_command(
 
     end = read_deadline(deadline, datetime.now()) if deadline else None
     found, out, console = read_world(world), out or Path("runs") / f"arena-{world}", Console(stderr=as_json)
-    quiet_libraries(offline=True)
+    quiet_libraries(offline=found.plan.resolve(found.tier, overrides).is_offline)
 
-    from tinyreason.models.load import compute_settings_for
+    from tinyreason.models.load import card_for, compute_settings_for
     from tinyreason.pipeline.arena import arena_plan, run_arena
     from tinyreason.runs.context import RunContext
 
@@ -83,7 +83,7 @@ def run_command(
     for name, why in plan.refused.items():
         console.say(f"        {name} does not stand here: {why}")
     with Deadline(end, console.say) as stop:
-        compute = compute_settings_for(first.model, first.kernels, None)
+        compute = compute_settings_for(first.model, first.kernels, card_for(first.model))
         context = RunContext(console, compute, "the arena", stop, accept_changes)
         entries = run_arena(plan, out, context)
     show(out, as_json)

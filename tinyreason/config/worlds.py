@@ -20,7 +20,8 @@ from tinyreason.errors import ConfigError, nearest
 from tinyreason.schema import Schema
 
 WORLDS = RECIPES / "worlds"
-TIER = "sandbox"
+SHIPPED = "sandbox"
+"""Tier of the shipped recipes whose variants enter."""
 PLAIN = "correctness"
 """The entry that all others are compared with: the world as it is."""
 FAMILIES: dict[str, dict[str, type[Schema]]] = {
@@ -51,6 +52,12 @@ class ArenaWorld:
     """Method → its values here, where they are others than anywhere."""
     is_unlabelled: bool = False
     """Whether only methods enter that never look at a gold answer."""
+
+    @property
+    def tier(self) -> str:
+        """The one that its file has."""
+        (tier,) = self.plan.tiers
+        return tier
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def of_recipes(world: ArenaWorld) -> Iterator[Entry]:
     """Yields the variants of the shipped recipes that are of the world's families."""
     for recipe in recipe_names():
         plan = read_recipe(recipe)
-        for name, values in plan.variants(TIER).items() if TIER in plan.tiers else ():
+        for name, values in plan.variants(SHIPPED).items() if SHIPPED in plan.tiers else ():
             family = family_of(values)
             if family in world.families and name != PLAIN:
                 yield Entry(name, family, values)
@@ -132,7 +139,7 @@ def of_families(world: ArenaWorld) -> Iterator[Entry]:
             if kind != PLAIN:
                 yield Entry(kind, family, plain_form(family, kind))
     if "losses" in world.families:
-        trainer = TRAINERS[world.plan.on(TIER)["trainer"]]
+        trainer = TRAINERS[world.plan.on(world.tier)["trainer"]]
         for loss in get_args(trainer.model_fields["loss"].annotation):
             yield Entry(f"loss={loss}", "losses", {"train": {"loss": loss}})
 

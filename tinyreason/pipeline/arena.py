@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyreason.config.worlds import PLAIN, TIER, ArenaWorld, Entry, entries
+from tinyreason.config.worlds import PLAIN, ArenaWorld, Entry, entries
 from tinyreason.errors import ConfigError, FolderError
 from tinyreason.pipeline.sweep import (
     Point,
@@ -44,7 +44,7 @@ def arena_plan(world: ArenaWorld, asked: str, overrides: tuple[str, ...], seeds:
     found, runs, refused, computed = entries(world, asked), [], {}, {}
     for entry in found:
         try:
-            own = sweep_runs(world.plan, TIER, [Point(entry.name, entry.values, ())], overrides, seeds, out)
+            own = sweep_runs(world.plan, world.tier, [Point(entry.name, entry.values, ())], overrides, seeds, out)
         except ConfigError as error:
             if entry.name == PLAIN:
                 raise

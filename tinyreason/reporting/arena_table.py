@@ -11,7 +11,7 @@ from statistics import mean
 from typing import Any
 
 from tinyreason.atomic import write_text
-from tinyreason.config.worlds import PLAIN, TIER, ArenaWorld
+from tinyreason.config.worlds import PLAIN, ArenaWorld
 from tinyreason.intervals import against_control, averaged
 from tinyreason.reporting.report import render
 from tinyreason.reporting.sweep_table import ProblemMeans
@@ -165,7 +165,7 @@ def write_arena(world: ArenaWorld, found: Sequence[ArenaEntry], out: Path) -> No
     from tinyreason.reporting.arena_plot import draw_arena
 
     rows = arena_rows(found)
-    budget = world.plan.on(TIER)["train"]["token_budget"]
+    budget = world.plan.on(world.tier)["train"]["token_budget"]
     told = {"world": world.name, "purpose": world.purpose, "shows": world.shows, "hides": world.hides, "budget": budget}
     write_text(out / "arena.json", json.dumps(told | {"rows": [row.as_json() for row in rows]}, indent=1))
     write_text(out / "arena.md", arena_markdown(rows))
