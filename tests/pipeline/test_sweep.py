@@ -136,6 +136,16 @@ def test_the_warm_up_is_done_once(done):
     assert len(starts) == 2 and starts[0] == starts[1]
 
 
+def test_a_baseline_is_measured_once_for_all_that_begin_alike(plan, done, tmp_path):
+    _, _, out = done
+    said = {file.stem: file.read_text() for file in (out / "runs").glob("*.log")}
+    taken = [name for name, text in said.items() if "was measured before" in text]
+    assert len(said) == 3 and len(taken) == 1 and "0.02" in taken[0]  # the prompt of l1_max asks for a length
+    assert len(list((out / "baselines").iterdir())) == 2
+    alone, _ = compare(plan, tmp_path / "alone", "l1_max", ("train.kl=0.02",))
+    assert alone[-1].as_json() | {"seconds": 0} == done[0][-1].as_json() | {"seconds": 0, "name": alone[-1].name}
+
+
 def test_what_is_finished_is_kept_and_what_is_not_is_done_again(plan, done):
     rows, _, out = done
     stamps = {file: file.stat().st_mtime_ns for file in (out / "runs").glob("*/result.json")}

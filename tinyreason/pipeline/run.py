@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyreason import processes
+from tinyreason.atomic import write_text
 from tinyreason.config.own_code import check_allowed
 from tinyreason.config.preconditions import check_preconditions
 from tinyreason.config.run_config import RunConfig
@@ -172,6 +174,9 @@ class Baseline:
     def measure(self, model, name: str) -> Score:
         """Returns the score before the first step. Errors: `ResumeError` on another base, data or start."""
         file = self.folder.checkpoints / f"{name}.json"
+        shared = self.evaluator.context.shared_baseline if name == START and processes.count() == 1 else None
+        if shared and not file.exists():
+            self.take(shared)
         if file.exists():
             known = json.loads(file.read_text(encoding="utf-8"))
             for what, words in USED.items():
@@ -189,9 +194,17 @@ class Baseline:
                 score = self.evaluator.evaluate(model, self.examples, f"measuring the {MEASURED[name]}")
             known = self.used | {"seconds": self.clock.seconds(), "before": score.as_json()}
             self.folder.write_json(f"checkpoints/{name}.json", known)
+            if shared:
+                leave(shared, known)
         if name == START and self.evaluator.config.evaluation.template_check:
             self.template_check = self.checked(model, score, known)
         return score
+
+    def take(self, shared: Path) -> None:
+        """Takes over what a run that begins alike has measured, if it used the same."""
+        known = json.loads(shared.read_text(encoding="utf-8")) if shared.exists() else None
+        if known and all(known.get(what) == self.used.get(what) for what in USED):
+            self.folder.write_json(f"checkpoints/{START}.json", known | {"seconds": self.clock.seconds()})
 
     def keep_seconds(self) -> None:
         """Writes down what the run has taken so far, so that a session that resumes it counts that too."""
@@ -211,6 +224,14 @@ class Baseline:
         more = {"seconds": self.clock.seconds(), "template_check": check.as_json()}
         self.folder.write_json(f"checkpoints/{START}.json", known | more)
         return check
+
+
+def leave(shared: Path, known: dict[str, Any]) -> None:
+    """Leaves a baseline for runs that begin alike, unless another process was first."""
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    own = shared.with_suffix(f".{os.getpid()}")
+    write_text(own, json.dumps(known))
+    own.replace(shared)
 
 
 def teacher_sha256(config: RunConfig) -> dict[str, str]:

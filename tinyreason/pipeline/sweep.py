@@ -42,6 +42,8 @@ from tinyreason.runs.folder import read_config
 from tinyreason.runs.result import EVALUATION, RESULT, RunResult, StoredEvaluation, StoredProblem, read_result
 from tinyreason.runs.resume import NOT_COMPUTED_WITH, differences
 
+OF_TRAINING = {"train", "rewards", "advantage", "samplers"}
+"""Sections that say how a run trains, and nothing of what its baseline is."""
 LOOK_AGAIN_S = 5.0
 """How long a run that another process has is left alone before it is looked at once more."""
 
@@ -192,7 +194,8 @@ def take_run(one: SweepRun, out: Path, context: RunContext, label: str) -> RunRe
     shared = shared_warmup(one, out)
     with open(log_file(one), "a", encoding="utf-8") as log:
         try:
-            inner = replace(context, console=InnerConsole(context.console, label, log))
+            console = InnerConsole(context.console, label, log)
+            inner = replace(context, console=console, shared_baseline=shared_baseline(one, out))
             return run(starting_at(one, shared), one.path, inner)
         except FolderBusy:
             raise
@@ -215,6 +218,15 @@ def shared_warmup(one: SweepRun, out: Path) -> Path | None:
     values = one.config.model_dump(mode="json")
     parts = json.dumps([values[name] for name in ("model", "prompt", "adapter", "warmup", "seed")])
     return out / "warmup" / sha256(parts.encode()).hexdigest()[:12]
+
+
+def shared_baseline(one: SweepRun, out: Path) -> Path:
+    """Returns the file of the baseline that this run shares with all that differ in how they train alone."""
+    values = computed_with(one.config.model_dump(mode="json"))
+    asks = any(reward.asks_for or reward.asks_for_tokens for reward in one.config.rewards)
+    beside = OF_TRAINING - ({"rewards"} if asks else set())  # of those the prompt says something
+    parts = json.dumps({name: value for name, value in values.items() if name not in beside}, sort_keys=True)
+    return out / "baselines" / f"{sha256(parts.encode()).hexdigest()[:12]}.json"
 
 
 def starting_at(one: SweepRun, shared: Path | None) -> RunConfig:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tinyreason.console import Console
@@ -27,3 +28,5 @@ class RunContext:
     """What is told of every step."""
     server: Any = None
     """The server that samples in this process's place (`inference.engines.vllm_server`)."""
+    shared_baseline: Path | None = None
+    """A file that the baseline is read from, or written to, by runs that begin alike (`pipeline.sweep`)."""
