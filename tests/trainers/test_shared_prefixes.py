@@ -18,7 +18,7 @@ from tinyreason.adapters.new_token import NewToken
 from tinyreason.adapters.tinylora import Tinylora
 from tinyreason.algorithms.advantages.dr_grpo import DrGrpo
 from tinyreason.models.fast_linear import fast_linears
-from tinyreason.models.packed_rows import is_short
+from tinyreason.models.packed_rows import is_taken_whole
 from tinyreason.trainers import rollouts as sampling
 from tinyreason.trainers import shared_prefixes
 from tinyreason.trainers.shared_prefixes import log_probs, obstacle, pack_rows, probe_packing, together
@@ -199,7 +199,9 @@ def test_what_costs_less_is_chosen():
     assert [share.places is None for share in pack_rows(long, there, 36, 64).shares] == [True]
     assert [share.places is None for share in pack_rows(apart, there, 36, 1).shares] == [False]
 
-    assert is_short(1000, 1536) and not is_short(1500, 1536) and is_short(1500, 576)  # what a card attends to at once
+    assert (
+        is_taken_whole(1000, 1536) and not is_taken_whole(1500, 1536) and is_taken_whole(1500, 576)
+    )  # what a card attends to at once
 
 
 def test_nothing_is_packed_where_no_token_counts():

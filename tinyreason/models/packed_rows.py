@@ -16,7 +16,7 @@ from torch import Tensor
 from tinyreason.models.shared_attention import Share, Whole
 
 MOST_AT_ONCE = 3e9
-"""tokens² × width of the model up to which a card attends to all trees at once: an estimate, not measured."""
+"""Tokens² × width of the model up to which a card attends to all trees at once: an estimate, not measured."""
 MULTIPLE = 16
 """Such a sequence is filled up to a multiple of so many tokens, which attention kernels want of a mask."""
 
@@ -59,12 +59,12 @@ def pack_rows(ids: Tensor, mask: Tensor, keep: int, hidden: int, way: str | None
     found = np.full((len(ids), keep), -1)
     if way == "whole" or (way is None and ids.device.type == "cuda"):
         build = Packing(found, hidden, "trees").filled(prompts)
-        if way == "whole" or is_short(len(build.tokens), hidden):
+        if way == "whole" or is_taken_whole(len(build.tokens), hidden):
             return build.packed_whole(ids.device)
     return Packing(found, hidden, way).filled(prompts).packed(ids.device)
 
 
-def is_short(tokens: int, hidden: int) -> bool:
+def is_taken_whole(tokens: int, hidden: int) -> bool:
     """Returns whether a card attends to so many tokens of a model of a width at once."""
     return tokens**2 * hidden <= MOST_AT_ONCE
 
