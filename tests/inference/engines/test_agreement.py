@@ -5,7 +5,7 @@ import torch
 from engine_rows import with_adapter
 from tiny_models import tiny_model
 
-from tinyreason.inference.engines import agreement
+from tinyreason.inference.engines import agreement, choose_engine
 from tinyreason.inference.engines.fixed_steps import FixedSteps
 from tinyreason.inference.engines.fused import FusedEngine
 
@@ -71,3 +71,18 @@ def test_a_memory_that_is_too_small_is_no_fault_of_the_engine(model, monkeypatch
     monkeypatch.setattr(FixedSteps, "_logits", failing)
     with pytest.raises(torch.OutOfMemoryError):
         agreement.disagreement(model)
+
+
+@pytest.mark.parametrize("is_faulty", [False, True])
+def test_a_card_samples_with_what_agreed_there(model, monkeypatch, is_faulty):
+    usual = FixedSteps._logits
+    monkeypatch.setattr(type(model), "device", property(lambda _: torch.device("cuda")))
+    monkeypatch.setattr(FixedSteps, "_logits", lambda *given: usual(*given) * (0.5 if is_faulty else 1))
+    name, why = choose_engine(model)
+    assert name == ("hf" if is_faulty else "fused")
+    assert ("logits differ by" if is_faulty else "it says on this card what transformers says") in why
+
+
+def test_a_device_on_which_it_was_never_tried_has_transformers(model, monkeypatch):
+    monkeypatch.setattr(type(model), "device", property(lambda _: torch.device("mps")))
+    assert choose_engine(model) == ("hf", "fused has never been tried on a device of type mps")

@@ -11,7 +11,6 @@ EngineName = Literal["auto", "hf", "fused", "trl", "vllm_server"]
 RolloutDtype = Literal["auto", "bfloat16"]
 FUSED_MODELS = ("llama", "qwen2", "qwen3", "mistral")
 """`model_type` of what has the shape that the engine `fused` drives."""
-
 WHY_FUSED = {
     "cpu": "a CPU, and a model of the shape of Llama",
     "cuda": "a model of the shape of Llama, of which it says on this card what transformers says",
@@ -56,12 +55,14 @@ def _choose(model, asked: EngineName) -> EngineChoice:
         if reason:
             raise ConfigError(f"inference.engine=fused cannot drive this model: {reason}; type inference.engine=hf.")
         return EngineChoice("fused", "asked for")
-    place = {"cpu": "a CPU", "cuda": "a card"}.get(model.device.type)
-    if not reason and place is None:
-        reason = f"fused has never been tried on a device of type {model.device.type}"
-    return (
-        EngineChoice("hf", reason) if reason else EngineChoice("fused", f"{place}, and a model of the shape of Llama")
-    )
+    kind = model.device.type
+    if not reason and kind not in WHY_FUSED:
+        reason = f"fused has never been tried on a device of type {kind}"
+    if not reason and kind == "cuda":
+        from tinyreason.inference.engines.agreement import disagreement
+
+        reason = disagreement(model)
+    return EngineChoice("hf", reason) if reason else EngineChoice("fused", WHY_FUSED[kind])
 
 
 def make_engine(model, asked: EngineName, rows: int, dtype=None):
