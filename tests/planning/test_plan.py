@@ -19,6 +19,7 @@ from tinyreason.models.hardware import Card
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.planning.fit import nearest_fit, spare_room
 from tinyreason.planning.gpus import DATASHEETS, datasheet, datasheet_of
+from tinyreason.planning.model_shape import Shape
 from tinyreason.planning.plan import GB, Machine, make_plan
 from tinyreason.planning.step_time import decoding_seconds, rollouts, speed_of
 from tinyreason.prompts import USUAL_PROMPT_TOKENS
@@ -321,6 +322,28 @@ def test_the_tokens_a_second_of_a_t4_are_within_a_quarter_of_those_measured_with
     assert tokens_a_second(job) == pytest.approx(371, rel=0.25)
     with_math = replace(job, compute=OnMathKernel(**vars(job.compute)))
     assert tokens_a_second(with_math) == pytest.approx(202, rel=0.25)
+
+
+@pytest.mark.parametrize(("engine", "measured"), [("fused", 0.18), ("hf", 1.64)])
+def test_the_rollouts_of_an_h100_are_planned_as_they_were_measured(engine, measured, monkeypatch):
+    """16 rows of 32 tokens of SmolLM2 in bfloat16, LoRA on all layers, Liger (docs/results.md, On a card)."""
+    overrides = ("model.dtype=bfloat16", "model.quantize=none", "adapter={kind: lora, rank: 16}")
+    overrides += ("train.rollouts_per_step=16", "train.max_completion_tokens=32", f"inference.engine={engine}")
+    monkeypatch.setattr("tinyreason.planning.plan.installed_packages", lambda: {"liger-kernel": "0.8.5"})
+    smol = {"model_type": "llama", "hidden": 576, "layers": 30, "intermediate": 1536, "heads": 9, "kv_heads": 3}
+    shape = Shape(**smol, head_dim=64, vocab=49152, tied=True)
+    job = make_plan(read_recipe("rlvr").resolve("t4", overrides), machine("h100"), 40, shape).job
+    assert decoding_seconds(job, speed_of(job, DATASHEETS["h100"]), rollouts(job)) == pytest.approx(measured, rel=0.4)
+
+
+def test_so_are_its_rollouts_of_a_larger_model_on_four_bits(monkeypatch):
+    """32 rows of 64 tokens (gpu.json, t4 nf4)."""
+    packages = {"liger-kernel": "0.8.5", "bitsandbytes": "0.50.2"}
+    monkeypatch.setattr("tinyreason.planning.plan.installed_packages", lambda: packages)
+    config = read_recipe("rlvr").resolve("t4", ("model.quantize=nf4", "train.max_completion_tokens=64"))
+    qwen = {"model_type": "qwen2", "hidden": 1536, "layers": 28, "intermediate": 8960, "heads": 12, "kv_heads": 2}
+    job = make_plan(config, machine("h100"), 68, Shape(**qwen, head_dim=128, vocab=151936, tied=True)).job
+    assert decoding_seconds(job, speed_of(job, DATASHEETS["h100"]), rollouts(job)) == pytest.approx(0.87, rel=0.4)
 
 
 def test_an_adapters_kernels_and_the_dequantisation_of_nf4_cost_time():

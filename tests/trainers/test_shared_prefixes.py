@@ -198,10 +198,8 @@ def test_what_costs_less_is_chosen():
     there = torch.ones(8, 40, dtype=torch.long)
     assert [share.places is None for share in pack_rows(long, there, 36, 64).shares] == [True]
     assert [share.places is None for share in pack_rows(apart, there, 36, 1).shares] == [False]
-
-    assert (
-        is_taken_whole(1000, 1536) and not is_taken_whole(1500, 1536) and is_taken_whole(1500, 576)
-    )  # what a card attends to at once
+    taken = [is_taken_whole(tokens, width) for tokens, width in ((1000, 1536), (1500, 1536), (1500, 576))]
+    assert taken == [True, False, True]  # by a card, at once
 
 
 def test_nothing_is_packed_where_no_token_counts():

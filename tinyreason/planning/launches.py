@@ -23,8 +23,8 @@ QUANTISED = {"none": 0, "nf4": 5, "int8": 8}
 """More kernels of a linear layer that bitsandbytes holds: a usual figure, not counted."""
 A_TOKEN, A_TOKEN_CASTS = 50, 6
 """Kernels of a token beside the layers: embedding, positions, last norm, LM head, the choice of a token."""
-REPLAYED_S = 2.5e-6
-"""Seconds of a kernel that is replayed in a graph: a step of SmolLM2, 16 rows, took 3.1 ms on an H100."""
+REPLAYED_S = 2.0e-6
+"""Seconds of a kernel that a graph replays, fitted to rollouts of SmolLM2 and of 1.5 B in NF4 that an H100 took."""
 BEFORE_GRAPH = 3
 """Times that a step's kernels are launched one by one: for the prompts, and to try and to record the graph."""
 
