@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
+from collections.abc import Callable
 
 PARENT = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 _STARTING = threading.Lock()
@@ -23,6 +25,17 @@ class ChildProcess(PARENT.Process):
                 super().start()
             finally:
                 main.update(hidden)
+
+
+def end_with_parent(parent: int, end: Callable[[], None]) -> None:
+    """Has `end` called, in a thread, when the process that started this one is gone. `parent`: its number."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        end()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class ChildContext(type(PARENT)):

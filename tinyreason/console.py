@@ -6,9 +6,11 @@ import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TextIO
 
 from rich.console import Console as RichConsole
 from rich.live import Live as LiveView
@@ -80,11 +82,23 @@ class Work:
         """Since it began."""
         return time.monotonic() - self.start
 
+    def line(self, note: str) -> str:
+        """Returns it as one line, with what it says of itself; at least one unit is done."""
+        return f"{self.what} {self.done}/{self.total}{note and '  ' + note}  {self.left_s:.0f} s left"
+
     @property
     def left_s(self) -> float | None:
         """Seconds left at the pace so far; None before the first unit."""
         fresh = self.done - self.before
         return self.seconds / fresh * max(0, self.total - self.done) if fresh else None
+
+
+COLUMNS = (
+    TextColumn("{task.description}", markup=False),
+    BarColumn(bar_width=20),
+    TextColumn("{task.completed}/{task.total} {task.fields[note]}", markup=False),
+)
+"""Of a line about long work: what it is, how much of it is done, and a note."""
 
 
 class Console:
@@ -101,6 +115,10 @@ class Console:
 
     def say(self, text: str) -> None:
         self.rich.print(text, markup=False)
+
+    def aside(self, text: str) -> None:
+        """Says what concerns this process among several, where nobody watches all of them."""
+        self.say(text)
 
     @contextmanager
     def saying_caveats(self) -> Iterator[None]:
@@ -123,18 +141,22 @@ class Console:
             self.work = outer
             self.spent_s[what] += work.seconds
 
+    @contextmanager
+    def board(self, many: int) -> Iterator["Board | PlainBoard"]:
+        """Opens a table with a line for each of so many processes, of what it does at the moment."""
+        if not self.rich.is_terminal:
+            yield PlainBoard(self, many)
+            return
+        with Progress(*COLUMNS, TextColumn("{task.fields[left]}"), console=self.rich, transient=True) as progress:
+            yield Board(progress, [progress.add_task("starting", total=None, note="", left="") for _ in range(many)])
+
     def _shown(self, work: Work) -> Iterator["Live"]:
         if not self.rich.is_terminal:
             yield PlainLive(self, work)
             return
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed}/{task.total} {task.fields[note]}", markup=False),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-        )
-        with Progress(*columns, console=self.rich, transient=True) as progress:
+        with Progress(
+            *COLUMNS, TimeRemainingColumn(), TextColumn("left"), console=self.rich, transient=True
+        ) as progress:
             yield Live(work, progress, progress.add_task(work.what, total=work.total, completed=work.done, note=""))
 
     @contextmanager
@@ -236,5 +258,83 @@ class PlainLive:
         work, now = self.work, time.monotonic()
         work.done += count
         if now - self.last_line >= self.SECONDS_BETWEEN_LINES:
-            self.console.say(f"{work.what} {work.done}/{work.total}{note and '  ' + note}  {work.left_s:.0f} s left")
+            self.console.say(work.line(note))
             self.last_line = now
+
+
+class InnerConsole(Console):
+    """The console of one run among several: its live line is shown under the run's name, its words go to a file."""
+
+    def __init__(self, outer: Console, label: str, log: TextIO):
+        super().__init__(outer.rich)
+        self.outer, self.label, self.log = outer, label, log
+
+    def say(self, text: str) -> None:
+        self.log.write(f"{text}\n")
+        self.log.flush()
+
+    @contextmanager
+    def live(self, what: str, total: int, done: int = 0) -> Iterator["Live"]:
+        with self.outer.live(f"{self.label}: {what}", total, done) as live:
+            yield live
+
+
+class TellingConsole(Console):
+    """The console of one process among several, which another shows."""
+
+    def __init__(self, tell: Callable[[str | tuple[Work, str] | None], None]):
+        super().__init__(quiet=True)
+        self.tell = tell
+
+    def say(self, text: str) -> None:
+        self.tell(text)
+
+    def aside(self, text: str) -> None:
+        """Says nothing, as all are watched."""
+
+    def _shown(self, work: Work) -> Iterator["ToldLive"]:
+        self.tell((work, ""))
+        yield ToldLive(self.tell, work)
+        self.tell(None)
+
+
+class ToldLive:
+    """A live line that another process shows."""
+
+    def __init__(self, tell: Callable[[tuple[Work, str]], None], work: Work):
+        self.tell, self.work = tell, work
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self.work.done += count
+        self.tell((self.work, note))
+
+
+class Board:
+    """A line for each of several processes, on a terminal."""
+
+    def __init__(self, progress: Progress, tasks: list):
+        self.progress, self.tasks = progress, tasks
+
+    def show(self, number: int, work: Work | None, note: str = "") -> None:
+        """Shows what the process of this number, from 0, does; None = nothing that takes long."""
+        if work:
+            left = "" if work.left_s is None else f"{timedelta(seconds=round(work.left_s))} left"
+            self.progress.update(
+                self.tasks[number], description=work.what, total=work.total, completed=work.done, note=note, left=left
+            )
+        else:
+            self.progress.update(self.tasks[number], total=None, completed=0, note="", left="")
+
+
+class PlainBoard:
+    """The same where there is no terminal: of each process at most one line in ten seconds."""
+
+    def __init__(self, console: Console, many: int):
+        self.console, self.last_lines = console, [time.monotonic()] * many
+
+    def show(self, number: int, work: Work | None, note: str = "") -> None:
+        """Says what the process of this number, from 0, does; None = nothing that takes long."""
+        now = time.monotonic()
+        if work and work.left_s is not None and now - self.last_lines[number] >= PlainLive.SECONDS_BETWEEN_LINES:
+            self.console.say(work.line(note))
+            self.last_lines[number] = now

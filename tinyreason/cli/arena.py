@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import ACCEPT_CHANGES, JSON, OVERRIDES, PATH, seeds_option
+from tinyreason.cli.options import ACCEPT_CHANGES, JOBS, JSON, OVERRIDES, PATH, check_jobs, seeds_option
 from tinyreason.errors import TinyReasonError
 
 METHODS = click.option(
@@ -48,6 +48,7 @@ def worlds_command(as_json: bool) -> None:
 @SEEDS
 @OUT
 @click.option("--deadline", metavar="TIME", help="Save and end before this time: 11h30m, 18:30, 2026-11-22T09:00.")
+@JOBS
 @ACCEPT_CHANGES
 @JSON
 def run_command(
@@ -57,13 +58,14 @@ def run_command(
     seeds: list[int],
     out: Path | None,
     deadline: str | None,
+    jobs: int,
     accept_changes: bool,
     as_json: bool,
 ) -> None:
     """Run all methods that apply to WORLD, each with the first seed before the next; table, picture and page grow.
 
-    The same command resumes after an interruption; finished runs are kept. Typed once more while it runs, in another
-    window, it is a second process that shares the work, for another core.
+    The same command resumes after an interruption; finished runs are kept. Several runs at once: --jobs, or the same
+    line in another window.
     """
     from tinyreason.config.worlds import read_world
     from tinyreason.console import Console, quiet_libraries
@@ -74,18 +76,19 @@ def run_command(
     quiet_libraries(offline=found.plan.resolve(found.tier, overrides).is_offline)
 
     from tinyreason.models.load import card_for, compute_settings_for
-    from tinyreason.pipeline.arena import arena_plan, run_arena
+    from tinyreason.pipeline.arena import arena_plan, run_arena, run_arena_at_once
     from tinyreason.runs.context import RunContext
 
     plan = arena_plan(found, methods, overrides, seeds, out)
     first = plan.runs[0].config
+    check_jobs(jobs, first.processes)
     console.say(f"{world}: {len(plan.runs)} runs of {first.train.token_budget:,} completion tokens; {found.purpose}")
     for name, why in plan.refused.items():
         console.say(f"        {name} does not stand here: {why}")
     with Deadline(end, console.say) as stop:
         compute = compute_settings_for(first.model, first.kernels, card_for(first.model))
         context = RunContext(console, compute, "the arena", stop, accept_changes)
-        entries = run_arena(plan, out, context)
+        entries = run_arena(plan, out, context) if jobs == 1 else run_arena_at_once(plan, out, context, jobs)
     show(out, as_json)
     missing = sum(len(entry.missing) for entry in entries)
     if missing:

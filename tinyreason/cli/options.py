@@ -98,6 +98,22 @@ PROCESSES = click.option(
 )
 
 
+JOBS = click.option(
+    "--jobs",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="So many runs at once, each in a process of its own, on a card or a part of the cores.",
+)
+
+
+def check_jobs(jobs: int, processes: int) -> None:
+    """Refuses several runs at once that several processes share each. Errors: `ConfigError`."""
+    if jobs > 1 and processes > 1:
+        raise ConfigError(f"--jobs {jobs} and processes={processes} are both given; leave one out.")
+
+
 def with_processes(overrides: tuple[str, ...], many: int | str | None) -> tuple[str, ...]:
     """Returns the overrides, with --processes as one of them."""
     if many == AUTO:

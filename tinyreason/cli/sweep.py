@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from tinyreason.cli.options import ACCEPT_CHANGES, ALLOW_CODE, JSON, OVERRIDES, PATH, TIER, seeds_option
+from tinyreason.cli.options import (
+    ACCEPT_CHANGES,
+    ALLOW_CODE,
+    JOBS,
+    JSON,
+    OVERRIDES,
+    PATH,
+    TIER,
+    check_jobs,
+    seeds_option,
+)
 from tinyreason.errors import ConfigError, TinyReasonError
 
 
@@ -27,6 +37,7 @@ from tinyreason.errors import ConfigError, TinyReasonError
 @seeds_option("Seeds, with each of which everything is run", default="1", show_default=True)
 @TIER
 @click.option("--out", type=PATH, help="Folder of the sweep; default: runs/frontier-NAME-TIER.")
+@JOBS
 @ACCEPT_CHANGES
 @ALLOW_CODE
 @JSON
@@ -38,6 +49,7 @@ def sweep_command(
     seeds: list[int],
     tier: str | None,
     out: Path | None,
+    jobs: int,
     accept_changes: bool,
     allow_code: bool,
     as_json: bool,
@@ -45,6 +57,7 @@ def sweep_command(
     """Run several rewards, or values of an option, of recipe NAME at equal compute; plot accuracy against tokens.
 
     The same command resumes after an interruption; finished runs are kept. A shared warm-up is done once.
+    Several runs at once: --jobs, or the same line in another window.
     """
     from tinyreason.config.recipe import read_recipe
     from tinyreason.config.tiers import TIERS
@@ -59,12 +72,13 @@ def sweep_command(
     quiet_libraries(offline=tier in TIERS and TIERS[tier].is_offline)
 
     from tinyreason.models.load import compute_settings_for
-    from tinyreason.pipeline.sweep import is_done, run_sweep, sweep_points, sweep_runs, write_sweep
+    from tinyreason.pipeline.sweep import is_done, run_sweep, run_sweep_at_once, sweep_points, sweep_runs, write_sweep
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.own_code import settle_code
 
     points = sweep_points(plan, tier, rewards, vary)
     runs = sweep_runs(plan, tier, points, overrides, seeds, out)
+    check_jobs(jobs, runs[0].config.processes)
     console, first, context = Console(stderr=as_json), runs[0].config, None
     if not all(map(is_done, runs)):  # what is finished is shown on any machine
         check_tier(tier, card)
@@ -74,7 +88,10 @@ def sweep_command(
     for line in (f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds", *first_lines(runs)):
         console.say(line)
     try:
-        rows = run_sweep(runs, out, context) if context else write_sweep(runs, out)
+        if context is None:
+            rows = write_sweep(runs, out)
+        else:
+            rows = run_sweep(runs, out, context) if jobs == 1 else run_sweep_at_once(runs, out, context, jobs)
     except KeyboardInterrupt:
         console.say(f"stopped; what is finished is kept in {out}, the same command resumes there")
         raise

@@ -15,10 +15,12 @@ from tinyreason.cli.options import (
     ACCEPT_CHANGES,
     ALLOW_CODE,
     AUTO,
+    JOBS,
     OVERRIDES,
     PATH,
     PROCESSES,
     TIER,
+    check_jobs,
     seeds_option,
     with_processes,
 )
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=PATH, help="Folder of the run; default: a new one, runs/RECIPE-TIER-seedN-DATE-TIME.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the adapter, the rollouts and the data's order.")
 @seeds_option("Run it for each seed, and tell the gain over all")
+@JOBS
 @click.option("--controls", is_flag=True, help="Train again with a format-only and with a random reward, and compare.")
 @click.option("--fresh", is_flag=True, help="Start over in --out instead of resuming the run that is there.")
 @ACCEPT_CHANGES
@@ -83,6 +86,7 @@ def take_recipe(
     out: Path | None,
     seed: int | None,
     seeds: list[int],
+    jobs: int,
     controls: bool,
     fresh: bool,
     accept_changes: bool,
@@ -111,6 +115,9 @@ def take_recipe(
     if is_auto:
         overrides = shared_by_cards(recipe, tier, overrides, card, None if fresh else out, seeds)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
+    check_jobs(jobs, configs[0].processes)
+    if jobs > 1 and not seeds:
+        raise ConfigError(f"--jobs {jobs} is of several runs, and this is one; type --seeds 3, or --processes {jobs}.")
     if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
         return
     check_tier(tier, card)
@@ -127,7 +134,7 @@ def take_recipe(
         if verify_resume:
             compare_last_steps(config, out, context)
         elif seeds:
-            run_seeds_and_report(configs, out, context, fresh, controls)
+            run_seeds_and_report(configs, out, context, jobs, fresh, controls)
         else:
             run_and_report(config, out, context, fresh, controls)
 
@@ -213,14 +220,18 @@ def show_finished(configs: list["RunConfig"], out: Path, of_seeds: bool, control
 
 
 def run_seeds_and_report(
-    configs: list["RunConfig"], out: Path, context: "RunContext", fresh: bool, controls: bool
+    configs: list["RunConfig"], out: Path, context: "RunContext", jobs: int, fresh: bool, controls: bool
 ) -> None:
     """Runs the recipe with every seed, and says what came of it over all."""
     from tinyreason.cli.train_output import announce, conclude_seeds
-    from tinyreason.pipeline.seeds import run_seeds
+    from tinyreason.pipeline.seeds import run_seeds, run_seeds_at_once
 
     announce(context, configs[0], out)
-    conclude_seeds(context.console, run_seeds(configs, out, context, fresh, controls), out)
+    if jobs > 1:
+        result = run_seeds_at_once(configs, out, context, jobs, fresh, controls)
+    else:
+        result = run_seeds(configs, out, context, fresh, controls)
+    conclude_seeds(context.console, result, out)
     if controls:
         from tinyreason.cli.evaluation_output import show_controls
         from tinyreason.runs.result import read_controls

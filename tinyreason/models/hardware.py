@@ -20,7 +20,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 SLICES_FROM = (8, 0)
 """The first compute capability whose cards can be cut into slices (MIG)."""
 HIDDEN: list["Card"] = []
-"""The cards that were hidden when one was taken; other processes of a run compute on them."""
+"""The cards that were hidden when one was taken; other processes compute on them."""
 CPU_INFO = "/proc/cpuinfo"
 BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 LISTED_CARD = re.compile(r"GPU \d+: .*\(UUID: (\S+)\)")
@@ -100,6 +100,13 @@ def usable_cores() -> int:
     return bound
 
 
+def physical_cores() -> int:
+    """Returns how many of the cores that this process may use compute at once: two threads of one core count once."""
+    import psutil
+
+    return min(usable_cores(), psutil.cpu_count(logical=False) or usable_cores())
+
+
 def find_card(number: int = 0) -> Card | None:
     """Returns the largest of the CUDA cards that may be used, or the one of this number after it; None without one.
 
@@ -127,6 +134,17 @@ def take_card(number: int = 0) -> Card | None:
             HIDDEN[:] = [other for other in visible_cards() if other.uuid != card.uuid]
         os.environ[VISIBLE] = card.uuid
     return card
+
+
+def cards_for(many: int, card: Card, option: str) -> list[str]:
+    """Returns the UUIDs of so many cards of one kind, this one first. Errors: `ConfigError`, which names the option."""
+    alike = [card.uuid, *(other.uuid for other in HIDDEN if other.name == card.name)]
+    if len(alike) < many:
+        raise ConfigError(
+            f"{option}{many} need {many} cards of one kind, and {len(alike)} {card.name} can be used here; type "
+            f"{option}{len(alike)}."
+        )
+    return alike[:many]
 
 
 def card_in_use(torch) -> Card:

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tinyreason.config.worlds import PLAIN, ArenaWorld, Entry, entries
 from tinyreason.errors import ConfigError, FolderError
+from tinyreason.pipeline.jobs import share_out
 from tinyreason.pipeline.sweep import (
     Point,
     SweepRun,
@@ -63,6 +65,12 @@ def run_arena(plan: ArenaPlan, out: Path, context: RunContext) -> list[ArenaEntr
     known: dict[int, SeedOfEntry] = {}
     run_sweep(plan.runs, out, context, lambda _, out: write_done(plan, out, known))
     return write_done(plan, out, known)
+
+
+def run_arena_at_once(plan: ArenaPlan, out: Path, context: RunContext, jobs: int) -> list[ArenaEntry]:
+    """Does what `run_arena` does by several processes, each taking what no other has. Errors: as `share_out`."""
+    share_out([partial(run_arena, plan, out)] * min(jobs, len(plan.runs)), context)
+    return write_done(plan, out, {})
 
 
 def write_table(plan: ArenaPlan, out: Path) -> None:

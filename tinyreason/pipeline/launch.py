@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -18,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyreason import processes
+from tinyreason.child_process import end_with_parent
 from tinyreason.config.run_config import RunConfig
 from tinyreason.console import Console, quiet_libraries
-from tinyreason.errors import ConfigError, Stopped
+from tinyreason.errors import Stopped
 from tinyreason.grading.grader import Grader
-from tinyreason.models.hardware import HIDDEN, VISIBLE, Card, take_card
+from tinyreason.models.hardware import VISIBLE, Card, cards_for, take_card
 from tinyreason.models.kernels import ComputeSettings
 from tinyreason.runs.clock import Clock
 from tinyreason.runs.context import RunContext
@@ -74,7 +74,7 @@ def started(many: int, card: Card | None) -> Iterator[None]:
     import torch
     from torch.distributed import TCPStore
 
-    cards, threads = _cards_of_helpers(many, card), torch.get_num_threads()
+    cards, threads = cards_for(many, card, "processes=")[1:] if card else [], torch.get_num_threads()
     store = TCPStore(ADDRESS, 0, is_master=True, wait_for_workers=False)
     with tempfile.TemporaryDirectory(prefix="tinyreason-") as place:
         begun: list[subprocess.Popen] = []
@@ -117,19 +117,6 @@ def _environment(rank: int, many: int, port: int, place: str, cards: list[str]) 
     return found | ({VISIBLE: cards[rank - 1]} if cards else {})
 
 
-def _cards_of_helpers(many: int, card: Card | None) -> list[str]:
-    """Returns the UUIDs of the cards that the helpers compute on; none on a CPU. Errors: `ConfigError`."""
-    if card is None:
-        return []
-    alike = [other.uuid for other in HIDDEN if other.name == card.name]
-    if len(alike) < many - 1:
-        raise ConfigError(
-            f"processes={many} need {many} cards of one kind, and {len(alike) + 1} {card.name} can be used here; type "
-            f"processes={len(alike) + 1}."
-        )
-    return alike
-
-
 def _wait_until_here(store, begun: list[subprocess.Popen], obituary) -> None:
     """Waits until every helper is there to be met. Errors: `Stopped` where one has ended before."""
     while not store.check([f"here/{rank}" for rank in range(1, len(begun) + 1)]):
@@ -164,7 +151,7 @@ def help_main() -> None:
         from torch.distributed import TCPStore
 
         parent = int(os.environ.pop(PARENT))
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        end_with_parent(parent, _end_at_once)
         store = TCPStore(ADDRESS, int(port), is_master=False)
         store.set(f"here/{rank}", "")
         at = (store, rank, many)
@@ -177,10 +164,8 @@ def help_main() -> None:
             _clear()
 
 
-def _end_with(parent: int) -> None:
-    """Ends this process at once when the one that started it is gone."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _end_at_once() -> None:
+    """Ends this process, as the one that started it is gone."""
     _clear()
     os.kill(os.getpid(), signal.SIGKILL)
 

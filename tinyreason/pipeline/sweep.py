@@ -6,9 +6,10 @@ import shutil
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -22,11 +23,11 @@ from tinyreason.config.own_code import allow_typed, own_leaves
 from tinyreason.config.recipe import Recipe
 from tinyreason.config.run_config import RunConfig
 from tinyreason.config.train_config import TRAINERS
-from tinyreason.console import Console
+from tinyreason.console import InnerConsole
 from tinyreason.data.files import read_json
 from tinyreason.errors import ConfigError, FolderBusy, FolderError, Stopped, TinyReasonError, nearest
 from tinyreason.grading.strict import accepts
-from tinyreason.pipeline.run import run
+from tinyreason.pipeline.jobs import share_out
 from tinyreason.reporting.sweep_plot import draw_sweep
 from tinyreason.reporting.sweep_table import (
     BASELINE,
@@ -129,7 +130,7 @@ def run_sweep(
     (out / "runs").mkdir(parents=True, exist_ok=True)
     left = deque(enumerate((one for one in runs if not is_done(one)), 1))
     count, kept, elsewhere = len(left), len(runs) - len(left), set()
-    console.say(f"runs    {len(runs)}: {kept} kept from before, {count} to do")
+    console.aside(f"runs    {len(runs)}: {kept} kept from before, {count} to do")
     rows = write(runs, out) if kept else []
     start = time.monotonic()
     while left:
@@ -144,7 +145,7 @@ def run_sweep(
             raise
         except FolderBusy:
             if number not in elsewhere:
-                console.say(f"{label}: another process has it")
+                console.aside(f"{label}: another process has it")
             elif all(other in elsewhere for other, _ in left):
                 time.sleep(LOOK_AGAIN_S)
             elsewhere.add(number)
@@ -162,6 +163,13 @@ def run_sweep(
             f"{minutes:.1f} minutes so far, about {minutes / number * (count - number):.0f} left"
         )
     return rows
+
+
+def run_sweep_at_once(runs: list[SweepRun], out: Path, context: RunContext, jobs: int) -> list[SweepRow]:
+    """Does what `run_sweep` does by several processes, each taking what no other has. Errors: as `share_out`."""
+    context.console.say(f"runs    {len(runs)}: {sum(map(is_done, runs))} kept from before, {jobs} at once")
+    share_out([partial(run_sweep, runs, out)] * min(jobs, len(runs)), context)
+    return write_sweep(runs, out) if any(map(is_done, runs)) else []
 
 
 def is_done(one: SweepRun) -> bool:
@@ -191,6 +199,8 @@ def computed_with(values: dict[str, Any]) -> dict[str, Any]:
 
 def take_run(one: SweepRun, out: Path, context: RunContext, label: str) -> RunResult:
     """Does one run, or what is left of it; a warm-up that an earlier run made of the same values is taken over."""
+    from tinyreason.pipeline.run import run  # torch and all that trains, which a process that only shows does without
+
     shared = shared_warmup(one, out)
     with open(log_file(one), "a", encoding="utf-8") as log:
         try:
@@ -247,23 +257,6 @@ def publish(own: Path, shared: Path | None) -> None:
         with suppress(OSError):  # another process was first
             half.rename(shared)  # what is there is whole
         shutil.rmtree(half, ignore_errors=True)
-
-
-class InnerConsole(Console):
-    """The console of one run among several: its live line is shown under the run's name, its words go to a file."""
-
-    def __init__(self, outer: Console, label: str, log):
-        super().__init__(outer.rich)
-        self.outer, self.label, self.log = outer, label, log
-
-    def say(self, text: str) -> None:
-        self.log.write(f"{text}\n")
-        self.log.flush()
-
-    @contextmanager
-    def live(self, what: str, total: int, done: int = 0) -> Iterator[Any]:
-        with self.outer.live(f"{self.label}: {what}", total, done) as live:
-            yield live
 
 
 def write_sweep(runs: list[SweepRun], out: Path) -> list[SweepRow]:
