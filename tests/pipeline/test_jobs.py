@@ -20,8 +20,8 @@ from tinyreason.errors import ConfigError, Stopped, TinyReasonError
 from tinyreason.models import hardware
 from tinyreason.models.hardware import VISIBLE, Card, physical_cores
 from tinyreason.pipeline import seeds
-from tinyreason.pipeline.jobs import THREADS, environment, places_for, share_out
-from tinyreason.pipeline.sweep import run_sweep, run_sweep_at_once, sweep_points, sweep_runs
+from tinyreason.pipeline.jobs import THREADS, inherited, places_for, share_out
+from tinyreason.pipeline.sweep import run_sweep, run_sweep_by, sweep_points, sweep_runs
 from tinyreason.runs.context import RunContext
 
 TWO = pytest.mark.skipif(physical_cores() < 2, reason="two jobs want two cores")
@@ -50,10 +50,10 @@ def test_each_part_has_a_process_and_its_share_of_the_cores_and_all_are_read_in_
 
 @TWO
 @pytest.mark.skipif(os.name != "posix", reason="a signal's number is its exit code there")
-def test_a_process_that_dies_is_named_and_the_other_goes_on(tmp_path):
+def test_a_process_that_dies_is_named_and_the_other_works_on(tmp_path):
     inside = context()
     share_out([die, partial(introduce, tmp_path, "b")], inside)
-    assert "process 1 of 2 ended by signal 9; others take up what it left" in told(inside)
+    assert "process 1 of 2 ended by signal 9; others resume what it left" in told(inside)
     assert (tmp_path / "b").exists()
 
 
@@ -108,7 +108,7 @@ def test_where_the_one_who_shows_is_killed_the_others_end_by_themselves(tmp_path
 
 def test_more_jobs_than_cores_or_cards_are_refused_in_a_sentence(monkeypatch):
     many = physical_cores() + 1
-    with pytest.raises(ConfigError, match=f"--jobs {many} want a core each, and .* type --jobs {many - 1}"):
+    with pytest.raises(ConfigError, match=f"--jobs {many} wants a core for each run, and .* type --jobs {many - 1}"):
         places_for(many, None)
     monkeypatch.setattr(hardware, "HIDDEN", [Card("T4", 15, (7, 5), "GPU-b"), Card("P100", 16, (6, 0), "GPU-c")])
     assert places_for(2, T4) == [{VISIBLE: "GPU-a"}, {VISIBLE: "GPU-b"}]
@@ -119,7 +119,7 @@ def test_more_jobs_than_cores_or_cards_are_refused_in_a_sentence(monkeypatch):
 def test_the_environment_of_a_process_is_not_that_of_the_next(monkeypatch):
     monkeypatch.setenv("A", "1")
     monkeypatch.delenv("B", raising=False)
-    with environment({"A": "2", "B": "3"}):
+    with inherited({"A": "2", "B": "3"}):
         assert (os.environ["A"], os.environ["B"]) == ("2", "3")
     assert os.environ["A"] == "1" and "B" not in os.environ
 
@@ -128,7 +128,7 @@ def test_the_environment_of_a_process_is_not_that_of_the_next(monkeypatch):
 def test_a_sweep_by_two_processes_has_the_table_of_one(tmp_path):
     plan = read_recipe("rlvr")
     points = sweep_points(plan, "sandbox", "correctness,format", ())
-    for folder, how in (("turn", run_sweep), ("once", partial(run_sweep_at_once, jobs=2))):
+    for folder, how in (("turn", run_sweep), ("once", partial(run_sweep_by, 2))):
         how(sweep_runs(plan, "sandbox", points, TINY, [0], tmp_path / folder), tmp_path / folder, context())
     turn, once = (json.loads((tmp_path / name / "frontier.json").read_text()) for name in ("turn", "once"))
     assert turn == once and len(turn) == 3
@@ -137,10 +137,10 @@ def test_a_sweep_by_two_processes_has_the_table_of_one(tmp_path):
 def test_seeds_that_are_done_at_once_are_told_together_and_those_that_are_not_are_counted(tmp_path, monkeypatch):
     configs, inside = [read_recipe("rlvr").resolve("sandbox", TINY, seed) for seed in (0, 1)], context()
     monkeypatch.setattr(seeds, "share_out", lambda parts, _: parts[0](inside))  # the other's process dies
-    with pytest.raises(Stopped, match="1 of 2 seeds are not done; the same line takes them up"):
-        seeds.run_seeds_at_once(configs, tmp_path, inside, 2)
+    with pytest.raises(Stopped, match="1 of 2 seeds are not done; the same line resumes them"):
+        seeds.run_seeds_by(2, configs, tmp_path, inside)
     monkeypatch.setattr(seeds, "share_out", lambda parts, _: [part(inside) for part in parts])
-    result = seeds.run_seeds_at_once(configs, tmp_path, inside, 5)
+    result = seeds.run_seeds_by(5, configs, tmp_path, inside)
     assert [row.seed for row in result.runs] == [0, 1] and (tmp_path / "report.html").is_file()
     assert re.search(r"^seed 1: accuracy .* → ", told(inside), re.MULTILINE)
     assert "accuracy" in (tmp_path / "seed0.log").read_text()

@@ -76,7 +76,7 @@ def run_command(
     quiet_libraries(offline=found.plan.resolve(found.tier, overrides).is_offline)
 
     from tinyreason.models.load import card_for, compute_settings_for
-    from tinyreason.pipeline.arena import arena_plan, run_arena, run_arena_at_once
+    from tinyreason.pipeline.arena import arena_plan, run_arena_by
     from tinyreason.runs.context import RunContext
 
     plan = arena_plan(found, methods, overrides, seeds, out)
@@ -88,7 +88,7 @@ def run_command(
     with Deadline(end, console.say) as stop:
         compute = compute_settings_for(first.model, first.kernels, card_for(first.model))
         context = RunContext(console, compute, "the arena", stop, accept_changes)
-        entries = run_arena(plan, out, context) if jobs == 1 else run_arena_at_once(plan, out, context, jobs)
+        entries = run_arena_by(jobs, plan, out, context)
     show(out, as_json)
     missing = sum(len(entry.missing) for entry in entries)
     if missing:

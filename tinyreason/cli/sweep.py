@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from tinyreason.cli.options import (
     seeds_option,
 )
 from tinyreason.errors import ConfigError, TinyReasonError
+
+if TYPE_CHECKING:
+    from tinyreason.console import Console
 
 
 @click.command(name="sweep", short_help="Compare rewards, or values of an option: accuracy against tokens.")
@@ -72,7 +76,7 @@ def sweep_command(
     quiet_libraries(offline=tier in TIERS and TIERS[tier].is_offline)
 
     from tinyreason.models.load import compute_settings_for
-    from tinyreason.pipeline.sweep import is_done, run_sweep, run_sweep_at_once, sweep_points, sweep_runs, write_sweep
+    from tinyreason.pipeline.sweep import is_done, run_sweep_by, sweep_points, sweep_runs, write_sweep
     from tinyreason.runs.context import RunContext
     from tinyreason.runs.own_code import settle_code
 
@@ -88,20 +92,21 @@ def sweep_command(
     for line in (f"{plan.name} on {tier} ({why}): {len(points)} points × {len(seeds)} seeds", *first_lines(runs)):
         console.say(line)
     try:
-        if context is None:
-            rows = write_sweep(runs, out)
-        else:
-            rows = run_sweep(runs, out, context) if jobs == 1 else run_sweep_at_once(runs, out, context, jobs)
+        rows = run_sweep_by(jobs, runs, out, context) if context else write_sweep(runs, out)
     except KeyboardInterrupt:
         console.say(f"stopped; what is finished is kept in {out}, the same command resumes there")
         raise
     if rows:
-        values = json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False)
-        click.echo(values if as_json else (out / "frontier.md").read_text("utf-8"))
-        console.say(f"table and picture: {out / 'frontier.md'}, {out / 'frontier.svg'}, {out / 'frontier.png'}")
-    failed = sum(not is_done(one) for one in runs)
-    if failed:
+        show_sweep(rows, out, console, as_json)
+    if failed := sum(not is_done(one) for one in runs):
         raise TinyReasonError(f"{failed} of {len(runs)} runs failed, as said above; the same line tries them again.")
+
+
+def show_sweep(rows: list, out: Path, console: "Console", as_json: bool) -> None:
+    """Prints the table, and says where it and the picture are."""
+    values = json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False)
+    click.echo(values if as_json else (out / "frontier.md").read_text("utf-8"))
+    console.say(f"table and picture: {out / 'frontier.md'}, {out / 'frontier.svg'}, {out / 'frontier.png'}")
 
 
 def first_lines(runs: list) -> Iterator[str]:

@@ -110,24 +110,21 @@ def take_recipe(
 
     end = read_deadline(deadline, datetime.now()) if deadline else None
     recipe, card = read_recipe(name), take_card()
-    check_seeds(seed, seeds, verify_resume)
+    check_seeds(seed, seeds, jobs, verify_resume)
     tier, reason = begun_tier(tier, None if fresh else out, seeds) or tier_for(recipe, tier, overrides, card)
     if is_auto:
         overrides = shared_by_cards(recipe, tier, overrides, card, None if fresh else out, seeds)
     configs = [recipe.resolve(tier, overrides, number) for number in seeds or [seed]]
-    check_jobs(jobs, configs[0].processes)
-    if jobs > 1 and not seeds:
-        raise ConfigError(f"--jobs {jobs} is of several runs, and this is one; type --seeds 3, or --processes {jobs}.")
     if out and not (fresh or verify_resume) and show_finished(configs, out, bool(seeds), controls):
         return
     check_tier(tier, card)
-    check_ready(configs[0], controls, verify_resume)
+    check_ready(configs[0], jobs, controls, verify_resume)
     settle_code(run_folders(out, seeds), configs, allow_code)
     config, console, out = configs[0], Console(), out or default_folder(configs)
     if opens:
         open_live_page(out)
-    again = [name, *overrides, "--on", tier, *which_seeds(config, seeds), *["--controls"] * controls, "--out", str(out)]
-    with Deadline(end, console.say) as stop, offering(again):
+    again = [name, *overrides, "--on", tier, *which_seeds(config, seeds, jobs), *["--controls"] * controls]
+    with Deadline(end, console.say) as stop, offering([*again, "--out", str(out)]):
         quiet_libraries(offline=TIERS[tier].is_offline)
         compute = compute_settings_for(config.model, config.kernels, card if TIERS[tier].needs_gpu else None)
         context = RunContext(console, compute, reason, stop, accept_changes)
@@ -139,9 +136,10 @@ def take_recipe(
             run_and_report(config, out, context, fresh, controls)
 
 
-def which_seeds(config: "RunConfig", seeds: list[int]) -> list[str]:
-    """Returns the words that choose the same seeds again."""
-    return ["--seeds", ",".join(map(str, seeds))] if seeds else ["--seed", str(config.seed)]
+def which_seeds(config: "RunConfig", seeds: list[int], jobs: int) -> list[str]:
+    """Returns the words that choose the same seeds again, and as many at once."""
+    at_once = ["--jobs", str(jobs)] if jobs > 1 else []
+    return ["--seeds", ",".join(map(str, seeds)), *at_once] if seeds else ["--seed", str(config.seed)]
 
 
 def compare_last_steps(config: "RunConfig", out: Path, context: "RunContext") -> None:
@@ -181,22 +179,25 @@ def shared_by_cards(
     return overrides if many == 1 else with_processes(overrides, many)
 
 
-def check_ready(config: "RunConfig", controls: bool, verify_resume: bool) -> None:
+def check_ready(config: "RunConfig", jobs: int, controls: bool, verify_resume: bool) -> None:
     """Refuses a config for which something is not there, or that cannot do what is asked. Errors: `TinyReasonError`."""
     from tinyreason.config.preconditions import check_preconditions
     from tinyreason.evaluation.controls import check_has_controls
 
     check_preconditions(config)
+    check_jobs(jobs, config.processes)
     if controls:
         check_has_controls(config)
     if verify_resume and config.processes > 1:
         raise ConfigError("--verify-resume takes the steps in one process, which rounds otherwise than several do.")
 
 
-def check_seeds(seed: int | None, seeds: list[int], verify_resume: bool) -> None:
+def check_seeds(seed: int | None, seeds: list[int], jobs: int, verify_resume: bool) -> None:
     """Refuses options that several seeds do not go with. Errors: `ConfigError`."""
     if seeds and seed is not None:
         raise ConfigError("--seed and --seeds are both given; leave one out.")
+    if jobs > 1 and not seeds:
+        raise ConfigError(f"--jobs {jobs} is of several runs, and this is one; type --seeds 3, or --processes {jobs}.")
     if seeds and verify_resume:
         raise ConfigError("--verify-resume is of one run; give the folder of one seed with --out, without --seeds.")
 
@@ -224,14 +225,10 @@ def run_seeds_and_report(
 ) -> None:
     """Runs the recipe with every seed, and says what came of it over all."""
     from tinyreason.cli.train_output import announce, conclude_seeds
-    from tinyreason.pipeline.seeds import run_seeds, run_seeds_at_once
+    from tinyreason.pipeline.seeds import run_seeds_by
 
     announce(context, configs[0], out)
-    if jobs > 1:
-        result = run_seeds_at_once(configs, out, context, jobs, fresh, controls)
-    else:
-        result = run_seeds(configs, out, context, fresh, controls)
-    conclude_seeds(context.console, result, out)
+    conclude_seeds(context.console, run_seeds_by(jobs, configs, out, context, fresh, controls), out)
     if controls:
         from tinyreason.cli.evaluation_output import show_controls
         from tinyreason.runs.result import read_controls

@@ -67,8 +67,10 @@ def run_arena(plan: ArenaPlan, out: Path, context: RunContext) -> list[ArenaEntr
     return write_done(plan, out, known)
 
 
-def run_arena_at_once(plan: ArenaPlan, out: Path, context: RunContext, jobs: int) -> list[ArenaEntry]:
-    """Does what `run_arena` does by several processes, each taking what no other has. Errors: as `share_out`."""
+def run_arena_by(jobs: int, plan: ArenaPlan, out: Path, context: RunContext) -> list[ArenaEntry]:
+    """Does what `run_arena` does by so many processes, each taking what no other has. Errors: as `share_out`."""
+    if jobs == 1:
+        return run_arena(plan, out, context)
     share_out([partial(run_arena, plan, out)] * min(jobs, len(plan.runs)), context)
     return write_done(plan, out, {})
 

@@ -49,7 +49,7 @@ class Member:
 def share_out(parts: Sequence[Part], context: RunContext) -> None:
     """Does all parts at once, each in a process of its own, and returns when all have ended; shows what they do.
 
-    A process that dies is named, and the others go on. Errors: `ConfigError` where the machine has too few cards or
+    A process that dies is named, and the others work on. Errors: `ConfigError` where the machine has too few cards or
     cores; `Stopped` after Ctrl-C, SIGTERM or the deadline, once all have saved; `TinyReasonError` that ended a process.
     """
     console, places = context.console, places_for(len(parts), context.compute.card)
@@ -60,7 +60,7 @@ def share_out(parts: Sequence[Part], context: RunContext) -> None:
             here, there = spawn.Pipe(duplex=False)
             member = Member(part, context.compute, context.tier_reason, context.deadline.at, context.accept_changes)
             process = spawn.Process(target=take_part, args=(member, there))
-            with environment(place):
+            with inherited(place):
                 process.start()
             there.close()  # else its end would not be seen
             begun[here] = process
@@ -78,12 +78,12 @@ def places_for(many: int, card: Card | None) -> list[dict[str, str]]:
         return [{VISIBLE: uuid} if uuid else {} for uuid in cards_for(many, card, "--jobs ")]
     cores = physical_cores()
     if many > cores:
-        raise ConfigError(f"--jobs {many} want a core each, and {cores} can be used here; type --jobs {cores}.")
+        raise ConfigError(f"--jobs {many} wants a core for each run, and {cores} can be used here; type --jobs {cores}.")
     return [{THREADS: os.environ.get(THREADS, str(cores // many))}] * many
 
 
 @contextmanager
-def environment(values: dict[str, str]) -> Iterator[None]:
+def inherited(values: dict[str, str]) -> Iterator[None]:
     """Has a process that is started inside find these in its environment."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
@@ -127,7 +127,7 @@ def listen(begun: dict[Connection, BaseProcess], console: Console) -> list[TinyR
                 except (EOFError, OSError):
                     board.show(number := numbers.pop(connection), None)
                     if death := how_it_died(begun[connection]):
-                        console.say(f"process {number + 1} of {len(begun)} {death}; others take up what it left")
+                        console.say(f"process {number + 1} of {len(begun)} {death}; others resume what it left")
                     continue
                 if isinstance(told, TinyReasonError | Stopped):
                     ended.append(told)

@@ -39,25 +39,27 @@ def run_seeds(
     return result
 
 
-def run_seeds_at_once(
-    configs: Sequence[RunConfig], out: Path, context: RunContext, jobs: int, fresh: bool = False, controls: bool = False
+def run_seeds_by(
+    jobs: int, configs: Sequence[RunConfig], out: Path, context: RunContext, fresh: bool = False, controls: bool = False
 ) -> SeedsResult:
-    """Does what `run_seeds` does, several seeds at a time, each in a process of its own, with a log beside its folder.
+    """Does what `run_seeds` does by so many processes, where there are several with a log beside each run's folder.
 
     Errors: as `share_out`; `Stopped` where a process died and left its runs.
     """
+    if jobs == 1:
+        return run_seeds(configs, out, context, fresh, controls)
     check_is_of_seeds(out)
-    out.mkdir(parents=True, exist_ok=True)
     many = min(jobs, len(configs))
     share_out([partial(run_some, configs[first::many], out, fresh, controls) for first in range(many)], context)
     left = sum(not (seed_folder(out, config.seed) / RESULT).is_file() for config in configs)
     if left:
-        raise Stopped(f"{left} of {len(configs)} seeds are not done; the same line takes them up")
+        raise Stopped(f"{left} of {len(configs)} seeds are not done; the same line resumes them")
     return run_seeds(configs, out, replace(context, console=Console(quiet=True)), controls=controls)
 
 
 def run_some(configs: Sequence[RunConfig], out: Path, fresh: bool, controls: bool, context: RunContext) -> None:
     """Runs some of the seeds, one after the other, as one process among several."""
+    out.mkdir(parents=True, exist_ok=True)
     for config in configs:
         with open(out / f"{seed_folder(out, config.seed).name}.log", "a", encoding="utf-8") as log:
             inner = replace(context, console=InnerConsole(context.console, f"seed {config.seed}", log))

@@ -165,8 +165,10 @@ def run_sweep(
     return rows
 
 
-def run_sweep_at_once(runs: list[SweepRun], out: Path, context: RunContext, jobs: int) -> list[SweepRow]:
-    """Does what `run_sweep` does by several processes, each taking what no other has. Errors: as `share_out`."""
+def run_sweep_by(jobs: int, runs: list[SweepRun], out: Path, context: RunContext) -> list[SweepRow]:
+    """Does what `run_sweep` does by so many processes, each taking what no other has. Errors: as `share_out`."""
+    if jobs == 1:
+        return run_sweep(runs, out, context)
     context.console.say(f"runs    {len(runs)}: {sum(map(is_done, runs))} kept from before, {jobs} at once")
     share_out([partial(run_sweep, runs, out)] * min(jobs, len(runs)), context)
     return write_sweep(runs, out) if any(map(is_done, runs)) else []
