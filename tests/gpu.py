@@ -321,6 +321,8 @@ def of_the_cpu_tier(recipe: str, *more: str) -> Callable[[Bench], dict[str, Any]
         overrides = (
             f"model.name={bench.model()}",
             "train.micro_batch_size=null",
+            "warmup.train.micro_batch_size=null",
+            "evaluation.batch_size=512",
             *more,
             *(fewer if bench.on_cpu else ()),
         )
