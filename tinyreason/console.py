@@ -93,12 +93,8 @@ class Work:
         return self.seconds / fresh * max(0, self.total - self.done) if fresh else None
 
 
-COLUMNS = (
-    TextColumn("{task.description}", markup=False),
-    BarColumn(bar_width=20),
-    TextColumn("{task.completed}/{task.total} {task.fields[note]}", markup=False),
-)
-"""Of a line about long work: what it is, how much of it is done, and a note."""
+COLUMNS = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=20))
+"""How each line about long work begins: what it is, and a bar."""
 
 
 class Console:
@@ -147,16 +143,17 @@ class Console:
         if not self.rich.is_terminal:
             yield PlainBoard(self, many)
             return
-        with Progress(*COLUMNS, TextColumn("{task.fields[left]}"), console=self.rich, transient=True) as progress:
-            yield Board(progress, [progress.add_task("starting", total=None, note="", left="") for _ in range(many)])
+        told = TextColumn("{task.fields[told]}", markup=False)
+        with Progress(*COLUMNS, told, console=self.rich, transient=True) as progress:
+            yield Board(progress, [progress.add_task("begins", total=None, told="") for _ in range(many)])
 
     def _shown(self, work: Work) -> Iterator["Live"]:
         if not self.rich.is_terminal:
             yield PlainLive(self, work)
             return
-        with Progress(
-            *COLUMNS, TimeRemainingColumn(), TextColumn("left"), console=self.rich, transient=True
-        ) as progress:
+        told = TextColumn("{task.completed}/{task.total} {task.fields[note]}", markup=False)
+        columns = (*COLUMNS, told, TimeRemainingColumn(), TextColumn("left"))
+        with Progress(*columns, console=self.rich, transient=True) as progress:
             yield Live(work, progress, progress.add_task(work.what, total=work.total, completed=work.done, note=""))
 
     @contextmanager
@@ -317,13 +314,14 @@ class Board:
 
     def show(self, number: int, work: Work | None, note: str = "") -> None:
         """Shows what the process of this number, from 0, does; None = nothing that takes long."""
-        if work:
-            left = "" if work.left_s is None else f"{timedelta(seconds=round(work.left_s))} left"
-            self.progress.update(
-                self.tasks[number], description=work.what, total=work.total, completed=work.done, note=note, left=left
-            )
-        else:
-            self.progress.update(self.tasks[number], total=None, completed=0, note="", left="")
+        if work is None:
+            self.progress.update(self.tasks[number], total=None, told="")
+            return
+        left = "" if work.left_s is None else f"{timedelta(seconds=round(work.left_s))} left"
+        told = f"{work.done}/{work.total} {note} {left}"
+        self.progress.update(
+            self.tasks[number], description=work.what, total=work.total, completed=work.done, told=told
+        )
 
 
 class PlainBoard:

@@ -1,5 +1,6 @@
 """Several runs at once: what the one who started them shows, and what happens when something ends."""
 
+import io
 import json
 import os
 import re
@@ -14,8 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 from job_parts import context, die, introduce, refuse, wait_for_the_end
+from rich.console import Console as RichConsole
 
 from tinyreason.config.recipe import read_recipe
+from tinyreason.console import Console, Work
 from tinyreason.errors import ConfigError, Stopped, TinyReasonError
 from tinyreason.models import hardware
 from tinyreason.models.hardware import VISIBLE, Card, physical_cores
@@ -104,6 +107,21 @@ def test_where_the_one_who_shows_is_killed_the_others_end_by_themselves(tmp_path
     others = [psutil.Process(int(name.read_text())) for name in names]
     _, alive = psutil.wait_procs(others, timeout=20)
     assert not alive
+
+
+def test_a_terminal_has_a_line_for_each_process():
+    file = io.StringIO()
+    work = Work("seed 0: step", 6, 1)
+    work.done = 2
+    with Console(RichConsole(file=file, width=100, force_terminal=True)).board(2) as board:
+        board.show(1, work, "reward 0.5")
+        board.progress.refresh()
+        frame = file.getvalue().splitlines()[-2:]
+        board.show(1, None)
+        board.progress.refresh()
+        last = file.getvalue().splitlines()[-1]
+    assert "begins" in frame[0] and "seed 0: step" in frame[1] and "2/6 reward 0.5 0:00:00 left" in frame[1]
+    assert "2/6" not in last
 
 
 def test_more_jobs_than_cores_or_cards_are_refused_in_a_sentence(monkeypatch):

@@ -78,7 +78,9 @@ def places_for(many: int, card: Card | None) -> list[dict[str, str]]:
         return [{VISIBLE: uuid} if uuid else {} for uuid in cards_for(many, card, "--jobs ")]
     cores = physical_cores()
     if many > cores:
-        raise ConfigError(f"--jobs {many} wants a core for each run, and {cores} can be used here; type --jobs {cores}.")
+        raise ConfigError(
+            f"--jobs {many} wants a core for each run, and {cores} can be used here; type --jobs {cores}."
+        )
     return [{THREADS: os.environ.get(THREADS, str(cores // many))}] * many
 
 
