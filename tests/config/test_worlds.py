@@ -6,6 +6,7 @@ import pytest
 
 from tinyreason.algorithms.advantages import ADVANTAGES
 from tinyreason.algorithms.rewards import REWARDS
+from tinyreason.config.preconditions import check_problems
 from tinyreason.config.worlds import PLAIN, entries, family_of, plain_form, read_world, world_names
 from tinyreason.errors import ConfigError
 
@@ -30,6 +31,19 @@ class TestEveryWorld:
     def test_plain_training_comes_first_and_every_name_once(self, name):
         names = [entry.name for entry in entries(read_world(name))]
         assert names[0] == PLAIN and len({*names}) == len(names)
+
+
+@pytest.mark.parametrize("name", world_names())
+def test_its_problems_have_what_each_method_reads_of_them(name):
+    world, loaded = read_world(name), {}
+    for entry in entries(world):
+        try:
+            config = world.plan.resolve(world.tier, seed=0, variant=entry.values)
+        except ConfigError:
+            continue  # it does not stand here, and the arena says why
+        source = config.data.model_dump_json()
+        loaded[source] = loaded.get(source) or config.data.load()
+        check_problems(config, loaded[source])
 
 
 def test_a_new_method_enters_without_an_edit(monkeypatch):
