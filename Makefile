@@ -5,6 +5,9 @@
 PYTHON ?= python3
 GPU_PYTHON ?= python3
 BIN := .venv/bin
+IMPORTED := trl.trainer.grpo_trainer, trl.trainer.sft_trainer, peft, bitsandbytes, datasets, scipy.stats, math_verify, \
+	matplotlib.pyplot, transformers.models.qwen3.modeling_qwen3, transformers.models.llama.modeling_llama
+COMPILE := from tinyreason.console import quiet_libraries; quiet_libraries(True); import $(IMPORTED)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: setup demo test check gpu sandbox
@@ -16,6 +19,7 @@ setup: .venv/ready
 	$(BIN)/pip install -q --no-compile torch==2.13.0  # most of its files are never imported
 	$(BIN)/pip install -q --no-compile -e .
 	$(BIN)/python -m compileall -q tinyreason  # as pip does where it copies a package
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c '$(COMPILE)'  # once, for every start after it
 	touch $@
 
 .venv/ready: .venv/installed

@@ -159,3 +159,14 @@ def test_without_a_card_the_sandbox_is_the_tier():
 def test_the_kernels_a_run_would_take_are_said_with_why():
     values = {fact.name: fact.value for fact in kernel_facts(T4)}
     assert values["dtype"].startswith("float16") and "Ampere" in values["attention"]
+
+
+def test_libraries_that_every_start_compiles_anew_are_said_with_the_way_out(monkeypatch):
+    monkeypatch.setattr(machine_facts.os.path, "exists", lambda _: False)
+    monkeypatch.setattr(machine_facts.sys, "dont_write_bytecode", True)
+    assert "unset PYTHONDONTWRITEBYTECODE" in machine_facts.start_fact().advice
+    monkeypatch.setattr(machine_facts.sys, "dont_write_bytecode", False)
+    assert machine_facts.start_fact().advice == "the first run compiles them"
+    monkeypatch.undo()
+    monkeypatch.setattr(machine_facts.os.path, "exists", lambda _: True)
+    assert machine_facts.start_fact().advice is None

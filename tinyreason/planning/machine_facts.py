@@ -1,9 +1,10 @@
 """What this machine has, whether a recipe can run on it, and the line to type where it cannot."""
 
-import importlib
+import importlib.util
 import os
 import platform
 import shutil
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -49,6 +50,7 @@ def machine_facts() -> list[Fact]:
         Fact("engine", engines_here(card)),
         server_fact(VllmServer()),
         disk_fact(),
+        start_fact(),
         Fact("HF_TOKEN", "set" if os.environ.get("HF_TOKEN") else "not set: public models and data only"),
     ]
 
@@ -186,6 +188,17 @@ def server_fact(server: VllmServer) -> Fact:
     except metadata.PackageNotFoundError:
         here = "vLLM is not installed here"
     return Fact("vllm_server", f"none answers at {server.url}, {here}; docs/server.md has the lines to type")
+
+
+def start_fact() -> Fact:
+    """Says whether Python finds the libraries compiled, or compiles thousands of files anew at each start."""
+    found = importlib.util.find_spec("transformers")
+    if found is None or os.path.exists(found.cached):
+        return Fact("start", "libraries are compiled")
+    advice = "the first run compiles them"
+    if sys.dont_write_bytecode:
+        advice = "unset PYTHONDONTWRITEBYTECODE for one run: while it is set, every start compiles the libraries anew"
+    return Fact("start", "libraries are not compiled, so it takes twice as long", None, advice)
 
 
 def disk_fact() -> Fact:
