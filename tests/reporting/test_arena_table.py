@@ -8,7 +8,15 @@ import pytest
 from scipy.stats import dunnett
 
 from tinyreason.config.worlds import PLAIN, read_world
-from tinyreason.reporting.arena_table import UNTOLD, ArenaEntry, SeedOfEntry, arena_markdown, arena_rows, write_arena
+from tinyreason.reporting.arena_table import (
+    SAME,
+    UNTOLD,
+    ArenaEntry,
+    SeedOfEntry,
+    arena_markdown,
+    arena_rows,
+    write_arena,
+)
 from tinyreason.reporting.sweep_table import ProblemMeans
 
 PROBLEMS = [f"p{number}" for number in range(120)]
@@ -31,6 +39,7 @@ def entry(name, *shares, tokens=40.0, **more):
 FOUND = [
     entry(PLAIN, 0.5, 0.5, 0.5),
     entry("same", 0.5, 0.5, 0.5),
+    entry("near", 0.5, 0.51, 0.5),
     entry("harm", 0.1, 0.11, 0.1),
     entry("good", 0.9, 0.91, 0.9),
     entry("short", 0.5, 0.5, 0.5, tokens=10.0),
@@ -52,7 +61,8 @@ def test_rows_are_sorted_and_those_without_a_run_stay(rows):
 
 def test_what_can_be_told_is_told_and_one_seed_tells_nothing(rows):
     said = {row.name: row.said for row in rows}
-    assert said["good"] == "better" and said["harm"] == "worse" and said["same"] == UNTOLD
+    assert said["good"] == "better" and said["harm"] == "worse" and said["near"] == UNTOLD
+    assert said["same"] == SAME
     assert said["short"] == "shorter" and said["once"].startswith("one seed")
 
 
@@ -77,7 +87,7 @@ def test_the_table_escapes_bars_and_says_how_it_is_corrected(rows):
     text = arena_markdown(rows)
     assert "it needs \\| groups" in text and "scipy.stats.dunnett" in text
     assert "Told from plain training, better: good." in text and "worse: harm." in text
-    assert "Of 4 methods 1 cannot be told" in text  # of one seed nothing is told
+    assert "Of 5 methods 2 cannot be told" in text  # of one seed nothing is told
     assert {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("|")} == {12}
 
 

@@ -21,6 +21,7 @@ COLUMNS = (
     *("tokens", "less plain's, tokens", "steps", "seconds", "each seed", "what is told, and warnings"),
 )
 UNTOLD = "cannot be told from plain training"
+SAME = "cannot be told from plain training: the same in every problem, so here it changes nothing"
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,16 @@ def arena_rows(found: Sequence[ArenaEntry]) -> list[ArenaRow]:
     accuracies = to_plain_of(compared, plain, lambda one: 100 * mean(one.after.accuracy.values()))
     lengths = to_plain_of(compared, plain, lambda one: mean(one.after.tokens.values()))
     of = {entry.name: both for entry, *both in zip(compared, accuracies, lengths, strict=True)}
-    rows = [arena_row(entry, *of.get(entry.name, (None, None))) for entry in found]
+    ends = {one.seed: one.after for one in plain.seeds}
+    same = {entry.name for entry in compared if all(one.after == ends.get(one.seed) for one in entry.seeds)}
+    rows = [arena_row(entry, *of.get(entry.name, (None, None)), entry.name in same) for entry in found]
     return sorted(rows, key=lambda row: (row.name != PLAIN, -row.to_plain.mean if row.to_plain else inf))
 
 
-def arena_row(entry: ArenaEntry, to_plain: Difference | None, tokens_to_plain: Difference | None) -> ArenaRow:
-    """Returns the line of one method."""
+def arena_row(
+    entry: ArenaEntry, to_plain: Difference | None, tokens_to_plain: Difference | None, is_same: bool
+) -> ArenaRow:
+    """Returns the line of one method; `is_same`: each problem ended as in plain training."""
     seeds = [one.seed for one in entry.seeds]
     if not entry.seeds:
         return ArenaRow(entry.name, entry.family, seeds, said=entry.refused or "not run")
@@ -127,7 +132,7 @@ def arena_row(entry: ArenaEntry, to_plain: Difference | None, tokens_to_plain: D
         warnings=list(dict.fromkeys(title for one in entry.seeds for title in one.warnings)),
         to_plain=to_plain,
         tokens_to_plain=tokens_to_plain,
-        said="; ".join(said_of(entry, to_plain, tokens_to_plain)),
+        said=SAME if is_same else "; ".join(said_of(entry, to_plain, tokens_to_plain)),
     )
 
 
@@ -224,7 +229,7 @@ def words_under(rows: list[ArenaRow]) -> Iterator[str]:
         names = [row.name for row in compared if word in row.said.split("; ")[0].split()]
         if names:
             yield f"Told from plain training, {word}: {', '.join(names)}."
-    untold = sum(row.said == UNTOLD for row in compared)
+    untold = sum(row.said.startswith(UNTOLD) for row in compared)
     yield (
         f"Of {len(compared)} methods {untold} cannot be told from plain training. Intervals and p are Dunnett's "
         f"(scipy.stats.dunnett): for all methods at once, seeds the units, their spread that of all methods together."
