@@ -193,6 +193,13 @@ def test_data_without_solutions_are_refused():
             ROLLOUTS[kind]().check_examples([PROBLEMS[0], batch_of([0], [1] * 4).examples[0]], "rollouts")
 
 
+def test_relift_that_waits_for_more_problems_than_there_are_is_refused():
+    solved = [replace(PROBLEMS[0], completion="2 + 2 = 4.")] * 3
+    ROLLOUTS["relift"](size=3).check_examples(solved, "rollouts")
+    with pytest.raises(ValueError, match=r"rollouts\.size=4 unsolved problems never come together, as the data have 3"):
+        ROLLOUTS["relift"](size=4).check_examples(solved, "rollouts")
+
+
 def test_multi_attempt_lets_an_incorrect_answer_be_followed_by_another():
     policy = FakePolicy(["is 1.", "no.", "hm.", "is 1."], limit=60)
     rollouts, _ = rolled("multi_attempt", (), 0, policy=policy, least=3, most=3)

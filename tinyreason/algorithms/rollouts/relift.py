@@ -23,6 +23,7 @@ from tinyreason.algorithms.rollouts._rollout_plan import (
     in_groups,
     unsolved_groups,
 )
+from tinyreason.example import Example
 from tinyreason.rollout import Batch
 from tinyreason.tensors import Tensor
 
@@ -46,6 +47,14 @@ class Relift(RolloutPlan):
         if self.size < a_step:
             raise ValueError(
                 f"{path}.size={self.size} is fewer than the {a_step} problems of a step; give that or more"
+            )
+
+    def check_examples(self, examples: Sequence[Example], path: str) -> None:
+        super().check_examples(examples, path)
+        if self.size > len(examples):
+            raise ValueError(
+                f"{path}.size={self.size:,} unsolved problems never come together, as the data have {len(examples):,} "
+                f"in all; lower it to what is never solved of them"
             )
 
     def roll(self, rollouts: Sequence[Rollout], policy: Policy) -> None:
