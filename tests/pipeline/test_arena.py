@@ -7,7 +7,6 @@ from commands import complaint, tinyreason
 
 from tinyreason.config.worlds import PLAIN
 from tinyreason.errors import DataError
-from tinyreason.pipeline import sweep
 from tinyreason.runs.rows import read_row
 
 TINY = (
@@ -81,7 +80,7 @@ def test_what_fails_stays_a_row_with_its_reason_and_the_line_ends_with_2(tmp_pat
     def fail(config, path, context):
         raise DataError("there is nothing to train on; give more.")
 
-    monkeypatch.setattr(sweep, "run", fail)
+    monkeypatch.setattr("tinyreason.pipeline.run.run", fail)
     result = arena(tmp_path, "run", "hard", "--methods", "rloo")
     rows = {row["name"]: row for row in json.loads((tmp_path / "arena.json").read_text())["rows"]}
     assert result.exit_code == 2 and "2 of 2 runs are not done" in result.output

@@ -17,7 +17,7 @@ from tinyreason.cli.train import shared_by_cards
 from tinyreason.config.processes import check_launcher
 from tinyreason.config.recipe import read_recipe
 from tinyreason.errors import ConfigError, Stopped
-from tinyreason.models.hardware import take_card
+from tinyreason.models.hardware import cards_for, take_card
 from tinyreason.pipeline import launch
 
 RUN = (
@@ -30,11 +30,11 @@ RUN = (
 def test_each_process_has_a_card_of_its_own_of_the_same_kind(tmp_path, monkeypatch):
     fake_driver.install(tmp_path, monkeypatch, "T4", "A100", "A100")
     card = take_card()
-    assert launch._cards_of_helpers(2, card) == [fake_driver.uuid(2)]
-    environment = launch._environment(1, 2, 1234, str(tmp_path), launch._cards_of_helpers(2, card))
+    assert cards_for(2, card, "processes=")[1:] == [fake_driver.uuid(2)]
+    environment = launch._environment(1, 2, 1234, str(tmp_path), cards_for(2, card, "processes=")[1:])
     assert environment["CUDA_VISIBLE_DEVICES"] == fake_driver.uuid(2) != os.environ["CUDA_VISIBLE_DEVICES"]
     with pytest.raises(ConfigError, match=r"need 3 cards of one kind, and 2 NVIDIA A100.* type processes=2"):
-        launch._cards_of_helpers(3, card)
+        cards_for(3, card, "processes=")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert take_card(2).name == "Tesla T4"  # where torchrun has started this process as number 2
 

@@ -209,7 +209,7 @@ def test_what_another_process_has_is_left_to_it_and_waited_for(plan, tmp_path, m
             raise FolderBusy(f"another process is running in {path}; wait for it.")
         raise FolderError("it has died, and its disk is full")  # so the run is this process's
 
-    monkeypatch.setattr(sweep, "run", busy_at_first)
+    monkeypatch.setattr("tinyreason.pipeline.run.run", busy_at_first)
     monkeypatch.setattr(sweep.time, "sleep", waits.append)
     rows, console = compare(plan, tmp_path, "hapo_length")
     assert not rows and console.count("run 2/2 hapo_length, seed 0: another process has it") == 1

@@ -104,7 +104,8 @@ def arena_rows(found: Sequence[ArenaEntry]) -> list[ArenaRow]:
     lengths = to_plain_of(compared, plain, lambda one: mean(one.after.tokens.values()))
     of = {entry.name: both for entry, *both in zip(compared, accuracies, lengths, strict=True)}
     ends = {one.seed: one.after for one in plain.seeds}
-    same = {entry.name for entry in compared if all(one.after == ends.get(one.seed) for one in entry.seeds)}
+    several = [entry for entry in compared if len(entry.seeds) > 1]
+    same = {entry.name for entry in several if all(one.after == ends.get(one.seed) for one in entry.seeds)}
     rows = [arena_row(entry, *of.get(entry.name, (None, None)), entry.name in same) for entry in found]
     return sorted(rows, key=lambda row: (row.name != PLAIN, -row.to_plain.mean if row.to_plain else inf))
 
