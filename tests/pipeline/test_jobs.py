@@ -56,7 +56,7 @@ def test_each_part_has_a_process_and_its_share_of_the_cores_and_all_are_read_in_
 def test_a_process_that_dies_is_named_and_the_other_works_on(tmp_path):
     inside = context()
     share_out([die, partial(introduce, tmp_path, "b")], inside)
-    assert "process 1 of 2 ended by signal 9; others resume what it left" in told(inside)
+    assert "process 1 of 2 ended by signal 9; what it saved is kept" in told(inside)
     assert (tmp_path / "b").exists()
 
 

@@ -129,7 +129,7 @@ def listen(begun: dict[Connection, BaseProcess], console: Console) -> list[TinyR
                 except (EOFError, OSError):
                     board.show(number := numbers.pop(connection), None)
                     if death := how_it_died(begun[connection]):
-                        console.say(f"process {number + 1} of {len(begun)} {death}; others resume what it left")
+                        console.say(f"process {number + 1} of {len(begun)} {death}; what it saved is kept")
                     continue
                 if isinstance(told, TinyReasonError | Stopped):
                     ended.append(told)
@@ -144,13 +144,9 @@ def listen(begun: dict[Connection, BaseProcess], console: Console) -> list[TinyR
 def how_it_died(process: BaseProcess) -> str | None:
     """Returns how a process ended that did not end by itself."""
     process.join()
-    return (
-        f"ended by signal {-process.exitcode}"
-        if process.exitcode < 0
-        else f"ended with {process.exitcode}"
-        if process.exitcode
-        else None
-    )
+    if process.exitcode < 0:
+        return f"ended by signal {-process.exitcode}"
+    return f"ended with {process.exitcode}" if process.exitcode else None
 
 
 def end_all(members) -> None:
