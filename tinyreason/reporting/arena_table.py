@@ -104,8 +104,7 @@ def arena_rows(found: Sequence[ArenaEntry]) -> list[ArenaRow]:
     lengths = to_plain_of(compared, plain, lambda one: mean(one.after.tokens.values()))
     of = {entry.name: both for entry, *both in zip(compared, accuracies, lengths, strict=True)}
     ends = {one.seed: one.after for one in plain.seeds}
-    several = [entry for entry in compared if len(entry.seeds) > 1]
-    same = {entry.name for entry in several if all(one.after == ends.get(one.seed) for one in entry.seeds)}
+    same = {entry.name for entry in compared if all(one.after == ends.get(one.seed) for one in entry.seeds)}
     rows = [arena_row(entry, *of.get(entry.name, (None, None)), entry.name in same) for entry in found]
     return sorted(rows, key=lambda row: (row.name != PLAIN, -row.to_plain.mean if row.to_plain else inf))
 
@@ -133,11 +132,11 @@ def arena_row(
         warnings=list(dict.fromkeys(title for one in entry.seeds for title in one.warnings)),
         to_plain=to_plain,
         tokens_to_plain=tokens_to_plain,
-        said=SAME if is_same else "; ".join(said_of(entry, to_plain, tokens_to_plain)),
+        said="; ".join(said_of(entry, to_plain, tokens_to_plain, is_same)),
     )
 
 
-def said_of(entry: ArenaEntry, to_plain: Difference | None, lengths: Difference | None) -> Iterator[str]:
+def said_of(entry: ArenaEntry, to_plain: Difference | None, lengths: Difference | None, is_same: bool) -> Iterator[str]:
     """Yields what can be told of a method."""
     if entry.refused:
         yield f"a seed failed: {entry.refused}"
@@ -148,7 +147,7 @@ def said_of(entry: ArenaEntry, to_plain: Difference | None, lengths: Difference 
         return
     told = ((to_plain, "worse", "better"), (lengths, "shorter", "longer"))
     words = [more if one.mean > 0 else less for one, less, more in told if is_told(one)]
-    yield " and ".join(words) if words else UNTOLD
+    yield SAME if is_same else " and ".join(words) if words else UNTOLD
 
 
 def is_told(one: Difference) -> bool:
